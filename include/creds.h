@@ -1,0 +1,35 @@
+/*
+ * creds.h - which key opens which smarthost, and who may ask for it.
+ *
+ * The desk behind the auth socket.  It answers the exact nexthop of the very
+ * smarthost that the map is named after, to an allowed peer, and nothing else
+ * to anybody.
+ */
+#ifndef CREDS_H
+#define CREDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "secrets.h"
+
+/*
+ * Takes secrets over as the current ones (NULL: none could be read; then
+ * every answer is "could not know").
+ */
+void	creds_publish(struct secrets *secrets);
+
+/* May this user ask?  uid 65534 (nobody) never may. */
+bool	creds_peer_allowed(const struct config *conf, uid_t uid);
+
+/*
+ * The answer for smarthost map and key "[host]:port": 1 and "user:password"
+ * in dst (which the caller wipes), 0 if there is none for that key, -1 if it
+ * could not be known; why then says why, without any secret.
+ */
+int	creds_lookup(const struct config *conf, const char *map,
+	    const char *key, char *dst, size_t size, char *why);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * match.h - which rule speaks for a transaction: the first that matches.
+ *
+ * Pure.  All conditions of a rule must hold; a list holds if one entry does.
+ */
+#ifndef MATCH_H
+#define MATCH_H
+
+#include <stdbool.h>
+
+#include "config.h"
+#include "txn.h"
+
+/* The first rule that matches, or NULL. */
+const struct rule *match_rule(const struct config *conf,
+	    const struct txn *t);
+
+/*
+ * The first rule that could match mail of this sender when login and client
+ * are not known, as when a queue manager asks.  *sure_r is false if that
+ * rule, or one before it, also depends on what is not known.
+ */
+const struct rule *match_sender(const struct config *conf,
+	    const struct mailaddr *sender, bool *sure_r);
+
+/* Is it outgoing: logged in, from networks, or handed in by sendmail(1)? */
+bool	match_outgoing(const struct config *conf, const struct txn *t);
+
+#endif

@@ -1,0 +1,110 @@
+/*
+ * quota.h - may this message be sent, and if not, when may it?
+ *
+ * The heart of the meter.  A bill lists every counter that a message touches
+ * and what it costs there.  Either the whole bill fits and is spent, or
+ * nothing is: nobody pays for a message that another limit refused.  A bill
+ * may offer a choice of smarthosts, each with lines of its own (the budget of
+ * its account); the choice is part of the same decision.
+ *
+ * Pure: no clock, no I/O, no allocation, no log.
+ */
+#ifndef QUOTA_H
+#define QUOTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "counter.h"
+#include "policy.h"
+
+#define BILL_LINES	32	/* lines of one bill, those of choices included */
+#define BILL_CHOICES	8	/* smarthosts that one route can offer */
+#define BILL_WARNINGS	16	/* warnings that one charge reports at the most */
+
+struct bill_line {
+	const struct policy *policy;
+	const char *key;	/* canonical: the account, "*" for everyone */
+	uint64_t cost[DIM_COUNT]; /* that of DIM_UNIQUE is computed, not given */
+	const uint64_t *rcpt;	/* digests of the recipients that count */
+	size_t nrcpt;		/* no two of them equal */
+	bool observed;		/* mode = observe: told, not enforced */
+};
+
+/* One smarthost that could take the message. */
+struct bill_choice {
+	const char *smarthost;	/* its name */
+	size_t first, n;	/* its lines */
+};
+
+struct bill {
+	int64_t now;
+	const struct zone *zone;
+	size_t nline;		/* all lines; the first ncommon always apply */
+	size_t ncommon;
+	struct bill_line line[BILL_LINES];
+	size_t nchoice;		/* 0: the message takes no smarthost */
+	struct bill_choice choice[BILL_CHOICES];
+	bool spread;		/* by remaining budget, else the first that fits */
+};
+
+enum shortage {
+	SHORT_NOTHING,		/* it fits */
+	SHORT_LIMIT,		/* a limit would be passed */
+	SHORT_LOCKED,		/* a lockout still holds */
+	SHORT_NEVER		/* the message alone is more than a limit */
+};
+
+/* Why a bill does not fit: the limit that takes longest to give way. */
+struct shortfall {
+	enum shortage what;
+	size_t line;		/* index into bill->line */
+	size_t limit;		/* index into that policy's limits */
+	uint64_t used, max;	/* of that limit, grants included in max */
+	int64_t again;		/* ms: when the same bill would fit; NEVER */
+};
+
+/* A limit whose use passed one of warn-at by this charge. */
+struct warning {
+	size_t line, limit;
+	uint8_t percent;
+	uint64_t used, max;
+};
+
+struct decision {
+	bool fits;
+	size_t choice;			/* if fits and nchoice > 0 */
+	struct shortfall shortfall;	/* if not: why */
+	struct shortfall observed;	/* what would have been refused, if any */
+	size_t nwarning;
+	struct warning warning[BILL_WARNINGS];
+};
+
+/*
+ * counter[i] belongs to bill->line[i]; NULL stands for one never used.
+ * Changes nothing.  *d_r gets the decision, without warnings.
+ */
+void	quota_decide(const struct bill *bill, struct counter *const *counter,
+	    struct decision *d_r);
+
+/*
+ * Spends a bill that quota_decide found to fit: the common lines and those of
+ * the choice.  Every counter is there and counter_room was called.  Fills the
+ * warnings of *d.
+ */
+void	quota_spend(const struct bill *bill, struct counter *const *counter,
+	    struct decision *d);
+
+/* What is spent of limit i of a policy and what is allowed, grants included. */
+void	quota_usage(const struct policy *policy, const struct counter *c,
+	    size_t i, int64_t now, uint64_t *used_r, uint64_t *max_r);
+
+/*
+ * When one more message with one recipient (of no size) fits again; now if it
+ * fits already, NEVER if it never will.
+ */
+int64_t	quota_next(const struct policy *policy, const struct counter *c,
+	    int64_t now);
+
+#endif

@@ -1,0 +1,147 @@
+/*
+ * store.h - where counts live: one contract, several backends.
+ *
+ * An answer is yes, no, or could-not-know; the last is never taken for one
+ * of the others.  The store runs the pure policy (quota.h) over its counters
+ * and makes the result last; it gives it no meaning of its own.
+ *
+ * Every function may be called from any thread.  why, where given, gets one
+ * sentence for the log when the answer is STORE_FAILED or STORE_UNCERTAIN.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "quota.h"
+
+struct store;
+
+enum store_answer {
+	STORE_OK,		/* done; what was asked is in the result */
+	STORE_NONE,		/* there is no such thing */
+	STORE_FAILED,		/* could not know; nothing was changed */
+	STORE_UNCERTAIN		/* could not know; it may have been changed */
+};
+
+#define STORE_WHY 160
+
+/*
+ * Opens what conf->store names ("sqlite:PATH", "memory:").  Call after
+ * privileges are dropped: its files belong to the user.  On failure returns
+ * NULL, a sentence in why, and in *exit_r the sysexits(3) code to end with:
+ * 65 damaged or newer, 73 cannot create, 75 another daemon holds it.
+ * fatal is called, from a thread of the store, when it cannot go on (a failed
+ * sync must not be retried); it gets a sentence and must end the process.
+ */
+struct store *store_open(const struct config *conf, void (*fatal)(const char *),
+	    char *why, size_t size, int *exit_r);
+
+/* Writes all that is not yet written, then frees.  No call may be under way. */
+void	store_close(struct store **sp);
+
+/* "sqlite", "memory". */
+const char *store_kind(const struct store *s);
+
+/*
+ * The one place that spends.  Decides the bill and, if it fits, spends it on
+ * all its counters or on none and binds bound (see below) to the chosen
+ * smarthost, in one step.  A bill that does not fit starts the lockouts of
+ * the limits it would pass.  STORE_OK: *d_r holds the decision.
+ */
+enum store_answer store_charge(struct store *s, const struct bill *bill,
+	    const char *bound, struct decision *d_r, char *why);
+
+/* The same question, nothing changed. */
+enum store_answer store_preview(struct store *s, const struct bill *bill,
+	    struct decision *d_r, char *why);
+
+/*
+ * Bindings: which smarthost a sender's (or a queue id's) mail was given to.
+ * smarthost_r holds at least STORE_NAME bytes.
+ */
+#define STORE_NAME 64
+enum store_answer store_bound(struct store *s, const char *bound, int64_t now,
+	    char *smarthost_r, char *why);
+
+/* Operator's acts.  Each leaves an event.  actor and text are for the audit. */
+enum store_answer store_reset(struct store *s, const struct policy *policy,
+	    const char *key, int64_t now, const char *actor, char *why);
+enum store_answer store_grant(struct store *s, const struct policy *policy,
+	    const char *key, const struct grant *g, int64_t now,
+	    const char *actor, const char *text, char *why);
+enum store_answer store_block(struct store *s, const char *who, int64_t until,
+	    int64_t now, const char *actor, const char *text, char *why);
+enum store_answer store_unblock(struct store *s, const char *who, int64_t now,
+	    const char *actor, char *why);
+
+/* STORE_OK: who is blocked at now; text_r (STORE_WHY bytes) says why. */
+enum store_answer store_blocked(struct store *s, const char *who, int64_t now,
+	    char *text_r, char *why);
+
+/* An event to keep for the operator: a warning, a lockout, an act. */
+struct store_event {
+	int64_t when;
+	char kind[16];		/* warn, over, lockout, grant, reset, block, ... */
+	char policy[STORE_NAME];
+	char key[MAILADDR_MAX + 1];
+	char actor[STORE_NAME];	/* "" if the daemon itself */
+	char text[200];
+};
+
+/*
+ * Kept soon, not at once: never blocks a callback.  A full queue drops it and
+ * counts that (stats).
+ */
+void	store_note(struct store *s, const struct store_event *e);
+
+/*
+ * A copy of one counter, to be freed with counter_free.  It fits policy (its
+ * slots are in the order of policy->limit).  STORE_NONE: never used.
+ */
+enum store_answer store_read(struct store *s, const struct policy *policy,
+	    const char *key, int64_t now, struct counter **c_r, char *why);
+
+/*
+ * Calls each for every counter that is not idle at now; each returns false to
+ * stop.  policy is a name: the counter may be of one that is gone.  Order is
+ * not defined; a counter that changes meanwhile may be seen before or after.
+ */
+typedef bool store_each_fn(void *arg, const char *policy, const char *key,
+	    const struct counter *c);
+enum store_answer store_walk(struct store *s, int64_t now,
+	    store_each_fn *each, void *arg, char *why);
+
+/* The newest events first, at most n; key may be NULL for all. */
+typedef bool store_event_fn(void *arg, const struct store_event *e);
+enum store_answer store_events(struct store *s, const char *key, size_t n,
+	    store_event_fn *each, void *arg, char *why);
+
+/* The blocks in force at now. */
+typedef bool store_block_fn(void *arg, const char *who, int64_t until,
+	    const char *text);
+enum store_answer store_blocks(struct store *s, int64_t now,
+	    store_block_fn *each, void *arg, char *why);
+
+struct store_stats {
+	uint64_t charged, declined, failed;	/* since start */
+	uint64_t counters;		/* in memory */
+	uint64_t journal_bytes;		/* not yet folded */
+	uint64_t folds;			/* completed since start */
+	int64_t folded;			/* ms: when last, 0 never */
+	uint64_t events_dropped;
+	bool healthy;
+	char trouble[STORE_WHY];	/* "" if healthy */
+};
+void	store_stats(struct store *s, struct store_stats *st_r);
+
+/* After a reload: counters take the form of the new policies when next used. */
+void	store_reconfigure(struct store *s, const struct config *conf);
+
+/* Folds now, and returns when it is done: for a reader of the database. */
+enum store_answer store_flush(struct store *s, char *why);
+
+#endif

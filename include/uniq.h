@@ -1,0 +1,53 @@
+/*
+ * uniq.h - how many different recipients inside a window of time, exactly.
+ *
+ * A table of digests with the moment of the last mail to each.  A recipient
+ * counts while that moment is inside the window.  Space is bounded by the
+ * limit in use: the owner gives the room, and a full table takes no more.
+ *
+ * Pure but for its room, which uniq_room allocates beforehand.
+ */
+#ifndef UNIQ_H
+#define UNIQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "window.h"
+
+struct uniq_slot {
+	uint64_t digest;
+	int64_t last;		/* ms; UNIQ_FREE marks an empty slot */
+};
+#define UNIQ_FREE INT64_MIN
+
+struct uniq {
+	struct window_spec spec;
+	int64_t end;		/* calendar: when the period in the table ends */
+	int64_t oldest;		/* no entry is older: no need to sweep before */
+	size_t used, size;	/* entries; slots, a power of two or 0 */
+	struct uniq_slot *slot;
+};
+
+void	uniq_init(struct uniq *u, const struct window_spec *spec);
+void	uniq_free(struct uniq *u);
+
+/* Makes room for more entries beyond those present.  -1: out of memory. */
+int	uniq_room(struct uniq *u, size_t more, int64_t now);
+
+/* How many different recipients count at moment now. */
+uint64_t uniq_used(const struct uniq *u, int64_t now);
+
+/* How many of the n digests (no two equal) would be new at moment now. */
+uint64_t uniq_new(const struct uniq *u, const uint64_t *digest, size_t n,
+	    int64_t now);
+
+/* Counts the n digests at moment now; room was made before. */
+void	uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
+	    const struct zone *zone);
+
+/* The first moment, not before now, at which no more than room count. */
+int64_t	uniq_when(const struct uniq *u, uint64_t room, int64_t now);
+
+#endif
