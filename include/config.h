@@ -79,7 +79,13 @@ struct config {
 	struct names local_domains;	/* canonical */
 	char *recipient_delimiter;
 	size_t npolicy;
-	struct policy *policy;
+	struct policy *policy;		/* the built-in one included */
+	/*
+	 * "(senders)", built in, made of `new-senders` (default 1000/24h, one
+	 * unique-recipients limit, per client): how many different senders one
+	 * login or client may use before they share one counter.
+	 */
+	const struct policy *senders;
 	size_t nsmarthost;
 	struct smarthost *smarthost;
 	size_t nroute;
