@@ -23,18 +23,19 @@
 #include "control.h"
 #include "endpoint.h"
 
-#define PEERS	16
-#define PATIENCE (5 * SECOND)	/* for a request, and for each step of reading
-				   the answer */
-#define REST	(1 * SECOND)	/* after accept failed for want of resources */
+#define PEERS 16
+#define PATIENCE                                                               \
+	(5 * SECOND)      /* for a request, and for each step of reading       \
+			     the answer */
+#define REST (1 * SECOND) /* after accept failed for want of resources */
 
 struct peer {
-	int fd;			/* -1: a free place */
-	int64_t deadline;	/* of the steady clock */
+	int fd;           /* -1: a free place */
+	int64_t deadline; /* of the steady clock */
 	char actor[64];
-	char *in;		/* the request, as far as it came */
+	char *in; /* the request, as far as it came */
 	size_t in_len;
-	char *out;		/* the answer; NULL until there is one */
+	char *out; /* the answer; NULL until there is one */
 	size_t out_len, sent;
 };
 
@@ -82,8 +83,8 @@ peer_answer(struct peer *p, json_t *answer)
 static json_t *
 refusal(const char *error, const char *remedy)
 {
-	json_t *answer = json_pack("{s:b, s:s, s:s}", "ok", 0, "error", error,
-	    "remedy", remedy);
+	json_t *answer = json_pack(
+	    "{s:b, s:s, s:s}", "ok", 0, "error", error, "remedy", remedy);
 
 	return answer != NULL ? answer : json_null();
 }
@@ -126,7 +127,8 @@ accept_peer(struct control_server *s)
 	p->deadline = clock_steady() + PATIENCE;
 	if (!peer_name(p->fd, p->actor, sizeof(p->actor)))
 		peer_answer(p, refusal("only root and the daemon's own user "
-		    "may ask here", "run postmeterctl as root"));
+				       "may ask here",
+				   "run postmeterctl as root"));
 	else if ((p->in = malloc(CONTROL_REQUEST_MAX)) == NULL)
 		peer_close(p);
 }
@@ -134,8 +136,8 @@ accept_peer(struct control_server *s)
 static void
 peer_read(struct control_server *s, struct peer *p)
 {
-	ssize_t n = recv(p->fd, p->in + p->in_len,
-	    CONTROL_REQUEST_MAX - p->in_len, 0);
+	ssize_t n =
+	    recv(p->fd, p->in + p->in_len, CONTROL_REQUEST_MAX - p->in_len, 0);
 	const char *end;
 
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
@@ -147,18 +149,19 @@ peer_read(struct control_server *s, struct peer *p)
 	end = memchr(p->in + p->in_len, '\n', (size_t)n);
 	p->in_len += (size_t)n;
 	if (end != NULL)
-		peer_answer(p, control_answer(&s->env, p->in,
-		    (size_t)(end - p->in), p->actor, clock_now()));
+		peer_answer(
+		    p, control_answer(&s->env, p->in, (size_t)(end - p->in),
+			   p->actor, clock_now()));
 	else if (p->in_len == CONTROL_REQUEST_MAX)
 		peer_answer(p, refusal("the request is longer than 64 KiB",
-		    "ask for less at a time"));
+				   "ask for less at a time"));
 }
 
 static void
 peer_write(struct peer *p)
 {
-	ssize_t n = send(p->fd, p->out + p->sent, p->out_len - p->sent,
-	    MSG_NOSIGNAL);
+	ssize_t n =
+	    send(p->fd, p->out + p->sent, p->out_len - p->sent, MSG_NOSIGNAL);
 
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
