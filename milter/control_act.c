@@ -258,6 +258,21 @@ control_unblock(const struct request *rq)
 	return json_pack("{s:b, s:o}", "ok", 1, "who", control_text(key));
 }
 
+/* lines_of - each line of a text, as an array */
+static json_t *
+lines_of(char *text)
+{
+	json_t *lines = json_array();
+	char *rest = NULL, *line;
+
+	if (text == NULL)
+		return lines;
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest))
+		control_append(&lines, control_text(line));
+	return lines;
+}
+
 json_t *
 control_reload(const struct request *rq)
 {
@@ -272,7 +287,7 @@ control_reload(const struct request *rq)
 		answer = json_pack("{s:b, s:s, s:s, s:o}", "ok", 0, "error",
 		    "the configuration was not taken, the one before runs on",
 		    "remedy", "correct what is listed and reload again",
-		    "errors", control_text(errors != NULL ? errors : ""));
+		    "errors", lines_of(errors));
 	free(errors);
 	return answer;
 }
