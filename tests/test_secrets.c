@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -609,6 +610,86 @@ a_child_finds_nothing(void **state)
 	secrets_free(&s);
 }
 
+/* --- where a key may be ---------------------------------------------------- */
+
+/* The key is never written here as it is, so that it cannot find itself. */
+static const char veiled[] = "Bjdgbpa&LhlOdfvqf";
+#define VEIL 3
+
+static void
+write_unveiled(void)
+{
+	const pid_t child = fork();
+	FILE *f;
+
+	if (child == 0) {
+		f = fopen(path, "w");
+		fputs("secret \"a\" { password = \"", f);
+		for (size_t i = 0; veiled[i] != '\0'; i++)
+			fputc(veiled[i] ^ VEIL, f);
+		fputs("\" }\n", f);
+		fclose(f);
+		_exit(chmod(path, 0600));
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* sightings - how often the key lies in this process's writable memory */
+static int
+sightings(void)
+{
+	const size_t n = sizeof(veiled) - 1;
+	char line[512], mode[8];
+	unsigned long from, to;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int seen = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 ||
+		    mode[0] != 'r' || mode[1] != 'w')
+			continue;
+		for (const char *p = (const char *)from;
+		    p + n <= (const char *)to; p++) {
+			size_t i = 0;
+
+			while (i < n && p[i] == (veiled[i] ^ VEIL))
+				i++;
+			seen += i == n;
+		}
+	}
+	fclose(maps);
+	return seen;
+}
+
+/* memory_is_watched - by something that keeps shadows of it or copies */
+static bool
+memory_is_watched(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+#ifdef __SANITIZE_ADDRESS__
+	return true;
+#endif
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+static void
+no_copy_of_a_key_stays_behind(void **state)
+{
+	struct secrets *s;
+
+	if (memory_is_watched())
+		skip();
+	write_unveiled();
+	assert_int_equal(sightings(), 0);
+	s = load(path);
+	assert_non_null(s);
+	assert_int_equal(sightings(), 1);
+	secrets_free(&s);
+	assert_int_equal(sightings(), 0);
+}
+
 /* A child that may lock nothing; skipped where mlock is a promise only. */
 static void
 a_limit_on_locked_memory_is_told_with_its_remedy(void **state)
@@ -676,6 +757,7 @@ main(void)
 		TEST(only_what_is_there_is_given),
 		TEST(no_secrets_at_all_is_a_good_file),
 		TEST(a_child_finds_nothing),
+		TEST(no_copy_of_a_key_stays_behind),
 		TEST(a_limit_on_locked_memory_is_told_with_its_remedy),
 	};
 
