@@ -13,8 +13,8 @@
 
 #include "secrets.h"
 
-#define CANARY	"cAnArY"
-#define BEGIN	"secret \"a\" { password = \"" CANARY
+#define CANARY "cAnArY"
+#define BEGIN "secret \"a\" { password = \"" CANARY
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -56,7 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	ssize_t n;
 
 	if (memmem(data, len, CANARY, strlen(CANARY)) != NULL)
-		return 0;	/* as a name it may be said */
+		return 0; /* as a name it may be said */
 	f = open_memstream(&said, &size);
 	if (f == NULL)
 		abort();
