@@ -7,6 +7,7 @@
 #include <unistr.h>
 
 #include "config_read.h"
+#include "escape.h"
 #include "nearest.h"
 
 cfg_opt_t smarthost_options[] = {
@@ -47,7 +48,7 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 {
 	const size_t n = conftext_size(root, kind);
 	struct nearest near;
-	char text[SHOWN];
+	char text[SHOWN], best[SHOWN];
 
 	nearest_init(&near, v->text);
 	for (size_t i = 0; i < n; i++) {
@@ -61,14 +62,13 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 	}
 	if (nearest_best(&near) != NULL)
 		mistake(&r->m, v->line,
-		    "there is no %s \"%s\", did you mean "
-		    "\"%s\"?",
-		    kind, shown(text, v), nearest_best(&near));
+		    "there is no %s \"%s\", did you mean \"%s\"?", kind,
+		    shown(text, v),
+		    escape_str(best, sizeof(best), nearest_best(&near)));
 	else
 		mistake(&r->m, v->line,
-		    "there is no %s \"%s\": add a "
-		    "section %s \"%s\" { ... }",
-		    kind, shown(text, v), kind, shown(text, v));
+		    "there is no %s \"%s\": add a section %s \"%s\" { ... }",
+		    kind, shown(text, v), kind, text);
 	return -1;
 }
 

@@ -356,6 +356,8 @@ foreign_bytes_are_quoted_harmlessly(void **state)
 {
 	is_refused("mode = \"\xe2\x80\xae\xff\"\nrule \"r\" { }\n",
 	    "\\xe2\\x80\\xae\\xff");
+	is_refused("policy \"ab\xff\" { }\nrule \"r\" { policies = \"ab\" }\n",
+	    "did you mean \"ab\\xff\"?");
 	is_refused("user = \"a\nmode = \"x\"\n", "its end");
 	is_refused("user = \"a\x1b[2J\"\n", "control character");
 }
