@@ -32,7 +32,7 @@ smarthosts(const struct config *conf)
 		json_t *routes = json_array();
 
 		for (size_t j = 0; j < conf->nroute; j++)
-			if (conf->route[j].smarthost == sh)
+			if (config_leads_to(&conf->route[j], sh))
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
