@@ -16,14 +16,23 @@ const struct rule *match_rule(const struct config *conf,
 	    const struct txn *t);
 
 /*
- * The first rule that could match mail of this sender when login and client
- * are not known, as when a queue manager asks.  *sure_r is false if that
- * rule, or one before it, also depends on what is not known.
+ * The rule for mail of this sender when login and client are not known, as
+ * when a queue manager asks: the first that depends on neither, else the
+ * first that could match and has a route, else NULL.  *sure_r is false if a
+ * rule before it depends on what is not known.
  */
 const struct rule *match_sender(const struct config *conf,
 	    const struct mailaddr *sender, bool *sure_r);
 
 /* Is it outgoing: logged in, from networks, or handed in by sendmail(1)? */
 bool	match_outgoing(const struct config *conf, const struct txn *t);
+
+/*
+ * Does a recipient leave the office?  Not if its domain is in local-domains,
+ * nor if the MTA will deliver it itself; mailer is what {rcpt_mailer} says,
+ * NULL if it does not.
+ */
+bool	match_external(const struct config *conf, const struct mailaddr *rcpt,
+	    const char *mailer);
 
 #endif

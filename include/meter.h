@@ -37,16 +37,19 @@ void	meter_explain(const struct config *conf, struct store *store,
 
 /*
  * The bill of a transaction under a rule: every counter it touches, with
- * costs.  keys holds the text of the keys and must outlive the bill, as must
- * uniq, which gets the digests of all recipients and then of the external
- * ones (room for 2 * t->nrcpt).
+ * costs.  work holds the keys and digests that the bill points into; it must
+ * outlive the bill and goes with bill_work_end.  0, or -1: out of memory.
  */
-struct bill_keys {
-	char text[BILL_LINES][MAILADDR_MAX + 1];
+struct bill_work {
+	char key[BILL_LINES][MAILADDR_MAX + 1];
+	uint64_t sender;		/* digest, for the cap on new senders */
+	uint64_t *all, *external;	/* digests of the recipients */
+	uint64_t few[2 * 64];		/* room for most messages */
 };
-void	meter_bill(const struct config *conf, const struct rule *rule,
+int	meter_bill(const struct config *conf, const struct rule *rule,
 	    const struct txn *t, int64_t now, struct bill *b_r,
-	    struct bill_keys *keys_r, uint64_t *uniq);
+	    struct bill_work *work_r);
+void	bill_work_end(struct bill_work *work);
 
 /*
  * Where mail of this envelope sender goes: 1 and *sh_r (points into conf), 0

@@ -6,7 +6,9 @@
 #ifndef MLFI_H
 #define MLFI_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "config.h"
 #include "store.h"
@@ -19,15 +21,17 @@ int	mlfi_open(const struct config *conf,
 	    const struct endpoint_owner *owner, bool *live_r, char *why,
 	    size_t size);
 
-/* Serves until SIGTERM or mlfi_stop; store must be open.  0 or -1. */
+/* Serves until mlfi_stop; store must be open and stay so.  0 or -1. */
 int	mlfi_serve(struct store *store);
 
 /*
- * From now on every new transaction is answered 451; returns when no end of
- * message is being answered any more, or after timeout ms.  Returns how many
- * still were.
+ * From now on every new transaction is answered 451.  Returns when no callback
+ * is at the store any more, or after timeout ms, and then none will be.
+ * Returns how many still were: 0 means that the store may be closed.
  */
 unsigned mlfi_drain(int64_t timeout);
+
+/* Makes mlfi_serve return; from any thread. */
 void	mlfi_stop(void);
 
 #endif

@@ -30,6 +30,12 @@ enum period { PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH };
 struct zone *zone_load(const char *name, const char **why_r);
 void	zone_free(struct zone **zp);
 
+/*
+ * From now on zone_load knows only the name loaded last (a reload finds its
+ * zone again) and refuses others: threads run, TZ may not be touched.
+ */
+void	zone_freeze(void);
+
 const char *zone_name(const struct zone *z);
 
 /* Seconds east of UTC that hold at moment now (ms). */

@@ -1,0 +1,538 @@
+/*
+ * meter.c - the desk: a transaction on one side, policy and store on the other.
+ *
+ * Preview, charge and explain are one path with one difference, whether the
+ * store is asked or told.  So a preview cannot promise what the charge would
+ * not keep, and the tool cannot explain what the mail server would not hear.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "log.h"
+#include "match.h"
+#include "meter.h"
+
+/* What is being asked: may this recipient join, or may the whole go? */
+enum stage { STAGE_RCPT, STAGE_EXPLAIN, STAGE_CHARGE };
+
+/* The client's address, or what stands for it where there is none. */
+static void
+client_key(const struct txn *t, const struct policy *p, char *dst, size_t size)
+{
+	unsigned bits = p == NULL ? 128 :
+	    t->client.len == 4 ? p->prefix4 : p->prefix6;
+
+	if (t->client.len == 0)
+		snprintf(dst, size, "localhost");
+	else
+		netaddr_text(&t->client, bits, dst, size);
+}
+
+/*
+ * key_of - the counter that a policy keeps for this transaction.  An identity
+ * that is missing is no exemption: the next best one pays.  Returns true if
+ * the client made the key up (it comes from the envelope sender).
+ */
+static bool
+key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
+{
+	const char *domain = mailaddr_domain(&t->sender);
+
+	switch (p->per) {
+	case PER_EVERYONE:
+		snprintf(dst, size, "*");
+		return false;
+	case PER_CLIENT:
+		client_key(t, p, dst, size);
+		return false;
+	case PER_SENDER:
+		if (!mailaddr_is_null(&t->sender)) {
+			snprintf(dst, size, "%s", t->sender.text);
+			return true;
+		}
+		break;
+	case PER_DOMAIN:
+		if (domain[0] != '\0') {
+			snprintf(dst, size, "@%s", domain);
+			return true;
+		}
+		break;
+	case PER_ACCOUNT:
+		if (t->login[0] == '\0' && !mailaddr_is_null(&t->sender)) {
+			snprintf(dst, size, "%s", t->sender.text);
+			return true;
+		}
+		break;
+	case PER_LOGIN:
+		break;
+	}
+	if (t->login[0] != '\0')
+		snprintf(dst, size, "%s", t->login);
+	else
+		client_key(t, p, dst, size);
+	return false;
+}
+
+/* work_begin - the digests of all and of the external recipients, for a bill */
+static int
+work_begin(struct bill_work *w, const struct txn *t)
+{
+	size_t external = 0;
+
+	w->all = w->few;
+	if (2 * t->nrcpt > sizeof(w->few) / sizeof(w->few[0])) {
+		w->all = calloc(2 * t->nrcpt, sizeof(*w->all));
+		if (w->all == NULL)
+			return -1;
+	}
+	w->external = w->all + t->nrcpt;
+	for (size_t i = 0; i < t->nrcpt; i++) {
+		w->all[i] = t->rcpt[i].digest;
+		if (t->rcpt[i].external)
+			w->external[external++] = t->rcpt[i].digest;
+	}
+	w->sender = digest64(t->sender.text, strlen(t->sender.text));
+	return 0;
+}
+
+void
+bill_work_end(struct bill_work *w)
+{
+	if (w->all != w->few)
+		free(w->all);
+	w->all = NULL;
+}
+
+/* senders_line - one more sender that this login or client made up */
+static void
+senders_line(const struct config *conf, const struct txn *t, struct bill *b,
+    struct bill_work *w)
+{
+	size_t i = b->nline++;
+
+	if (t->login[0] != '\0')
+		snprintf(w->key[i], sizeof(w->key[i]), "%s", t->login);
+	else
+		client_key(t, NULL, w->key[i], sizeof(w->key[i]));
+	b->line[i] = (struct bill_line){
+		.policy = conf->senders,
+		.key = w->key[i],
+		.rcpt = &w->sender,
+		.nrcpt = 1,
+	};
+}
+
+/*
+ * offer - one smarthost that could take the message, and what that costs its
+ * account: only what leaves, and each delivery that the mail server makes of it
+ */
+static void
+offer(const struct config *conf, const struct smarthost *sh,
+    const struct txn *t, struct bill *b, struct bill_work *w)
+{
+	uint64_t parts = sh->recipient_limit == 0 ? 1 :
+	    (t->nexternal + sh->recipient_limit - 1) / sh->recipient_limit;
+	struct bill_choice *ch = &b->choice[b->nchoice++];
+
+	ch->smarthost = sh->name;
+	ch->first = b->nline;
+	ch->n = sh->policies.n;
+	for (size_t i = 0; i < sh->policies.n; i++) {
+		size_t at = b->nline++;
+
+		snprintf(w->key[at], sizeof(w->key[at]), "smarthost %s",
+		    sh->name);
+		b->line[at] = (struct bill_line){
+			.policy = sh->policies.v[i],
+			.key = w->key[at],
+			.cost = { [DIM_MESSAGES] = parts,
+			    [DIM_RECIPIENTS] = t->nexternal,
+			    [DIM_BYTES] = parts * t->bytes },
+			.rcpt = w->external,
+			.nrcpt = t->nexternal,
+			.observed = conf->observe,
+		};
+	}
+}
+
+int
+meter_bill(const struct config *conf, const struct rule *rule,
+    const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
+{
+	bool made_up = false;
+
+	memset(b_r, 0, sizeof(*b_r));
+	b_r->now = now;
+	b_r->zone = conf->zone;
+	if (work_begin(w, t) == -1)
+		return -1;
+	for (size_t i = 0; i < rule->policies.n; i++) {
+		const struct policy *p = rule->policies.v[i];
+		bool all = p->count == SCOPE_ALL;
+		size_t n = all ? t->nrcpt : t->nexternal;
+		size_t at = b_r->nline;
+
+		if (n == 0)
+			continue;
+		made_up |= key_of(p, t, w->key[at], sizeof(w->key[at]));
+		b_r->line[at] = (struct bill_line){
+			.policy = p,
+			.key = w->key[at],
+			.cost = { [DIM_MESSAGES] = 1, [DIM_RECIPIENTS] = n,
+			    [DIM_BYTES] = t->bytes },
+			.rcpt = all ? w->all : w->external,
+			.nrcpt = n,
+			.observed = conf->observe,
+		};
+		b_r->nline++;
+	}
+	if (made_up)
+		senders_line(conf, t, b_r, w);
+	b_r->ncommon = b_r->nline;
+	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
+	    i < rule->route->n; i++)
+		offer(conf, rule->route->smarthost[i], t, b_r, w);
+	b_r->spread = rule->route != NULL && rule->route->spread;
+	return 0;
+}
+
+/*
+ * share_counter - this client has made up too many senders: from now on the
+ * new ones share one counter, so that inventing more buys nothing.
+ */
+static void
+share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
+{
+	struct bill_line *senders = &b->line[b->ncommon - 1];
+	char made_up[MAILADDR_MAX + 1];
+
+	for (size_t i = 0; i + 1 < b->ncommon; i++)
+		if (key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
+			snprintf(w->key[i], sizeof(w->key[i]),
+			    "others of %.*s", MAILADDR_MAX - 10,
+			    senders->key);
+	senders->nrcpt = 0;	/* costs nothing more */
+}
+
+/* cap - too many recipients in this one message, whatever was sent before? */
+static bool
+cap(const struct config *conf, const struct rule *rule, const struct txn *t,
+    enum stage stage, struct outcome *o)
+{
+	for (size_t i = 0; i < rule->policies.n; i++) {
+		const struct policy *p = rule->policies.v[i];
+		size_t n = p->count == SCOPE_ALL ? t->nrcpt : t->nexternal;
+
+		if (p->recipients_per_message == 0 ||
+		    n <= p->recipients_per_message)
+			continue;
+		o->policy = p;
+		o->max = p->recipients_per_message;
+		if (conf->observe || p->when_over == OVER_OBSERVE) {
+			o->observed = true;
+			continue;
+		}
+		o->verdict = stage == STAGE_RCPT ? VERDICT_TOO_MANY :
+		    p->when_over == OVER_HOLD ? VERDICT_HOLD :
+		    VERDICT_TOO_LARGE;
+		return true;
+	}
+	return false;
+}
+
+/* blocked - has the operator stopped one of the names of this client? */
+static enum store_answer
+blocked(struct store *store, const struct txn *t, int64_t now,
+    struct outcome *o)
+{
+	char domain[MAILADDR_MAX + 2], client[NETADDR_TEXT];
+	const char *who[] = { t->login, t->sender.text, domain, client };
+	char why[STORE_WHY];
+
+	snprintf(domain, sizeof(domain), "@%s", mailaddr_domain(&t->sender));
+	client_key(t, NULL, client, sizeof(client));
+	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
+		enum store_answer a;
+
+		if (who[i][0] == '\0' || strcmp(who[i], "@") == 0)
+			continue;
+		a = store_blocked(store, who[i], now, o->why, why);
+		if (a == STORE_NONE)
+			continue;
+		if (a == STORE_OK)
+			snprintf(o->key, sizeof(o->key), "%s", who[i]);
+		else
+			snprintf(o->why, sizeof(o->why), "%s", why);
+		return a;
+	}
+	return STORE_NONE;
+}
+
+/* could_not_know - what on-store-failure says to that */
+static void
+could_not_know(const struct config *conf, enum stage stage, const char *why,
+    struct outcome *o)
+{
+	if (why != o->why)
+		snprintf(o->why, sizeof(o->why), "%s", why);
+	if (conf->on_store_failure == STORE_FAILURE_ACCEPT || conf->observe) {
+		o->verdict = VERDICT_PASS;
+		o->unmetered = stage != STAGE_RCPT;
+	} else {
+		o->verdict = VERDICT_UNAVAILABLE;
+	}
+}
+
+/* tell_shortfall - a shortfall of the bill in the words of an outcome */
+static void
+tell_shortfall(const struct bill *b, const struct shortfall *s,
+    struct outcome *o)
+{
+	const struct bill_line *line = &b->line[s->line];
+
+	o->policy = line->policy;
+	o->limit = s->what == SHORT_LOCKED ? NULL :
+	    &line->policy->limit[s->limit];
+	snprintf(o->key, sizeof(o->key), "%s", line->key);
+	o->used = s->used;
+	o->max = s->max;
+	o->again = s->again;
+}
+
+static enum verdict
+verdict_of(const struct policy *p, enum shortage what, const struct txn *t,
+    enum stage stage)
+{
+	/* At RCPT a policy that holds says nothing: the whole is held later. */
+	if (p->when_over == OVER_HOLD)
+		return stage == STAGE_RCPT ? VERDICT_PASS : VERDICT_HOLD;
+	if (what == SHORT_NEVER) {
+		if (stage != STAGE_RCPT)
+			return VERDICT_TOO_LARGE;
+		return t->nrcpt > 1 ? VERDICT_TOO_MANY : VERDICT_TOO_LARGE;
+	}
+	return p->when_over == OVER_REJECT ? VERDICT_REJECT : VERDICT_DEFER;
+}
+
+/* note_warnings - tell the operator, once, that a limit comes near */
+static void
+note_warnings(struct store *store, const struct bill *b,
+    const struct decision *d)
+{
+	for (size_t i = 0; i < d->nwarning; i++) {
+		const struct warning *w = &d->warning[i];
+		const struct bill_line *line = &b->line[w->line];
+		struct store_event e = { .when = b->now, .kind = "warn" };
+
+		snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
+		snprintf(e.key, sizeof(e.key), "%s", line->key);
+		snprintf(e.text, sizeof(e.text), "%u%% of a limit of %s used: "
+		    "%" PRIu64 " of %" PRIu64, w->percent,
+		    dimension_name(line->policy->limit[w->limit].dim),
+		    w->used, w->max);
+		log_warn("warning: policy=%s key=%s %s", e.policy, e.key,
+		    e.text);
+		store_note(store, &e);
+	}
+}
+
+static void
+note_lockout(struct store *store, const struct bill *b,
+    const struct shortfall *s)
+{
+	const struct bill_line *line = &b->line[s->line];
+	struct store_event e = { .when = b->now, .kind = "lockout" };
+
+	if (s->what != SHORT_LIMIT || line->policy->lockout == 0)
+		return;
+	snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
+	snprintf(e.key, sizeof(e.key), "%s", line->key);
+	snprintf(e.text, sizeof(e.text), "a limit of %s was reached: %" PRIu64
+	    " of %" PRIu64, dimension_name(line->policy->limit[s->limit].dim),
+	    s->used, s->max);
+	log_warn("lockout: policy=%s key=%s %s", e.policy, e.key, e.text);
+	store_note(store, &e);
+}
+
+/* decide - the bill before the store, and its answer as an outcome */
+static void
+decide(const struct config *conf, struct store *store, const struct txn *t,
+    enum stage stage, struct bill *b, struct bill_work *w, struct outcome *o)
+{
+	const char *bound = mailaddr_is_null(&t->sender) ? "<>" :
+	    t->sender.text;
+	struct decision d;
+	char why[STORE_WHY] = "";
+	enum store_answer a;
+
+again:
+	a = stage == STAGE_CHARGE ? store_charge(store, b, bound, &d, why) :
+	    store_preview(store, b, &d, why);
+	if (a != STORE_OK) {
+		could_not_know(conf, stage, why, o);
+		return;
+	}
+	if (!d.fits &&
+	    b->line[d.shortfall.line].policy == conf->senders) {
+		share_counter(t, b, w);
+		goto again;
+	}
+	if (stage == STAGE_CHARGE)
+		note_warnings(store, b, &d);
+	if (d.observed.what != SHORT_NOTHING) {
+		o->observed = true;
+		tell_shortfall(b, &d.observed, o);
+	}
+	if (d.fits) {
+		o->verdict = VERDICT_PASS;
+		if (b->nchoice > 0)
+			o->smarthost = config_smarthost(conf,
+			    b->choice[d.choice].smarthost)->name;
+		return;
+	}
+	o->observed = false;
+	tell_shortfall(b, &d.shortfall, o);
+	o->verdict = verdict_of(o->policy, d.shortfall.what, t, stage);
+	if (stage == STAGE_CHARGE)
+		note_lockout(store, b, &d.shortfall);
+}
+
+static void
+judge(const struct config *conf, struct store *store, const struct txn *t,
+    enum stage stage, int64_t now, struct outcome *o)
+{
+	const struct rule *rule;
+	struct bill bill;
+	struct bill_work work;
+
+	memset(o, 0, sizeof(*o));
+	if (!match_outgoing(conf, t)) {
+		o->verdict = VERDICT_IGNORE;
+		return;
+	}
+	switch (blocked(store, t, now, o)) {
+	case STORE_NONE:
+		break;
+	case STORE_OK:
+		o->verdict = VERDICT_BLOCKED;
+		return;
+	case STORE_FAILED:
+	case STORE_UNCERTAIN:
+		could_not_know(conf, stage, o->why, o);
+		return;
+	}
+	rule = match_rule(conf, t);
+	if (rule == NULL) {
+		o->verdict = conf->unmatched_accept || conf->observe ?
+		    VERDICT_PASS : VERDICT_NO_RULE;
+		return;
+	}
+	o->rule = rule->name;
+	if (cap(conf, rule, t, stage, o))
+		return;
+	if (meter_bill(conf, rule, t, now, &bill, &work) == -1) {
+		could_not_know(conf, stage, "out of memory", o);
+		return;
+	}
+	decide(conf, store, t, stage, &bill, &work, o);
+	bill_work_end(&work);
+}
+
+/*
+ * soften - a notice that the mail server itself hands in must not be lost:
+ * it waits, it is never refused for good
+ */
+static void
+soften(const struct txn *t, struct outcome *o)
+{
+	if (!t->submitted || !mailaddr_is_null(&t->sender))
+		return;
+	if (o->verdict == VERDICT_REJECT || o->verdict == VERDICT_TOO_LARGE)
+		o->verdict = VERDICT_DEFER;
+	else if (o->verdict == VERDICT_NO_RULE ||
+	    o->verdict == VERDICT_BLOCKED)
+		o->verdict = VERDICT_UNAVAILABLE;
+}
+
+void
+meter_preview(const struct config *conf, struct store *store,
+    const struct txn *t, uint64_t digest, bool external, int64_t now,
+    struct outcome *o_r)
+{
+	struct txn with = *t;
+
+	/* A copy with the recipient in it: the transaction stays as it is. */
+	with.rcpt = NULL;
+	with.nrcpt = with.room = 0;
+	if (!txn_has(t, digest)) {
+		with.rcpt = calloc(t->nrcpt + 1, sizeof(with.rcpt[0]));
+		if (with.rcpt == NULL) {
+			memset(o_r, 0, sizeof(*o_r));
+			could_not_know(conf, STAGE_RCPT, "out of memory", o_r);
+			return;
+		}
+		with.room = t->nrcpt + 1;
+		with.nrcpt = t->nrcpt;
+		if (t->nrcpt > 0)
+			memcpy(with.rcpt, t->rcpt,
+			    t->nrcpt * sizeof(with.rcpt[0]));
+		txn_add(&with, digest, external);
+		judge(conf, store, &with, STAGE_RCPT, now, o_r);
+		free(with.rcpt);
+	} else {
+		judge(conf, store, t, STAGE_RCPT, now, o_r);
+	}
+}
+
+void
+meter_charge(const struct config *conf, struct store *store,
+    const struct txn *t, int64_t now, struct outcome *o_r)
+{
+	judge(conf, store, t, STAGE_CHARGE, now, o_r);
+	soften(t, o_r);
+}
+
+void
+meter_explain(const struct config *conf, struct store *store,
+    const struct txn *t, int64_t now, struct outcome *o_r)
+{
+	judge(conf, store, t, STAGE_EXPLAIN, now, o_r);
+	soften(t, o_r);
+}
+
+int
+meter_route(const struct config *conf, struct store *store,
+    const struct mailaddr *sender, int64_t now,
+    const struct smarthost **sh_r, char *why)
+{
+	const char *bound = mailaddr_is_null(sender) ? "<>" : sender->text;
+	const struct smarthost *sh = NULL;
+	const struct rule *rule;
+	char name[STORE_NAME];
+	bool sure;
+
+	rule = match_sender(conf, sender, &sure);
+	switch (store_bound(store, bound, now, name, why)) {
+	case STORE_OK:
+		sh = config_smarthost(conf, name);
+		break;
+	case STORE_NONE:
+		break;
+	case STORE_FAILED:
+	case STORE_UNCERTAIN:
+		return -1;
+	}
+	/*
+	 * The rules may have changed since the message was bound: where they
+	 * leave no doubt, they speak.
+	 */
+	if (sure && (rule == NULL || !config_leads_to(rule->route, sh)))
+		sh = NULL;
+	if (sh == NULL && rule != NULL && rule->route != NULL)
+		sh = rule->route->smarthost[0];
+	*sh_r = sh;
+	return sh != NULL;
+}

@@ -1,0 +1,526 @@
+/*
+ * postmeter.c - the daemon: main() is the order of its start, and of its end.
+ *
+ * The main thread only waits for signals.  libmilter wants SIGHUP and SIGTERM
+ * for itself and takes both as stop, without a drain; Linux gives a signal to
+ * the main thread first if that does not block it.  So the doors run in
+ * threads that block them, and the last word on stopping is here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#if WITH_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "clock.h"
+#include "config.h"
+#include "control.h"
+#include "creds.h"
+#include "endpoint.h"
+#include "log.h"
+#include "mlfi.h"
+#include "secrets.h"
+#include "snapshot.h"
+#include "socketmap.h"
+#include "store.h"
+#include "zone.h"
+
+#define DRAIN	(30 * SECOND)	/* for answers under way at SIGTERM */
+
+static struct daemon {
+	const char *file;
+	struct endpoint_owner owner;	/* of the sockets */
+	gid_t group;			/* of the daemon itself */
+	int map_fd, auth_fd, control_fd;
+	struct store *store;
+	struct socketmap_server *maps;
+	struct control_server *control;
+	pthread_t milter;
+	int wake[2];		/* a signal's number, from its handler */
+} d = { .file = CONFIG_DEFAULT };
+
+static void
+usage(FILE *to)
+{
+	fprintf(to, "usage: postmeter [-n] [-c FILE]\n"
+	    "  -c FILE  configuration (default %s)\n"
+	    "  -n       check configuration and secrets, then end\n"
+	    "  -h       this text\n", CONFIG_DEFAULT);
+}
+
+static void
+tell_manager(const char *state)
+{
+#if WITH_SYSTEMD
+	(void)sd_notify(0, state);
+#else
+	(void)state;
+#endif
+}
+
+/* fatal - the store cannot go on; what it wrote is replayed at the next start */
+static void
+fatal(const char *why)
+{
+	log_error("%s; ending, the next start replays the journal", why);
+	_exit(EX_IOERR);
+}
+
+/* --- the user it runs as ----------------------------------------------------
+ */
+
+/* find_owner - whose sockets and files these are, and which group may connect */
+static int
+find_owner(const struct config *conf, struct endpoint_owner *o_r)
+{
+	const struct passwd *pw = getpwnam(conf->user);
+
+	if (pw == NULL) {
+		log_error("%s: user \"%s\" does not exist: create it (adduser "
+		    "--system --group %s) or name another", conf->file,
+		    conf->user, conf->user);
+		return -1;
+	}
+	o_r->uid = pw->pw_uid;
+	o_r->gid = d.group = pw->pw_gid;
+	if (geteuid() != 0 && geteuid() != o_r->uid) {
+		log_error("start postmeter as root or as user \"%s\"",
+		    conf->user);
+		return -1;
+	}
+	/* The mail server's group may connect: that of the first peer. */
+	for (size_t i = 0; i < conf->auth_peers.n; i++) {
+		pw = getpwnam(conf->auth_peers.v[i]);
+		if (pw != NULL && pw->pw_uid != 0 &&
+		    (geteuid() == 0 || group_member(pw->pw_gid))) {
+			o_r->gid = pw->pw_gid;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* drop_privileges - for good: root cannot be had back */
+static int
+drop_privileges(const struct config *conf)
+{
+	const struct passwd *pw = getpwnam(conf->user);
+
+	if (geteuid() == 0 && d.owner.uid != 0) {
+		if (pw == NULL || setgroups(0, NULL) == -1 ||
+		    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
+		    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
+			log_error("cannot become user \"%s\": %s", conf->user,
+			    strerror(errno));
+			return -1;
+		}
+		if (setuid(0) == 0) {
+			log_error("root could be had back: refusing to run");
+			return -1;
+		}
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
+		log_error("prctl: %s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+/* no_cores - keys must not end up in a core file */
+static void
+no_cores(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/* --- configuration and secrets ----------------------------------------------
+ */
+
+/* load_secrets - all that smarthosts name; none is needed if none is named */
+static int
+load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
+    struct secrets **s_r)
+{
+	int missing = 0;
+
+	*s_r = NULL;
+	if (conf->secrets[0] == '\0')
+		return 0;
+	*s_r = secrets_load(conf->secrets, uid, gid, errors);
+	if (*s_r == NULL)
+		return -1;
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		const struct smarthost *sh = &conf->smarthost[i];
+
+		if (sh->secret == NULL || sh->secret[0] == '\0' ||
+		    secrets_has(*s_r, sh->secret))
+			continue;
+		fprintf(errors, "%s: smarthost \"%s\" wants secret \"%s\", "
+		    "which is not there: add it with `postmeterctl secret set "
+		    "%s`\n", conf->secrets, sh->name, sh->secret, sh->secret);
+		missing++;
+	}
+	if (missing > 0)
+		secrets_free(s_r);
+	return missing > 0 ? -1 : 0;
+}
+
+/* same_place - what only a restart can change must be as it was */
+static int
+same_place(const struct config *old, const struct config *new, FILE *errors)
+{
+	const struct {
+		const char *name, *before, *after;
+	} fixed[] = {
+		{ "milter-socket", old->milter_socket.path,
+		    new->milter_socket.path },
+		{ "map-socket", old->map_socket.path, new->map_socket.path },
+		{ "auth-socket", old->auth_socket.path,
+		    new->auth_socket.path },
+		{ "control-socket", old->control_socket.path,
+		    new->control_socket.path },
+		{ "user", old->user, new->user },
+		{ "store", old->store, new->store },
+	};
+	int changed = old->durability != new->durability;
+
+	if (changed)
+		fprintf(errors, "%s: durability changed: restart postmeter\n",
+		    new->file);
+	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		if (strcmp(fixed[i].before, fixed[i].after) == 0)
+			continue;
+		fprintf(errors, "%s: %s changed: restart postmeter\n",
+		    new->file, fixed[i].name);
+		changed++;
+	}
+	return changed == 0 ? 0 : -1;
+}
+
+/* reload - the new whole, or the old whole */
+static int
+reload(char **errors_r)
+{
+	const struct config *old = snapshot_hold();
+	struct secrets *secrets = NULL;
+	struct config *conf;
+	size_t len;
+	FILE *errors = open_memstream(errors_r, &len);
+	int rc = -1;
+
+	if (errors == NULL) {
+		*errors_r = strdup("out of memory");
+		snapshot_release(&old);
+		return -1;
+	}
+	conf = config_load(d.file, errors);
+	if (conf != NULL && same_place(old, conf, errors) == 0 &&
+	    load_secrets(conf, d.owner.uid, d.group, errors, &secrets) == 0)
+		rc = 0;
+	fclose(errors);
+	if (rc == -1) {
+		snapshot_release(&old);
+		config_free(&conf);
+		log_warn("reload: kept the running configuration: %s",
+		    *errors_r != NULL ? *errors_r : "out of memory");
+		return -1;
+	}
+	store_reconfigure(d.store, conf);
+	if (snapshot_publish(conf) == -1) {
+		store_reconfigure(d.store, old);
+		config_free(&conf);
+		secrets_free(&secrets);
+		*errors_r = strdup("out of memory");
+		snapshot_release(&old);
+		return -1;
+	}
+	snapshot_release(&old);
+	creds_publish(secrets);
+	log_info("reload: %s is in force", d.file);
+	return 0;
+}
+
+/* --- the doors --------------------------------------------------------------
+ */
+
+static int
+listen_on(const struct endpoint *ep, const char *name, int *exit_r)
+{
+	char why[512];
+	bool live = false;
+	int fd = endpoint_listen(ep, &d.owner, &live, why, sizeof(why));
+
+	if (fd == -1) {
+		log_error("%s: %s", name, why);
+		*exit_r = live ? EX_TEMPFAIL : EX_CONFIG;
+	}
+	return fd;
+}
+
+/* open_doors - while still root: folders may belong to it */
+static int
+open_doors(const struct config *conf, int *exit_r)
+{
+	char why[512];
+	bool live = false;
+
+	if (mlfi_open(conf, &d.owner, &live, why, sizeof(why)) == -1) {
+		log_error("milter-socket: %s", why);
+		*exit_r = live ? EX_TEMPFAIL : EX_CONFIG;
+		return -1;
+	}
+	d.map_fd = listen_on(&conf->map_socket, "map-socket", exit_r);
+	if (d.map_fd == -1)
+		return -1;
+	d.auth_fd = listen_on(&conf->auth_socket, "auth-socket", exit_r);
+	if (d.auth_fd == -1)
+		return -1;
+	d.control_fd = listen_on(&conf->control_socket, "control-socket",
+	    exit_r);
+	return d.control_fd == -1 ? -1 : 0;
+}
+
+static void *
+serve(void *arg)
+{
+	int *rc = arg;
+	const char gone = 0;
+
+	*rc = mlfi_serve(d.store);
+	(void)!write(d.wake[1], &gone, 1);
+	return NULL;
+}
+
+/* start_serving - every thread but this one is born with signals blocked */
+static int
+start_serving(int *milter_rc)
+{
+	static struct control_env env;
+	sigset_t all, before;
+	int rc = -1;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	env = (struct control_env){
+		.store = d.store,
+		.config_file = d.file,
+		.started = clock_now(),
+		.reload = reload,
+	};
+	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store);
+	d.control = control_start(d.control_fd, &env);
+	if (d.maps != NULL && d.control != NULL)
+		rc = pthread_create(&d.milter, NULL, serve, milter_rc);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0)
+		log_error("cannot start a thread: out of resources");
+	return rc;
+}
+
+/* --- signals ----------------------------------------------------------------
+ */
+
+static void
+on_signal(int sig)
+{
+	const char byte = (char)sig;
+	int saved = errno;
+
+	(void)!write(d.wake[1], &byte, 1);
+	errno = saved;
+}
+
+static int
+catch_signals(void)
+{
+	static const int caught[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	struct sigaction sa = { .sa_handler = on_signal,
+		.sa_flags = SA_RESTART };
+
+	if (pipe2(d.wake, O_CLOEXEC | O_NONBLOCK) == -1)
+		return -1;
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
+		if (sigaction(caught[i], &sa, NULL) == -1)
+			return -1;
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+/* watchdog - ms between two signs of life that the manager wants; -1: none */
+static int
+watchdog(void)
+{
+	uint64_t usec = 0;
+
+#if WITH_SYSTEMD
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return -1;
+#endif
+	return usec == 0 ? -1 : (int)(usec / 1000 / 2);
+}
+
+/* alive - the store answers: it is not stuck behind a lock or a disk */
+static void
+alive(void)
+{
+	struct store_stats stats;
+
+	store_stats(d.store, &stats);
+	tell_manager("WATCHDOG=1");
+}
+
+/* wait_for_end - until SIGTERM, SIGINT or the milter's own end */
+static void
+wait_for_end(void)
+{
+	const int pace = watchdog();
+
+	for (;;) {
+		struct pollfd p = { .fd = d.wake[0], .events = POLLIN };
+		char sig[64], *errors = NULL;
+		bool wanted = false;
+		ssize_t n;
+
+		if (pace > 0)
+			alive();
+		if (poll(&p, 1, pace) <= 0)
+			continue;
+		n = read(d.wake[0], sig, sizeof(sig));
+		for (ssize_t i = 0; i < n; i++) {
+			if (sig[i] == SIGTERM || sig[i] == SIGINT ||
+			    sig[i] == 0)
+				return;
+			if (sig[i] == SIGUSR1)
+				wanted = true;
+		}
+		if (!wanted)
+			continue;	/* SIGHUP: no terminal to lose */
+		(void)reload(&errors);	/* many at once are one */
+		free(errors);
+	}
+}
+
+/* drain - every answer that a client saw is in the store before it closes */
+static void
+drain(void)
+{
+	unsigned left;
+
+	log_info("stopping: finishing the answers under way");
+	tell_manager("STOPPING=1");
+	left = mlfi_drain(DRAIN);
+	mlfi_stop();
+	if (d.maps != NULL)
+		socketmap_stop(&d.maps);
+	if (d.control != NULL)
+		control_stop(&d.control);
+	if (left > 0)
+		log_warn("%u answers still under way: their charges are in "
+		    "the journal", left);
+	else
+		store_close(&d.store);
+	log_info("stopped");
+}
+
+/* --- main -------------------------------------------------------------------
+ */
+
+/* check - configuration and secrets, as at a start */
+static struct config *
+check(struct secrets **secrets_r)
+{
+	struct config *conf = config_load(d.file, stderr);
+
+	if (conf == NULL)
+		return NULL;
+	if (find_owner(conf, &d.owner) == -1 ||
+	    load_secrets(conf, d.owner.uid, d.group, stderr, secrets_r) == -1)
+		config_free(&conf);
+	return conf;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct secrets *secrets = NULL;
+	struct config *conf;
+	char why[STORE_WHY];
+	int opt, rc = EX_CONFIG, milter_rc = 0;
+	bool only_check = false;
+
+	while ((opt = getopt(argc, argv, "c:nh")) != -1) {
+		switch (opt) {
+		case 'c':
+			d.file = optarg;
+			break;
+		case 'n':
+			only_check = true;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return EX_USAGE;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return EX_USAGE;
+	}
+	umask(077);
+	log_open("postmeter", LOG_LEVEL_INFO);
+	no_cores();			/* before the first secret is read */
+	conf = check(&secrets);		/* -n stops here */
+	if (conf == NULL)
+		return EX_CONFIG;
+	if (only_check) {
+		printf("%s: good\n", d.file);
+		secrets_free(&secrets);
+		config_free(&conf);
+		return 0;
+	}
+	if (catch_signals() == -1)
+		return EX_OSERR;
+	if (open_doors(conf, &rc) == -1)	/* as root */
+		return rc;
+	if (drop_privileges(conf) == -1)
+		return EX_NOPERM;
+	d.store = store_open(conf, fatal, why, sizeof(why), &rc);
+	if (d.store == NULL) {		/* its files belong to the user */
+		log_error("store: %s", why);
+		return rc;
+	}
+	zone_freeze();			/* from here on there are threads */
+	if (snapshot_publish(conf) == -1)	/* no longer ours to look at */
+		return EX_OSERR;
+	creds_publish(secrets);
+	if (start_serving(&milter_rc) != 0)
+		return EX_OSERR;
+	log_info("ready: %s is in force", d.file);
+	tell_manager("READY=1");
+
+	wait_for_end();
+	drain();
+	/* libmilter's workers may still run: leave without tearing down. */
+	fflush(NULL);
+	_exit(milter_rc == 0 ? 0 : EX_UNAVAILABLE);
+}

@@ -1,0 +1,108 @@
+/*
+ * fake_smfi.c - the mail server's side of libmilter, without a socket.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "fake_smfi.h"
+
+struct smfiDesc fake_milter;
+
+int
+smfi_register(struct smfiDesc desc)
+{
+	fake_milter = desc;
+	return MI_SUCCESS;
+}
+
+int
+smfi_setconn(char *conn)
+{
+	return conn[0] != '\0' ? MI_SUCCESS : MI_FAILURE;
+}
+
+int
+smfi_opensocket(bool remove_old)
+{
+	return remove_old ? MI_FAILURE : MI_SUCCESS;
+}
+
+int
+smfi_main(void)
+{
+	return MI_SUCCESS;
+}
+
+int
+smfi_stop(void)
+{
+	return MI_SUCCESS;
+}
+
+int
+smfi_setpriv(SMFICTX *ctx, void *priv)
+{
+	ctx->priv = priv;
+	return MI_SUCCESS;
+}
+
+void *
+smfi_getpriv(SMFICTX *ctx)
+{
+	return ctx->priv;
+}
+
+char *
+smfi_getsymval(SMFICTX *ctx, char *name)
+{
+	const char *value = strcmp(name, "{auth_authen}") == 0 ? ctx->login :
+	    strcmp(name, "i") == 0 ? ctx->queue_id :
+	    strcmp(name, "{rcpt_mailer}") == 0 ? ctx->mailer : NULL;
+	static _Thread_local char copy[8][512];
+	static _Thread_local unsigned next;
+	char *p = copy[next++ % 8];
+
+	if (value == NULL)
+		return NULL;
+	snprintf(p, sizeof(copy[0]), "%s", value);
+	return p;
+}
+
+int
+smfi_setsymlist(SMFICTX *ctx, int where, char *macros)
+{
+	(void)ctx;
+	return where >= SMFIM_FIRST && where <= SMFIM_LAST &&
+	    macros[0] != '\0' ? MI_SUCCESS : MI_FAILURE;
+}
+
+/* As libmilter does: "%" starts a format, so a lone one is refused. */
+int
+smfi_setreply(SMFICTX *ctx, char *rcode, char *xcode, char *text)
+{
+	char plain[900];
+	size_t n = 0;
+
+	if (strlen(text) > 980)
+		return MI_FAILURE;
+	for (const char *p = text; *p != '\0' && n + 1 < sizeof(plain); p++) {
+		if (*p == '\r' || *p == '\n')
+			return MI_FAILURE;
+		if (*p == '%' && *++p != '%')
+			return MI_FAILURE;
+		plain[n++] = *p;
+	}
+	plain[n] = '\0';
+	snprintf(ctx->reply, sizeof(ctx->reply), "%s %s %s", rcode, xcode,
+	    plain);
+	return MI_SUCCESS;
+}
+
+int
+smfi_quarantine(SMFICTX *ctx, char *reason)
+{
+	if (ctx->cannot_hold)
+		return MI_FAILURE;
+	snprintf(ctx->quarantined, sizeof(ctx->quarantined), "%s", reason);
+	return MI_SUCCESS;
+}

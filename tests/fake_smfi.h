@@ -1,0 +1,29 @@
+/*
+ * fake_smfi.h - the mail server's side of libmilter, without a socket.
+ *
+ * test_mlfi links this instead of -lmilter, so the door carries no test hook
+ * and can be walked in any order, the wrong one too.
+ */
+#ifndef FAKE_SMFI_H
+#define FAKE_SMFI_H
+
+#include <stdbool.h>
+
+#include <libmilter/mfapi.h>
+
+/* What registered itself, to be called by the test. */
+extern struct smfiDesc fake_milter;
+
+/* One connection of the mail server that is played. */
+struct smfi_str {
+	void *priv;
+	char reply[1024];	/* "450 4.7.1 text" as set last, "" if none */
+	char quarantined[1024];	/* the reason, "" if not */
+	bool cannot_hold;	/* answers smfi_quarantine with failure */
+	const char *login;	/* {auth_authen} */
+	const char *queue_id;	/* i */
+	const char *mailer;	/* {rcpt_mailer} */
+	unsigned long steps;	/* what negotiation asked for */
+};
+
+#endif
