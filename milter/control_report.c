@@ -154,7 +154,8 @@ top_add(struct top *t, const struct policy *p, const char *key,
 	if (at == t->most)
 		return;
 	row.json = control_limit(t->rq, p, c, i);
-	next = quota_next(p, c, t->rq->now);
+	/* A limit that still has room is not what the sender waits for. */
+	next = row.used < max ? 0 : quota_next(p, c, t->rq->now);
 	if (row.json == NULL ||
 	    json_object_set_new(row.json, "policy", control_text(p->name)) ==
 		-1 ||
