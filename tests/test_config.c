@@ -82,8 +82,9 @@ print_prefixes(FILE *f, const char *name, const struct prefixes *p)
 
 	fprintf(f, " %s={", name);
 	for (size_t i = 0; i < p->n; i++)
-		fprintf(f, "%s%s", i > 0 ? ", " : "", netaddr_text(
-		    &p->v[i].addr, p->v[i].bits, text, sizeof(text)));
+		fprintf(f, "%s%s", i > 0 ? ", " : "",
+		    netaddr_text(
+			&p->v[i].addr, p->v[i].bits, text, sizeof(text)));
 	fprintf(f, "}");
 }
 
@@ -121,6 +122,27 @@ print_rule(FILE *f, const struct rule *r)
 }
 
 static void
+print_smarthost(FILE *f, const struct smarthost *sh)
+{
+	fprintf(f, "smarthost %s [%s]:%u tls=%d login=%s/%s", sh->name,
+	    sh->host, sh->port, sh->tls, sh->username, sh->secret);
+	for (size_t i = 0; i < sh->policies.n; i++)
+		fprintf(f, " %s", sh->policies.v[i]->name);
+	if (sh->recipient_limit > 0)
+		fprintf(f, " split=%u", sh->recipient_limit);
+	fputc('\n', f);
+}
+
+static void
+print_route(FILE *f, const struct route *route)
+{
+	fprintf(f, "route %s", route->name);
+	for (size_t i = 0; i < route->n; i++)
+		fprintf(f, " %s", route->smarthost[i]->name);
+	fprintf(f, "%s\n", route->spread ? " spread" : "");
+}
+
+static void
 print_config(FILE *f, const struct config *c)
 {
 	fprintf(f, "%s\n%s\n%s\n%s\n", c->milter_socket.path,
@@ -137,13 +159,9 @@ print_config(FILE *f, const struct config *c)
 	for (size_t i = 0; i < c->npolicy; i++)
 		print_policy(f, &c->policy[i]);
 	for (size_t i = 0; i < c->nsmarthost; i++)
-		fprintf(f, "smarthost %s [%s]:%u tls=%d login=%s/%s\n",
-		    c->smarthost[i].name, c->smarthost[i].host,
-		    c->smarthost[i].port, c->smarthost[i].tls,
-		    c->smarthost[i].username, c->smarthost[i].secret);
+		print_smarthost(f, &c->smarthost[i]);
 	for (size_t i = 0; i < c->nroute; i++)
-		fprintf(f, "route %s %s\n", c->route[i].name,
-		    c->route[i].smarthost->name);
+		print_route(f, &c->route[i]);
 	for (size_t i = 0; i < c->nrule; i++)
 		print_rule(f, &c->rule[i]);
 }
@@ -169,8 +187,7 @@ compare(const char *in, const char *ending, const char *got)
 {
 	char file[300], *expected;
 
-	snprintf(file, sizeof(file), "%.*s%s", (int)strlen(in) - 2, in,
-	    ending);
+	snprintf(file, sizeof(file), "%.*s%s", (int)strlen(in) - 2, in, ending);
 	expected = slurp(file);
 	if (strcmp(expected, got) != 0)
 		fail_msg("%s: expected:\n%sgot:\n%s", file, expected, got);
@@ -234,7 +251,8 @@ what_is_shipped_is_good(void **state)
 static void
 the_full_file_shows_the_defaults(void **state)
 {
-	static const char bare[] = "time-zone = \"UTC\"\n"
+	static const char bare[] =
+	    "time-zone = \"UTC\"\n"
 	    "policy \"all-defaults\" { }\n"
 	    "smarthost \"workspace\" { host = \"smtp.gmail.com\" "
 	    "username = \"office@office.example\" secret = \"workspace\" }\n"
@@ -319,7 +337,9 @@ a_file_of_noise_is_refused(void **state)
 
 	assert_null(load_text(zero, sizeof(zero) - 1));
 	assert_non_null(strstr(said, ":3: "));
-	is_refused("\x7f" "ELF", "no meaning");
+	is_refused("\x7f"
+		   "ELF",
+	    "no meaning");
 	memset(deep, '{', 200000);
 	is_refused(deep, "close the one before");
 	memset(deep, '}', 200000);
@@ -339,6 +359,8 @@ foreign_bytes_are_quoted_harmlessly(void **state)
 {
 	is_refused("mode = \"\xe2\x80\xae\xff\"\nrule \"r\" { }\n",
 	    "\\xe2\\x80\\xae\\xff");
+	is_refused("policy \"ab\xff\" { }\nrule \"r\" { policies = \"ab\" }\n",
+	    "did you mean \"ab\\xff\"?");
 	is_refused("user = \"a\nmode = \"x\"\n", "its end");
 	is_refused("user = \"a\x1b[2J\"\n", "control character");
 }
@@ -374,8 +396,8 @@ many_values_are_no_trouble(void **state)
 		fprintf(f, "\"10.0.%d.%d\",\n", i / 256, i % 256);
 	fprintf(f, "}\n");
 	for (int i = 0; i < 500; i++)
-		fprintf(f, "rule \"r%d\" { sender = \"u%d@b.example\" }\n", i,
-		    i);
+		fprintf(
+		    f, "rule \"r%d\" { sender = \"u%d@b.example\" }\n", i, i);
 	fclose(f);
 	conf = load_text(text, len);
 	assert_non_null(conf);
@@ -419,7 +441,7 @@ names_are_found_or_not(void **state)
 	assert_null(config_policy(conf, "Company"));
 	assert_ptr_equal(config_policy(conf, "(senders)"), conf->senders);
 	assert_ptr_equal(config_smarthost(conf, "inhouse"),
-	    conf->route[1].smarthost);
+	    conf->route[1].smarthost[0]);
 	assert_null(config_smarthost(conf, ""));
 	mailaddr_canon(&a, "x@OFFICE.example.", 17, "");
 	assert_true(config_is_local(conf, &a));
