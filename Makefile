@@ -86,10 +86,14 @@ $(BUILD)/tests/%.o: WARN += -Wno-unused-parameter -Wno-missing-prototypes \
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
 $(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
+
+# The tool without its main, as its tests need it.
+CTL = $(call obj,$(wildcard milter/ctl_*.c))
+$(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup: $(CTL)
 
 tests: $(TESTS)
 
