@@ -51,6 +51,9 @@ void	uniq_settle(struct uniq *u, int64_t now, const struct zone *zone);
 void	uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
 	    const struct zone *zone);
 
+/* Puts back an entry read from the disk.  False if it was there, or no room. */
+bool	uniq_restore(struct uniq *u, uint64_t digest, int64_t last);
+
 /*
  * The first moment, not before now, at which no more than room count beside
  * the n digests: so that these n would fit into room + n.

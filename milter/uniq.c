@@ -242,6 +242,17 @@ uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
 	date_period(u, now, zone);
 }
 
+bool
+uniq_restore(struct uniq *u, uint64_t digest, int64_t last)
+{
+	size_t before = u->used;
+
+	if (u->size == 0 || probe(u, digest)->last != UNIQ_FREE)
+		return false;
+	put(u, digest, last);
+	return u->used > before;
+}
+
 /*
  * Counts, by the byte at shift, who stays for a time whose higher bytes are
  * those of prefix: one step of a radix selection, which needs no memory.
