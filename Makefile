@@ -95,6 +95,10 @@ $(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup: $(CTL)
 
+# A smarthost is probed with libcurl, against a server that the test makes up.
+$(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
+$(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
+
 tests: $(TESTS)
 
 clean:

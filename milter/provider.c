@@ -109,8 +109,8 @@ read_number(struct reader *r, cfg_t *sec, const char *option, uint32_t most)
 
 /* read_choice - which of two words; the first one if it is not given */
 static bool
-read_choice(struct reader *r, cfg_t *sec, const char *option,
-    const char *first, const char *second)
+read_choice(struct reader *r, cfg_t *sec, const char *option, const char *first,
+    const char *second)
 {
 	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
 	char why[64];

@@ -12,8 +12,8 @@
 #include "clock.h"
 #include "provider.h"
 
-#define GOOD                                                              \
-	"title = \"T\" port = 587 login = {\"u\", \"p\"} source = \"S\" " \
+#define GOOD                                                                   \
+	"title = \"T\" port = 587 login = {\"u\", \"p\"} source = \"S\" "      \
 	"checked = \"2026-09\" certain = true "
 
 static char *said;
@@ -95,14 +95,14 @@ what_is_not_given_is_not_known(void **state)
 static void
 a_mistake_names_its_line_and_what_would_be_right(void **state)
 {
-	refused("# one\n# two\nprovider \"a\" {" GOOD "\nhots = \"x\" }",
-	    ":4: ");
+	refused(
+	    "# one\n# two\nprovider \"a\" {" GOOD "\nhots = \"x\" }", ":4: ");
 	refused("provider \"a\" {" GOOD "\n lockout = \"soon\" }", ":2: ");
 	refused("provider \"a\" {" GOOD "concurrency = \"-1\" }",
 	    "want a number from 1");
 	refused("provider \"a\" {" GOOD "tls = \"encrypt\" }", "want verify");
-	refused("provider \"a\" {" GOOD "} provider \"a\" {" GOOD "}",
-	    "keep one");
+	refused(
+	    "provider \"a\" {" GOOD "} provider \"a\" {" GOOD "}", "keep one");
 	refused("provider \"a\" { title = \"T\" port = 70000 "
 		"login = {\"u\"} certain = true source = \"s\" "
 		"checked = \"soon\" }",
