@@ -175,7 +175,10 @@ has(const struct plan *p, const char *list,
 	return false;
 }
 
-/* want_milter - ours last: no callback tells of a later milter's refusal */
+/*
+ * want_milter - ours last: no callback tells of a later milter's refusal.
+ * Blanks around "=" please postconf and kill smtpd.
+ */
 static void
 want_milter(struct plan *p, const char *name, const char *why)
 {
@@ -184,7 +187,7 @@ want_milter(struct plan *p, const char *name, const char *why)
 
 	if (others == NULL)
 		return;
-	if (asprintf(&value, "%s%s{ unix:%s, default_action = tempfail }",
+	if (asprintf(&value, "%s%s{ unix:%s, default_action=tempfail }",
 		others, others[0] != '\0' ? ", " : "", p->milter) != -1) {
 		want(p, "main", name, value, why);
 		free(value);
