@@ -93,7 +93,10 @@ $(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
 
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
-$(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup: $(CTL)
+CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
+    $(BUILD)/tests/test_ctl_secret
+$(CTL_TESTS): $(CTL)
+$(CTL_TESTS): LIBS += -lcurl
 
 # A smarthost is probed with libcurl, against a server that the test makes up.
 $(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o

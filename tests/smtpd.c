@@ -175,7 +175,7 @@ greet_back(struct session *s)
 	char line[100];
 
 	say(s, "250-" SMTPD_NAME);
-	if (auth[0] != '\0' && s->ssl != NULL) {
+	if (auth[0] != '\0') { /* in clear, too: it may be tempting */
 		snprintf(line, sizeof(line), "250-AUTH %s", auth);
 		say(s, line);
 	}
