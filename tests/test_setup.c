@@ -34,9 +34,9 @@
 	"    secret = \"" name "\"\n" more "}\n"			\
 	"route \"" name "\" { smarthosts = {\"" name "\"} }\n"
 
-#define ONE SOCKETS SMARTHOST("first", "")				\
+#define ONE SOCKETS SMARTHOST("first", "recipient-limit = 25\n")				\
 	"rule \"all\" { route = \"first\" }\n"
-#define TWO SOCKETS SMARTHOST("first", "")				\
+#define TWO SOCKETS SMARTHOST("first", "recipient-limit = 25\n")				\
 	SMARTHOST("second", "port = 465\n tls = \"encrypt\"\n")		\
 	"rule \"b\" { sender = {\"b@c.example\"} route = \"second\" }\n"	\
 	"rule \"all\" { route = \"first\" }\n"
@@ -206,7 +206,9 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 	assert_true(holds(o->main, "sender_dependent_default_transport_maps ="
 	    " socketmap:unix:postmeter/map.sock:transport\n"));
 	assert_true(holds(o->main,
-	    "smarthost-first_destination_recipient_limit = 100\n"));
+	    "smarthost-first_destination_recipient_limit = 25\n"));
+	assert_true(holds(o->main,
+	    "smarthost-second_destination_recipient_limit = 0\n"));
 	assert_true(holds(o->master, "    -o smtp_tls_security_level=secure\n"));
 	assert_true(holds(o->master, "smtp_sasl_password_maps="
 	    "socketmap:unix:postmeter/auth.sock:first\n"));
