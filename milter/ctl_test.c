@@ -83,6 +83,7 @@ load_key(const struct config *conf, const struct smarthost *sh,
 	if (secrets != NULL && lockedmem_new(key, SECRET_MAX + 1, why) == 0)
 		len = secrets_get(secrets, sh->secret, key->p, SECRET_MAX + 1);
 	fclose(errors);
+	text[strcspn(text, "\n")] = '\0'; /* the first is enough */
 	if (len == -1)
 		*answer_r = ctl_failure(
 		    "set it with `postmeterctl secret set`; "
@@ -170,6 +171,7 @@ ctl_test(const struct ctl *ctl, json_t **answer_r)
 		return EX_OSERR;
 	conf = config_load(ctl->config, errors);
 	fclose(errors);
+	text[strcspn(text, "\n")] = '\0';
 	if (conf != NULL)
 		rc = run(ctl, conf, answer_r);
 	else
