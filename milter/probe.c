@@ -92,28 +92,32 @@ holds_base64(const char *text, const char *bytes, size_t len)
 	return found;
 }
 
+/* holds_plain - or PLAIN: NUL username NUL password (RFC 4616) */
+static bool
+holds_plain(const char *text, const char *user, const char *key)
+{
+	const size_t u = strlen(user), k = strlen(key);
+	char *plain = calloc(1, u + k + 2);
+	bool found = true;
+
+	if (plain != NULL) {
+		memcpy(plain + 1, user, u);
+		memcpy(plain + 2 + u, key, k);
+		found = holds_base64(text, plain, u + k + 2);
+		explicit_bzero(plain, u + k + 2);
+	}
+	free(plain);
+	return found;
+}
+
 /* betrays - would showing this reply show the key? */
 static bool
 betrays(const char *reply, const struct probe_target *t)
 {
-	char *plain;
-	int len;
-	bool found;
-
-	if (t->username == NULL)
-		return false;
-	if (holds(reply, t->password) ||
-	    holds_base64(reply, t->password, strlen(t->password)))
-		return true;
-	/* PLAIN: NUL username NUL password (RFC 4616) */
-	len =
-	    asprintf(&plain, "%c%s%c%s", '\0', t->username, '\0', t->password);
-	if (len == -1)
-		return true;
-	found = holds_base64(reply, plain, (size_t)len);
-	explicit_bzero(plain, (size_t)len);
-	free(plain);
-	return found;
+	return t->username != NULL &&
+	       (holds(reply, t->password) ||
+		   holds_base64(reply, t->password, strlen(t->password)) ||
+		   holds_plain(reply, t->username, t->password));
 }
 
 /* validity - "valid until ..." of the certificate that was just verified */

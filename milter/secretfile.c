@@ -134,11 +134,48 @@ write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
+/* tell - what is wrong with the file at path, as it would be in its place */
+static void
+tell(const struct change *c, const char *path, char *text)
+{
+	char *rest = NULL;
+
+	for (char *l = strtok_r(text, "\n", &rest); l != NULL;
+	     l = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(l, path, strlen(path)) == 0) {
+			fputs(c->file, c->errors);
+			l += strlen(path);
+		}
+		fprintf(c->errors, "%s\n", l);
+	}
+}
+
+/* read_back - would the file at path be read as it stands? */
+static int
+read_back(const struct change *c, const char *path)
+{
+	struct secrets *s;
+	char *text = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+	int rc;
+
+	if (errors == NULL)
+		return wrong(c, "", "out of memory");
+	s = secrets_load(path, c->owner.uid, c->owner.gid, errors);
+	fclose(errors);
+	rc = s == NULL ? -1 : 0;
+	if (rc == -1)
+		tell(c, path, text);
+	secrets_free(&s);
+	free(text);
+	return rc;
+}
+
 /* write_new - the file beside it, read back; its name is in path */
 static int
 write_new(const struct change *c, char *path)
 {
-	struct secrets *s;
 	const int fd = mkostemp(path, O_CLOEXEC);
 	int rc;
 
@@ -156,11 +193,8 @@ write_new(const struct change *c, char *path)
 		    "room?): ",
 		    strerror(errno));
 	close(fd);
-	if (rc == 0) {
-		s = secrets_load(path, c->owner.uid, c->owner.gid, c->errors);
-		rc = s == NULL ? -1 : 0;
-		secrets_free(&s);
-	}
+	if (rc == 0)
+		rc = read_back(c, path);
 	if (rc == -1)
 		unlink(path);
 	return rc;

@@ -226,6 +226,8 @@ what_could_not_be_read_back_changes_nothing(void **state)
 	assert_int_equal(change("gmail", "hunter2-canary", said), -1);
 	assert_true(said[0] != '\0');
 	assert_null(strstr(said, "hunter2-canary"));
+	assert_int_equal(strncmp(said, file, strlen(file)), 0);
+	assert_int_equal(said[strlen(file)], ':');
 	content_is(OLD "secret \"broken\" {\n");
 	write_file(file, OLD, 0600);
 	assert_int_equal(change("gmail", "caf\xe9", said), -1);
