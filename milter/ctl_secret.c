@@ -254,7 +254,7 @@ show(const struct keys *k, const struct secrets *loaded)
 	const struct safefile_owner owner = { k->uid, k->gid };
 	struct lockedmem text = { .p = NULL }, room = { .p = NULL };
 	char why[SAFEFILE_WHY] = "";
-	const size_t most = 1024 * 1024;
+	const size_t most = (size_t)1024 * 1024;
 	const int fd = safefile_open(k->conf->secrets, &owner, why);
 	ssize_t n = -1;
 	int code = 1;

@@ -97,12 +97,11 @@ static bool
 holds_plain(const char *text, const char *user, const char *key)
 {
 	const size_t u = strlen(user), k = strlen(key);
-	char *plain = calloc(1, u + k + 2);
+	char *plain = calloc(1, u + k + 3);
 	bool found = true;
 
 	if (plain != NULL) {
-		memcpy(plain + 1, user, u);
-		memcpy(plain + 2 + u, key, k);
+		stpcpy(stpcpy(plain + 1, user) + 1, key);
 		found = holds_base64(text, plain, u + k + 2);
 		explicit_bzero(plain, u + k + 2);
 	}

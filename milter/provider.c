@@ -13,7 +13,7 @@
 #include "limit.h"
 #include "provider.h"
 
-#define FILE_LARGEST (1024 * 1024)
+#define FILE_LARGEST ((size_t)1024 * 1024)
 #define SHOWN 100 /* a value in a message, escaped */
 
 static cfg_opt_t provider_options[] = {

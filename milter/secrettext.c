@@ -187,7 +187,7 @@ its_line(struct span s, const char *text, const char *end)
 size_t
 secret_text_room(size_t len)
 {
-	return len + 2 * SECRET_MAX + 200;
+	return len + (size_t)2 * SECRET_MAX + 200;
 }
 
 /* put_changed - the section with another value */

@@ -391,6 +391,36 @@ a_test_without_a_server_names_step_and_remedy(void **state)
 	json_decref(a);
 }
 
+static void
+steps_line_up_and_are_coloured_on_demand_only(void **state)
+{
+	json_t *a = json_pack("{s:b, s:s, s:s, s:i, s:s, s:s, "
+			      "s:[{s:s, s:b, s:i, s:s}, {s:s, s:b, s:i, s:s}]}",
+	    "ok", 0, "smarthost", "gmail", "host", "smtp.gmail.com", "port",
+	    587, "error", "AUTH: wrong", "remedy", "set it anew", "steps",
+	    "step", "connect", "ok", 1, "ms", 12, "detail", "192.0.2.1", "step",
+	    "AUTH", "ok", 0, "ms", 1234, "detail", "535 no");
+	char *seen = NULL;
+	size_t len;
+	struct screen sc = { .err = stderr };
+
+	sc.out = open_memstream(&seen, &len);
+	ctl_test_text(&sc, a);
+	fclose(sc.out);
+	assert_string_equal(seen, "gmail: smtp.gmail.com port 587\n"
+				  "  [ok]      connect    12 ms  192.0.2.1\n"
+				  "  [FAILED]  AUTH     1234 ms  535 no\n");
+	free(seen);
+	sc.colour = true;
+	sc.out = open_memstream(&seen, &len);
+	ctl_test_text(&sc, a);
+	fclose(sc.out);
+	assert_non_null(strstr(seen, "\033[32m[ok]\033[0m"));
+	assert_non_null(strstr(seen, "\033[31m[FAILED]\033[0m"));
+	free(seen);
+	json_decref(a);
+}
+
 static int
 make_folder(void **state)
 {
@@ -427,6 +457,7 @@ main(void)
 		cmocka_unit_test(a_secret_is_set_from_standard_input),
 		cmocka_unit_test(what_is_no_secret_is_refused),
 		cmocka_unit_test(a_test_without_a_server_names_step_and_remedy),
+		cmocka_unit_test(steps_line_up_and_are_coloured_on_demand_only),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
