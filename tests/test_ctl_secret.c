@@ -37,8 +37,10 @@ static char file[sizeof(folder) + 32];
 static void
 write_file(const char *path, const char *text, mode_t mode)
 {
-	FILE *f = fopen(path, "w");
+	FILE *f;
 
+	unlink(path); /* it may be one that cannot be written */
+	f = fopen(path, "w");
 	assert_non_null(f);
 	fputs(text, f);
 	fclose(f);
