@@ -1,0 +1,813 @@
+/*
+ * test_mlfi.c - whole messages through the door, with the mail server played
+ * by fake_smfi.c and everything behind the door real.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+
+#include "fake_smfi.h"
+#include "house.h"
+#include "limit.h"
+#include "match.h"
+#include "meter.h"
+#include "mlfi.h"
+#include "digest.h"
+
+/* --- a mail server in a few lines --------------------------------------------
+ */
+
+static struct store *store;
+static SMFICTX server;
+
+static void
+open_office(const char *text)
+{
+	struct config *conf = house_config(text);
+	struct endpoint_owner nobody = { getuid(), getgid() };
+	char why[256];
+	bool live;
+
+	house_time = MONDAY;
+	store = house_store(conf);
+	/* The callbacks register; the socket's folder may be refused. */
+	(void)mlfi_open(conf, &nobody, &live, why, sizeof(why));
+	(void)mlfi_serve(store);
+	snapshot_publish(conf);
+	memset(&server, 0, sizeof(server));
+}
+
+static void
+close_office(void)
+{
+	store_close(&store);
+	snapshot_publish(house_config("rule \"none\" {}\n"));
+}
+
+static void
+connect_from(const char *ip)
+{
+	unsigned long actions, steps, f2, f3;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	static char host[] = "client.test";
+	_SOCK_ADDR sa;
+
+	assert_int_equal(inet_pton(AF_INET, ip, &sin.sin_addr), 1);
+	memcpy(&sa, &sin, sizeof(sa));
+	assert_int_equal(fake_milter.xxfi_negotiate(&server, 0x1ff, 0x1fffff,
+	    0, 0, &actions, &steps, &f2, &f3), SMFIS_CONTINUE);
+	server.steps = steps;
+	assert_int_equal(fake_milter.xxfi_connect(&server, host, &sa),
+	    SMFIS_NOREPLY);
+}
+
+static void
+hang_up(void)
+{
+	(void)fake_milter.xxfi_close(&server);
+}
+
+static void
+mail(const char *sender)
+{
+	char raw[512], *argv[] = { raw, NULL };
+
+	snprintf(raw, sizeof(raw), "%s", sender);
+	server.reply[0] = server.quarantined[0] = '\0';
+	assert_int_equal(fake_milter.xxfi_envfrom(&server, argv),
+	    SMFIS_NOREPLY);
+}
+
+static sfsistat
+rcpt(const char *recipient)
+{
+	char raw[512], *argv[] = { raw, NULL };
+
+	snprintf(raw, sizeof(raw), "%s", recipient);
+	server.reply[0] = '\0';
+	return fake_milter.xxfi_envrcpt(&server, argv);
+}
+
+static sfsistat
+eom(void)
+{
+	server.reply[0] = '\0';
+	return fake_milter.xxfi_eom(&server);
+}
+
+static void
+rset(void)
+{
+	(void)fake_milter.xxfi_abort(&server);
+}
+
+/* One message to one recipient, from MAIL to its end. */
+static sfsistat
+send_one(const char *sender, const char *recipient)
+{
+	sfsistat st;
+
+	mail(sender);
+	st = rcpt(recipient);
+	if (st != SMFIS_CONTINUE) {
+		rset();
+		return st;
+	}
+	return eom();
+}
+
+static unsigned
+send_many(const char *sender, const char *recipient, unsigned n)
+{
+	unsigned accepted = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		accepted += send_one(sender, recipient) == SMFIS_CONTINUE;
+	return accepted;
+}
+
+static void
+hand_in(const char *sender)	/* as sendmail(1) does */
+{
+	server.queue_id = "4XYZ";
+	mail(sender);
+}
+
+#define STAFF "policy \"staff\" { messages = {\"5/24h\"} " \
+	"text = \"ask it@office.example\" }\n" \
+	"rule \"everybody\" { sender = {\"@office.example\"} " \
+	"policies = {\"staff\"} }\n"
+
+/* --- who is metered ----------------------------------------------------------
+ */
+
+static void
+mail_from_outside_is_none_of_our_business(void **state)
+{
+	open_office(STAFF);
+	connect_from("192.0.2.7");
+	assert_int_equal(send_many("<a@elsewhere.test>",
+	    "<bob@office.example>", 20), 20);
+	hang_up();
+	close_office();
+}
+
+static void
+a_login_makes_mail_outgoing_from_anywhere(void **state)
+{
+	open_office(STAFF);
+	connect_from("192.0.2.7");
+	server.login = "alice";
+	assert_int_equal(send_many("<alice@office.example>", "<x@y.test>", 9),
+	    5);
+	hang_up();
+	close_office();
+}
+
+static void
+a_sender_without_a_rule_is_refused(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(send_one("<a@other.example>", "<x@y.test>"),
+	    SMFIS_REJECT);
+	assert_string_equal(server.reply,
+	    "550 5.7.1 No sending rule for this sender");
+	hang_up();
+	close_office();
+}
+
+static void
+internal_mail_costs_nothing(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<al@office.example>",
+	    "<bob@office.example>", 50), 50);
+	assert_int_equal(send_many("<al@office.example>", "<x@y.test>", 9), 5);
+	/* ... and goes on when the quota is full. */
+	assert_int_equal(send_many("<al@office.example>",
+	    "<bob@office.example>", 3), 3);
+	hang_up();
+	close_office();
+}
+
+static void
+what_the_mail_server_delivers_itself_is_internal(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	server.mailer = "virtual";
+	assert_int_equal(send_many("<al@office.example>",
+	    "<bob@hosted.example>", 9), 9);
+	hang_up();
+	close_office();
+}
+
+/* --- limits ------------------------------------------------------------------
+ */
+
+static void
+the_message_over_the_limit_is_deferred_before_its_body(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<al@office.example>", "<x@y.test>", 5), 5);
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
+	assert_string_equal(server.reply, "450 4.7.1 Sending limit reached: "
+	    "5 messages in 24h for al@office.example; next at 2026-03-03 "
+	    "11:00 +0200 (in 1d 0h). ask it@office.example");
+	hang_up();
+	close_office();
+}
+
+static void
+who_waits_as_long_as_told_gets_through(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+		    SMFIS_CONTINUE);
+		house_time += HOUR + 77 * SECOND;
+	}
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_TEMPFAIL);
+	assert_non_null(strstr(server.reply, "next at 11:00 +0200 (in "));
+	house_time = MONDAY + DAY - 1;
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_TEMPFAIL);
+	house_time = MONDAY + DAY;	/* 11:00 in Kyiv, the next day */
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+static void
+a_half_full_quota_takes_the_recipients_that_fit(void **state)
+{
+	open_office("policy \"p\" { recipients = {\"3/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<a@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<b@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<a@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<b@y.test>"), SMFIS_TEMPFAIL);
+	assert_int_equal(strncmp(server.reply, "450 4.7.1 ", 10), 0);
+	assert_int_equal(rcpt("<in@office.example>"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+static void
+too_many_recipients_are_left_for_the_next_message(void **state)
+{
+	open_office("policy \"p\" { recipients-per-message = 2 }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<a@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<b@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<B@Y.test>"), SMFIS_CONTINUE);	/* no new one */
+	assert_int_equal(rcpt("<c@y.test>"), SMFIS_TEMPFAIL);
+	assert_string_equal(server.reply, "452 4.5.3 Too many recipients: at "
+	    "most 2 in one message");
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<c@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+static void
+mail_that_is_not_sent_is_not_charged(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	for (unsigned i = 0; i < 1000; i++) {
+		mail("<al@office.example>");
+		assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+		if (i % 3 == 0)
+			rset();
+		else if (i % 3 == 1) {
+			hang_up();
+			connect_from("10.0.0.1");
+		} /* else the next MAIL comes without RSET */
+	}
+	assert_int_equal(send_many("<al@office.example>", "<x@y.test>", 9), 5);
+	hang_up();
+	close_office();
+}
+
+static void
+refused_mail_is_charged_nowhere(void **state)
+{
+	open_office("policy \"one\" { messages = {\"1/24h\"} }\n"
+	    "policy \"all\" { per = \"everyone\" messages = {\"3/24h\"} }\n"
+	    "rule \"r\" { policies = {\"one\", \"all\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 9), 1);
+	/* The eight refused ones took nothing from everyone's three. */
+	assert_int_equal(send_many("<b@office.example>", "<x@y.test>", 9), 1);
+	assert_int_equal(send_many("<c@office.example>", "<x@y.test>", 9), 1);
+	assert_int_equal(send_many("<d@office.example>", "<x@y.test>", 9), 0);
+	hang_up();
+	close_office();
+}
+
+static void
+the_first_message_of_a_new_sender_can_be_too_large(void **state)
+{
+	open_office("policy \"p\" { recipients = {\"10/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	hand_in("al@office.example");
+	for (unsigned i = 0; i < 11; i++) {
+		char to[32];
+
+		snprintf(to, sizeof(to), "u%u@y.test", i);
+		assert_int_equal(rcpt(to), SMFIS_CONTINUE);
+	}
+	assert_int_equal(eom(), SMFIS_REJECT);
+	assert_string_equal(server.reply, "550 5.7.1 Sending limit reached: "
+	    "10 recipients in 24h for al@office.example; this message alone "
+	    "is more");
+	hang_up();
+	close_office();
+}
+
+static void
+bytes_are_those_of_header_and_body(void **state)
+{
+	char name[] = "Subject", value[] = "hello";
+	unsigned char chunk[1000];
+
+	memset(chunk, 'x', sizeof(chunk));
+	open_office("policy \"p\" { bytes = {\"3000/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(server.steps & (SMFIP_NOBODY | SMFIP_NOHDRS), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		mail("<al@office.example>");
+		assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+		(void)fake_milter.xxfi_header(&server, name, value);
+		(void)fake_milter.xxfi_body(&server, chunk, sizeof(chunk));
+		assert_int_equal(eom(), i < 2 ? SMFIS_CONTINUE :
+		    SMFIS_TEMPFAIL);
+	}
+	hang_up();
+	close_office();
+}
+
+static void
+headers_and_body_stay_home_if_nobody_counts_bytes(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(server.steps & (SMFIP_NOBODY | SMFIP_NOHDRS),
+	    SMFIP_NOBODY | SMFIP_NOHDRS);
+	hang_up();
+	close_office();
+}
+
+static void
+ten_thousand_recipients_are_counted_exactly(void **state)
+{
+	unsigned accepted = 0;
+
+	open_office("policy \"p\" { recipients = {\"9990/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	mail("<al@office.example>");
+	for (unsigned i = 0; i < 10000; i++) {
+		char to[32];
+
+		snprintf(to, sizeof(to), "<u%u@y.test>", i);
+		accepted += rcpt(to) == SMFIS_CONTINUE;
+	}
+	assert_int_equal(accepted, 9990);
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+/* --- verdicts ----------------------------------------------------------------
+ */
+
+static void
+reject_says_550(void **state)
+{
+	open_office("policy \"p\" { messages = {\"1/24h\"} when-over = "
+	    "\"reject\" text = \"100% full\" }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 2), 1);
+	assert_int_equal(strncmp(server.reply, "550 5.7.1 ", 10), 0);
+	assert_non_null(strstr(server.reply, ". 100% full"));
+	hang_up();
+	close_office();
+}
+
+static void
+hold_keeps_the_message_in_the_queue(void **state)
+{
+	open_office("policy \"p\" { messages = {\"1/24h\"} when-over = "
+	    "\"hold\" }\nrule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.quarantined, "");
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	assert_non_null(strstr(server.quarantined, "Sending limit reached"));
+	server.cannot_hold = true;
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+static void
+observe_refuses_nothing_and_counts(void **state)
+{
+	open_office("policy \"p\" { messages = {\"1/24h\"} when-over = "
+	    "\"observe\" }\nrule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 7), 7);
+	hang_up();
+	close_office();
+}
+
+static void
+mode_observe_refuses_nothing_at_all(void **state)
+{
+	open_office("mode = \"observe\"\n" STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 7), 7);
+	assert_int_equal(send_one("<a@other.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+static void
+a_lockout_closes_for_its_whole_length(void **state)
+{
+	open_office("policy \"p\" { messages = {\"2/1h\"} lockout = \"24h\" }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 2), 2);
+	mail("<a@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
+	rset();
+	/* A preview locks nobody out: an hour later there is room. */
+	house_time += HOUR;
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	/* sendmail(1) mail is charged without a preview, and refused. */
+	hand_in("a@office.example");
+	assert_int_equal(rcpt("x@y.test"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_TEMPFAIL);
+	server.queue_id = NULL;
+	house_time += 24 * HOUR - 1;
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_TEMPFAIL);
+	house_time += 1;
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+/* --- identity ----------------------------------------------------------------
+ */
+
+static void
+one_login_with_many_senders_has_one_counter(void **state)
+{
+	unsigned accepted = 0;
+
+	open_office(STAFF);
+	connect_from("192.0.2.7");
+	server.login = "bob";
+	for (unsigned i = 0; i < 500; i++) {
+		char from[64];
+
+		snprintf(from, sizeof(from), "<u%u@office.example>", i);
+		accepted += send_one(from, "<x@y.test>") == SMFIS_CONTINUE;
+	}
+	assert_int_equal(accepted, 5);
+	hang_up();
+	close_office();
+}
+
+static void
+spellings_of_a_login_are_one_login(void **state)
+{
+	static const char *const spelt[] = { "bob", "BOB", "Bob ", " bob" };
+	unsigned accepted = 0;
+
+	open_office(STAFF);
+	connect_from("192.0.2.7");
+	for (unsigned i = 0; i < 20; i++) {
+		server.login = spelt[i % 4];
+		accepted += send_one("<b@office.example>", "<x@y.test>") ==
+		    SMFIS_CONTINUE;
+	}
+	assert_int_equal(accepted, 5);
+	hang_up();
+	close_office();
+}
+
+static void
+the_null_sender_is_no_free_pass(void **state)
+{
+	open_office("policy \"p\" { per = \"sender\" messages = {\"5/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	server.login = "bob";
+	assert_int_equal(send_many("<>", "<x@y.test>", 100), 5);
+	server.login = NULL;
+	assert_int_equal(send_many("<>", "<x@y.test>", 100), 5);
+	hang_up();
+	close_office();
+}
+
+static void
+a_flood_of_invented_senders_ends_at_one_shared_counter(void **state)
+{
+	unsigned accepted = 0;
+
+	open_office("new-senders = \"100/24h\"\n"
+	    "policy \"p\" { per = \"sender\" messages = {\"3/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	for (unsigned i = 0; i < 5000; i++) {
+		char from[64];
+
+		snprintf(from, sizeof(from), "<u%u@office.example>", i);
+		accepted += send_one(from, "<x@y.test>") == SMFIS_CONTINUE;
+	}
+	assert_int_equal(accepted, 100 + 3);
+	/* Those who were known before the flood keep their own counter. */
+	assert_int_equal(send_many("<u7@office.example>", "<x@y.test>", 9), 2);
+	hang_up();
+	close_office();
+}
+
+static void
+one_exempt_recipient_does_not_free_the_message(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 5), 5);
+	mail("<a@office.example>");
+	assert_int_equal(rcpt("<postmaster@office.example>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+/* --- sendmail(1) -------------------------------------------------------------
+ */
+
+static void
+handed_in_mail_is_decided_as_a_whole_at_its_end(void **state)
+{
+	open_office("policy \"p\" { recipients = {\"3/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("127.0.0.1");
+	for (unsigned i = 0; i < 2; i++) {
+		hand_in("al@office.example");
+		assert_int_equal(rcpt("a@y.test"), SMFIS_CONTINUE);
+		assert_int_equal(rcpt("b@y.test"), SMFIS_CONTINUE);
+		assert_int_equal(eom(), i == 0 ? SMFIS_CONTINUE :
+		    SMFIS_TEMPFAIL);
+	}
+	hang_up();
+	close_office();
+}
+
+static void
+a_notice_of_the_mail_server_is_never_refused_for_good(void **state)
+{
+	open_office("policy \"p\" { messages = {\"0/24h\"} when-over = "
+	    "\"reject\" }\nrule \"r\" { sender = {\"<>\"} policies = {\"p\"} }"
+	    "\n");
+	connect_from("127.0.0.1");
+	hand_in("");
+	assert_int_equal(rcpt("x@y.test"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+/* --- the operator ------------------------------------------------------------
+ */
+
+static void
+a_blocked_sender_is_refused_until_unblocked(void **state)
+{
+	char why[STORE_WHY];
+
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	assert_int_equal(store_block(store, "al@office.example", NEVER,
+	    house_time, "root", "stolen password", why), STORE_OK);
+	assert_int_equal(send_one("<Al+x@office.example>", "<x@y.test>"),
+	    SMFIS_REJECT);
+	assert_string_equal(server.reply,
+	    "550 5.7.1 Sending is blocked: stolen password");
+	assert_int_equal(store_unblock(store, "al@office.example", house_time,
+	    "root", why), STORE_OK);
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+/* --- the door itself ---------------------------------------------------------
+ */
+
+static void
+callbacks_bear_any_order_and_missing_macros(void **state)
+{
+	unsigned char chunk[1] = { 'x' };
+	char name[] = "a", value[] = "b";
+
+	open_office(STAFF);
+	memset(&server, 0, sizeof(server));
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
+	assert_int_equal(eom(), SMFIS_TEMPFAIL);
+	rset();
+	(void)fake_milter.xxfi_header(&server, name, value);
+	(void)fake_milter.xxfi_body(&server, chunk, 1);
+	hang_up();
+	hang_up();
+	connect_from("10.0.0.1");
+	mail("");
+	(void)rcpt("");
+	(void)eom();
+	assert_int_equal(eom(), SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+static void
+a_reload_that_needs_the_body_defers_those_who_did_not_negotiate(void **state)
+{
+	open_office(STAFF);
+	connect_from("10.0.0.1");
+	snapshot_publish(house_config("policy \"p\" { bytes = {\"1M/24h\"} }\n"
+	    "rule \"r\" { policies = {\"p\"} }\n"));
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_TEMPFAIL);
+	hang_up();
+	connect_from("10.0.0.1");
+	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
+/* --- explain -----------------------------------------------------------------
+ */
+
+/* Numerical Recipes' generator: the same run everywhere. */
+static uint32_t
+dice(uint32_t sides)
+{
+	static uint32_t seed = 20260302;
+
+	seed = seed * 1664525u + 1013904223u;
+	return (seed >> 8) % sides;
+}
+
+static void
+explain_and_the_real_answer_agree(void **state)
+{
+	static const char *const senders[] = { "al@office.example",
+	    "bo@office.example", "news@office.example", "x@other.example" };
+
+	open_office("policy \"p\" { messages = {\"6/1h\"} recipients = "
+	    "{\"20/1h\", \"60/day\"} unique-recipients = {\"12/2h\"} "
+	    "recipients-per-message = 6 }\n"
+	    "policy \"q\" { per = \"everyone\" recipients = {\"40/1h\"} "
+	    "when-over = \"reject\" lockout = \"10m\" }\n"
+	    "policy \"h\" { messages = {\"9/1h\"} when-over = \"hold\" }\n"
+	    "rule \"news\" { sender = {\"news@office.example\"} "
+	    "policies = {\"h\", \"q\"} }\n"
+	    "rule \"all\" { sender = {\"@office.example\"} "
+	    "policies = {\"p\", \"q\"} }\n");
+	connect_from("127.0.0.1");
+	for (unsigned i = 0; i < 1000; i++) {
+		const struct config *conf = snapshot_hold();
+		const char *from = senders[dice(4)];
+		struct outcome o;
+		struct reply r;
+		struct txn t = { .submitted = true };
+		unsigned n = 1 + dice(8);
+		sfsistat st;
+
+		house_time += dice(20) * MINUTE;
+		netaddr_parse("127.0.0.1", &t.client);
+		mailaddr_canon(&t.sender, from, strlen(from), "+");
+		hand_in(from);
+		for (unsigned k = 0; k < n; k++) {
+			struct mailaddr a;
+			char to[32];
+
+			snprintf(to, sizeof(to), "u%u@%s", dice(30),
+			    dice(4) == 0 ? "office.example" : "y.test");
+			assert_int_equal(rcpt(to), SMFIS_CONTINUE);
+			mailaddr_canon(&a, to, strlen(to), "");
+			txn_add(&t, digest64(a.text, strlen(a.text)),
+			    match_external(conf, &a, NULL));
+		}
+		meter_explain(conf, store, &t, house_time, &o);
+		verdict_reply(&o, house_time, conf->zone, &r);
+		st = eom();
+		if (r.code != NULL) {
+			char want[REPLY_TEXT + 16];
+
+			snprintf(want, sizeof(want), "%s %s %s", r.code,
+			    r.xcode, r.text);
+			assert_string_equal(server.reply, want);
+			assert_int_not_equal(st, SMFIS_CONTINUE);
+		} else {
+			assert_int_equal(st, SMFIS_CONTINUE);
+			assert_string_equal(server.quarantined,
+			    o.verdict == VERDICT_HOLD ? r.text : "");
+		}
+		txn_end(&t);
+		snapshot_release(&conf);
+	}
+	hang_up();
+	close_office();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mail_from_outside_is_none_of_our_business),
+		cmocka_unit_test(a_login_makes_mail_outgoing_from_anywhere),
+		cmocka_unit_test(a_sender_without_a_rule_is_refused),
+		cmocka_unit_test(internal_mail_costs_nothing),
+		cmocka_unit_test(
+		    what_the_mail_server_delivers_itself_is_internal),
+		cmocka_unit_test(
+		    the_message_over_the_limit_is_deferred_before_its_body),
+		cmocka_unit_test(who_waits_as_long_as_told_gets_through),
+		cmocka_unit_test(
+		    a_half_full_quota_takes_the_recipients_that_fit),
+		cmocka_unit_test(
+		    too_many_recipients_are_left_for_the_next_message),
+		cmocka_unit_test(mail_that_is_not_sent_is_not_charged),
+		cmocka_unit_test(refused_mail_is_charged_nowhere),
+		cmocka_unit_test(
+		    the_first_message_of_a_new_sender_can_be_too_large),
+		cmocka_unit_test(bytes_are_those_of_header_and_body),
+		cmocka_unit_test(
+		    headers_and_body_stay_home_if_nobody_counts_bytes),
+		cmocka_unit_test(ten_thousand_recipients_are_counted_exactly),
+		cmocka_unit_test(reject_says_550),
+		cmocka_unit_test(hold_keeps_the_message_in_the_queue),
+		cmocka_unit_test(observe_refuses_nothing_and_counts),
+		cmocka_unit_test(mode_observe_refuses_nothing_at_all),
+		cmocka_unit_test(a_lockout_closes_for_its_whole_length),
+		cmocka_unit_test(one_login_with_many_senders_has_one_counter),
+		cmocka_unit_test(spellings_of_a_login_are_one_login),
+		cmocka_unit_test(the_null_sender_is_no_free_pass),
+		cmocka_unit_test(
+		    a_flood_of_invented_senders_ends_at_one_shared_counter),
+		cmocka_unit_test(
+		    one_exempt_recipient_does_not_free_the_message),
+		cmocka_unit_test(
+		    handed_in_mail_is_decided_as_a_whole_at_its_end),
+		cmocka_unit_test(
+		    a_notice_of_the_mail_server_is_never_refused_for_good),
+		cmocka_unit_test(a_blocked_sender_is_refused_until_unblocked),
+		cmocka_unit_test(callbacks_bear_any_order_and_missing_macros),
+		cmocka_unit_test(
+	a_reload_that_needs_the_body_defers_those_who_did_not_negotiate),
+		cmocka_unit_test(explain_and_the_real_answer_agree),
+	};
+
+	return cmocka_run_group_tests_name("mlfi", tests, NULL, NULL);
+}

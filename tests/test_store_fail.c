@@ -1,0 +1,141 @@
+/*
+ * test_store_fail.c - a store that could not know: nothing passes unmetered
+ * unless the configuration asked for it by name.
+ *
+ * The store's functions are defined here, so the real ones stay out.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "digest.h"
+#include "house.h"
+#include "meter.h"
+
+static enum store_answer answer;	/* what everything is answered */
+
+static enum store_answer
+fail(char *why)
+{
+	snprintf(why, STORE_WHY, "the disk is full");
+	return answer;
+}
+
+enum store_answer
+store_charge(struct store *s, const struct bill *bill, const char *bound,
+    struct decision *d_r, char *why)
+{
+	return fail(why);
+}
+
+enum store_answer
+store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
+    char *why)
+{
+	return fail(why);
+}
+
+enum store_answer
+store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
+    char *why)
+{
+	return STORE_NONE;
+}
+
+enum store_answer
+store_bound(struct store *s, const char *bound, int64_t now,
+    char *smarthost_r, char *why)
+{
+	return fail(why);
+}
+
+void
+store_note(struct store *s, const struct store_event *e)
+{
+}
+
+static void
+ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
+{
+	struct config *conf = house_config(text);
+	struct txn t = { .bytes = 0 };
+	struct mailaddr sender;
+
+	mailaddr_canon(&sender, "al@office.example", 17, "+");
+	netaddr_parse("10.0.0.1", &t.client);
+	t.sender = sender;
+	meter_preview(conf, NULL, &t, 7, true, MONDAY, preview_r);
+	assert_int_equal(txn_add(&t, 7, true), 0);
+	meter_charge(conf, NULL, &t, MONDAY, charge_r);
+	txn_end(&t);
+	config_free(&conf);
+}
+
+#define RULE "policy \"p\" { messages = {\"5/24h\"} }\n" \
+	"rule \"r\" { policies = {\"p\"} }\n"
+
+static void
+could_not_know_defers(void **state)
+{
+	struct outcome preview, charge;
+
+	answer = STORE_FAILED;
+	ask(RULE, &preview, &charge);
+	assert_int_equal(preview.verdict, VERDICT_UNAVAILABLE);
+	assert_int_equal(charge.verdict, VERDICT_UNAVAILABLE);
+	assert_string_equal(charge.why, "the disk is full");
+	assert_false(charge.unmetered);
+}
+
+static void
+a_charge_in_doubt_defers(void **state)
+{
+	struct outcome preview, charge;
+
+	answer = STORE_UNCERTAIN;
+	ask(RULE, &preview, &charge);
+	assert_int_equal(charge.verdict, VERDICT_UNAVAILABLE);
+}
+
+static void
+unmetered_mail_passes_only_if_asked_for_by_name(void **state)
+{
+	struct outcome preview, charge;
+
+	answer = STORE_FAILED;
+	ask("on-store-failure = \"accept\"\n" RULE, &preview, &charge);
+	assert_int_equal(preview.verdict, VERDICT_PASS);
+	assert_int_equal(charge.verdict, VERDICT_PASS);
+	assert_true(charge.unmetered);
+}
+
+static void
+a_route_that_cannot_be_known_is_no_route(void **state)
+{
+	struct config *conf = house_config(RULE);
+	const struct smarthost *sh;
+	struct mailaddr sender;
+	char why[STORE_WHY];
+
+	answer = STORE_FAILED;
+	mailaddr_canon(&sender, "al@office.example", 17, "+");
+	assert_int_equal(meter_route(conf, NULL, &sender, MONDAY, &sh, why),
+	    -1);
+	config_free(&conf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(could_not_know_defers),
+		cmocka_unit_test(a_charge_in_doubt_defers),
+		cmocka_unit_test(
+		    unmetered_mail_passes_only_if_asked_for_by_name),
+		cmocka_unit_test(a_route_that_cannot_be_known_is_no_route),
+	};
+
+	return cmocka_run_group_tests_name("store_fail", tests, NULL, NULL);
+}
