@@ -1,0 +1,102 @@
+/*
+ * control_request.h - what the rooms behind the control door share.
+ *
+ * A room takes a request and returns a new object, or NULL if memory is out;
+ * json_pack and the helpers here hand NULL on, so only control_answer asks.
+ */
+#ifndef CONTROL_REQUEST_H
+#define CONTROL_REQUEST_H
+
+#include <jansson.h>
+
+#include "control.h"
+#include "config.h"
+
+struct request {
+	const struct control_env *env;
+	const struct config *conf;
+	const json_t *args;	/* the object that asked */
+	const char *actor;
+	int64_t now;
+};
+
+/* control_report.c: what is there. */
+json_t	*control_status(const struct request *rq);
+json_t	*control_top(const struct request *rq);
+json_t	*control_show(const struct request *rq);
+json_t	*control_events(const struct request *rq);
+json_t	*control_export(const struct request *rq);
+
+/* control_explain.c: what would be answered. */
+json_t	*control_explain(const struct request *rq);
+
+/* control_act.c: what the operator changes. */
+json_t	*control_reset(const struct request *rq);
+json_t	*control_grant(const struct request *rq);
+json_t	*control_block(const struct request *rq);
+json_t	*control_unblock(const struct request *rq);
+json_t	*control_reload(const struct request *rq);
+
+/* --- control_json.c: the pieces that answers are made of --- */
+
+/* The string argument of that name; NULL if it is missing or no string. */
+const char *control_arg(const struct request *rq, const char *name);
+
+/* "n" if it is given, at most most; else some. */
+size_t	control_count(const struct request *rq, size_t some, size_t most);
+
+/* {"ok": false, "error": ..., "remedy": ...}; error is printf's. */
+json_t	*control_failure(const char *remedy, const char *error, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/* The same for a store that did not answer STORE_OK. */
+json_t	*control_store_failure(enum store_answer a, const char *why);
+
+/* A string; bytes that are no UTF-8 are escaped. */
+json_t	*control_text(const char *s);
+
+/* A number; above 2^63 - 1 it is that. */
+json_t	*control_number(uint64_t n);
+
+/* {"ms", "text"}: a moment; JSON's null for 0 and NEVER. */
+json_t	*control_moment(const struct request *rq, int64_t when);
+
+/* Appends item (taken over).  If that fails, *array is freed and NULL. */
+void	control_append(json_t **array, json_t *item);
+
+/* Percent of max that is used; 100 if max is 0. */
+unsigned control_percent(uint64_t used, uint64_t max);
+
+/* One limit of a counter (NULL: never used) and what is spent of it. */
+json_t	*control_limit(const struct request *rq, const struct policy *policy,
+	    const struct counter *c, size_t i);
+
+/* All limits, grants and the lock of a counter. */
+json_t	*control_counter(const struct request *rq, const struct policy *policy,
+	    const char *key, const struct counter *c);
+
+/* The newest events of key (NULL: all), at most n. */
+json_t	*control_event_list(const struct request *rq, const char *key,
+	    size_t n, enum store_answer *a_r, char *why);
+
+/* True if the slots of c are those of policy, in the same order. */
+bool	control_fits(const struct policy *policy, const struct counter *c);
+
+/* --- control_who.c: the keys that a name of the operator's can mean --- */
+
+#define WHO_KEYS 3
+
+struct who {
+	size_t n;
+	char key[WHO_KEYS][MAILADDR_MAX + 1];
+};
+
+/* The keys that who has under a policy, the likeliest first; maybe none. */
+void	control_who(const struct config *conf, const struct policy *policy,
+	    const char *who, struct who *w_r);
+
+/* The one name under which who is blocked. */
+void	control_who_blocked(const struct config *conf, const char *who,
+	    char *dst, size_t size);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * ctl.h - postmeterctl from inside: a command makes an answer, a printer
+ * shows it.
+ *
+ * Commands for the daemon and those that work without it end alike: in one
+ * JSON object with "ok" and, if that is false, "error" and "remedy".  So
+ * there is one way to print and each command has --json for free.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "config.h"
+#include "endpoint.h"
+
+#define CTL_SOCKET_DEFAULT "/run/postmeter/control.sock"
+
+/* What the command line said; strings belong to argv. */
+struct ctl {
+	const char *config;	/* -c */
+	const char *socket;	/* -s, NULL: as the configuration says */
+	const char *sender, *login, *client, *size;
+	const char **rcpt;
+	size_t nrcpt;
+	const char *span, *why, *count;
+	bool apply, undo, check;
+	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
+	const char *word[4];	/* positional, after the command */
+	size_t nword;
+};
+
+/* Where answers are shown. */
+struct screen {
+	FILE *out, *err;
+	bool colour;
+	bool pretty;		/* JSON for eyes */
+};
+
+struct output {
+	void (*answer)(const struct screen *sc, const char *command,
+	    const json_t *answer);
+	void (*failure)(const struct screen *sc, const char *command,
+	    const json_t *answer);
+};
+
+extern const struct output output_text, output_json;
+
+/*
+ * Each makes *answer_r (a new reference; NULL only if memory is out) and
+ * returns the exit code.
+ */
+int	ctl_ask(const struct endpoint *ep, const json_t *request,
+	    json_t **answer_r);
+int	ctl_check(const struct ctl *ctl, json_t **answer_r);
+int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
+
+/* {"ok": false, "error": ..., "remedy": ...} */
+json_t	*ctl_failure(const char *remedy, const char *error, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/* What is good but hardly meant: one sentence each, in an array. */
+json_t	*ctl_warnings(const struct config *conf);
+
+#endif

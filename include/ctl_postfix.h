@@ -1,0 +1,64 @@
+/*
+ * ctl_postfix.h - Postfix's half of the wiring: what is, what should be.
+ *
+ * Maps of names to values are JSON objects of strings, a change is a JSON
+ * object {"file": "main" or "master", "name", "value", "before", "why"} in
+ * which null means that the name is not set.
+ */
+#ifndef CTL_POSTFIX_H
+#define CTL_POSTFIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "config.h"
+
+/* --- ctl_postconf.c: the only user of postconf(1) --- */
+
+struct postfix {
+	const char *dir;	/* -c of postconf; NULL: Postfix's own */
+	char *config_directory, *queue_directory;
+	json_t *main;		/* what main.cf sets: name to value */
+	json_t *master;		/* "name/type" to entry, single blanks */
+	json_t *override;	/* "name/type/parameter" to value */
+	bool chrooted;		/* smtpd, cleanup or trivial-rewrite is */
+};
+
+/* Reads all that.  0, or -1 and a failure (see ctl.h) in *failure_r. */
+int	postfix_read(struct postfix *pf, const char *dir, json_t **failure_r);
+void	postfix_free(struct postfix *pf);
+
+/* Carries out one change; to is "value" or "before".  0 or -1. */
+int	postfix_change(const struct postfix *pf, const json_t *change,
+	    const char *to);
+
+/* The same as a command for a shell: "postconf -e 'a = b'".  To be freed. */
+char	*postfix_command(const struct postfix *pf, const json_t *change);
+
+/* --- ctl_postfix.c: pure --- */
+
+/*
+ * The changes that lead from pf to conf, in order.  made are the changes of
+ * earlier runs: what they set and conf no longer asks for is set back.  notes
+ * gets a sentence for each thing that only a person can decide.  NULL and
+ * *failure_r if conf cannot be expressed in Postfix's files.
+ */
+json_t	*postfix_plan(const struct postfix *pf, const struct config *conf,
+	    const json_t *made, json_t *notes, json_t **failure_r);
+
+/*
+ * The changes that lead back to before those of made.  What somebody changed
+ * since is kept, without our part of it; notes tells.
+ */
+json_t	*postfix_plan_back(const struct postfix *pf, const json_t *made,
+	    json_t *notes);
+
+/*
+ * made and the changes as one: the first "before", the last "value".  Once
+ * all is done, what is as it was before is forgotten.
+ */
+json_t	*postfix_merge(const json_t *made, const json_t *changes, bool done);
+
+#endif

@@ -1,0 +1,538 @@
+/*
+ * ctl_text.c - answers for people: short, aligned, with bars.
+ *
+ * Addresses in an answer were chosen by whoever sent mail.  So the whole
+ * answer is made harmless once, before any printer sees it, and no printer
+ * can forget to.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl_table.h"
+#include "escape.h"
+
+/* --- reading an answer ------------------------------------------------------
+ */
+
+static const json_t *
+get(const json_t *o, const char *name)
+{
+	return json_object_get(o, name);
+}
+
+/* str - a string member; "" if it is missing or null */
+static const char *
+str(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(get(o, name));
+
+	return s != NULL ? s : "";
+}
+
+static long long
+num(const json_t *o, const char *name)
+{
+	return json_integer_value(get(o, name));
+}
+
+static bool
+yes(const json_t *o, const char *name)
+{
+	return json_is_true(get(o, name));
+}
+
+/* moment - the words of a moment; "" if there is none */
+static const char *
+moment(const json_t *o, const char *name)
+{
+	return str(get(o, name), "text");
+}
+
+static bool
+is_plain(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+static json_t *harmless(const json_t *v);
+
+static json_t *
+harmless_string(const char *s)
+{
+	size_t size = strlen(s) * 4 + 4;
+	char *safe;
+	json_t *copy;
+
+	if (is_plain(s))
+		return json_string(s);
+	safe = malloc(size);
+	if (safe == NULL)
+		return NULL;
+	copy = json_string(escape_str(safe, size, s));
+	free(safe);
+	return copy;
+}
+
+static json_t *
+harmless_object(const json_t *v)
+{
+	json_t *copy = json_object(), *member;
+	const char *name;
+
+	/* The names of members are ours, their values need not be. */
+	json_object_foreach ((json_t *)(uintptr_t)v, name, member)
+		json_object_set_new(copy, name, harmless(member));
+	return copy;
+}
+
+/* harmless - a copy of v in which each string is printable ASCII */
+static json_t *
+harmless(const json_t *v)
+{
+	json_t *copy, *item;
+	size_t i;
+
+	if (json_is_string(v))
+		return harmless_string(json_string_value(v));
+	if (json_is_object(v))
+		return harmless_object(v);
+	if (!json_is_array(v))
+		return json_deep_copy(v);
+	copy = json_array();
+	json_array_foreach (v, i, item)
+		json_array_append_new(copy, harmless(item));
+	return copy;
+}
+
+/* --- pieces -----------------------------------------------------------------
+ */
+
+/* line - "label     text", all texts in one column */
+static void
+line(const struct screen *sc, const char *label, const char *text)
+{
+	fprintf(sc->out, "%-12s%s\n", label, text);
+}
+
+/* usage_row - bar, percent, "480 of 500 messages in 24h" behind some cells */
+static void
+usage_row(struct table *t, const json_t *usage, const char *const *before,
+    size_t nbefore, const char *last)
+{
+	unsigned percent = (unsigned)num(usage, "percent");
+	char bar[BAR_TEXT], share[24], text[160];
+	const char *cell[TABLE_COLUMNS];
+
+	memcpy(cell, before, nbefore * sizeof(*cell));
+	bar_text(percent, num(usage, "used") > 0, bar);
+	snprintf(share, sizeof(share), "%u%%", percent);
+	snprintf(text, sizeof(text), "%lld of %s", num(usage, "used"),
+	    str(usage, "limit"));
+	cell[nbefore] = bar;
+	cell[nbefore + 1] = share;
+	cell[nbefore + 2] = text;
+	cell[nbefore + 3] = last;
+	t->right = 1u << (nbefore + 1);
+	table_add(t, bar_colour(percent), cell);
+}
+
+static void
+print_events(const struct screen *sc, const json_t *events, const char *indent)
+{
+	struct table t = { .columns = 6 };
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (events, i, e)
+		table_add(&t, COLOUR_NONE,
+		    (const char *const[]){ moment(e, "when"), str(e, "kind"),
+			str(e, "policy"), str(e, "key"), str(e, "actor"),
+			str(e, "text") });
+	table_print(&t, sc, indent);
+}
+
+/* --- one printer for each command -------------------------------------------
+ */
+
+static void
+print_store(const struct screen *sc, const json_t *st)
+{
+	const char *folded = moment(st, "folded");
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s, %s%s%s", str(st, "kind"),
+	    yes(st, "healthy") ? "healthy" : "IN TROUBLE: ",
+	    yes(st, "healthy") ? "" : str(st, "trouble"), "");
+	line(sc, "store", text);
+	snprintf(
+	    text, sizeof(text), "%lld counters in memory", num(st, "counters"));
+	line(sc, "", text);
+	if (strcmp(str(st, "kind"), "memory") != 0) {
+		snprintf(text, sizeof(text), "%lld bytes of journal, folded %s",
+		    num(st, "journal_bytes"),
+		    folded[0] != '\0' ? folded : "not yet");
+		line(sc, "", text);
+	}
+	snprintf(text, sizeof(text),
+	    "%lld charged, %lld declined, %lld not "
+	    "known",
+	    num(st, "charged"), num(st, "declined"), num(st, "failed"));
+	line(sc, "messages", text);
+	if (num(st, "events_dropped") > 0) {
+		snprintf(text, sizeof(text),
+		    "%lld dropped, they came too "
+		    "fast",
+		    num(st, "events_dropped"));
+		line(sc, "events", text);
+	}
+}
+
+static void
+print_smarthosts(const struct screen *sc, const json_t *list)
+{
+	const json_t *sh, *route;
+	size_t i, j;
+
+	json_array_foreach (list, i, sh) {
+		char text[600];
+		const char *link = ", for route ";
+		int n = snprintf(text, sizeof(text), "%s [%s]:%lld, tls %s",
+		    str(sh, "name"), str(sh, "host"), num(sh, "port"),
+		    str(sh, "tls"));
+
+		json_array_foreach (get(sh, "routes"), j, route) {
+			if (n < 0 || n >= (int)sizeof(text))
+				break;
+			n += snprintf(text + n, sizeof(text) - (size_t)n,
+			    "%s%s", link, json_string_value(route));
+			link = ", ";
+		}
+		line(sc, i == 0 ? "smarthosts" : "", text);
+	}
+}
+
+static void
+print_blocks(const struct screen *sc, const json_t *list)
+{
+	const json_t *b;
+	size_t i;
+
+	json_array_foreach (list, i, b) {
+		const char *until = moment(b, "until");
+		char text[700];
+
+		snprintf(text, sizeof(text), "%s until %s%s%s", str(b, "who"),
+		    until[0] != '\0' ? until : "it is unblocked",
+		    str(b, "text")[0] != '\0' ? ": " : "", str(b, "text"));
+		line(sc, i == 0 ? "blocked" : "", text);
+	}
+}
+
+static void
+print_sockets(const struct screen *sc, const json_t *sockets)
+{
+	static const char *const names[] = { "milter", "map", "auth",
+		"control" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "%-8s%s", names[i],
+		    str(sockets, names[i]));
+		line(sc, i == 0 ? "sockets" : "", text);
+	}
+}
+
+static void
+text_status(const struct screen *sc, const json_t *a)
+{
+	bool observe = strcmp(str(a, "mode"), "observe") == 0;
+	bool accept = strcmp(str(a, "on_store_failure"), "accept") == 0;
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
+	    str(a, "version"), num(a, "pid"), moment(a, "started"));
+	line(sc, "postmeter", text);
+	snprintf(text, sizeof(text), "%s%s",
+	    observe ? "observe: counts and refuses nothing" : "enforce",
+	    accept ? "; mail passes unmetered while the store fails" : "");
+	line(sc, "mode", text);
+	print_store(sc, get(a, "store"));
+	snprintf(text, sizeof(text), "%lld rules, %lld policies",
+	    num(a, "rules"), num(a, "policies"));
+	line(sc, "rules", text);
+	print_smarthosts(sc, get(a, "smarthosts"));
+	print_blocks(sc, get(a, "blocks"));
+	print_sockets(sc, get(a, "sockets"));
+	line(sc, "config", str(a, "config"));
+}
+
+static void
+text_top(const struct screen *sc, const json_t *a)
+{
+	struct table t = { .columns = 6 };
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (get(a, "limits"), i, row) {
+		const char *next = moment(row, "next");
+		char last[120] = "";
+
+		if (next[0] != '\0')
+			snprintf(last, sizeof(last), "next at %s", next);
+		usage_row(&t, row,
+		    (const char *const[]){
+			str(row, "policy"), str(row, "key") },
+		    2, last);
+	}
+	if (t.rows == 0)
+		fputs("nothing has been sent that counts\n", sc->out);
+	table_print(&t, sc, "");
+}
+
+static void
+print_grants(const struct screen *sc, const json_t *grants)
+{
+	const json_t *g;
+	size_t i;
+
+	json_array_foreach (grants, i, g)
+		fprintf(sc->out, "  granted +%lld %s until %s\n",
+		    num(g, "extra"), str(g, "dimension"), moment(g, "until"));
+}
+
+static void
+print_counter(const struct screen *sc, const json_t *c)
+{
+	struct table t = { .columns = 4 };
+	const char *locked = moment(c, "locked_until");
+	const char *next = moment(c, "next");
+	const json_t *limit;
+	size_t i;
+
+	fprintf(sc->out, "\n%s for %s\n", str(c, "policy"), str(c, "key"));
+	json_array_foreach (get(c, "limits"), i, limit)
+		usage_row(&t, limit, (const char *const[]){ NULL }, 0, "");
+	table_print(&t, sc, "  ");
+	print_grants(sc, get(c, "grants"));
+	if (locked[0] != '\0')
+		fprintf(sc->out, "  locked until %s\n", locked);
+	if (yes(c, "never"))
+		fputs("  nothing may be sent: a limit is 0\n", sc->out);
+	else if (next[0] != '\0')
+		fprintf(sc->out, "  next at %s\n", next);
+}
+
+static void
+text_show(const struct screen *sc, const json_t *a)
+{
+	const json_t *block = get(a, "blocked"), *c;
+	size_t i;
+
+	fprintf(sc->out, "%s\n", str(a, "who"));
+	if (json_is_object(block))
+		fprintf(sc->out, "blocked%s%s\n",
+		    str(block, "text")[0] != '\0' ? ": " : "",
+		    str(block, "text"));
+	json_array_foreach (get(a, "counters"), i, c)
+		print_counter(sc, c);
+	if (json_array_size(get(a, "events")) > 0) {
+		fputs("\nlast events\n", sc->out);
+		print_events(sc, get(a, "events"), "  ");
+	}
+}
+
+static void
+print_reply(const struct screen *sc, const json_t *a)
+{
+	const json_t *r = get(a, "reply");
+	char text[700];
+
+	if (json_is_object(r))
+		snprintf(text, sizeof(text), "%s %s %s", str(r, "code"),
+		    str(r, "xcode"), str(r, "text"));
+	else
+		snprintf(text, sizeof(text), "none, the message passes%s%s%s",
+		    yes(a, "observed") ? " (enforced, it would not)" : "",
+		    str(a, "note")[0] != '\0' ? ": " : "", str(a, "note"));
+	line(sc, "reply", text);
+}
+
+static void
+text_explain(const struct screen *sc, const json_t *a)
+{
+	struct table t = { .columns = 6 };
+	const char *rule = str(a, "rule"), *sh = str(a, "smarthost");
+	const json_t *l;
+	char text[200];
+	size_t i;
+
+	line(sc, "sender",
+	    str(a, "sender")[0] != '\0' ? str(a, "sender") : "<>");
+	snprintf(text, sizeof(text), "%lld, of which %lld external",
+	    num(a, "recipients"), num(a, "external"));
+	line(sc, "recipients", text);
+	if (!yes(a, "outgoing"))
+		line(sc, "rule",
+		    "none: not outgoing, no login and not from "
+		    "networks");
+	else
+		line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
+	line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
+	line(sc, "verdict", str(a, "verdict"));
+	print_reply(sc, a);
+	json_array_foreach (get(a, "limits"), i, l) {
+		snprintf(text, sizeof(text), "costs %lld", num(l, "cost"));
+		usage_row(&t, get(l, "usage"),
+		    (const char *const[]){ str(l, "policy"), str(l, "key") }, 2,
+		    text);
+	}
+	if (t.rows > 0)
+		fputc('\n', sc->out);
+	table_print(&t, sc, "");
+}
+
+static void
+text_events(const struct screen *sc, const json_t *a)
+{
+	if (json_array_size(get(a, "events")) == 0)
+		fputs("no events\n", sc->out);
+	print_events(sc, get(a, "events"), "");
+}
+
+static void
+text_reset(const struct screen *sc, const json_t *a)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach (get(a, "reset"), i, r)
+		fprintf(sc->out, "reset: %s under policy %s\n", str(r, "key"),
+		    str(r, "policy"));
+}
+
+static void
+text_grant(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out,
+	    "granted: %s may send %lld %s more under policy %s, "
+	    "until %s\n",
+	    str(a, "key"), num(a, "extra"), str(a, "dimension"),
+	    str(a, "policy"), moment(a, "until"));
+}
+
+static void
+text_block(const struct screen *sc, const json_t *a)
+{
+	const char *until = moment(a, "until");
+
+	fprintf(sc->out, "blocked: %s until %s\n", str(a, "who"),
+	    until[0] != '\0' ? until : "it is unblocked");
+}
+
+static void
+text_unblock(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out, "unblocked: %s\n", str(a, "who"));
+}
+
+static void
+text_reload(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out, "reloaded: %s\n", str(a, "config"));
+}
+
+static void
+text_export(const struct screen *sc, const json_t *a)
+{
+	json_dumpf(a, sc->out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	fputc('\n', sc->out);
+}
+
+static void
+print_strings(FILE *out, const char *before, const json_t *list)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach (list, i, s)
+		fprintf(out, "%s%s\n", before, json_string_value(s));
+}
+
+static void
+text_check(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out,
+	    "%s: good: %lld rules, %lld policies, %lld routes, "
+	    "%lld smarthosts\n",
+	    str(a, "file"), num(a, "rules"), num(a, "policies"),
+	    num(a, "routes"), num(a, "smarthosts"));
+	print_strings(sc->out, "warning: ", get(a, "warnings"));
+}
+
+static void
+text_setup(const struct screen *sc, const json_t *a)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach (get(a, "changes"), i, c)
+		fprintf(
+		    sc->out, "# %s\n%s\n", str(c, "why"), str(c, "command"));
+	print_strings(sc->out, "# attention: ", get(a, "notes"));
+	fprintf(sc->out, "# %s\n", str(a, "summary"));
+}
+
+static const struct printer {
+	const char *command;
+	void (*print)(const struct screen *sc, const json_t *answer);
+} printers[] = {
+	{ "status", text_status },
+	{ "top", text_top },
+	{ "show", text_show },
+	{ "explain", text_explain },
+	{ "events", text_events },
+	{ "reset", text_reset },
+	{ "grant", text_grant },
+	{ "block", text_block },
+	{ "unblock", text_unblock },
+	{ "reload", text_reload },
+	{ "export", text_export },
+	{ "check", text_check },
+	{ "setup", text_setup },
+};
+
+static void
+print_answer(const struct screen *sc, const char *command, const json_t *answer)
+{
+	json_t *safe = harmless(answer);
+
+	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
+		if (strcmp(command, printers[i].command) == 0)
+			printers[i].print(sc, safe);
+	json_decref(safe);
+}
+
+static void
+print_failure(
+    const struct screen *sc, const char *command, const json_t *answer)
+{
+	json_t *safe = harmless(answer);
+
+	if (get(safe, "changes") != NULL)
+		text_setup(sc, safe);
+	print_strings(sc->err, "", get(safe, "errors"));
+	fprintf(sc->err, "postmeterctl %s: %s\n", command, str(safe, "error"));
+	if (str(safe, "remedy")[0] != '\0')
+		fprintf(sc->err, "  %s\n", str(safe, "remedy"));
+	json_decref(safe);
+}
+
+const struct output output_text = {
+	.answer = print_answer,
+	.failure = print_failure,
+};
