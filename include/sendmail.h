@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #include "config.h"
-#include "secrets.h"
 #include "span.h"
 
 /* A key in its parts: QUEUEID<sender><recipient>ENVID or QUEUEID<sender><server>. */
@@ -55,8 +54,11 @@ enum sendmail_server sendmail_server(const struct config *conf,
  */
 bool	sendmail_can(const struct smarthost *sh, const char **why_r);
 
+/* Bytes of a user name or password: in base64 what one token of a rule holds. */
+#define SENDMAIL_VALUE	189
+
 /* The longest answer: three values in base64 and their frame. */
-#define SENDMAIL_ANSWER (3 * (SECRET_MAX / 3 + 1) * 4 + 64)
+#define SENDMAIL_ANSWER (3 * (SENDMAIL_VALUE / 3 * 4) + 64)
 
 /* "pm587:[smtp.example.com]".  -1 if size does not suffice. */
 int	sendmail_route(const struct smarthost *sh, char *dst, size_t size);
@@ -65,8 +67,9 @@ int	sendmail_route(const struct smarthost *sh, char *dst, size_t size);
 const char *sendmail_tls(const struct smarthost *sh);
 
 /*
- * "U=..." "I=..." "P=..." "M:PLAIN LOGIN" with values in base64.  -1 if size
- * does not suffice.  The caller wipes dst.
+ * "U=..." "I=..." "P=..." "M:PLAIN LOGIN" with values in base64.  -1 if a
+ * value is longer than SENDMAIL_VALUE or size does not suffice.  The caller
+ * wipes dst.
  */
 int	sendmail_auth(const char *user, const char *password, char *dst,
 	    size_t size);

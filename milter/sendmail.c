@@ -213,7 +213,7 @@ put(char *dst, size_t size, const char *name, const char *value)
 	size_t len = strlen(value), head = strlen(name);
 	size_t body = (len + 2) / 3 * 4;
 
-	if (len > SECRET_MAX || head + body + 3 > size)
+	if (len > SENDMAIL_VALUE || head + body + 3 > size)
 		return 0;
 	memcpy(dst, name, head);
 	/* It ends in a NUL of its own, which the quote takes the place of. */
