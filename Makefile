@@ -65,6 +65,14 @@ $(BUILD)/%.o: %.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# What `postmeterctl setup sendmail` writes, as C strings.
+$(BUILD)/%.inc: %.m4
+	@mkdir -p $(@D)
+	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
+    $(BUILD)/contrib/sendmail/postmeter-b.inc
+
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
 	@rm -f $@
