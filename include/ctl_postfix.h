@@ -42,7 +42,8 @@ char	*postfix_command(const struct postfix *pf, const json_t *change);
 /*
  * The changes that lead from pf to conf, in order.  made are the changes of
  * earlier runs: what they set and conf no longer asks for is set back.  notes
- * gets a sentence for each thing that only a person can decide.  NULL and
+ * gets {"text", "must"} for each thing that only a person can decide; until
+ * what must be is decided the mail server is not set up.  NULL and
  * *failure_r if conf cannot be expressed in Postfix's files.
  */
 json_t	*postfix_plan(const struct postfix *pf, const struct config *conf,

@@ -189,15 +189,18 @@ static int
 verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
     json_t *answer)
 {
-	size_t missing = json_array_size(changes) + json_array_size(notes);
+	size_t missing = json_array_size(changes), i;
+	const json_t *note;
 	json_t *failure;
 
+	json_array_foreach (notes, i, note)
+		missing += json_is_true(json_object_get(note, "must"));
 	if (!ctl->check || missing == 0)
 		return EX_OK;
 	failure =
 	    ctl_failure("postmeterctl setup postfix --apply makes the "
 			"changes; what needs attention is for you to decide",
-		"%zu settings of Postfix are missing or in the way", missing);
+		"settings of Postfix missing or in the way: %zu", missing);
 	json_object_update(answer, failure);
 	json_decref(failure);
 	return 1;

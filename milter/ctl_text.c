@@ -483,7 +483,9 @@ text_setup(const struct screen *sc, const json_t *a)
 	json_array_foreach (get(a, "changes"), i, c)
 		fprintf(
 		    sc->out, "# %s\n%s\n", str(c, "why"), str(c, "command"));
-	print_strings(sc->out, "# attention: ", get(a, "notes"));
+	json_array_foreach (get(a, "notes"), i, c)
+		fprintf(sc->out, "# %s: %s\n",
+		    yes(c, "must") ? "attention" : "note", str(c, "text"));
 	fprintf(sc->out, "# %s\n", str(a, "summary"));
 }
 

@@ -230,6 +230,25 @@ note_option(struct line *l, int letter, const char *value)
 	return true;
 }
 
+/* number - a positive count; -1 if it is none */
+static long long
+number(const char *text)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	return errno != 0 || end == text || *end != '\0' || n < 1 ? -1 : n;
+}
+
+/* is_number - a count that is missing is no wrong one */
+static bool
+is_number(const char *text)
+{
+	return text == NULL || number(text) != -1;
+}
+
 /* fits_command - are the words and options those of the command? */
 static bool
 fits_command(const struct line *l, size_t nword)
@@ -237,7 +256,8 @@ fits_command(const struct line *l, size_t nword)
 	const struct command *c = l->command;
 
 	if (nword < c->least || nword > c->most ||
-	    l->seen[strspn(l->seen, c->options)] != '\0')
+	    l->seen[strspn(l->seen, c->options)] != '\0' ||
+	    !is_number(l->ctl.count) || !is_number(l->ctl.size))
 		return false;
 	if (strcmp(c->name, "explain") == 0)
 		return l->ctl.sender != NULL && l->ctl.nrcpt > 0;
@@ -295,18 +315,6 @@ parse(int argc, char **argv, struct line *l)
 /* --- asking the daemon ------------------------------------------------------
  */
 
-/* number - a positive count; -1 if it is none */
-static long long
-number(const char *text)
-{
-	char *end;
-	long long n;
-
-	errno = 0;
-	n = strtoll(text, &end, 10);
-	return errno != 0 || end == text || *end != '\0' || n < 1 ? -1 : n;
-}
-
 static void
 set_text(json_t *request, const char *name, const char *value)
 {
@@ -314,7 +322,7 @@ set_text(json_t *request, const char *name, const char *value)
 		json_object_set_new(request, name, json_string(value));
 }
 
-/* request_of - the object to ask with; NULL if a word is no UTF-8 */
+/* request_of - the object to ask with; a word that is no UTF-8 is left out */
 static json_t *
 request_of(const struct line *l)
 {
