@@ -104,9 +104,10 @@ find_owner(const struct config *conf, struct endpoint_owner *o_r)
 		return -1;
 	}
 	/* The mail server's group may connect: that of the first peer. */
-	for (size_t i = 0; geteuid() == 0 && i < conf->auth_peers.n; i++) {
+	for (size_t i = 0; i < conf->auth_peers.n; i++) {
 		pw = getpwnam(conf->auth_peers.v[i]);
-		if (pw != NULL && pw->pw_uid != 0) {
+		if (pw != NULL && pw->pw_uid != 0 &&
+		    (geteuid() == 0 || group_member(pw->pw_gid))) {
 			o_r->gid = pw->pw_gid;
 			break;
 		}
@@ -350,17 +351,44 @@ catch_signals(void)
 	return 0;
 }
 
+/* watchdog - ms between two signs of life that the manager wants; -1: none */
+static int
+watchdog(void)
+{
+	uint64_t usec = 0;
+
+#if WITH_SYSTEMD
+	if (sd_watchdog_enabled(0, &usec) <= 0)
+		return -1;
+#endif
+	return usec == 0 ? -1 : (int)(usec / 1000 / 2);
+}
+
+/* alive - the store answers: it is not stuck behind a lock or a disk */
+static void
+alive(void)
+{
+	struct store_stats stats;
+
+	store_stats(d.store, &stats);
+	tell_manager("WATCHDOG=1");
+}
+
 /* wait_for_end - until SIGTERM, SIGINT or the milter's own end */
 static void
 wait_for_end(void)
 {
+	const int pace = watchdog();
+
 	for (;;) {
 		struct pollfd p = { .fd = d.wake[0], .events = POLLIN };
 		char sig[64], *errors = NULL;
 		bool wanted = false;
 		ssize_t n;
 
-		if (poll(&p, 1, -1) == -1)
+		if (pace > 0)
+			alive();
+		if (poll(&p, 1, pace) <= 0)
 			continue;
 		n = read(d.wake[0], sig, sizeof(sig));
 		for (ssize_t i = 0; i < n; i++) {
