@@ -30,6 +30,7 @@ struct ctl {
 	const char *span, *why, *count;
 	bool apply, undo, check;
 	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
+	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */
 	const char *word[4];	/* positional, after the command */
 	size_t nword;
 };
@@ -58,6 +59,10 @@ int	ctl_ask(const struct endpoint *ep, const json_t *request,
 	    json_t **answer_r);
 int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
+
+/* `setup sendmail`; conf may be NULL with --undo. */
+int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
+	    json_t **answer_r);
 
 /* {"ok": false, "error": ..., "remedy": ...} */
 json_t	*ctl_failure(const char *remedy, const char *error, ...)

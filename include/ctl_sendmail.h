@@ -30,9 +30,10 @@ char	*mc_part_a(const struct config *conf, const char **why_r);
 char	*mc_part_b(void);
 
 /*
- * A sentence in notes for each thing that only a person can decide: what conf
- * asks and Sendmail cannot do, what sendmail.cf or the access table would
- * spoil.  cf and access may be NULL: not there.
+ * An object {"text", "must"} in notes for each thing that only a person can
+ * decide ("must": mail suffers as it is): what conf asks and Sendmail cannot
+ * do, what sendmail.cf or the access table would spoil.  cf and access may be
+ * NULL: not to be judged.
  */
 void	mc_notes(const struct config *conf, const char *cf,
 	    const char *access, json_t *notes);

@@ -14,11 +14,11 @@
 #include "ctl_sendmail.h"
 #include "sendmail.h"
 
-#define MARK	"dnl # postmeter: "
-#define BEGIN	MARK "begin (postmeterctl setup sendmail --undo takes it out)\n"
+#define MARK "dnl # postmeter: "
+#define BEGIN MARK "begin (postmeterctl setup sendmail --undo takes it out)\n"
 /* The line before had no end, which is ours then. */
-#define JOINED	MARK "begin after an unended line\n"
-#define END	MARK "end\n"
+#define JOINED MARK "begin after an unended line\n"
+#define END MARK "end\n"
 
 static const char part_a[] =
 #include "contrib/sendmail/postmeter-a.inc"
@@ -63,8 +63,8 @@ mc_without(const char *mc)
 	while (*mc != '\0') {
 		bool joined = starts(mc, JOINED);
 		const char *next = next_line(mc);
-		const char *end = joined || starts(mc, BEGIN) ?
-		    block_end(mc) : NULL;
+		const char *end =
+		    joined || starts(mc, BEGIN) ? block_end(mc) : NULL;
 
 		if (end != NULL) {
 			if (joined && p > out)
@@ -121,7 +121,8 @@ static bool
 plain(const char *path)
 {
 	return path[strspn(path, "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")] == '\0';
+				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")] ==
+	       '\0';
 }
 
 char *
@@ -169,11 +170,11 @@ mc_part_b(void)
 /* --- what only a person can decide ------------------------------------------
  */
 
-static void note(json_t *list, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
+static void note(json_t *notes, bool must, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void
-note(json_t *list, const char *fmt, ...)
+note(json_t *notes, bool must, const char *fmt, ...)
 {
 	char text[600];
 	va_list ap;
@@ -181,7 +182,8 @@ note(json_t *list, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_array_append_new(list, json_string(text));
+	json_array_append_new(
+	    notes, json_pack("{s:s, s:b}", "text", text, "must", must));
 }
 
 /* line_with - the first line that begins so, or NULL */
@@ -210,32 +212,31 @@ note_config(const struct config *conf, json_t *notes)
 		const char *why;
 
 		if (!sendmail_can(&conf->smarthost[i], &why))
-			note(notes, "smarthost \"%s\" (port %u): %s",
+			note(notes, true, "smarthost \"%s\" (port %u): %s",
 			    conf->smarthost[i].name,
 			    (unsigned)conf->smarthost[i].port, why);
 	}
 	for (size_t i = 0; i < conf->auth_peers.n; i++)
 		root |= strcmp(conf->auth_peers.v[i], "root") == 0;
 	if (!root)
-		note(notes, "Sendmail asks for keys as root: add \"root\" to "
+		note(notes, true,
+		    "Sendmail asks for keys as root: add \"root\" to "
 		    "auth-peers");
 }
 
 static void
-note_filter(const char *cf, json_t *notes)
+note_filter(const char *cf, const char *filter, json_t *notes)
 {
-	const char *filter = line_with(cf, "Xpostmeter,");
 	const char *order = line_with(cf, "O InputMailFilters=");
 	size_t len = order == NULL ? 0 : strcspn(order, "\n");
 
-	if (filter == NULL)
-		note(notes, "sendmail.cf does not know postmeter yet: run "
-		    "make in its folder");
-	else if (!says(filter, "F=T"))
-		note(notes, "the filter postmeter is without F=T: while it is "
+	if (!says(filter, "F=T"))
+		note(notes, true,
+		    "the filter postmeter is without F=T: while it is "
 		    "away mail would go out uncounted");
 	if (len >= 9 && strncmp(order + len - 9, "postmeter", 9) != 0)
-		note(notes, "postmeter is not the last filter: what a later "
+		note(notes, false,
+		    "postmeter is not the last filter: what a later "
 		    "one refuses is charged all the same");
 }
 
@@ -244,10 +245,12 @@ note_tls(const char *cf, json_t *notes)
 {
 	if (line_with(cf, "O CACertFile=") == NULL &&
 	    line_with(cf, "O CACertPath=") == NULL)
-		note(notes, "no trusted roots: define confCACERT, or no "
+		note(notes, true,
+		    "no trusted roots: define confCACERT, or no "
 		    "certificate can be verified and all mail waits");
 	if (line_with(cf, "O FallbackSmartHost=") != NULL)
-		note(notes, "confFALLBACK_SMARTHOST is set: mail that has a "
+		note(notes, false,
+		    "confFALLBACK_SMARTHOST is set: mail that has a "
 		    "smarthost of its own waits instead of going there");
 }
 
@@ -266,7 +269,8 @@ note_access(const struct config *conf, const char *access, json_t *notes)
 
 			if (strlen(host) == name - 8 &&
 			    strncasecmp(access + 8, host, name - 8) == 0)
-				note(notes, "access says Try_TLS:%s NO: "
+				note(notes, true,
+				    "access says Try_TLS:%s NO: "
 				    "without STARTTLS its mail waits for ever",
 				    host);
 		}
@@ -277,13 +281,16 @@ void
 mc_notes(const struct config *conf, const char *cf, const char *access,
     json_t *notes)
 {
+	const char *filter = cf == NULL ? NULL : line_with(cf, "Xpostmeter,");
+
 	note_config(conf, notes);
-	if (cf == NULL) {
-		note(notes, "there is no sendmail.cf yet: run make in its "
-		    "folder");
-	} else {
-		note_filter(cf, notes);
+	if (filter != NULL) {
+		note_filter(cf, filter, notes);
 		note_tls(cf, notes);
+	} else if (cf != NULL) {
+		note(notes, true,
+		    "sendmail.cf does not know postmeter yet: run "
+		    "make in its folder");
 	}
 	if (access != NULL)
 		note_access(conf, access, notes);

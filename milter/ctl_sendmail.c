@@ -23,16 +23,16 @@
 
 struct file {
 	const char *name, *why;
-	char *have, *want;	/* NULL: not there, not to be there */
+	char *have, *want; /* NULL: not there, not to be there */
 };
 
 enum { PART_A, PART_B, MC, FILES };
 
 struct plan {
-	char *dir;		/* absolute, without links */
-	bool ours;		/* the system's own folder: make may run */
+	char *dir; /* absolute, without links */
+	bool ours; /* the system's own folder: make may run */
 	struct file file[FILES];
-	char *cf, *access;	/* for notes; NULL: not there */
+	char *cf, *access; /* for notes; NULL: not there */
 };
 
 /* --- files ------------------------------------------------------------------
@@ -43,7 +43,8 @@ static int
 slurp(const char *dir, const char *name, char **text_r)
 {
 	char *path = NULL, *text = NULL;
-	size_t size = 0, len = 0;
+	size_t room = 0;
+	ssize_t len;
 	FILE *in;
 
 	*text_r = NULL;
@@ -53,15 +54,14 @@ slurp(const char *dir, const char *name, char **text_r)
 	free(path);
 	if (in == NULL)
 		return errno == ENOENT ? 0 : -1;
-	/* getdelim keeps newlines: text ends where a NUL does. */
-	if (getdelim(&text, &size, '\0', in) == -1 && !feof(in))
-		len = 1;
-	if (text == NULL || len == 1 || ferror(in)) {
+	len = getdelim(&text, &room, '\0', in);
+	if (text == NULL || (len == -1 && !feof(in))) {
 		free(text);
 		fclose(in);
 		return -1;
 	}
 	fclose(in);
+	text[len == -1 ? 0 : len] = '\0';
 	*text_r = text;
 	return 0;
 }
@@ -70,8 +70,8 @@ slurp(const char *dir, const char *name, char **text_r)
 static int
 write_all(const char *path, const char *text, const struct stat *like)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW |
-	    O_CLOEXEC, 0600);
+	int fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	size_t len = strlen(text), done = 0;
 	bool good = fd != -1;
 
@@ -82,7 +82,7 @@ write_all(const char *path, const char *text, const struct stat *like)
 		done += n > 0 ? (size_t)n : 0;
 	}
 	good = good && fchmod(fd, like->st_mode & 07777) == 0 &&
-	    fchown(fd, like->st_uid, like->st_gid) == 0 && fsync(fd) == 0;
+	       fchown(fd, like->st_uid, like->st_gid) == 0 && fsync(fd) == 0;
 	if (fd != -1 && close(fd) == -1)
 		good = false;
 	if (!good && fd != -1)
@@ -94,8 +94,9 @@ write_all(const char *path, const char *text, const struct stat *like)
 static int
 replace(const char *path, const char *text)
 {
-	struct stat like = { .st_mode = 0644, .st_uid = geteuid(),
-		.st_gid = getegid() };
+	struct stat like = {
+		.st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid()
+	};
 	char *real = realpath(path, NULL), *next = NULL;
 	int rc = -1;
 
@@ -128,7 +129,7 @@ settle(const char *dir, const struct file *f, json_t **failure_r)
 		rc = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
 	if (rc == -1)
 		*failure_r = ctl_failure("run as root; what was done until "
-		    "here can be taken back with --undo",
+					 "here can be taken back with --undo",
 		    "%s cannot be changed: %s", path, strerror(errno));
 	free(path);
 	return rc;
@@ -177,7 +178,7 @@ plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 	return 0;
 fail:
 	*failure_r = ctl_failure("is Sendmail here? If its folder is another, "
-	    "name it with --sendmail-config; run as root",
+				 "name it with --sendmail-config; run as root",
 	    "%s/sendmail.mc and what is beside it cannot be read", dir);
 	plan_free(p);
 	return -1;
@@ -185,8 +186,8 @@ fail:
 
 /* plan_make - what there should be.  0, or -1 and a failure */
 static int
-plan_make(struct plan *p, const struct config *conf, bool undo,
-    json_t **failure_r)
+plan_make(
+    struct plan *p, const struct config *conf, bool undo, json_t **failure_r)
 {
 	const char *why = NULL;
 	struct file *mc = &p->file[MC];
@@ -200,11 +201,13 @@ plan_make(struct plan *p, const struct config *conf, bool undo,
 			p->file[PART_A].want = mc_part_a(conf, &why);
 	}
 	if (mc->want != NULL && (undo || (p->file[PART_A].want != NULL &&
-	    p->file[PART_B].want != NULL)))
+					     p->file[PART_B].want != NULL)))
 		return 0;
 	*failure_r = ctl_failure("see contrib/sendmail/README.md for the two "
-	    "lines and where they belong", "%s/sendmail.mc cannot take "
-	    "postmeter: %s", p->dir, why != NULL ? why : "out of memory");
+				 "lines and where they belong",
+	    "%s/sendmail.mc cannot take "
+	    "postmeter: %s",
+	    p->dir, why != NULL ? why : "out of memory");
 	return -1;
 }
 
@@ -250,7 +253,8 @@ run_make(const char *dir, json_t **failure_r)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
 	*failure_r = ctl_failure("run it by hand; --undo takes the lines out "
-	    "again", "make -C %s failed", dir);
+				 "again",
+	    "make -C %s failed", dir);
 	return -1;
 }
 
@@ -266,8 +270,9 @@ summary(const struct ctl *ctl, size_t changes)
 	if (!ctl->apply && !ctl->undo)
 		return "nothing was changed; --apply does it, --undo takes it "
 		       "back";
-	return ctl->sendmail == NULL ? "done; now restart Sendmail" :
-	    "done; now run make in that folder and restart Sendmail";
+	return ctl->sendmail == NULL
+		   ? "done; now restart Sendmail"
+		   : "done; now run make in that folder and restart Sendmail";
 }
 
 /* list - each file that differs, in the words of an operator */
@@ -280,23 +285,32 @@ list(const struct plan *p)
 		const struct file *f = &p->file[i];
 
 		if (differs(f))
-			json_array_append_new(changes, json_pack("{s:s+++, "
-			    "s:s}", "command", f->want == NULL ? "remove " :
-			    "write ", p->dir, "/", f->name, "why", f->why));
+			json_array_append_new(
+			    changes, json_pack("{s:s+++, "
+					       "s:s}",
+					 "command",
+					 f->want == NULL ? "remove " : "write ",
+					 p->dir, "/", f->name, "why", f->why));
 	}
 	return changes;
 }
 
 static int
-verdict(const struct ctl *ctl, size_t missing, json_t *answer)
+verdict(
+    const struct ctl *ctl, const json_t *notes, size_t missing, json_t *answer)
 {
+	const json_t *note;
 	json_t *failure;
+	size_t i;
 
+	json_array_foreach (notes, i, note)
+		missing += json_is_true(json_object_get(note, "must"));
 	if (!ctl->check || missing == 0)
 		return EX_OK;
-	failure = ctl_failure("postmeterctl setup sendmail --apply makes the "
-	    "changes; what needs attention is for you to decide",
-	    "%zu settings of Sendmail are missing or in the way", missing);
+	failure =
+	    ctl_failure("postmeterctl setup sendmail --apply makes the "
+			"changes; what needs attention is for you to decide",
+		"settings of Sendmail missing or in the way: %zu", missing);
 	json_object_update(answer, failure);
 	json_decref(failure);
 	return 1;
@@ -316,26 +330,27 @@ work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 	n = json_array_size(changes);
 	if ((ctl->apply || ctl->undo) && n > 0 &&
 	    (carry_out(p, ctl->undo, failure_r) == -1 ||
-	    (p->ours && run_make(p->dir, failure_r) == -1))) {
+		(p->ours && run_make(p->dir, failure_r) == -1))) {
 		json_decref(changes);
 		return NULL;
 	}
 	notes = json_array();
-	/* What make will mend is no matter for a person. */
+	/* Until make has run sendmail.cf cannot be right. */
 	if (!ctl->undo)
-		mc_notes(conf, n > 0 ? NULL : p->cf, p->access, n == 0,
-		    notes);
-	n += json_array_size(notes);
+		mc_notes(conf,
+		    n > 0           ? NULL
+		    : p->cf != NULL ? p->cf
+				    : "",
+		    p->access, notes);
 	answer = json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "changes", changes,
-	    "notes", notes, "summary", summary(ctl,
-	    json_array_size(changes)));
-	*code_r = verdict(ctl, n, answer);
+	    "notes", notes, "summary", summary(ctl, n));
+	*code_r = verdict(ctl, notes, n, answer);
 	return answer;
 }
 
 int
-ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
-    json_t **answer_r)
+ctl_setup_sendmail(
+    const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
 	json_t *failure = NULL;
 	struct plan p;

@@ -53,8 +53,10 @@ static const struct command commands[] = {
 	    NULL, { NULL } },
 	{ "check", "[FILE]", 0, 1, "", "is the configuration good?", ctl_check,
 	    { NULL } },
-	{ "setup", "postfix [--apply|--undo|--check] [--postfix-config DIR]", 1,
-	    1, "AUKP", "the mail server's half of the wiring", ctl_setup,
+	{ "setup",
+	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
+	    "[--sendmail-config DIR]",
+	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -77,6 +79,7 @@ static const struct option options[] = {
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
 	{ "postfix-config", required_argument, NULL, 'P' },
+	{ "sendmail-config", required_argument, NULL, 'M' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -222,6 +225,9 @@ note_option(struct line *l, int letter, const char *value)
 	case 'P':
 		ctl->postfix = value;
 		break;
+	case 'M':
+		ctl->sendmail = value;
+		break;
 	default:
 		return false;
 	}
@@ -264,7 +270,8 @@ fits_command(const struct line *l, size_t nword)
 	if (strcmp(c->name, "grant") == 0)
 		return l->ctl.span != NULL;
 	if (strcmp(c->name, "setup") == 0)
-		return strcmp(l->ctl.word[0], "postfix") == 0 &&
+		return (strcmp(l->ctl.word[0], "postfix") == 0 ||
+			   strcmp(l->ctl.word[0], "sendmail") == 0) &&
 		       l->ctl.apply + l->ctl.undo + l->ctl.check <= 1;
 	return true;
 }
