@@ -236,16 +236,24 @@ reload(char **errors_r)
 	    load_secrets(conf, d.owner.uid, d.group, errors, &secrets) == 0)
 		rc = 0;
 	fclose(errors);
-	snapshot_release(&old);
 	if (rc == -1) {
+		snapshot_release(&old);
 		config_free(&conf);
 		log_warn("reload: kept the running configuration: %s",
 		    *errors_r != NULL ? *errors_r : "out of memory");
 		return -1;
 	}
 	store_reconfigure(d.store, conf);
+	if (snapshot_publish(conf) == -1) {
+		store_reconfigure(d.store, old);
+		config_free(&conf);
+		secrets_free(&secrets);
+		*errors_r = strdup("out of memory");
+		snapshot_release(&old);
+		return -1;
+	}
+	snapshot_release(&old);
 	creds_publish(secrets);
-	snapshot_publish(conf);
 	log_info("reload: %s is in force", d.file);
 	return 0;
 }
@@ -497,7 +505,8 @@ main(int argc, char **argv)
 		return rc;
 	}
 	zone_freeze();			/* from here on there are threads */
-	snapshot_publish(conf);		/* no longer ours to look at */
+	if (snapshot_publish(conf) == -1)	/* no longer ours to look at */
+		return EX_OSERR;
 	creds_publish(secrets);
 	if (start_serving(&milter_rc) != 0)
 		return EX_OSERR;

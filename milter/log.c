@@ -1,0 +1,83 @@
+/*
+ * log.c - the one way to say something to the administrator.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define LINE 2048	/* bytes; a longer line is cut */
+
+static const char *name = "postmeter";
+static enum log_level threshold = LOG_LEVEL_INFO;
+static int journal;
+
+/* is_journal - is stderr the stream that systemd named in the environment? */
+static int
+is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream != NULL &&
+	    sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	    st.st_ino == ino;
+}
+
+void
+log_open(const char *program, enum log_level level)
+{
+	name = program;
+	threshold = level;
+	journal = is_journal();
+}
+
+static void say(enum log_level level, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+/* say - one line, one write: lines of two threads never mix */
+static void
+say(enum log_level level, const char *fmt, va_list ap)
+{
+	/* The priorities of syslog(3), as sd-daemon(3) wants them. */
+	static const char prefix[][4] = { "<3>", "<4>", "<6>", "<7>" };
+	int saved = errno, n;
+	char line[LINE];
+	size_t len;
+
+	if (level > threshold)
+		return;
+	if (journal)
+		n = snprintf(line, sizeof(line), "%s", prefix[level]);
+	else
+		n = snprintf(line, sizeof(line), "%s: ", name);
+	len = (size_t)n;
+	n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
+	len = strlen(line);
+	if (n > 0)
+		line[len++] = '\n';
+	(void)!write(STDERR_FILENO, line, len);
+	errno = saved;
+}
+
+#define SAYS(function, level)		\
+	void function(const char *fmt, ...)	\
+	{					\
+		va_list ap;			\
+						\
+		va_start(ap, fmt);		\
+		say(level, fmt, ap);		\
+		va_end(ap);			\
+	}
+
+SAYS(log_error, LOG_LEVEL_ERROR)
+SAYS(log_warn, LOG_LEVEL_WARN)
+SAYS(log_info, LOG_LEVEL_INFO)
+SAYS(log_debug, LOG_LEVEL_DEBUG)
