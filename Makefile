@@ -94,10 +94,14 @@ $(BUILD)/tests/%.o: WARN += -Wno-unused-parameter -Wno-missing-prototypes \
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
 $(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
+
+# The tool is in no archive: its tests name what they use.
+$(BUILD)/tests/test_setup_sendmail: $(BUILD)/milter/ctl_sendmail.o \
+    $(BUILD)/milter/ctl_mc.o $(BUILD)/milter/ctl_client.o
 
 tests: $(TESTS)
 
