@@ -57,6 +57,12 @@ int	counter_adapt(struct counter **cp, const struct policy *policy,
 /* Makes room in the sets for n more recipients.  -1: out of memory. */
 int	counter_room(struct counter *c, size_t n, int64_t now);
 
+/*
+ * Forgets what has left, and bears a clock that stepped back: what was spent
+ * later than now counts as spent now.  Spending settles by itself.
+ */
+void	counter_settle(struct counter *c, int64_t now, const struct zone *zone);
+
 /* Forgets what was spent and the lock; grants stay. */
 void	counter_reset(struct counter *c);
 
@@ -67,8 +73,8 @@ int	counter_grant(struct counter *c, const struct grant *g, int64_t now);
 bool	counter_idle(const struct counter *c, int64_t now);
 
 /*
- * Bytes for the disk, packed by hand, big endian, with a version in front:
- * they outlive the process and move between machines.  counter_pack returns
+ * Bytes for the disk, packed by hand, the same on every machine, with a
+ * version in front: they outlive the process.  counter_pack returns
  * the bytes needed, and writes only if size suffices.  counter_unpack makes a
  * new counter from bytes, or NULL if they are damaged, of an unknown version
  * (*why_r says which) or memory is out.

@@ -26,6 +26,7 @@ struct uniq {
 	struct window_spec spec;
 	int64_t end;		/* calendar: when the period in the table ends */
 	int64_t oldest;		/* no entry is older: no need to sweep before */
+	int64_t newest;		/* no entry is newer: no clock stepped back */
 	size_t used, size;	/* entries; slots, a power of two or 0 */
 	struct uniq_slot *slot;
 };
@@ -43,11 +44,28 @@ uint64_t uniq_used(const struct uniq *u, int64_t now);
 uint64_t uniq_new(const struct uniq *u, const uint64_t *digest, size_t n,
 	    int64_t now);
 
-/* Counts the n digests at moment now; room was made before. */
+/* Forgets what has left, and bears a clock that stepped back, as a window. */
+void	uniq_settle(struct uniq *u, int64_t now, const struct zone *zone);
+
+/* Settles, then counts the n digests at moment now; room was made before. */
 void	uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
 	    const struct zone *zone);
 
-/* The first moment, not before now, at which no more than room count. */
-int64_t	uniq_when(const struct uniq *u, uint64_t room, int64_t now);
+/* Puts back an entry read from the disk.  False if it was there, or no room. */
+bool	uniq_restore(struct uniq *u, uint64_t digest, int64_t last);
+
+/*
+ * The first moment, not before now, at which no more than room count beside
+ * the n digests: so that these n would fit into room + n.
+ */
+int64_t	uniq_when(const struct uniq *u, const uint64_t *digest, size_t n,
+	    uint64_t room, int64_t now);
+
+/*
+ * Fills an empty set with what another one of the same counter knows, each
+ * recipient at its own time, as far as it still matters.  -1: out of memory.
+ */
+int	uniq_inherit(struct uniq *u, const struct uniq *from, int64_t now,
+	    const struct zone *zone);
 
 #endif

@@ -52,7 +52,14 @@ bool	window_spec_equal(const struct window_spec *a,
 /* What is spent at moment now. */
 uint64_t window_used(const struct window *w, int64_t now);
 
-/* Spends cost at moment now.  zone is used by calendar windows only. */
+/*
+ * Forgets what has left, and bears a clock that stepped back: what was spent
+ * later than now counts as spent now.  The functions that change nothing see
+ * it so too, but only this makes it last.
+ */
+void	window_settle(struct window *w, int64_t now, const struct zone *zone);
+
+/* Settles, then spends cost at moment now.  zone is used by calendar windows only. */
 void	window_add(struct window *w, uint64_t cost, int64_t now,
 	    const struct zone *zone);
 

@@ -1,0 +1,525 @@
+/*
+ * counter.c - what is remembered of one key, in memory and as bytes.
+ *
+ * A policy may change while its counters live.  What a limit already knows is
+ * carried over, and what a new limit could know from its neighbours it learns
+ * from them: a reload must never hand out a fresh allowance.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "counter.h"
+
+#define VERSION 1
+
+/* No honest clock is beyond: sums of two such moments cannot overflow. */
+#define MOMENT_MAX (INT64_MAX / 4)
+
+static struct counter *
+counter_alloc(size_t nslot)
+{
+	struct counter *c;
+
+	c = calloc(1, sizeof(*c) + nslot * sizeof(c->slot[0]));
+	if (c != NULL)
+		c->nslot = nslot;
+	return c;
+}
+
+static void
+slot_init(struct slot *s, enum dimension dim, const struct window_spec *spec)
+{
+	s->dim = dim;
+	s->warned = 0;
+	if (dim == DIM_UNIQUE)
+		uniq_init(&s->uniq, spec);
+	else
+		window_init(&s->sum, spec);
+}
+
+static const struct window_spec *
+slot_spec(const struct slot *s)
+{
+	return s->dim == DIM_UNIQUE ? &s->uniq.spec : &s->sum.spec;
+}
+
+struct counter *
+counter_new(const struct policy *policy)
+{
+	struct counter *c = counter_alloc(policy->nlimit);
+
+	if (c == NULL)
+		return NULL;
+	for (size_t i = 0; i < policy->nlimit; i++)
+		slot_init(&c->slot[i], policy->limit[i].dim,
+		    &policy->limit[i].window);
+	return c;
+}
+
+void
+counter_free(struct counter **cp)
+{
+	struct counter *c = *cp;
+
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->nslot; i++)
+		if (c->slot[i].dim == DIM_UNIQUE)
+			uniq_free(&c->slot[i].uniq);
+	free(c);
+	*cp = NULL;
+}
+
+/* --- a changed policy
+ * ---------------------------------------------------------- */
+
+static bool
+slot_is_for(const struct slot *s, const struct limit *l)
+{
+	return s->dim == l->dim && window_spec_equal(slot_spec(s), &l->window);
+}
+
+static bool
+fits_policy(const struct counter *c, const struct policy *policy)
+{
+	if (c->nslot != policy->nlimit)
+		return false;
+	for (size_t i = 0; i < c->nslot; i++)
+		if (!slot_is_for(&c->slot[i], &policy->limit[i]))
+			return false;
+	return true;
+}
+
+static int64_t
+span_of(const struct window_spec *spec)
+{
+	static const int64_t periods[] = {
+		[PERIOD_HOUR] = HOUR,
+		[PERIOD_DAY] = DAY,
+		[PERIOD_WEEK] = 7 * DAY,
+		[PERIOD_MONTH] = 31 * DAY,
+	};
+
+	return spec->calendar ? periods[spec->period] : spec->length;
+}
+
+/* The slot that knows most of what a limit wants to know; NULL if none. */
+static const struct slot *
+best_source(const struct counter *c, const struct limit *l)
+{
+	const struct slot *best = NULL;
+
+	for (size_t i = 0; i < c->nslot; i++) {
+		const struct slot *s = &c->slot[i];
+
+		if (slot_is_for(s, l))
+			return s;
+		if (s->dim == l->dim &&
+		    (best == NULL ||
+			span_of(slot_spec(s)) > span_of(slot_spec(best))))
+			best = s;
+	}
+	return best;
+}
+
+static int
+slot_inherit(struct slot *s, const struct slot *from, int64_t now,
+    const struct zone *zone)
+{
+	if (window_spec_equal(slot_spec(s), slot_spec(from)))
+		s->warned = from->warned;
+	if (s->dim == DIM_UNIQUE)
+		return uniq_inherit(&s->uniq, &from->uniq, now, zone);
+	window_inherit(&s->sum, &from->sum, now, zone);
+	return 0;
+}
+
+int
+counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
+    const struct zone *zone)
+{
+	struct counter *c;
+
+	if (fits_policy(*cp, policy))
+		return 0;
+	if ((c = counter_new(policy)) == NULL)
+		return -1;
+	c->locked_until = (*cp)->locked_until;
+	c->ngrant = (*cp)->ngrant;
+	memcpy(c->grant, (*cp)->grant, sizeof(c->grant));
+	for (size_t i = 0; i < c->nslot; i++) {
+		const struct slot *from = best_source(*cp, &policy->limit[i]);
+
+		if (from != NULL &&
+		    slot_inherit(&c->slot[i], from, now, zone) == -1) {
+			counter_free(&c);
+			return -1;
+		}
+	}
+	counter_free(cp);
+	*cp = c;
+	return 0;
+}
+
+/* --- a life
+ * ---------------------------------------------------------------------- */
+
+int
+counter_room(struct counter *c, size_t n, int64_t now)
+{
+	for (size_t i = 0; i < c->nslot; i++)
+		if (c->slot[i].dim == DIM_UNIQUE &&
+		    uniq_room(&c->slot[i].uniq, n, now) == -1)
+			return -1;
+	return 0;
+}
+
+void
+counter_settle(struct counter *c, int64_t now, const struct zone *zone)
+{
+	for (size_t i = 0; i < c->nslot; i++)
+		if (c->slot[i].dim == DIM_UNIQUE)
+			uniq_settle(&c->slot[i].uniq, now, zone);
+		else
+			window_settle(&c->slot[i].sum, now, zone);
+}
+
+void
+counter_reset(struct counter *c)
+{
+	c->locked_until = 0;
+	for (size_t i = 0; i < c->nslot; i++) {
+		struct window_spec spec = *slot_spec(&c->slot[i]);
+
+		if (c->slot[i].dim == DIM_UNIQUE)
+			uniq_free(&c->slot[i].uniq);
+		slot_init(&c->slot[i], c->slot[i].dim, &spec);
+	}
+}
+
+int
+counter_grant(struct counter *c, const struct grant *g, int64_t now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->ngrant; i++)
+		if (c->grant[i].until > now)
+			c->grant[n++] = c->grant[i];
+	c->ngrant = n;
+	if (n == COUNTER_GRANTS)
+		return -1;
+	c->grant[c->ngrant++] = *g;
+	return 0;
+}
+
+bool
+counter_idle(const struct counter *c, int64_t now)
+{
+	if (c->locked_until > now)
+		return false;
+	for (size_t i = 0; i < c->ngrant; i++)
+		if (c->grant[i].until > now)
+			return false;
+	for (size_t i = 0; i < c->nslot; i++)
+		if (c->slot[i].dim == DIM_UNIQUE
+			? uniq_used(&c->slot[i].uniq, now) > 0
+			: !window_idle(&c->slot[i].sum, now))
+			return false;
+	return true;
+}
+
+/* --- bytes: out
+ * ------------------------------------------------------------------ */
+
+/* Counts what it is given, and writes it where there is somewhere to write. */
+struct writer {
+	uint8_t *dst;
+	size_t len;
+};
+
+static void
+put_byte(struct writer *w, uint64_t byte)
+{
+	if (w->dst != NULL)
+		w->dst[w->len] = (uint8_t)byte;
+	w->len++;
+}
+
+static void
+put_be64(struct writer *w, uint64_t n)
+{
+	for (unsigned shift = 64; shift > 0;)
+		put_byte(w, n >> (shift -= 8) & 255);
+}
+
+/* LEB128: seven bits a byte, the lowest first, the top bit says "more". */
+static void
+put_varint(struct writer *w, uint64_t n)
+{
+	for (; n > 127; n >>= 7)
+		put_byte(w, (n & 127) | 128);
+	put_byte(w, n);
+}
+
+static void
+put_spec(struct writer *w, const struct window_spec *spec)
+{
+	put_byte(w, spec->calendar);
+	put_varint(w,
+	    spec->calendar ? (uint64_t)spec->period : (uint64_t)spec->length);
+}
+
+static void
+put_window(struct writer *w, const struct window *win)
+{
+	uint64_t before = 0;
+
+	put_spec(w, &win->spec);
+	put_varint(w, win->n);
+	for (size_t i = 0; i < win->n; i++) {
+		const struct bucket *b =
+		    &win->bucket[(win->head + i) % (WINDOW_BUCKETS + 1)];
+
+		put_varint(w, (uint64_t)b->last - before);
+		put_varint(w, b->count);
+		before = (uint64_t)b->last;
+	}
+}
+
+static void
+put_uniq(struct writer *w, const struct uniq *u)
+{
+	put_spec(w, &u->spec);
+	put_varint(w, (uint64_t)u->end);
+	put_varint(w, (uint64_t)u->oldest);
+	put_varint(w, u->used);
+	for (size_t i = 0; i < u->size; i++) {
+		if (u->slot[i].last == UNIQ_FREE)
+			continue;
+		put_be64(w, u->slot[i].digest);
+		put_varint(w, (uint64_t)u->slot[i].last - (uint64_t)u->oldest);
+	}
+}
+
+static void
+put_counter(struct writer *w, const struct counter *c)
+{
+	put_byte(w, VERSION);
+	put_varint(w, (uint64_t)c->locked_until);
+	put_byte(w, c->ngrant);
+	for (size_t i = 0; i < c->ngrant; i++) {
+		put_byte(w, c->grant[i].dim);
+		put_varint(w, c->grant[i].extra);
+		put_varint(w, (uint64_t)c->grant[i].until);
+	}
+	put_byte(w, c->nslot);
+	for (size_t i = 0; i < c->nslot; i++) {
+		put_byte(w, c->slot[i].dim);
+		put_byte(w, c->slot[i].warned);
+		if (c->slot[i].dim == DIM_UNIQUE)
+			put_uniq(w, &c->slot[i].uniq);
+		else
+			put_window(w, &c->slot[i].sum);
+	}
+}
+
+size_t
+counter_pack(const struct counter *c, uint8_t *dst, size_t size)
+{
+	struct writer w = { 0 };
+
+	put_counter(&w, c);
+	if (w.len <= size) {
+		w = (struct writer){ .dst = dst };
+		put_counter(&w, c);
+	}
+	return w.len;
+}
+
+/* --- bytes: in
+ * ------------------------------------------------------------------- */
+
+/* Once bad, every further number is 0 and it stays bad. */
+struct reader {
+	const uint8_t *p;
+	size_t len;
+	const char *bad; /* why, or NULL */
+};
+
+static uint64_t
+fail(struct reader *r, const char *why)
+{
+	if (r->bad == NULL)
+		r->bad = why;
+	r->len = 0;
+	return 0;
+}
+
+static uint64_t
+damaged(struct reader *r)
+{
+	return fail(r, "the stored counter is damaged");
+}
+
+/* A byte that is at most max. */
+static uint64_t
+get_byte(struct reader *r, uint64_t max)
+{
+	if (r->len == 0 || *r->p > max)
+		return damaged(r);
+	r->len--;
+	return *r->p++;
+}
+
+static uint64_t
+get_be64(struct reader *r)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 8; i++)
+		n = n << 8 | get_byte(r, 255);
+	return n;
+}
+
+static uint64_t
+get_varint(struct reader *r)
+{
+	uint64_t n = 0, byte;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		byte = get_byte(r, shift == 63 ? 1 : 255);
+		n |= (byte & 127) << shift;
+		if (byte < 128)
+			return n;
+	}
+	return damaged(r);
+}
+
+/* A moment, given as what it is more than another. */
+static int64_t
+get_moment(struct reader *r, int64_t before)
+{
+	int64_t t = (int64_t)(get_varint(r) + (uint64_t)before);
+
+	if (t > MOMENT_MAX || t < -MOMENT_MAX)
+		return (int64_t)damaged(r);
+	return t;
+}
+
+static struct window_spec
+get_spec(struct reader *r)
+{
+	struct window_spec spec = { .calendar = get_byte(r, 1) };
+	uint64_t n = get_varint(r);
+
+	if (spec.calendar && n <= PERIOD_MONTH)
+		spec.period = (enum period)n;
+	else if (!spec.calendar && n >= WINDOW_MIN && n <= WINDOW_MAX)
+		spec.length = (int64_t)n;
+	else
+		damaged(r);
+	return spec;
+}
+
+static void
+get_window(struct reader *r, struct window *w)
+{
+	struct window_spec spec = get_spec(r);
+	uint64_t n = get_varint(r);
+	int64_t last = 0;
+
+	window_init(w, &spec);
+	if (n > (spec.calendar ? 1 : WINDOW_BUCKETS + 1))
+		damaged(r);
+	for (; n > 0 && r->bad == NULL; n--) {
+		struct bucket *b = &w->bucket[w->n];
+
+		b->last = get_moment(r, last);
+		b->count = get_varint(r);
+		if (w->n > 0 && b->last <= last)
+			damaged(r);
+		last = b->last;
+		w->n++;
+	}
+}
+
+/* An entry takes at least 9 bytes, so the input bounds the memory. */
+static void
+get_uniq(struct reader *r, struct uniq *u)
+{
+	struct window_spec spec = get_spec(r);
+	int64_t end = get_moment(r, 0);
+	int64_t oldest = get_moment(r, 0);
+	uint64_t n = get_varint(r);
+
+	uniq_init(u, &spec);
+	u->end = end;
+	if (n > r->len / 9)
+		damaged(r);
+	if (n == 0 || r->bad != NULL)
+		return;
+	if (uniq_room(u, (size_t)n, oldest) == -1) {
+		fail(r, "out of memory");
+		return;
+	}
+	for (; n > 0 && r->bad == NULL; n--) {
+		uint64_t digest = get_be64(r);
+		int64_t last = get_moment(r, oldest);
+
+		if (last < oldest || !uniq_restore(u, digest, last))
+			damaged(r);
+	}
+	u->oldest = oldest;
+}
+
+static void
+get_slot(struct reader *r, struct slot *s)
+{
+	s->dim = (enum dimension)get_byte(r, DIM_COUNT - 1);
+	s->warned = (uint8_t)get_byte(r, POLICY_WARNINGS);
+	if (s->dim == DIM_UNIQUE)
+		get_uniq(r, &s->uniq);
+	else
+		get_window(r, &s->sum);
+}
+
+static void
+get_grants(struct reader *r, struct counter *c)
+{
+	c->ngrant = get_byte(r, COUNTER_GRANTS);
+	for (size_t i = 0; i < c->ngrant; i++) {
+		c->grant[i].dim = (enum dimension)get_byte(r, DIM_COUNT - 1);
+		c->grant[i].extra = get_varint(r);
+		c->grant[i].until = (int64_t)get_varint(r);
+	}
+}
+
+struct counter *
+counter_unpack(const uint8_t *src, size_t len, const char **why_r)
+{
+	struct reader r = { .p = src, .len = len };
+	struct counter head = { 0 }, *c = NULL;
+	size_t nslot;
+
+	if (get_byte(&r, 255) != VERSION)
+		fail(&r, "the stored counter is of an unknown version");
+	head.locked_until = (int64_t)get_varint(&r);
+	get_grants(&r, &head);
+	nslot = get_byte(&r, POLICY_LIMITS);
+	if (r.bad == NULL && (c = counter_alloc(nslot)) == NULL)
+		fail(&r, "out of memory");
+	if (c != NULL) {
+		c->locked_until = head.locked_until;
+		c->ngrant = head.ngrant;
+		memcpy(c->grant, head.grant, sizeof(c->grant));
+		for (size_t i = 0; i < nslot; i++)
+			get_slot(&r, &c->slot[i]);
+		if (r.len > 0)
+			damaged(&r);
+	}
+	if (r.bad != NULL) {
+		*why_r = r.bad;
+		counter_free(&c);
+	}
+	return c;
+}

@@ -1,0 +1,209 @@
+/*
+ * window.c - a strict promise in a kilobyte.
+ *
+ * To be exact we would keep every event of the window; a mailing of 10,000
+ * would then cost as much to remember as to send.  Events of one slice are
+ * kept as one, at the time of the latest: they leave together, the earlier
+ * ones a little late, none of them early.  Slices are rounded up to whole
+ * milliseconds, so a window never touches more than WINDOW_BUCKETS + 1.
+ */
+#include <string.h>
+
+#include "window.h"
+
+#define RING (WINDOW_BUCKETS + 1)
+
+static uint64_t
+sat_add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static int64_t
+slice_of(const struct window_spec *spec, int64_t t)
+{
+	int64_t slice = (spec->length + WINDOW_BUCKETS - 1) / WINDOW_BUCKETS;
+
+	return t / slice - (t % slice < 0);
+}
+
+static size_t
+ring_index(const struct window *w, size_t i)
+{
+	return (w->head + i) % RING;
+}
+
+/* The i-th bucket, the oldest first. */
+static const struct bucket *
+bucket_at(const struct window *w, size_t i)
+{
+	return &w->bucket[ring_index(w, i)];
+}
+
+static struct bucket *
+newest(struct window *w)
+{
+	return &w->bucket[ring_index(w, w->n - 1U)];
+}
+
+static void
+drop_oldest(struct window *w)
+{
+	w->head = (uint16_t)ring_index(w, 1);
+	w->n--;
+}
+
+/* A bucket leaves at its end, or one window after its last event. */
+static int64_t
+leaves(const struct window_spec *spec, const struct bucket *b, int64_t now)
+{
+	if (spec->calendar)
+		return b->last;
+	return (b->last < now ? b->last : now) + spec->length;
+}
+
+static bool
+has_left(const struct window_spec *spec, const struct bucket *b, int64_t now)
+{
+	return leaves(spec, b, now) <= now;
+}
+
+static void
+merge_two_oldest(struct window *w)
+{
+	uint64_t count = bucket_at(w, 0)->count;
+
+	drop_oldest(w);
+	w->bucket[w->head].count = sat_add(w->bucket[w->head].count, count);
+}
+
+static bool
+joins(const struct window_spec *spec, const struct bucket *b, int64_t last)
+{
+	return spec->calendar ||
+	       slice_of(spec, b->last) == slice_of(spec, last);
+}
+
+/* Puts cost into the newest bucket or a new one; last is not before any. */
+static void
+put(struct window *w, uint64_t cost, int64_t last)
+{
+	if (w->n > 0 && joins(&w->spec, newest(w), last)) {
+		newest(w)->count = sat_add(newest(w)->count, cost);
+		newest(w)->last = last;
+		return;
+	}
+	if (w->n == RING)
+		merge_two_oldest(w);
+	w->n++;
+	*newest(w) = (struct bucket){ .last = last, .count = cost };
+}
+
+static int64_t
+period_end(const struct window_spec *spec, int64_t now, const struct zone *zone)
+{
+	int64_t start, end;
+
+	zone_period(zone, spec->period, now, &start, &end);
+	return end;
+}
+
+static void
+put_now(struct window *w, uint64_t cost, int64_t now, const struct zone *zone)
+{
+	put(w, cost, w->spec.calendar ? period_end(&w->spec, now, zone) : now);
+}
+
+void
+window_init(struct window *w, const struct window_spec *spec)
+{
+	memset(w, 0, sizeof(*w));
+	w->spec = *spec;
+}
+
+bool
+window_spec_equal(const struct window_spec *a, const struct window_spec *b)
+{
+	if (a->calendar != b->calendar)
+		return false;
+	return a->calendar ? a->period == b->period : a->length == b->length;
+}
+
+uint64_t
+window_used(const struct window *w, int64_t now)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!has_left(&w->spec, bucket_at(w, i), now))
+			sum = sat_add(sum, bucket_at(w, i)->count);
+	return sum;
+}
+
+void
+window_settle(struct window *w, int64_t now, const struct zone *zone)
+{
+	uint64_t ahead = 0;
+
+	while (w->n > 0 && has_left(&w->spec, bucket_at(w, 0), now))
+		drop_oldest(w);
+	while (w->n > 0 && (w->spec.calendar || newest(w)->last > now)) {
+		ahead = sat_add(ahead, newest(w)->count);
+		w->n--;
+	}
+	if (ahead > 0)
+		put_now(w, ahead, now, zone);
+}
+
+void
+window_add(
+    struct window *w, uint64_t cost, int64_t now, const struct zone *zone)
+{
+	window_settle(w, now, zone);
+	if (cost > 0)
+		put_now(w, cost, now, zone);
+}
+
+int64_t
+window_when(const struct window *w, uint64_t room, int64_t now)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = w->n; i-- > 0;) {
+		const struct bucket *b = bucket_at(w, i);
+
+		if (has_left(&w->spec, b, now))
+			break;
+		sum = sat_add(sum, b->count);
+		if (sum > room)
+			return leaves(&w->spec, b, now);
+	}
+	return now;
+}
+
+bool
+window_idle(const struct window *w, int64_t now)
+{
+	return window_used(w, now) == 0;
+}
+
+/* When a calendar window was spent is not known: now is never too early. */
+void
+window_inherit(struct window *w, const struct window *from, int64_t now,
+    const struct zone *zone)
+{
+	int64_t start = now, end;
+
+	if (w->spec.calendar)
+		zone_period(zone, w->spec.period, now, &start, &end);
+	else
+		start = now - w->spec.length + 1;
+	for (size_t i = 0; i < from->n; i++) {
+		const struct bucket *b = bucket_at(from, i);
+		bool dated = !from->spec.calendar && b->last < now;
+		int64_t at = dated ? b->last : now;
+
+		if (!has_left(&from->spec, b, now) && at >= start)
+			put_now(w, b->count, at, zone);
+	}
+}
