@@ -15,6 +15,8 @@
 #include "config.h"
 #include "secrets.h"
 
+#define CREDS_WHY 160	/* room for a sentence: STORE_WHY, so doors need one */
+
 /*
  * Takes secrets over as the current ones (NULL: none could be read; then
  * every answer is "could not know").
@@ -30,6 +32,6 @@ bool	creds_peer_allowed(const struct config *conf, uid_t uid);
  * could not be known; why then says why, without any secret.
  */
 int	creds_lookup(const struct config *conf, const char *map,
-	    const char *key, char *dst, size_t size, char *why);
+	    const char *key, char *dst, size_t size, char why[CREDS_WHY]);
 
 #endif

@@ -1,0 +1,433 @@
+/*
+ * config.c - postmeter.conf, read once into plain data.
+ *
+ * All mistakes are collected before the verdict: an administrator who has to
+ * run a check five times to hear of five mistakes stops running it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config_read.h"
+#include "safefile.h"
+
+#define FILE_LARGEST (1024 * 1024)
+
+static cfg_opt_t options[] = {
+	CONF_ONE("milter-socket"),
+	CONF_ONE("map-socket"),
+	CONF_ONE("auth-socket"),
+	CONF_LIST("auth-peers"),
+	CONF_ONE("control-socket"),
+	CONF_ONE("user"),
+	CONF_ONE("store"),
+	CONF_ONE("durability"),
+	CONF_ONE("on-store-failure"),
+	CONF_ONE("secrets"),
+	CONF_ONE("mode"),
+	CONF_ONE("time-zone"),
+	CONF_LIST("networks"),
+	CONF_LIST("local-domains"),
+	CONF_ONE("recipient-delimiter"),
+	CONF_ONE("unmatched"),
+	CONF_ONE("new-senders"),
+	CONF_SECTION("policy", policy_options),
+	CONF_SECTION("smarthost", smarthost_options),
+	CONF_SECTION("route", route_options),
+	CONF_SECTION("rule", rule_options),
+	CFG_END(),
+};
+
+/* --- sockets ------------------------------------------------------------ */
+
+static void
+read_sockets(struct reading *r, cfg_t *root)
+{
+	static const char *const names[] = { "milter-socket", "map-socket",
+		"auth-socket", "control-socket" };
+	static const char *const usual[] = {
+		"unix:/var/spool/postfix/postmeter/milter.sock",
+		"unix:/var/spool/postfix/postmeter/map.sock",
+		"unix:/var/spool/postfix/postmeter/auth.sock",
+		"unix:/run/postmeter/control.sock"
+	};
+	struct endpoint *const ends[] = { &r->conf->milter_socket,
+		&r->conf->map_socket, &r->conf->auth_socket,
+		&r->conf->control_socket };
+	const char *why;
+	char text[SHOWN];
+
+	for (size_t i = 0; i < 4; i++) {
+		const struct conf_value *v = read_one(r, root, names[i]);
+
+		if (endpoint_parse(
+			v != NULL ? v->text : usual[i], ends[i], &why) == -1)
+			mistake(&r->m, v != NULL ? v->line : 0,
+			    "%s = \"%s\": %s", names[i],
+			    v != NULL ? shown(text, v) : usual[i], why);
+		for (size_t j = 0; j < i; j++)
+			if (ends[i]->path[0] != '\0' &&
+			    strcmp(ends[i]->path, ends[j]->path) == 0)
+				mistake(&r->m, v != NULL ? v->line : 0,
+				    "%s and %s are the same path: each needs "
+				    "its own",
+				    names[j], names[i]);
+	}
+}
+
+static void
+read_auth_peers(struct reading *r, cfg_t *root)
+{
+	static const char *const usual[] = { "postfix", "root", NULL };
+	const size_t n = read_size(root, "auth-peers", usual);
+	struct names *peers = &r->conf->auth_peers;
+	char text[SHOWN];
+
+	peers->v = keep_array(r, n, sizeof(*peers->v));
+	for (size_t i = 0; i < n && peers->v != NULL; i++) {
+		const struct conf_value v =
+		    read_nth(r, root, "auth-peers", usual, i);
+
+		if (v.len == 0 || strcmp(v.text, "nobody") == 0)
+			mistake(&r->m, v.line,
+			    "auth-peers: \"%s\" must not "
+			    "ask for keys: name the mail server's user, such "
+			    "as \"postfix\"",
+			    shown(text, &v));
+		peers->v[peers->n++] = keep(r, v.text);
+	}
+}
+
+/* --- time zone ---------------------------------------------------------- */
+
+/* system_zone - what the machine is set to, "UTC" if it does not say */
+static const char *
+system_zone(char *dst, size_t size)
+{
+	static const char *const folder = "/zoneinfo/";
+	FILE *f = fopen("/etc/timezone", "re");
+	char *name = NULL;
+	ssize_t n;
+
+	if (f != NULL) {
+		name = fgets(dst, (int)size, f);
+		fclose(f);
+	}
+	if (name != NULL) {
+		name[strcspn(name, " \t\r\n")] = '\0';
+		if (name[0] != '\0')
+			return name;
+	}
+	n = readlink("/etc/localtime", dst, size - 1);
+	if (n <= 0)
+		return "UTC";
+	dst[n] = '\0';
+	name = strstr(dst, folder);
+	return name != NULL ? name + strlen(folder) : "UTC";
+}
+
+static void
+read_zone(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "time-zone");
+	char system[PATH_MAX], text[SHOWN];
+	const char *why = "";
+	const char *name =
+	    v != NULL ? v->text : system_zone(system, sizeof(system));
+
+	r->conf->zone = zone_load(name, &why);
+	if (r->conf->zone != NULL)
+		return;
+	if (v != NULL)
+		mistake(&r->m, v->line, "time-zone = \"%s\": %s",
+		    shown(text, v), why);
+	else
+		mistake(&r->m, 0,
+		    "the system's time zone is not usable "
+		    "(%s): write time-zone = \"UTC\" or yours",
+		    why);
+}
+
+/* --- the rest ----------------------------------------------------------- */
+
+static void
+read_store(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "store");
+	char text[SHOWN];
+
+	r->conf->store = read_text(
+	    r, root, "store", "sqlite:/var/lib/postmeter/postmeter.db");
+	if (v != NULL && strcmp(v->text, "memory:") != 0 &&
+	    strncmp(v->text, "sqlite:/", 8) != 0)
+		mistake(&r->m, v->line,
+		    "store = \"%s\": write "
+		    "\"sqlite:/absolute/path\", or \"memory:\" to forget "
+		    "everything at the end",
+		    shown(text, v));
+}
+
+static void
+read_user(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "user");
+
+	r->conf->user = read_text(r, root, "user", "postmeter");
+	if (v != NULL && v->len == 0)
+		mistake(&r->m, v->line,
+		    "user is empty: name the user that "
+		    "the daemon runs as, such as \"postmeter\"");
+}
+
+/* read_delimiter - as Postfix has it: characters, any of which begins a tag */
+static void
+read_delimiter(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "recipient-delimiter");
+	char text[SHOWN];
+
+	r->conf->recipient_delimiter =
+	    read_text(r, root, "recipient-delimiter", "+");
+	if (v != NULL && strspn(v->text, "!#$%&'*+-/=?^_`{|}~") != v->len)
+		mistake(&r->m, v->line,
+		    "recipient-delimiter = \"%s\": write "
+		    "the signs that begin a tag, such as \"+\" or \"+-\"",
+		    shown(text, v));
+}
+
+static void
+read_local_domains(struct reading *r, cfg_t *root)
+{
+	const size_t n = conftext_size(root, "local-domains");
+	struct names *domains = &r->conf->local_domains;
+	char canon[MAILADDR_MAX + 1], text[SHOWN];
+
+	domains->v = keep_array(r, n, sizeof(*domains->v));
+	for (size_t i = 0; i < n && domains->v != NULL; i++) {
+		const struct conf_value *v =
+		    conftext_value(&r->text, root, "local-domains", i);
+
+		if (mailaddr_canon_domain(
+			canon, sizeof(canon), v->text, v->len))
+			domains->v[domains->n++] = keep(r, canon);
+		else
+			mistake(&r->m, v->line,
+			    "local-domains: \"%s\" is no "
+			    "domain: write it like \"office.example\"",
+			    shown(text, v));
+	}
+}
+
+/* read_secrets - where the keys are, if any smarthost needs one */
+static void
+read_secrets(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "secrets");
+	bool needed = false;
+	char text[SHOWN];
+
+	for (size_t i = 0; i < r->conf->nsmarthost; i++) {
+		const char *name = r->conf->smarthost[i].secret;
+
+		needed |= name != NULL && name[0] != '\0';
+	}
+	if (v != NULL && v->text[0] != '/' && (needed || v->len > 0))
+		mistake(&r->m, v->line,
+		    "secrets = \"%s\": write the "
+		    "absolute path of the secrets file",
+		    shown(text, v));
+	r->conf->secrets = needed ? read_text(r, root, "secrets",
+					"/etc/postmeter/secrets.conf")
+				  : keep(r, "");
+}
+
+static void
+read_all(struct reading *r, cfg_t *root)
+{
+	static const char *const usual[] = { "127.0.0.0/8", "::1/128", NULL };
+	static const char *const durability[] = {
+		[DURABILITY_CRASH] = "crash", [DURABILITY_POWER] = "power", NULL
+	};
+	static const char *const failure[] = { [STORE_FAILURE_DEFER] = "defer",
+		[STORE_FAILURE_ACCEPT] = "accept",
+		NULL };
+	static const char *const mode[] = { "enforce", "observe", NULL };
+	static const char *const unmatched[] = { "reject", "accept", NULL };
+	struct config *conf = r->conf;
+
+	conf->file = keep(r, r->m.file);
+	read_sockets(r, root);
+	read_auth_peers(r, root);
+	read_user(r, root);
+	read_store(r, root);
+	conf->durability = (enum durability)read_choice(
+	    r, root, "durability", durability, DURABILITY_CRASH);
+	conf->on_store_failure = (enum store_failure)read_choice(
+	    r, root, "on-store-failure", failure, STORE_FAILURE_DEFER);
+	conf->observe = read_choice(r, root, "mode", mode, 0) == 1;
+	read_zone(r, root);
+	read_prefixes(r, root, "networks", usual, &conf->networks);
+	read_local_domains(r, root);
+	read_delimiter(r, root);
+	conf->unmatched_accept =
+	    read_choice(r, root, "unmatched", unmatched, 0) == 1;
+	if (conf->recipient_delimiter == NULL)
+		return;
+	read_policies(r, root);
+	read_smarthosts(r, root);
+	read_secrets(r, root);
+	read_routes(r, root);
+	read_rules(r, root);
+}
+
+/* read_file - the whole text, or NULL and a mistake */
+static char *
+read_file(struct mistakes *m, size_t *len_r)
+{
+	char why[SAFEFILE_WHY];
+	char *text = malloc(FILE_LARGEST);
+	const int fd = open(m->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = -1;
+
+	if (text == NULL)
+		mistake(m, 0, "out of memory");
+	else if (fd == -1)
+		mistake(m, 0,
+		    "%s: give another file with -c, or make this "
+		    "one readable",
+		    strerror(errno));
+	else if ((n = safefile_read(fd, text, FILE_LARGEST, why)) == -1)
+		mistake(m, 0, "%s", why);
+	if (fd != -1)
+		close(fd);
+	if (n == -1) {
+		free(text);
+		return NULL;
+	}
+	*len_r = (size_t)n;
+	return text;
+}
+
+struct config *
+config_load(const char *file, FILE *errors)
+{
+	struct reading r = { .m = { .file = file, .out = errors } };
+	size_t len = 0;
+	char *text = read_file(&r.m, &len);
+
+	if (text == NULL)
+		return NULL;
+	r.conf = calloc(1, sizeof(*r.conf));
+	if (r.conf == NULL)
+		mistake(&r.m, 0, "out of memory");
+	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
+		read_all(&r, r.text.tree);
+	conftext_free(&r.text);
+	free(text);
+	if (r.m.n > 0)
+		config_free(&r.conf);
+	return r.conf;
+}
+
+/* --- the end ------------------------------------------------------------ */
+
+static void
+free_names(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+}
+
+static void
+free_rule(struct rule *rule)
+{
+	free(rule->name);
+	free_names(&rule->sender);
+	free_names(&rule->login);
+	free(rule->client.v);
+	free(rule->policies.v);
+}
+
+void
+config_free(struct config **cp)
+{
+	struct config *conf = *cp;
+
+	*cp = NULL;
+	if (conf == NULL)
+		return;
+	for (size_t i = 0; i < conf->nrule; i++)
+		free_rule(&conf->rule[i]);
+	for (size_t i = 0; i < conf->nroute; i++)
+		free(conf->route[i].name);
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		free(conf->smarthost[i].name);
+		free(conf->smarthost[i].host);
+		free(conf->smarthost[i].username);
+		free(conf->smarthost[i].secret);
+	}
+	for (size_t i = 0; i < conf->npolicy; i++) {
+		free(conf->policy[i].name);
+		free(conf->policy[i].text);
+	}
+	free(conf->rule);
+	free(conf->route);
+	free(conf->smarthost);
+	free(conf->policy);
+	free_names(&conf->auth_peers);
+	free_names(&conf->local_domains);
+	free(conf->networks.v);
+	zone_free(&conf->zone);
+	free(conf->file);
+	free(conf->user);
+	free(conf->store);
+	free(conf->secrets);
+	free(conf->recipient_delimiter);
+	free(conf);
+}
+
+/* --- questions ---------------------------------------------------------- */
+
+const struct policy *
+config_policy(const struct config *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (strcmp(conf->policy[i].name, name) == 0)
+			return &conf->policy[i];
+	return NULL;
+}
+
+const struct smarthost *
+config_smarthost(const struct config *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (strcmp(conf->smarthost[i].name, name) == 0)
+			return &conf->smarthost[i];
+	return NULL;
+}
+
+bool
+config_is_local(const struct config *conf, const struct mailaddr *a)
+{
+	const char *domain = mailaddr_domain(a);
+
+	for (size_t i = 0; i < conf->local_domains.n; i++)
+		if (strcmp(conf->local_domains.v[i], domain) == 0)
+			return true;
+	return false;
+}
+
+bool
+config_needs_body(const struct config *conf)
+{
+	for (size_t i = 0; i < conf->npolicy; i++)
+		for (size_t j = 0; j < conf->policy[i].nlimit; j++)
+			if (conf->policy[i].limit[j].dim == DIM_BYTES)
+				return true;
+	return false;
+}
