@@ -74,7 +74,8 @@ struct warning {
 
 struct decision {
 	bool fits;
-	size_t choice;			/* if fits and nchoice > 0 */
+	size_t choice;			/* if nchoice > 0; if not fits, the one */
+					/* that gives way first */
 	struct shortfall shortfall;	/* if not: why */
 	struct shortfall observed;	/* what would have been refused, if any */
 	size_t nwarning;
@@ -94,6 +95,15 @@ void	quota_decide(const struct bill *bill, struct counter *const *counter,
  * warnings of *d.
  */
 void	quota_spend(const struct bill *bill, struct counter *const *counter,
+	    struct decision *d);
+
+/*
+ * What a refused bill leaves behind.  Starts the lockout of every line that
+ * would have passed a limit (not one that is observed, is locked already, or
+ * could never hold the message), and lets the counters bear a clock that
+ * stepped back.  d->shortfall.again then tells when the lockouts are over too.
+ */
+void	quota_lock(const struct bill *bill, struct counter *const *counter,
 	    struct decision *d);
 
 /* What is spent of limit i of a policy and what is allowed, grants included. */
