@@ -99,9 +99,10 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 # The milter door is tested against a file that plays the mail server.
 $(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
 
-# The tool is in no archive: its tests name what they use.
-$(BUILD)/tests/test_setup_sendmail: $(BUILD)/milter/ctl_sendmail.o \
-    $(BUILD)/milter/ctl_mc.o $(BUILD)/milter/ctl_client.o
+# The tool without its main, as its tests need it.
+CTL = $(call obj,$(wildcard milter/ctl_*.c))
+$(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
+    $(BUILD)/tests/test_setup_sendmail: $(CTL)
 
 tests: $(TESTS)
 

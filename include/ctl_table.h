@@ -15,12 +15,13 @@ enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
 struct table {
 	size_t columns, rows, room;
 	unsigned right;			/* bit i: column i ends flush */
+	size_t bar;			/* the column that is coloured */
 	struct table_row *row;
 };
 
 struct table_row {
 	char *cell[TABLE_COLUMNS];
-	enum colour colour;		/* of the cells that are bars */
+	enum colour colour;		/* of the bar */
 };
 
 /* Adds a row; cells are copied.  What memory cannot hold is left out. */

@@ -20,9 +20,10 @@ struct mailaddr {
 	/*
 	 * "local@domain", lower case, NUL-terminated.  Empty for the null
 	 * sender.  The local part is as written but for case and tag when it is
-	 * valid UTF-8, else its odd bytes are written as \xNN.  The domain is
-	 * in A-labels.  A form longer than MAILADDR_MAX is cut and ends in
-	 * "#" and the digest of the whole, so it is still one key.
+	 * valid UTF-8, else its odd bytes are written as \xNN, as are blanks,
+	 * controls, quotes and what else has a meaning.  The domain is in
+	 * A-labels.  A form longer than MAILADDR_MAX is "#" and its digest, and
+	 * has no domain: still one key.
 	 */
 	char text[MAILADDR_MAX + 1];
 	uint16_t at;	/* index of the last "@" in text; strlen(text) if none */
@@ -46,8 +47,8 @@ const char *mailaddr_domain(const struct mailaddr *a);
 
 /*
  * The canonical form of a login name: trimmed, lower case, NFC; realm is
- * appended as "@realm" if it is not empty and the name has no "@".  dst gets
- * at most size bytes, cut as above; size at least MAILADDR_MAX + 1.
+ * appended as "@realm" if it is not empty and the name has no "@".  dst is
+ * terminated, a long one stands as above; size at least MAILADDR_MAX + 1.
  */
 void	mailaddr_canon_login(char *dst, size_t size, const char *raw,
 	    const char *realm);

@@ -20,7 +20,7 @@
 #define EVENTS_MOST 10000
 #define BLOCKS_MOST 1000
 /* A daemon must not fall over its own export; a database has its own tools. */
-#define EXPORT_MOST 50000
+#define EXPORT_MOST 20000
 
 static json_t *
 smarthosts(const struct config *conf)

@@ -136,7 +136,8 @@ check_secrets(const struct config *conf, FILE *errors)
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		const struct smarthost *sh = &conf->smarthost[i];
 
-		if (secrets_has(secrets, sh->secret))
+		if (sh->secret == NULL || sh->secret[0] == '\0' ||
+		    secrets_has(secrets, sh->secret))
 			continue;
 		fprintf(errors,
 		    "%s: smarthost %s: secret %s is missing, add "

@@ -68,20 +68,24 @@ width(const char *cell)
 	return cell == NULL ? 0 : strlen(cell);
 }
 
+/* print_cell - blanks are owed until something follows them */
 static void
 print_cell(const struct table *t, const struct screen *sc,
-    const struct table_row *row, size_t i, size_t wide)
+    const struct table_row *row, size_t i, size_t wide, size_t *owed)
 {
 	const char *cell = row->cell[i] == NULL ? "" : row->cell[i];
-	bool colour = sc->colour && cell[0] == '[';
+	bool colour = sc->colour && i == t->bar;
+	bool right = (t->right & 1u << i) != 0;
 	size_t pad = wide - width(cell);
 
-	if (t->right & 1u << i)
-		fprintf(sc->out, "%*s", (int)pad, "");
-	fprintf(sc->out, "%s%s%s", colour ? codes[row->colour] : "", cell,
-	    colour ? "\033[0m" : "");
-	if (!(t->right & 1u << i) && i + 1 < t->columns)
-		fprintf(sc->out, "%*s", (int)pad, "");
+	if (cell[0] != '\0') {
+		fprintf(sc->out, "%*s%s%s%s", (int)(*owed + (right ? pad : 0)),
+		    "", colour ? codes[row->colour] : "", cell,
+		    colour ? "\033[0m" : "");
+		*owed = right ? 2 : pad + 2;
+	} else {
+		*owed += wide + 2;
+	}
 }
 
 void
@@ -94,12 +98,13 @@ table_print(struct table *t, const struct screen *sc, const char *indent)
 			if (width(t->row[r].cell[i]) > wide[i])
 				wide[i] = width(t->row[r].cell[i]);
 	for (size_t r = 0; r < t->rows; r++) {
-		fputs(indent, sc->out);
+		size_t owed = strlen(indent);
+
 		for (size_t i = 0; i < t->columns; i++) {
-			print_cell(t, sc, &t->row[r], i, wide[i]);
-			fputs(i + 1 < t->columns ? "  " : "\n", sc->out);
+			print_cell(t, sc, &t->row[r], i, wide[i], &owed);
 			free(t->row[r].cell[i]);
 		}
+		fputc('\n', sc->out);
 	}
 	free(t->row);
 	t->row = NULL;

@@ -136,6 +136,7 @@ usage_row(struct table *t, const json_t *usage, const char *const *before,
 	cell[nbefore + 1] = share;
 	cell[nbefore + 2] = text;
 	cell[nbefore + 3] = last;
+	t->bar = nbefore;
 	t->right = 1u << (nbefore + 1);
 	table_add(t, bar_colour(percent), cell);
 }
@@ -143,7 +144,7 @@ usage_row(struct table *t, const json_t *usage, const char *const *before,
 static void
 print_events(const struct screen *sc, const json_t *events, const char *indent)
 {
-	struct table t = { .columns = 6 };
+	struct table t = { .columns = 6, .bar = TABLE_COLUMNS };
 	const json_t *e;
 	size_t i;
 

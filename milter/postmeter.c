@@ -319,7 +319,12 @@ start_serving(int *milter_rc)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	env = (struct control_env){ d.store, d.file, reload };
+	env = (struct control_env){
+		.store = d.store,
+		.config_file = d.file,
+		.started = clock_now(),
+		.reload = reload,
+	};
 	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store);
 	d.control = control_start(d.control_fd, &env);
 	if (d.maps != NULL && d.control != NULL)

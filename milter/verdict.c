@@ -57,16 +57,16 @@ verdict_time(int64_t when, int64_t now, const struct zone *zone, char *dst,
 {
 	int64_t unit = when - now < 10 * MINUTE ? SECOND : MINUTE;
 	char clock[40], wait[24];
-	const char *format;
 	struct tm tm;
 
 	when = (when + unit - 1) / unit * unit;
 	zone_localtime(zone, when, &tm);
 	if (unit == SECOND)
-		format = "%H:%M:%S %z";
+		strftime(clock, sizeof(clock), "%H:%M:%S %z", &tm);
+	else if (when - now < DAY)
+		strftime(clock, sizeof(clock), "%H:%M %z", &tm);
 	else
-		format = when - now < DAY ? "%H:%M %z" : "%Y-%m-%d %H:%M %z";
-	strftime(clock, sizeof(clock), format, &tm);
+		strftime(clock, sizeof(clock), "%Y-%m-%d %H:%M %z", &tm);
 	wait_text((when - now + unit - 1) / unit * unit / SECOND, wait,
 	    sizeof(wait));
 	snprintf(dst, size, "%s (in %s)", clock, wait);

@@ -10,6 +10,7 @@
  * furthest point that local time has reached so far, which never does.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct stretch {
 };
 
 struct zone {
+	unsigned holders;	/* that of kept included */
 	char *name;
 	size_t n, room;
 	struct stretch *stretch; /* stretch[0] holds since ever */
@@ -170,8 +172,21 @@ scan_as(struct zone *z, const char *path)
 	return rc;
 }
 
-struct zone *
-zone_load(const char *name, const char **why_r)
+static void
+destroy(struct zone *z)
+{
+	free(z->name);
+	free(z->stretch);
+	free(z);
+}
+
+/* The zone loaded last, kept for the next configuration that names it. */
+static struct zone *kept;
+static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool frozen;
+
+static struct zone *
+load_new(const char *name, const char **why_r)
 {
 	char path[sizeof(ZONEINFO) + NAME_MAX_LEN];
 	struct zone *z;
@@ -183,27 +198,60 @@ zone_load(const char *name, const char **why_r)
 	snprintf(path, sizeof(path), ZONEINFO "%s", name);
 	if (!is_zone_file(path))
 		return NULL;
+	*why_r = "the time zone can only change at a restart";
+	if (frozen)
+		return NULL;
 	*why_r = "out of memory";
 	if ((z = calloc(1, sizeof(*z))) == NULL)
 		return NULL;
 	z->name = strdup(name);
 	if (z->name == NULL || scan_as(z, path) == -1) {
-		zone_free(&z);
+		destroy(z);
 		return NULL;
 	}
 	find_peaks(z);
 	return z;
 }
 
+static void
+let_go(struct zone *z)
+{
+	if (z != NULL && --z->holders == 0)
+		destroy(z);
+}
+
+struct zone *
+zone_load(const char *name, const char **why_r)
+{
+	struct zone *z;
+
+	pthread_mutex_lock(&kept_lock);
+	if (kept != NULL && strcmp(kept->name, name) == 0) {
+		z = kept;
+	} else if ((z = load_new(name, why_r)) != NULL) {
+		let_go(kept);
+		kept = z;
+		z->holders = 1;
+	}
+	if (z != NULL)
+		z->holders++;
+	pthread_mutex_unlock(&kept_lock);
+	return z;
+}
+
 void
 zone_free(struct zone **zp)
 {
-	if (*zp == NULL)
-		return;
-	free((*zp)->name);
-	free((*zp)->stretch);
-	free(*zp);
+	pthread_mutex_lock(&kept_lock);
+	let_go(*zp);
+	pthread_mutex_unlock(&kept_lock);
 	*zp = NULL;
+}
+
+void
+zone_freeze(void)
+{
+	frozen = true;
 }
 
 const char *
@@ -287,8 +335,7 @@ first_reached(const struct zone *z, int64_t local)
 	return t > z->stretch[lo].from ? t : z->stretch[lo].from;
 }
 
-/* --- the calendar, in local days since 1970-01-01
- * ------------------------------ */
+/* --- the calendar, in local days since 1970-01-01 ------------------------ */
 
 /* Years begin in March here, so that the leap day is the last of its year. */
 static int64_t
