@@ -46,15 +46,18 @@ R<$*>			$# $1
 LOCAL_TLS_SERVER
 R$*			$: $1 $| $(tls $&i<$&f><$&{server_name}> $: ? $)
 R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say how safe this server must be"
-R$* $| ?		$: $1				not ours: access_db may know
+R$* $| ?		$: $1 $(macro {PmLogin} $@ $)	not ours: access_db may know
+R$* $| $+		$: $1 $| $2 $| $(sendmail $&i<$&f><$&{server_name}> $: ? $)
+R$* $| $+ $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter has no login for this server now"
+R$* $| $+ $| ?		$: $1 $(macro {PmLogin} $@ $) $| $2
+R$* $| $+ $| $+		$: $1 $(macro {PmLogin} $@ due $) $| $2
 R$* $| $+		$: $1 $(macro {TLS_Name} $@ $&{server_name} $) $| <$2>
 R$* $| <$+>		$@ $>"TLS_connection" $1 $| <$2>
 
 LOCAL_TLS_RCPT
-R$*			$: $1 $| $(sendmail $&i<$&f><$&{server_name}> $: ? $) $| $&{auth_type}
-R$* $| ? $| $*		$: $1				no login is due
-R$* $| $* $| $+		$: $1				logged in
-R$* $| $* $|		$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
+R$*			$: $1 $| $&{PmLogin} $| $&{auth_type}
+R$* $| due $|		$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
+R$* $| $* $| $*		$: $1				logged in, or no login is due
 
 LOCAL_RULESETS
 Stls_clt_features
