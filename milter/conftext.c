@@ -149,8 +149,8 @@ meet_section(struct scanner *s)
 {
 	int i;
 
-	if (s->name.p == NULL || s->scope == NULL)
-		return;
+	if (s->name.p == NULL || s->section != 0)
+		return; /* open_brace will say that it is one too many */
 	i = known(s->scope, &s->name);
 	if (i != -1) {
 		s->inner = s->scope[i].subopts;

@@ -10,6 +10,7 @@
 #include "nearest.h"
 
 #define LONGEST 40 /* no option or sensible name is longer */
+#define SLIPS 3    /* more of them make another word */
 
 static unsigned
 least(unsigned a, unsigned b, unsigned c)
@@ -48,7 +49,7 @@ nearest_init(struct nearest *n, const char *word)
 {
 	n->word = word;
 	n->best = NULL;
-	n->distance = 1 + (unsigned)(strlen(word) / 3);
+	n->distance = least(SLIPS, 1 + (unsigned)(strlen(word) / 3), SLIPS);
 }
 
 void

@@ -1,0 +1,461 @@
+/*
+ * test_config.c - postmeter.conf: what is understood, and what is said of
+ * what is not.
+ *
+ * tests/cases/conf.NAME.in is read; conf.NAME.ok holds what was understood,
+ * conf.NAME.err what was said.  Run it where tests/ is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "limit.h"
+
+static char *said;
+
+static struct config *
+load(const char *file)
+{
+	struct config *conf;
+	size_t len;
+	FILE *f;
+
+	free(said);
+	f = open_memstream(&said, &len);
+	conf = config_load(file, f);
+	fclose(f);
+	assert_int_equal(conf == NULL, said[0] != '\0');
+	return conf;
+}
+
+static struct config *
+load_text(const char *text, size_t len)
+{
+	char path[] = "/tmp/pm-config-XXXXXX";
+	struct config *conf;
+	const int fd = mkstemp(path);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, len), len);
+	close(fd);
+	conf = load(path);
+	unlink(path);
+	return conf;
+}
+
+static void
+is_refused(const char *text, const char *words)
+{
+	struct config *conf = load_text(text, strlen(text));
+
+	config_free(&conf);
+	if (strstr(said, words) == NULL)
+		fail_msg("expected \"%s\", got: %s", words, said);
+}
+
+/* --- what was understood, as text ---------------------------------------- */
+
+static void
+print_names(FILE *f, const char *name, const struct names *names)
+{
+	fprintf(f, " %s={", name);
+	for (size_t i = 0; i < names->n; i++)
+		fprintf(f, "%s%s", i > 0 ? ", " : "", names->v[i]);
+	fprintf(f, "}");
+}
+
+static void
+print_prefixes(FILE *f, const char *name, const struct prefixes *p)
+{
+	char text[NETADDR_TEXT];
+
+	fprintf(f, " %s={", name);
+	for (size_t i = 0; i < p->n; i++)
+		fprintf(f, "%s%s", i > 0 ? ", " : "", netaddr_text(
+		    &p->v[i].addr, p->v[i].bits, text, sizeof(text)));
+	fprintf(f, "}");
+}
+
+static void
+print_policy(FILE *f, const struct policy *p)
+{
+	char text[LIMIT_TEXT];
+
+	fprintf(f, "policy %s per=%s/%u/%u count=%s over=%s", p->name,
+	    per_name(p->per), p->prefix4, p->prefix6,
+	    p->count == SCOPE_ALL ? "all" : "external",
+	    when_over_name(p->when_over));
+	fprintf(f, " per-message=%u lockout=%lld warn={",
+	    p->recipients_per_message, (long long)p->lockout);
+	for (size_t i = 0; i < p->nwarn; i++)
+		fprintf(f, "%s%u", i > 0 ? ", " : "", p->warn_at[i]);
+	fprintf(f, "} limits={");
+	for (size_t i = 0; i < p->nlimit; i++)
+		fprintf(f, "%s%s", i > 0 ? ", " : "",
+		    limit_text(&p->limit[i], text, sizeof(text)));
+	fprintf(f, "} text=%s\n", p->text);
+}
+
+static void
+print_rule(FILE *f, const struct rule *r)
+{
+	fprintf(f, "rule %s", r->name);
+	print_names(f, "sender", &r->sender);
+	print_names(f, "login", &r->login);
+	print_prefixes(f, "client", &r->client);
+	fprintf(f, " policies={");
+	for (size_t i = 0; i < r->policies.n; i++)
+		fprintf(f, "%s%s", i > 0 ? ", " : "", r->policies.v[i]->name);
+	fprintf(f, "} route=%s\n", r->route ? r->route->name : "none");
+}
+
+static void
+print_config(FILE *f, const struct config *c)
+{
+	fprintf(f, "%s\n%s\n%s\n%s\n", c->milter_socket.path,
+	    c->map_socket.path, c->auth_socket.path, c->control_socket.path);
+	fprintf(f, "user=%s store=%s durability=%d failure=%d\n", c->user,
+	    c->store, c->durability, c->on_store_failure);
+	fprintf(f, "secrets=%s observe=%d unmatched=%d zone=%s tag=%s\n",
+	    c->secrets, c->observe, c->unmatched_accept, zone_name(c->zone),
+	    c->recipient_delimiter);
+	print_names(f, "peers", &c->auth_peers);
+	print_prefixes(f, "networks", &c->networks);
+	print_names(f, "local", &c->local_domains);
+	fprintf(f, " body=%d\n", config_needs_body(c));
+	for (size_t i = 0; i < c->npolicy; i++)
+		print_policy(f, &c->policy[i]);
+	for (size_t i = 0; i < c->nsmarthost; i++)
+		fprintf(f, "smarthost %s [%s]:%u tls=%d login=%s/%s\n",
+		    c->smarthost[i].name, c->smarthost[i].host,
+		    c->smarthost[i].port, c->smarthost[i].tls,
+		    c->smarthost[i].username, c->smarthost[i].secret);
+	for (size_t i = 0; i < c->nroute; i++)
+		fprintf(f, "route %s %s\n", c->route[i].name,
+		    c->route[i].smarthost->name);
+	for (size_t i = 0; i < c->nrule; i++)
+		print_rule(f, &c->rule[i]);
+}
+
+/* --- the cases ------------------------------------------------------------ */
+
+static char *
+slurp(const char *file)
+{
+	FILE *f = fopen(file, "r");
+	char *text = calloc(1, 65536);
+
+	assert_non_null(text);
+	if (f == NULL)
+		return text;
+	assert_in_range(fread(text, 1, 65535, f), 0, 65534);
+	fclose(f);
+	return text;
+}
+
+static void
+compare(const char *in, const char *ending, const char *got)
+{
+	char file[300], *expected;
+
+	snprintf(file, sizeof(file), "%.*s%s", (int)strlen(in) - 2, in,
+	    ending);
+	expected = slurp(file);
+	if (strcmp(expected, got) != 0)
+		fail_msg("%s: expected:\n%sgot:\n%s", file, expected, got);
+	free(expected);
+}
+
+static void
+each_case_says_what_it_should(void **state)
+{
+	struct dirent **all;
+	const int n = scandir(".", &all, NULL, alphasort);
+	int cases = 0;
+
+	for (int i = 0; i < n; i++) {
+		const char *name = all[i]->d_name;
+		const size_t len = strlen(name);
+		struct config *conf;
+		char *printed = NULL;
+
+		if (strncmp(name, "conf.", 5) == 0 &&
+		    strcmp(name + len - 3, ".in") == 0) {
+			size_t size;
+			FILE *f = open_memstream(&printed, &size);
+
+			conf = load(name);
+			if (conf != NULL)
+				print_config(f, conf);
+			fclose(f);
+			compare(name, conf != NULL ? "ok" : "err",
+			    conf != NULL ? printed : said);
+			config_free(&conf);
+			assert_null(conf);
+			free(printed);
+			cases++;
+		}
+		free(all[i]);
+	}
+	free(all);
+	assert_in_range(cases, 10, 1000);
+}
+
+static void
+what_is_shipped_is_good(void **state)
+{
+	static const char *const files[] = { "../../conf/postmeter.conf",
+		"../../conf/postmeter.conf.full",
+		"../../conf/policies/gmail.conf",
+		"../../conf/policies/workspace.conf" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct config *conf = load(files[i]);
+
+		if (conf == NULL)
+			fail_msg("%s", said);
+		assert_non_null(conf->zone);
+		config_free(&conf);
+	}
+}
+
+/* The full file shows the defaults: without its policy's lines all is same. */
+static void
+the_full_file_shows_the_defaults(void **state)
+{
+	static const char bare[] = "time-zone = \"UTC\"\n"
+	    "policy \"all-defaults\" { }\n"
+	    "smarthost \"workspace\" { host = \"smtp.gmail.com\" "
+	    "username = \"office@office.example\" secret = \"workspace\" }\n"
+	    "route \"office\" { smarthosts = {\"workspace\"} }\n"
+	    "rule \"everybody\" { route = \"office\" }\n";
+	struct config *conf[2];
+	char *text[2];
+	size_t len;
+
+	conf[0] = load("../../conf/postmeter.conf.full");
+	conf[1] = load_text(bare, strlen(bare));
+	for (int i = 0; i < 2; i++) {
+		FILE *f = open_memstream(&text[i], &len);
+
+		assert_non_null(conf[i]);
+		print_config(f, conf[i]);
+		fclose(f);
+		config_free(&conf[i]);
+	}
+	assert_string_equal(text[0], text[1]);
+	free(text[0]);
+	free(text[1]);
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+static void
+a_file_that_is_none_is_one_line(void **state)
+{
+	assert_null(load("/nonexistent/postmeter.conf"));
+	assert_non_null(strstr(said, "No such file"));
+	assert_null(load("/tmp"));
+	assert_string_equal(said, "/tmp: this is no regular file: give one\n");
+	assert_null(load("/dev/null"));
+	assert_null(load(""));
+}
+
+static void
+a_file_that_cannot_be_read_is_one_line(void **state)
+{
+	char path[] = "/tmp/pm-config-XXXXXX";
+	const int fd = mkstemp(path);
+
+	assert_int_not_equal(fd, -1);
+	fchmod(fd, 0);
+	close(fd);
+	if (geteuid() == 0) {
+		unlink(path);
+		skip();
+	}
+	assert_null(load(path));
+	unlink(path);
+	assert_non_null(strstr(said, "Permission denied"));
+}
+
+static void
+a_fifo_does_not_hold_the_reader_up(void **state)
+{
+	char dir[] = "/tmp/pm-config-XXXXXX", path[64];
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_null(load(path));
+	assert_non_null(strstr(said, "no regular file"));
+	unlink(path);
+	rmdir(dir);
+}
+
+static void
+an_empty_file_lacks_rules(void **state)
+{
+	is_refused("", "there is no rule");
+	is_refused("# nothing\n", "there is no rule");
+}
+
+static void
+a_file_of_noise_is_refused(void **state)
+{
+	static const char zero[] = "mode = \"enforce\"\nrule \"r\" { }\n\0\n";
+	char *deep = calloc(1, 200001);
+
+	assert_null(load_text(zero, sizeof(zero) - 1));
+	assert_non_null(strstr(said, ":3: "));
+	is_refused("\x7f" "ELF", "no meaning");
+	memset(deep, '{', 200000);
+	is_refused(deep, "close the one before");
+	memset(deep, '}', 200000);
+	is_refused(deep, "brace");
+	memset(deep, 'x', 200000);
+	is_refused(deep, "not understood");
+	memset(deep, '=', 200000);
+	is_refused(deep, "too soon");
+	memset(deep, ',', 200000);
+	is_refused(deep, "not understood");
+	free(deep);
+}
+
+/* What a message quotes must not steer a terminal or forge a line. */
+static void
+foreign_bytes_are_quoted_harmlessly(void **state)
+{
+	is_refused("mode = \"\xe2\x80\xae\xff\"\nrule \"r\" { }\n",
+	    "\\xe2\\x80\\xae\\xff");
+	is_refused("user = \"a\nmode = \"x\"\n", "its end");
+	is_refused("user = \"a\x1b[2J\"\n", "control character");
+}
+
+static void
+a_bad_file_does_not_spoil_the_next(void **state)
+{
+	static const char good[] = "rule \"r\" { }\n";
+
+	for (int i = 0; i < 3; i++) {
+		struct config *conf;
+
+		is_refused("user = \"a", "its end");
+		is_refused("user = 'a", "its end");
+		is_refused("/* ", "its end");
+		is_refused("user = \"\\9\"", "backslash");
+		conf = load_text(good, strlen(good));
+		assert_non_null(conf);
+		config_free(&conf);
+	}
+}
+
+static void
+many_values_are_no_trouble(void **state)
+{
+	char *text;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	struct config *conf;
+
+	fprintf(f, "networks = {");
+	for (int i = 0; i < 5000; i++)
+		fprintf(f, "\"10.0.%d.%d\",\n", i / 256, i % 256);
+	fprintf(f, "}\n");
+	for (int i = 0; i < 500; i++)
+		fprintf(f, "rule \"r%d\" { sender = \"u%d@b.example\" }\n", i,
+		    i);
+	fclose(f);
+	conf = load_text(text, len);
+	assert_non_null(conf);
+	assert_int_equal(conf->networks.n, 5000);
+	assert_int_equal(conf->nrule, 500);
+	assert_string_equal(conf->rule[499].sender.v[0], "u499@b.example");
+	config_free(&conf);
+	free(text);
+}
+
+static void
+a_policy_holds_sixteen_limits(void **state)
+{
+	char text[1024] = "rule \"r\" { }\npolicy \"p\" { messages = {";
+	struct config *conf;
+	char more[32];
+
+	for (int i = 1; i <= POLICY_LIMITS; i++) {
+		snprintf(more, sizeof(more), "\"%d/%dm\",", i, i);
+		strcat(text, more);
+	}
+	strcat(text, "}\n}\n");
+	conf = load_text(text, strlen(text));
+	assert_non_null(conf);
+	assert_int_equal(config_policy(conf, "p")->nlimit, POLICY_LIMITS);
+	config_free(&conf);
+	strcpy(strstr(text, "}\n}"), "\"17/17m\"}\n}\n");
+	is_refused(text, ":2: messages: \"17/17m\": a policy holds at most");
+}
+
+/* --- questions ------------------------------------------------------------ */
+
+static void
+names_are_found_or_not(void **state)
+{
+	struct config *conf = load("conf.everything.in");
+	struct mailaddr a;
+
+	assert_non_null(conf);
+	assert_string_equal(config_policy(conf, "company")->name, "company");
+	assert_null(config_policy(conf, "Company"));
+	assert_ptr_equal(config_policy(conf, "(senders)"), conf->senders);
+	assert_ptr_equal(config_smarthost(conf, "inhouse"),
+	    conf->route[1].smarthost);
+	assert_null(config_smarthost(conf, ""));
+	mailaddr_canon(&a, "x@OFFICE.example.", 17, "");
+	assert_true(config_is_local(conf, &a));
+	mailaddr_canon(&a, "x@sub.office.example", 20, "");
+	assert_false(config_is_local(conf, &a));
+	mailaddr_canon(&a, "", 0, "");
+	assert_false(config_is_local(conf, &a));
+	config_free(&conf);
+	config_free(&conf);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_case_says_what_it_should),
+		cmocka_unit_test(what_is_shipped_is_good),
+		cmocka_unit_test(the_full_file_shows_the_defaults),
+		cmocka_unit_test(a_file_that_is_none_is_one_line),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_one_line),
+		cmocka_unit_test(a_fifo_does_not_hold_the_reader_up),
+		cmocka_unit_test(an_empty_file_lacks_rules),
+		cmocka_unit_test(a_file_of_noise_is_refused),
+		cmocka_unit_test(foreign_bytes_are_quoted_harmlessly),
+		cmocka_unit_test(a_bad_file_does_not_spoil_the_next),
+		cmocka_unit_test(many_values_are_no_trouble),
+		cmocka_unit_test(a_policy_holds_sixteen_limits),
+		cmocka_unit_test(names_are_found_or_not),
+	};
+	int rc;
+
+	if (chdir("tests/cases") == -1) {
+		perror("tests/cases");
+		return 1;
+	}
+	rc = cmocka_run_group_tests(tests, NULL, NULL);
+	free(said);
+	return rc;
+}
