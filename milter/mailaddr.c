@@ -56,7 +56,7 @@ text_add(struct text *t, char c)
 static bool
 special(unsigned char c)
 {
-	return c <= ' ' || c == 0x7f || strchr("\"\\()<>@", c) != NULL;
+	return c <= ' ' || c == 0x7f || strchr("\"\\()<>@:", c) != NULL;
 }
 
 static int
@@ -261,8 +261,9 @@ write_domain(struct text *t, char *p, size_t len)
 		    strchr("-._", p[i]) != NULL) &&
 		    (unsigned char)p[i] < 0x80 && p[i] != '\0';
 	write_bytes(t, p, len, false);
+	ok = ok && len > 0 && p[0] != '.';
 	idn2_free(ace);
-	return ok && len > 0 && p[0] != '.';
+	return ok;
 }
 
 /* fit - what is too long for a key is kept as its digest: still one key */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "nearest.h"
 #include "version.h"
 
 struct command {
@@ -116,51 +117,19 @@ usage_one(FILE *out, const struct command *c)
 	    c->name, c->words[0] != '\0' ? " " : "", c->words);
 }
 
-/* distance - how many letters to change from a to b (Levenshtein, 1965) */
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[32], n = strlen(b);
-
-	if (n >= sizeof(row) / sizeof(row[0]))
-		return n;
-	for (size_t j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 0; a[i] != '\0'; i++) {
-		size_t corner = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t best = corner + (a[i] != b[j]);
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j + 1] + 1 < best)
-				best = row[j + 1] + 1;
-			corner = row[j + 1];
-			row[j + 1] = best;
-		}
-	}
-	return row[n];
-}
-
 static void
 unknown_command(const char *name)
 {
-	const struct command *near = NULL;
-	size_t least = 3;
+	struct nearest near;
+	const char *best;
 
-	for (size_t i = 0; i < COMMANDS; i++) {
-		size_t d = distance(name, commands[i].name);
-
-		if (d < least) {
-			least = d;
-			near = &commands[i];
-		}
-	}
+	nearest_init(&near, name);
+	for (size_t i = 0; i < COMMANDS; i++)
+		nearest_offer(&near, commands[i].name);
+	best = nearest_best(&near);
 	fprintf(stderr, "postmeterctl: there is no such command");
-	if (near != NULL)
-		fprintf(stderr, "; did you mean %s?", near->name);
+	if (best != NULL)
+		fprintf(stderr, "; did you mean %s?", best);
 	fprintf(stderr, "\n  postmeterctl -h lists them\n");
 }
 

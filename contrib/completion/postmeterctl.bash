@@ -1,0 +1,26 @@
+# Completion for postmeterctl in bash: source it, or put it into
+# /usr/share/bash-completion/completions/postmeterctl.
+_postmeterctl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
+	local commands='status top show explain events reset grant block
+	    unblock reload export check setup'
+
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
+		command=$word
+		break
+	done
+	case $command in
+	'') word="$commands -c -s --json -h --version" ;;
+	top | events) word='-n' ;;
+	explain) word='--sender --login --client --size --rcpt' ;;
+	grant) word='messages recipients unique-recipients bytes --for --why' ;;
+	block) word='--for --why' ;;
+	check) word=$(compgen -f -- "$cur") ;;
+	setup) word='postfix --apply --undo --check --postfix-config' ;;
+	*) word='' ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+}
+complete -o default -F _postmeterctl postmeterctl

@@ -1,0 +1,520 @@
+/*
+ * test_control.c - the operator's door: what it answers, and to whom.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "control.h"
+#include "digest.h"
+#include "house.h"
+#include "meter.h"
+
+#define OFFICE								\
+	"policy \"staff\" { messages = {\"3/24h\"} "			\
+	"recipients = {\"100/day\"} text = \"ask it\" }\n"		\
+	"policy \"company\" { per = \"everyone\" "			\
+	"recipients = {\"1000/24h\"} }\n"				\
+	"rule \"all\" { sender = {\"@office.example\"} "		\
+	"policies = {\"staff\", \"company\"} }\n"
+
+static struct store *store;
+static struct control_env env;
+static const char *reload_error;
+
+static int
+fake_reload(char **errors_r)
+{
+	if (reload_error == NULL)
+		return 0;
+	*errors_r = strdup(reload_error);
+	return -1;
+}
+
+static int
+open_office(void **state)
+{
+	struct config *conf = house_config(OFFICE);
+
+	house_time = MONDAY;
+	reload_error = NULL;
+	store = house_store(conf);
+	snapshot_publish(conf);
+	env = (struct control_env){ .store = store, .config_file = "f",
+		.started = MONDAY - HOUR, .reload = fake_reload };
+	return 0;
+}
+
+static int
+close_office(void **state)
+{
+	store_close(&store);
+	return 0;
+}
+
+/* Asks (JSON with ' for "); the answer is to be freed. */
+static json_t *
+ask(const char *text)
+{
+	char *request = strdup(text);
+	json_t *answer;
+
+	for (char *p = request; *p != '\0'; p++)
+		if (*p == '\'')
+			*p = '"';
+	answer = control_answer(&env, request, strlen(request), "root",
+	    house_time);
+	free(request);
+	assert_true(json_is_object(answer));
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		assert_non_null(json_string_value(
+		    json_object_get(answer, "error")));
+		assert_non_null(json_string_value(
+		    json_object_get(answer, "remedy")));
+	}
+	return answer;
+}
+
+static bool
+accepted(const char *text)
+{
+	json_t *answer = ask(text);
+	bool ok = json_is_true(json_object_get(answer, "ok"));
+
+	json_decref(answer);
+	return ok;
+}
+
+/* The number at a path such as "counters/0/limits/1/used"; -1 if none. */
+static long long
+at(const char *text, const char *path)
+{
+	json_t *answer = ask(text);
+	const json_t *v = answer;
+	char *steps = strdup(path), *rest = NULL, *step;
+	long long n = -1;
+
+	for (step = strtok_r(steps, "/", &rest); step != NULL;
+	    step = strtok_r(NULL, "/", &rest))
+		v = json_is_array(v) ?
+		    json_array_get(v, strtoul(step, NULL, 10)) :
+		    json_object_get(v, step);
+	if (json_is_integer(v))
+		n = json_integer_value(v);
+	else if (json_is_boolean(v))
+		n = json_is_true(v);
+	else if (json_is_array(v))
+		n = (long long)json_array_size(v);
+	free(steps);
+	json_decref(answer);
+	return n;
+}
+
+/* A message of sender to n recipients elsewhere. */
+static enum verdict
+send_mail(const char *sender, unsigned n)
+{
+	const struct config *conf = snapshot_hold();
+	struct txn t = { .submitted = true };
+	struct outcome o;
+
+	txn_begin(&t);
+	t.submitted = true;
+	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(txn_add(&t, i + 1, true), 0);
+	meter_charge(conf, store, &t, house_time, &o);
+	txn_end(&t);
+	snapshot_release(&conf);
+	return o.verdict;
+}
+
+static void
+what_is_no_request_is_refused_with_cause_and_remedy(void **state)
+{
+	assert_false(accepted(""));
+	assert_false(accepted("status"));
+	assert_false(accepted("[]"));
+	assert_false(accepted("{}"));
+	assert_false(accepted("{'command': 5}"));
+	assert_false(accepted("{'command': 'stats'}"));
+	assert_false(accepted("{'command': 'show'}"));
+	assert_false(accepted("{'command': 'show', 'who': 7}"));
+	assert_false(accepted("{'command': 'status', 'command': 'top'}"));
+	assert_false(accepted("{'command': 'explain', 'sender': 'a@b'}"));
+	assert_false(accepted("{'command': 'explain', 'sender': 'a@b',"
+	    " 'rcpt': [1]}"));
+	assert_false(accepted("{'command': 'explain', 'sender': 'a@b',"
+	    " 'rcpt': ['c@d'], 'client': 'no address'}"));
+}
+
+static void
+status_tells_since_when_and_how_the_store_is(void **state)
+{
+	assert_int_equal(at("{'command': 'status'}", "started/ms"),
+	    MONDAY - HOUR);
+	assert_int_equal(at("{'command': 'status'}", "store/healthy"), 1);
+	assert_int_equal(at("{'command': 'status'}", "store/charged"), 0);
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_int_equal(at("{'command': 'status'}", "store/charged"), 1);
+}
+
+static void
+who_has_sent_nothing_is_told_so(void **state)
+{
+	assert_false(accepted("{'command': 'show', 'who': 'a@b.example'}"));
+	assert_false(accepted("{'command': 'reset', 'who': 'a@b.example'}"));
+	assert_int_equal(at("{'command': 'top'}", "limits"), 0);
+}
+
+static void
+every_spelling_of_a_name_shows_the_same_counter(void **state)
+{
+	static const char *const names[] = { "alice@office.example",
+		"Alice@Office.Example", "<alice@office.example>",
+		"alice+news@office.example" };
+
+	assert_int_equal(send_mail("alice@office.example", 2), VERDICT_PASS);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char request[128];
+
+		snprintf(request, sizeof(request),
+		    "{'command': 'show', 'who': '%s'}", names[i]);
+		assert_int_equal(at(request, "counters/0/limits/0/used"), 1);
+		assert_int_equal(at(request, "counters/0/limits/1/used"), 2);
+	}
+	assert_int_equal(at("{'command': 'show', 'who': '*'}",
+	    "counters/0/limits/0/used"), 2);
+}
+
+static void
+top_begins_with_the_fullest(void **state)
+{
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
+	assert_int_equal(at("{'command': 'top'}", "limits/0/percent"), 66);
+	assert_int_equal(at("{'command': 'top'}", "limits/1/percent"), 33);
+	assert_int_equal(at("{'command': 'top', 'n': 1}", "limits"), 1);
+	assert_int_equal(at("{'command': 'top', 'n': 1}",
+	    "limits/0/percent"), 66);
+}
+
+#define EXPLAIN "{'command': 'explain', 'sender': 'a@office.example',"	\
+    " 'rcpt': ['x@else.example', 'y@office.example']}"
+
+static void
+explain_says_what_the_mail_server_hears_and_charges_nothing(void **state)
+{
+	json_t *answer;
+
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(at(EXPLAIN, "passes"), 1);
+	assert_int_equal(at(EXPLAIN, "external"), 1);
+	assert_int_equal(at(EXPLAIN, "limits/0/cost"), 1);
+	assert_int_equal(at(EXPLAIN, "limits/0/usage/used"), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_mail("a@office.example", 1),
+		    VERDICT_PASS);
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
+	answer = ask(EXPLAIN);
+	assert_true(json_is_false(json_object_get(answer, "passes")));
+	assert_string_equal(json_string_value(json_object_get(
+	    json_object_get(answer, "reply"), "code")), "450");
+	assert_non_null(strstr(json_string_value(json_object_get(
+	    json_object_get(answer, "reply"), "text")), "ask it"));
+	json_decref(answer);
+}
+
+static void
+a_sender_without_a_rule_is_explained_too(void **state)
+{
+	static const char request[] = "{'command': 'explain',"
+	    " 'sender': 'a@else.example', 'rcpt': ['x@y.example']}";
+
+	assert_int_equal(at(request, "passes"), 0);
+	assert_int_equal(at(request, "limits"), 0);
+}
+
+#define GRANT(more) "{'command': 'grant', 'who': 'a@office.example', " more "}"
+#define GOOD "'policy': 'staff', 'dimension': 'messages', "
+
+static void
+a_grant_widens_a_limit_until_it_ends(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_mail("a@office.example", 1),
+		    VERDICT_PASS);
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
+	assert_true(accepted(GRANT(GOOD "'extra': '+2', 'for': '1h',"
+	    " 'why': 'a mailing'")));
+	assert_int_equal(at("{'command': 'show', 'who': 'a@office.example'}",
+	    "counters/0/limits/0/max"), 5);
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	house_time += 2 * HOUR;
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
+}
+
+static void
+a_grant_that_cannot_be_meant_is_refused(void **state)
+{
+	assert_false(accepted(GRANT(GOOD "'extra': '+2'")));
+	assert_false(accepted(GRANT(GOOD "'extra': '+2', 'for': '0'")));
+	assert_false(accepted(GRANT(GOOD "'extra': '+2', 'for': '-1h'")));
+	assert_false(accepted(GRANT(GOOD "'extra': '0', 'for': '1h'")));
+	assert_false(accepted(GRANT(GOOD "'extra': '-5', 'for': '1h'")));
+	assert_false(accepted(GRANT(GOOD "'extra': '1/day', 'for': '1h'")));
+	assert_false(accepted(GRANT("'policy': 'staf', 'dimension':"
+	    " 'messages', 'extra': '1', 'for': '1h'")));
+	assert_false(accepted(GRANT("'policy': 'staff', 'dimension':"
+	    " 'bytes', 'extra': '1', 'for': '1h'")));
+	assert_false(accepted(GRANT("'policy': 'company', 'dimension':"
+	    " 'recipients', 'extra': '1', 'for': '1h'")));
+	assert_false(accepted("{'command': 'show', 'who':"
+	    " 'a@office.example'}"));
+}
+
+static void
+reset_forgets_what_was_spent_under_one_policy_or_all(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(send_mail("a@office.example", 1),
+		    VERDICT_PASS);
+	assert_false(accepted("{'command': 'reset', 'who':"
+	    " 'a@office.example', 'policy': 'company'}"));
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
+	assert_true(accepted("{'command': 'reset', 'who':"
+	    " 'a@office.example', 'policy': 'staff'}"));
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_int_equal(at("{'command': 'show', 'who': '*'}",
+	    "counters/0/limits/0/used"), 4);
+}
+
+static void
+a_block_holds_until_it_ends_or_is_taken_back(void **state)
+{
+	assert_false(accepted("{'command': 'unblock', 'who':"
+	    " 'a@office.example'}"));
+	assert_true(accepted("{'command': 'block', 'who': 'A@Office.Example',"
+	    " 'for': '1h', 'why': 'stolen password'}"));
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_BLOCKED);
+	assert_int_equal(at(EXPLAIN, "passes"), 0);
+	assert_int_equal(at("{'command': 'status'}", "blocks"), 1);
+	assert_true(accepted("{'command': 'show', 'who':"
+	    " 'a@office.example'}"));
+	house_time += 2 * HOUR;
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_true(accepted("{'command': 'block', 'who':"
+	    " '@office.example'}"));
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_BLOCKED);
+	assert_true(accepted("{'command': 'unblock', 'who':"
+	    " '@Office.Example'}"));
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
+	assert_false(accepted("{'command': 'block', 'who': ''}"));
+	assert_false(accepted("{'command': 'block', 'who': 'a', 'for':"
+	    " 'ever'}"));
+}
+
+static void
+an_export_holds_every_counter_and_block(void **state)
+{
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
+	assert_true(accepted("{'command': 'block', 'who': 'c@d.example'}"));
+	/* Two senders, everyone, and the count of senders made up. */
+	assert_int_equal(at("{'command': 'export'}", "counters"), 4);
+	assert_int_equal(at("{'command': 'export'}", "blocks"), 1);
+	assert_int_equal(at("{'command': 'export'}", "truncated"), 0);
+}
+
+static void
+a_reload_that_fails_lists_the_mistakes(void **state)
+{
+	assert_true(accepted("{'command': 'reload'}"));
+	reload_error = "f:1: one\nf:2: two\n";
+	assert_false(accepted("{'command': 'reload'}"));
+	assert_int_equal(at("{'command': 'reload'}", "errors"), 2);
+}
+
+/* --- the socket ------------------------------------------------------------- */
+
+static struct sockaddr_un address;
+static char folder[] = "/tmp/pm-control-XXXXXX";
+static struct control_server *server;
+
+static int
+open_door(void **state)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (open_office(state) == -1)
+		return -1;
+	strcpy(folder + strlen(folder) - 6, "XXXXXX");
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	address.sun_family = AF_UNIX;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/c", folder);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
+	    listen(fd, 64) == -1)
+		return -1;
+	server = control_start(fd, &env);
+	return server == NULL ? -1 : 0;
+}
+
+static int
+close_door(void **state)
+{
+	control_stop(&server);
+	assert_null(server);
+	unlink(address.sun_path);
+	rmdir(folder);
+	return close_office(state);
+}
+
+static int
+dial(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address,
+	    sizeof(address)), 0);
+	return fd;
+}
+
+/* Reads until the end; how many bytes came, the last one in *last_r. */
+static size_t
+drink(int fd, char *last_r)
+{
+	char buf[4096];
+	size_t all = 0;
+	ssize_t n;
+
+	while ((n = read(fd, buf, sizeof(buf))) > 0) {
+		all += (size_t)n;
+		*last_r = buf[n - 1];
+	}
+	close(fd);
+	return all;
+}
+
+static void
+say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL),
+	    (ssize_t)strlen(text));
+}
+
+static void
+one_question_is_answered_and_the_line_is_closed(void **state)
+{
+	char last = 0;
+	int fd = dial();
+
+	say(fd, "{\"command\": ");
+	say(fd, "\"status\"}\n");
+	assert_true(drink(fd, &last) > 100);
+	assert_int_equal(last, '\n');
+}
+
+static void
+slow_peers_hurt_nobody_and_are_sent_away(void **state)
+{
+	int slow[15], fd;
+	char last = 0;
+
+	for (size_t i = 0; i < 15; i++) {
+		slow[i] = dial();
+		say(slow[i], "{");
+	}
+	for (int i = 0; i < 50; i++) {
+		fd = dial();
+		say(fd, "{\"command\": \"top\"}\n");
+		assert_true(drink(fd, &last) > 0);
+	}
+	house_time += 6 * SECOND;
+	fd = dial();			/* wakes the thread */
+	say(fd, "{\"command\": \"top\"}\n");
+	assert_true(drink(fd, &last) > 0);
+	for (size_t i = 0; i < 15; i++)
+		assert_int_equal(drink(slow[i], &last), 0);
+}
+
+static void
+a_request_without_an_end_is_cut_at_64_kib(void **state)
+{
+	char *much = malloc(CONTROL_REQUEST_MAX + 1), last = 0;
+	int fd = dial();
+
+	memset(much, 'x', CONTROL_REQUEST_MAX);
+	much[CONTROL_REQUEST_MAX] = '\0';
+	say(fd, much);
+	free(much);
+	assert_true(drink(fd, &last) > 0);
+	assert_int_equal(last, '\n');
+}
+
+static void
+peers_that_leave_early_do_no_harm(void **state)
+{
+	char last = 0;
+	int fd;
+
+	for (int i = 0; i < 40; i++) {
+		fd = dial();
+		if (i % 2 == 0)
+			say(fd, "{\"command\": \"export\"}\n");
+		close(fd);
+	}
+	fd = dial();
+	say(fd, "{\"command\": \"status\"}\n");
+	assert_true(drink(fd, &last) > 0);
+}
+
+static void
+stopping_does_not_wait_for_peers(void **state)
+{
+	int fd = dial();
+	char last = 0;
+
+	control_stop(&server);
+	assert_int_equal(drink(fd, &last), 0);
+}
+
+#define DESK(f) cmocka_unit_test_setup_teardown(f, open_office, close_office)
+#define DOOR(f) cmocka_unit_test_setup_teardown(f, open_door, close_door)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		DESK(what_is_no_request_is_refused_with_cause_and_remedy),
+		DESK(status_tells_since_when_and_how_the_store_is),
+		DESK(who_has_sent_nothing_is_told_so),
+		DESK(every_spelling_of_a_name_shows_the_same_counter),
+		DESK(top_begins_with_the_fullest),
+		DESK(explain_says_what_the_mail_server_hears_and_charges_nothing),
+		DESK(a_sender_without_a_rule_is_explained_too),
+		DESK(a_grant_widens_a_limit_until_it_ends),
+		DESK(a_grant_that_cannot_be_meant_is_refused),
+		DESK(reset_forgets_what_was_spent_under_one_policy_or_all),
+		DESK(a_block_holds_until_it_ends_or_is_taken_back),
+		DESK(an_export_holds_every_counter_and_block),
+		DESK(a_reload_that_fails_lists_the_mistakes),
+		DOOR(one_question_is_answered_and_the_line_is_closed),
+		DOOR(slow_peers_hurt_nobody_and_are_sent_away),
+		DOOR(a_request_without_an_end_is_cut_at_64_kib),
+		DOOR(peers_that_leave_early_do_no_harm),
+		DOOR(stopping_does_not_wait_for_peers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
