@@ -1,0 +1,76 @@
+# meter.sh - postmeter and its tool, with a configuration of the stage.
+# shellcheck shell=bash
+
+METER_USER=daemon
+METER_PID=''
+
+# meter_configure - the sockets, paths and user of the stage; policies, routes
+# and rules come from standard input
+meter_configure() {
+	install -d -o "$METER_USER" -m 700 "$STAGE/store"
+	{
+		meter_places
+		cat
+	} >"$STAGE/postmeter.conf"
+}
+
+meter_places() {
+	local sockets=$STAGE/office/queue/postmeter
+
+	cat <<-END
+		milter-socket  = "unix:$sockets/milter.sock"
+		map-socket     = "unix:$sockets/map.sock"
+		auth-socket    = "unix:$sockets/auth.sock"
+		control-socket = "unix:$STAGE/control/control.sock"
+		user           = "$METER_USER"
+		store          = "sqlite:$STAGE/store/postmeter.db"
+		secrets        = "$STAGE/secrets.conf"
+		networks       = {"127.0.0.0/8"}
+		local-domains  = {"office.example"}
+	END
+}
+
+# meter_secrets NAME PASSWORD...
+meter_secrets() {
+	(
+		umask 077
+		while (($# > 0)); do
+			printf 'secret "%s" { password = "%s" }\n' "$1" "$2"
+			shift 2
+		done >"$STAGE/secrets.conf"
+	)
+}
+
+# meter_ready COUNT - has it said so that often?
+meter_ready() {
+	(($(grep -c 'ready:' "$STAGE/postmeter.log") >= $1))
+}
+
+# start_postmeter - and until it serves
+start_postmeter() {
+	local before
+
+	touch "$STAGE/postmeter.log"
+	before=$(grep -c 'ready:' "$STAGE/postmeter.log" || true)
+	"$BUILD/postmeter" -c "$STAGE/postmeter.conf" \
+	    2>>"$STAGE/postmeter.log" &
+	METER_PID=$!
+	wait_until 60 "postmeter is ready" "$STAGE/postmeter.log" \
+	    meter_ready $((before + 1))
+}
+
+# end_postmeter SIGNAL - KILL: in the middle of whatever it does
+end_postmeter() {
+	kill "-$1" "$METER_PID"
+	wait "$METER_PID" 2>/dev/null || true
+	METER_PID=''
+}
+
+ctl() {
+	"$BUILD/postmeterctl" -c "$STAGE/postmeter.conf" "$@"
+}
+
+# fresh_store - as if it had never run
+fresh_store() {
+	find "$STAGE/store" -mindepth 1 -delete
+}

@@ -1,0 +1,71 @@
+# office.sh - the office's mail server: local mailboxes for office.example, and
+# everything else as postmeter wired it.
+# shellcheck shell=bash
+
+OFFICE_ADDRESS=127.0.0.1
+OFFICE_PORT=25
+
+start_office() {
+	local dir=$STAGE/office
+
+	office_main "$dir" | postfix_folder "$dir"
+	printf '%s@office.example %s/\n' alice alice dave dave erin erin \
+	    >"$dir/mailboxes"
+	postfix_start "$dir" "$OFFICE_ADDRESS:$OFFICE_PORT"
+}
+
+office_main() {
+	cat <<-END
+		myhostname = mail.office.example
+		inet_interfaces = $OFFICE_ADDRESS
+		mynetworks = 127.0.0.0/8
+		virtual_mailbox_domains = office.example
+		virtual_mailbox_maps = texthash:$1/mailboxes
+		smtp_tls_CAfile = $STAGE/ca.pem
+		smtp_tls_loglevel = 1
+	END
+}
+
+# wire_office - what the README tells the administrator to do
+wire_office() {
+	ctl setup postfix --apply --postfix-config "$STAGE/office" \
+	    >"$STAGE/setup.log" 2>&1 ||
+	    fail "postmeterctl setup postfix --apply" "$STAGE/setup.log"
+	postfix_reload "$STAGE/office"
+}
+
+# mailbox WHO - how many messages are in a mailbox of the office
+mailbox() {
+	count_files "$STAGE/office/mail/$1/new"
+}
+
+mailbox_is() {
+	(($(mailbox "$1") >= $2))
+}
+
+# waiting - what is in the office's queue, one line of JSON a message
+waiting() {
+	postfix_queue "$STAGE/office"
+}
+
+# waiting_because TEXT - is something waiting for that reason?
+waiting_because() {
+	waiting | grep -F -- "$1"
+}
+
+queue_empty() {
+	[[ -z $(waiting) ]]
+}
+
+# retry_now - what waits is tried at once
+retry_now() {
+	postqueue -c "$STAGE/office" -f
+}
+
+# handed_in FROM TO... - a program hands a message to sendmail(1)
+handed_in() {
+	local from=$1
+
+	shift
+	sendmail -C "$STAGE/office" -i -f "$from" "$@"
+}

@@ -1,0 +1,107 @@
+# provider.sh - the provider: Postfix that demands TLS and a login, Dovecot
+# that knows the accounts, one mailbox for everything it was given.
+# shellcheck shell=bash
+
+# start_provider NAME ADDRESS CERTIFICATE TLS USER:PASSWORD...
+# CERTIFICATE as in tls.sh; TLS no: a server (or somebody in between) that
+# offers no STARTTLS and would take the login in clear.
+start_provider() {
+	local name=$1 address=$2 kind=$3 tls=$4 dir=$STAGE/$1
+
+	shift 4
+	mkdir -p "$dir"
+	make_certificate "$dir/cert" "$name" "$kind"
+	provider_main "$name" "$address" "$tls" | postfix_folder "$dir"
+	postfix_start "$dir" "$address:587"
+	provider_accounts "$dir" "$@"
+	provider_dovecot "$dir"
+}
+
+provider_main() {
+	local dir=$STAGE/$1
+
+	cat <<-END
+		myhostname = $1
+		inet_interfaces = $2
+		mynetworks =
+		smtpd_tls_security_level = $([[ $3 == yes ]] && echo encrypt || echo none)
+		smtpd_tls_auth_only = $3
+		smtpd_tls_cert_file = $dir/cert.pem
+		smtpd_tls_key_file = $dir/cert.key
+		smtpd_tls_received_header = yes
+		smtpd_sasl_auth_enable = yes
+		smtpd_sasl_type = dovecot
+		smtpd_sasl_path = private/auth
+		smtpd_sasl_authenticated_header = yes
+		smtpd_relay_restrictions = permit_sasl_authenticated, reject
+		default_transport = virtual
+		virtual_mailbox_maps = static:inbox/
+	END
+}
+
+# provider_accounts DIR USER:PASSWORD...
+provider_accounts() {
+	local dir=$1 account
+
+	shift
+	for account; do
+		printf '%s:{PLAIN}%s\n' "${account%%:*}" "${account#*:}"
+	done >"$dir/accounts"
+	chown root:dovecot "$dir/accounts"
+	chmod 640 "$dir/accounts"
+}
+
+provider_dovecot() {
+	cat >"$1/dovecot.conf" <<-END
+		base_dir = $1/dovecot
+		state_dir = $1/dovecot
+		log_path = $1/dovecot.log
+		protocols =
+		ssl = no
+		auth_mechanisms = plain login
+		passdb {
+		  driver = passwd-file
+		  args = username_format=%u $1/accounts
+		}
+		userdb {
+		  driver = static
+		  args = uid=nobody gid=nogroup home=/nonexistent
+		}
+		service auth {
+		  unix_listener $1/queue/private/auth {
+		    mode = 0660
+		    user = postfix
+		    group = postfix
+		  }
+		}
+	END
+	dovecot -c "$1/dovecot.conf" 2>"$1/start.log" ||
+	    fail "Dovecot does not start" "$1/start.log"
+	wait_until 60 "Dovecot answers" "$1/dovecot.log" \
+	    test -S "$1/queue/private/auth"
+}
+
+# arrived NAME - how many messages (a copy for each recipient) it was given
+arrived() {
+	count_files "$STAGE/$1/mail/inbox/new"
+}
+
+# taken NAME - how many messages it took, whatever their recipients
+taken() {
+	grep -c 'sasl_username=' "$STAGE/$1/mail.log" || true
+}
+
+# arrived_with NAME TEXT - the files that contain TEXT
+arrived_with() {
+	grep -rlF -- "$2" "$STAGE/$1/mail/inbox/new" 2>/dev/null || true
+}
+
+arrived_is() {
+	(($(arrived "$1") >= $2))
+}
+
+# wait_for_arrival NAME COUNT - until COUNT copies are there
+wait_for_arrival() {
+	wait_until 120 "$2 copies are at $1" "$STAGE/office/mail.log" \
+	    arrived_is "$1" "$2"
+}

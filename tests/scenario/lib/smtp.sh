@@ -1,0 +1,70 @@
+# smtp.sh - a mail program that shows the dialogue.
+#
+# bash can speak SMTP by itself: one descriptor, one function a command.  CODE
+# and REPLY hold the last answer.
+# shellcheck shell=bash
+
+CODE='' REPLY=''
+
+# smtp_answer - reads one answer, however many lines it has
+smtp_answer() {
+	local line
+
+	REPLY=''
+	while IFS= read -r -t 120 -u "$SMTP" line; do
+		line=${line%$'\r'}
+		REPLY+=${REPLY:+$'\n'}$line
+		[[ $line =~ ^[0-9]{3}\  ]] && break
+	done
+	CODE=${REPLY:0:3}
+	[[ -n $CODE ]] || fail "the office's mail server hung up" \
+	    "$STAGE/office/mail.log"
+}
+
+# smtp_quietly COMMAND... - says it, and does not show it
+smtp_quietly() {
+	printf '%s\r\n' "$*" >&"$SMTP"
+	smtp_answer
+}
+
+# smtp COMMAND... - says it, and shows both sides
+smtp() {
+	local color=$GREEN
+
+	smtp_quietly "$@"
+	[[ $CODE == [23]* ]] || color=$RED
+	printf '   > %s\n   %s< %s%s\n' "$*" "$color" "$REPLY" "$PLAIN"
+}
+
+smtp_connect() {
+	exec {SMTP}<>"/dev/tcp/$OFFICE_ADDRESS/$OFFICE_PORT" ||
+	    fail "no connection to the office" "$STAGE/office/mail.log"
+	smtp_answer
+	smtp_quietly EHLO desk.office.example
+}
+
+smtp_quit() {
+	smtp_quietly QUIT
+	exec {SMTP}>&-
+}
+
+# smtp_message FROM SUBJECT - header and text, up to the final dot
+smtp_message() {
+	smtp_quietly DATA
+	printf '%s\r\n' "From: <$1>" "Subject: $2" '' "$2" >&"$SMTP"
+	smtp .
+}
+
+# send FROM SUBJECT TO... - a whole message, shown; CODE is its last answer
+send() {
+	local from=$1 subject=$2 to
+
+	shift 2
+	smtp_connect
+	smtp "MAIL FROM:<$from>"
+	for to; do
+		smtp "RCPT TO:<$to>"
+	done
+	[[ $CODE == 2* ]] && smtp_message "$from" "$subject"
+	smtp_quit
+}

@@ -1,0 +1,75 @@
+# stage.sh - namespaces of our own: mounts, processes, network, host name.
+#
+# The machine's mail server, ports, /etc/hosts and network are not touched and
+# cannot be reached; when the first process of the stage ends, the kernel ends
+# all others, also after Ctrl-C or kill -9.  What remains is one folder, which
+# the process outside removes.  It lies in /run, for secrets are refused below
+# folders that everybody may write to.
+# shellcheck shell=bash
+
+NAMESPACES=(--mount --pid --net --uts --fork --kill-child --mount-proc)
+
+stage_possible() {
+	((EUID == 0)) ||
+	    fail "this must run as root: it starts mail servers (use sudo)"
+	unshare "${NAMESPACES[@]}" true 2>/dev/null ||
+	    fail "unshare(1) is not permitted here, and without it the machine's own \
+mail server could be touched; in a container, allow CAP_SYS_ADMIN \
+(docker run --privileged)"
+}
+
+# stage_from_outside ARGS... - run this script again, on the stage; clean up
+stage_from_outside() {
+	local stage child status=0
+
+	stage_possible
+	stage=$(mktemp -d "/run/postmeter.XXXXXX")
+	chmod 755 "$stage"
+	# shellcheck disable=SC2064
+	trap "rm -rf '$stage'" EXIT
+	setpriv --pdeathsig KILL \
+	    unshare "${NAMESPACES[@]}" -- bash "$0" "$stage" "$@" &
+	child=$!
+	# shellcheck disable=SC2064
+	trap "kill -KILL $child; wait $child; exit 130" INT TERM HUP
+	wait "$child" || status=$?
+	if ((status != 0)) && [[ -n ${KEEP:-} ]]; then
+		trap - EXIT
+		note "kept: $stage"
+	fi
+	exit "$status"
+}
+
+# stage_private FILE - FILE as the stage sees it comes from standard input
+stage_private() {
+	local own=$STAGE/etc${1//\//-}
+
+	cat >"$own"
+	chmod 644 "$own"
+	[[ -e $1 ]] || fail "$1 does not exist here"
+	mount --bind "$own" "$1"
+}
+
+stage_build() {
+	ip link set lo up
+	ip address add 127.0.0.2/8 dev lo
+	ip address add 127.0.0.3/8 dev lo
+	hostname mail.office.example
+	stage_private /etc/hosts <<-END
+		127.0.0.1 localhost mail.office.example
+		127.0.0.2 smtp.provider.test
+		127.0.0.3 smtp.second.test
+	END
+	stage_private /etc/resolv.conf <<<"nameserver 127.0.0.1"
+}
+
+# on_stage "$@" - after this line the script is on the stage.  There it is
+# process 1, with the folder as its first argument.
+on_stage() {
+	(($$ == 1)) || stage_from_outside "$@"
+	STAGE=$1
+	export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
+	unset MAIL_CONFIG MAIL_VERBOSE MAIL_DEBUG
+	cd "$STAGE"
+	stage_build
+}
