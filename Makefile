@@ -2,6 +2,7 @@
 #
 #   make              build/postmeter and build/postmeterctl
 #   make check        every suite that needs no root
+#   make demo         real mail, real servers, on this machine alone (root)
 #   make test         packages, build, check, and the scenarios (root)
 #   make help         all targets
 
@@ -27,7 +28,7 @@ WERROR ?=
 CFLAGS ?= -g
 SAN ?=
 LIBS_PC = libconfuse jansson sqlite3 libcrypto libidn2
-SYSTEMD ?= $(shell $(PKG_CONFIG) --exists libsystemd && echo yes || echo no)
+SYSTEMD ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes || echo no)
 ifeq ($(SYSTEMD),yes)
 LIBS_PC += libsystemd
 DEFS += -DWITH_SYSTEMD=1
@@ -57,6 +58,8 @@ else
 Q = @
 endif
 say = @printf '  %-4s %s\n'
+
+# --- build -------------------------------------------------------------------
 
 all: $(BUILD)/postmeter $(BUILD)/postmeterctl
 
@@ -89,7 +92,7 @@ $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
 
 # --- tests -------------------------------------------------------------------
 
-$(BUILD)/tests/%.o: WARN += -Wno-unused-parameter -Wno-missing-prototypes \
+$(BUILD)/tests/%.o: WARN += -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
     -Wno-missing-declarations
 
 $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
@@ -104,11 +107,160 @@ CTL = $(call obj,$(wildcard milter/ctl_*.c))
 $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
     $(BUILD)/tests/test_setup_sendmail: $(CTL)
 
-tests: $(TESTS)
+# Load for a milter, and a milter that says yes to everything.
+TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter
+
+$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
+    tests/tools/milterclient.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+# Every parser eats its seeds in the suite, and more under libFuzzer.
+FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
+REPLAYS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
+
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
+    $(BUILD)/tests/fuzz/replay.o $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+
+SUITE = $(TESTS) $(REPLAYS)
+
+tests: $(SUITE) $(TOOLS)
+
+check: $(SUITE)
+	@tests/check.sh $(SUITE)
+
+check-asan:
+	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory check \
+	    BUILD=$(BUILD)-asan WERROR=-Werror \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all \
+	    -fno-omit-frame-pointer -U_FORTIFY_SOURCE"
+
+# Under valgrind every round costs twenty: the properties get fewer of them.
+check-valgrind: $(SUITE)
+	@PM_TEST_ROUNDS=$${PM_TEST_ROUNDS:-20} RUN="valgrind --quiet \
+	    --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
+	    tests/check.sh $(SUITE)
+
+FUZZ_SECONDS ?= 60
+
+fuzz:
+	@tests/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_SRC)
+
+# One target of tests/fuzz.sh: the library and one fuzz_*.c under libFuzzer.
+$(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+
+# --- with real parts, as root -------------------------------------------------
+
+SCENARIOS = message_goes_all_the_way no_credential_leaks parallel_limit \
+    kill_nine restart_in_the_middle
+
+packages:
+	@tests/scenario/packages.sh
+
+# A make of its own each: only after the packages are there can this file be
+# read to the end.
+demo: packages
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/scenario/demo.sh
+
+test: packages
+	@$(MAKE) --no-print-directory WERROR=-Werror all tests
+	@$(MAKE) --no-print-directory WERROR=-Werror check
+	@$(MAKE) --no-print-directory WERROR=-Werror scenarios
+
+scenarios: all $(TOOLS)
+	@for s in $(SCENARIOS); do \
+		BUILD=$(BUILD) tests/scenario/$$s.sh || exit 1; \
+	done
+
+# --- lint --------------------------------------------------------------------
+
+LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c)
+LINT_SH = .ci/run tests/check.sh tests/fuzz.sh $(wildcard tests/scenario/*.sh \
+    tests/scenario/lib/*.sh)
+
+lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
+
+lint-compilers:
+	@for cc in gcc clang; do \
+		$(MAKE) --no-print-directory CC=$$cc BUILD=$(BUILD)-$$cc \
+		    WERROR=-Werror all tests || exit 1; \
+	done
+
+lint-cppcheck:
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
+	    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	    -Iinclude $(DEFS) milter tests/tools
+
+lint-tidy:
+	clang-tidy --quiet $(wildcard milter/*.c) -- $(STD) $(DEFS) -Iinclude \
+	    $(shell $(PKG_CONFIG) --cflags $(LIBS_PC) 2>/dev/null)
+
+lint-man:
+	mandoc -T lint -W warning $(wildcard milter/*.[158])
+
+lint-sh:
+	shellcheck $(LINT_SH)
+
+lint-format:
+	clang-format --dry-run -Werror $(LINT_C)
+
+# --- install -----------------------------------------------------------------
+
+INSTALL = install
+SBINDIR = $(DESTDIR)$(PREFIX)/sbin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+SHARE = $(DESTDIR)$(PREFIX)/share/postmeter
+CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter
+
+install: all
+	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) $(CONFDIR)
+	$(INSTALL) -m 755 $(BUILD)/postmeter $(BUILD)/postmeterctl $(SBINDIR)
+	for s in 5 8; do for page in milter/*.$$s; do \
+		[ ! -e $$page ] || \
+		    $(INSTALL) -m 644 $$page $(MANDIR)/man$$s || exit 1; \
+	done; done
+	cp -R conf contrib $(SHARE)
+	chmod -R u+rwX,go+rX,go-w $(SHARE)
+	[ ! -e conf/providers.conf ] || \
+	    $(INSTALL) -m 644 conf/providers.conf $(SHARE)
+	@# What the administrator wrote is never touched.
+	[ -e $(CONFDIR)/postmeter.conf ] || \
+	    $(INSTALL) -m 644 conf/postmeter.conf $(CONFDIR)
+
+# --- the rest ----------------------------------------------------------------
+
+help:
+	@echo 'make                 build/postmeter and build/postmeterctl'
+	@echo 'make check           every suite that needs no root'
+	@echo 'make check-asan      the same under address and undefined behaviour sanitizers'
+	@echo 'make check-valgrind  the same under valgrind'
+	@echo 'make fuzz            every parser for FUZZ_SECONDS=60 (clang)'
+	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck'
+	@echo 'make install         to PREFIX=/usr/local, SYSCONFDIR=/etc, below DESTDIR='
+	@echo 'make clean           removes all build folders'
+	@echo
+	@echo 'As root, in namespaces of their own: the mail server of the machine is not touched.'
+	@echo 'make packages        installs the Debian packages that are missing'
+	@echo 'make demo            an office, a provider, and postmeter between them'
+	@echo 'make test            packages, build, check, scenarios'
+	@echo 'make scenarios       the scenarios alone'
+	@echo
+	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
 clean:
-	rm -rf build
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz
 
-.PHONY: all tests clean
+.PHONY: all tests check check-asan check-valgrind fuzz packages demo test \
+    scenarios lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
+    lint-format install help clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)

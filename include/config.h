@@ -16,6 +16,7 @@
 #include "mailaddr.h"
 #include "netaddr.h"
 #include "policy.h"
+#include "quota.h"
 #include "zone.h"
 
 #define CONFIG_DEFAULT	"/etc/postmeter/postmeter.conf"
@@ -46,11 +47,19 @@ struct smarthost {
 	enum tls_level tls;
 	char *username;
 	char *secret;		/* the name of its secret */
+	struct policies policies;	/* the budget of the account itself */
+	/*
+	 * Recipients in one delivery: the mail server splits a message with
+	 * more, and the provider counts each part.  0: it never splits.
+	 */
+	uint32_t recipient_limit;
 };
 
 struct route {
 	char *name;
-	const struct smarthost *smarthost;
+	size_t n;		/* 1 to BILL_CHOICES, in order of preference */
+	const struct smarthost **smarthost;
+	bool spread;		/* by remaining budget, else in order */
 };
 
 /* Conditions of a rule; an empty list is no condition. */
@@ -105,6 +114,10 @@ const struct policy *config_policy(const struct config *conf,
 	    const char *name);
 const struct smarthost *config_smarthost(const struct config *conf,
 	    const char *name);
+
+/* Does the route (NULL: none) offer that smarthost? */
+bool	config_leads_to(const struct route *route,
+	    const struct smarthost *sh);
 
 /* Is the domain of a canonical address one of local-domains? */
 bool	config_is_local(const struct config *conf, const struct mailaddr *a);

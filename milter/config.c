@@ -344,6 +344,13 @@ free_names(struct names *names)
 }
 
 static void
+free_route(struct route *route)
+{
+	free(route->name);
+	free(route->smarthost);
+}
+
+static void
 free_rule(struct rule *rule)
 {
 	free(rule->name);
@@ -364,12 +371,13 @@ config_free(struct config **cp)
 	for (size_t i = 0; i < conf->nrule; i++)
 		free_rule(&conf->rule[i]);
 	for (size_t i = 0; i < conf->nroute; i++)
-		free(conf->route[i].name);
+		free_route(&conf->route[i]);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		free(conf->smarthost[i].name);
 		free(conf->smarthost[i].host);
 		free(conf->smarthost[i].username);
 		free(conf->smarthost[i].secret);
+		free(conf->smarthost[i].policies.v);
 	}
 	for (size_t i = 0; i < conf->npolicy; i++) {
 		free(conf->policy[i].name);
@@ -400,6 +408,15 @@ config_policy(const struct config *conf, const char *name)
 		if (strcmp(conf->policy[i].name, name) == 0)
 			return &conf->policy[i];
 	return NULL;
+}
+
+bool
+config_leads_to(const struct route *route, const struct smarthost *sh)
+{
+	for (size_t i = 0; route != NULL && i < route->n; i++)
+		if (route->smarthost[i] == sh)
+			return true;
+	return false;
 }
 
 const struct smarthost *

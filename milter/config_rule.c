@@ -7,6 +7,7 @@
 #include <unistr.h>
 
 #include "config_read.h"
+#include "escape.h"
 #include "nearest.h"
 
 cfg_opt_t smarthost_options[] = {
@@ -15,11 +16,14 @@ cfg_opt_t smarthost_options[] = {
 	CONF_ONE("tls"),
 	CONF_ONE("username"),
 	CONF_ONE("secret"),
+	CONF_LIST("policies"),
+	CONF_ONE("recipient-limit"),
 	CFG_END(),
 };
 
 cfg_opt_t route_options[] = {
 	CONF_LIST("smarthosts"),
+	CONF_ONE("strategy"),
 	CFG_END(),
 };
 
@@ -44,7 +48,7 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 {
 	const size_t n = conftext_size(root, kind);
 	struct nearest near;
-	char text[SHOWN];
+	char text[SHOWN], best[SHOWN];
 
 	nearest_init(&near, v->text);
 	for (size_t i = 0; i < n; i++) {
@@ -58,15 +62,42 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 	}
 	if (nearest_best(&near) != NULL)
 		mistake(&r->m, v->line,
-		    "there is no %s \"%s\", did you mean "
-		    "\"%s\"?",
-		    kind, shown(text, v), nearest_best(&near));
+		    "there is no %s \"%s\", did you mean \"%s\"?", kind,
+		    shown(text, v),
+		    escape_str(best, sizeof(best), nearest_best(&near)));
 	else
 		mistake(&r->m, v->line,
-		    "there is no %s \"%s\": add a "
-		    "section %s \"%s\" { ... }",
-		    kind, shown(text, v), kind, shown(text, v));
+		    "there is no %s \"%s\": add a section %s \"%s\" { ... }",
+		    kind, shown(text, v), kind, text);
 	return -1;
+}
+
+/* read_budget - the policies that a rule or a smarthost names */
+static void
+read_budget(
+    struct reading *r, cfg_t *root, cfg_t *sec, struct policies *p)
+{
+	const size_t n = conftext_size(sec, "policies");
+	char text[SHOWN];
+
+	p->v = keep_array(r, n, sizeof(*p->v));
+	for (size_t i = 0; i < n && p->v != NULL; i++) {
+		const struct conf_value *v =
+		    conftext_value(&r->text, sec, "policies", i);
+		const int j = refer(r, root, "policy", v);
+		const struct policy *policy;
+
+		if (j == -1 || r->conf->policy == NULL)
+			continue;
+		policy = &r->conf->policy[j + 1]; /* behind the built-in */
+		for (size_t k = 0; k < p->n; k++)
+			if (p->v[k] == policy)
+				mistake(&r->m, v->line,
+				    "policies: \"%s\" "
+				    "stands twice here, remove one",
+				    shown(text, v));
+		p->v[p->n++] = policy;
+	}
 }
 
 /* --- smarthosts --------------------------------------------------------- */
@@ -124,7 +155,8 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 }
 
 static void
-read_smarthost(struct reading *r, cfg_t *sec, struct smarthost *sh)
+read_smarthost(
+    struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 {
 	static const char *const tls[] = {
 		[TLS_VERIFY] = "verify", [TLS_ENCRYPT] = "encrypt", NULL
@@ -134,6 +166,9 @@ read_smarthost(struct reading *r, cfg_t *sec, struct smarthost *sh)
 	sh->port = (uint16_t)read_number(r, sec, "port", 1, 65535, 587);
 	sh->tls = (enum tls_level)read_choice(r, sec, "tls", tls, TLS_VERIFY);
 	read_login(r, sec, sh);
+	read_budget(r, root, sec, &sh->policies);
+	sh->recipient_limit =
+	    read_number(r, sec, "recipient-limit", 1, 100000, 0);
 }
 
 void
@@ -148,7 +183,7 @@ read_smarthosts(struct reading *r, cfg_t *root)
 
 		sh->name = read_title(r, root, "smarthost", i);
 		read_smarthost(
-		    r, cfg_getnsec(root, "smarthost", (unsigned)i), sh);
+		    r, root, cfg_getnsec(root, "smarthost", (unsigned)i), sh);
 	}
 }
 
@@ -157,18 +192,34 @@ read_smarthosts(struct reading *r, cfg_t *root)
 static void
 read_route(struct reading *r, cfg_t *root, cfg_t *sec, struct route *route)
 {
-	const struct conf_value *first = read_one(r, sec, "smarthosts");
-	int i;
+	static const char *const strategies[] = { "failover", "spread", NULL };
+	const size_t n = conftext_size(sec, "smarthosts");
+	char text[SHOWN];
 
-	if (first == NULL || conftext_size(sec, "smarthosts") > 1) {
+	route->spread = read_choice(r, sec, "strategy", strategies, 0) == 1;
+	if (n == 0 || n > BILL_CHOICES)
 		mistake(&r->m, conftext_title(&r->text, sec)->line,
-		    "a route leads to exactly one smarthost: "
-		    "smarthosts = {\"NAME\"}");
-		return;
+		    "a route leads to 1 to %d smarthosts: "
+		    "smarthosts = {\"NAME\"}",
+		    BILL_CHOICES);
+	route->smarthost = keep_array(r, n, sizeof(*route->smarthost));
+	for (size_t i = 0; i < n && route->smarthost != NULL; i++) {
+		const struct conf_value *v =
+		    conftext_value(&r->text, sec, "smarthosts", i);
+		const int j = refer(r, root, "smarthost", v);
+		const struct smarthost *sh;
+
+		if (j == -1 || r->conf->smarthost == NULL)
+			continue;
+		sh = &r->conf->smarthost[j];
+		for (size_t k = 0; k < route->n; k++)
+			if (route->smarthost[k] == sh)
+				mistake(&r->m, v->line,
+				    "smarthosts: \"%s\" stands twice in "
+				    "this route, remove one",
+				    shown(text, v));
+		route->smarthost[route->n++] = sh;
 	}
-	i = refer(r, root, "smarthost", first);
-	if (i != -1 && r->conf->smarthost != NULL)
-		route->smarthost = &r->conf->smarthost[i];
 }
 
 void
@@ -271,31 +322,15 @@ no_empty_conditions(struct reading *r, cfg_t *sec)
 			    names[i], names[i]);
 }
 
-static void
-read_rule_policies(
-    struct reading *r, cfg_t *root, cfg_t *sec, struct policies *p)
+/* bill_lines - how many counters a message under this rule can touch */
+static size_t
+bill_lines(const struct rule *rule)
 {
-	const size_t n = conftext_size(sec, "policies");
-	char text[SHOWN];
+	size_t n = rule->policies.n + 1; /* and the cap on new senders */
 
-	p->v = keep_array(r, n, sizeof(*p->v));
-	for (size_t i = 0; i < n && p->v != NULL; i++) {
-		const struct conf_value *v =
-		    conftext_value(&r->text, sec, "policies", i);
-		const int j = refer(r, root, "policy", v);
-		const struct policy *policy;
-
-		if (j == -1 || r->conf->policy == NULL)
-			continue;
-		policy = &r->conf->policy[j + 1]; /* behind the built-in */
-		for (size_t k = 0; k < p->n; k++)
-			if (p->v[k] == policy)
-				mistake(&r->m, v->line,
-				    "policies: \"%s\" "
-				    "stands twice in this rule, remove one",
-				    shown(text, v));
-		p->v[p->n++] = policy;
-	}
+	for (size_t i = 0; rule->route != NULL && i < rule->route->n; i++)
+		n += rule->route->smarthost[i]->policies.n;
+	return n;
 }
 
 static void
@@ -308,12 +343,17 @@ read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 	read_condition(r, sec, "sender", read_sender, &rule->sender);
 	read_condition(r, sec, "login", read_rule_login, &rule->login);
 	read_prefixes(r, sec, "client", nothing, &rule->client);
-	read_rule_policies(r, root, sec, &rule->policies);
+	read_budget(r, root, sec, &rule->policies);
 	if (route == NULL)
 		return;
 	i = refer(r, root, "route", route);
 	if (i != -1 && r->conf->route != NULL)
 		rule->route = &r->conf->route[i];
+	if (bill_lines(rule) > BILL_LINES)
+		mistake(&r->m, conftext_title(&r->text, sec)->line,
+		    "this rule and the smarthosts of its route name %zu "
+		    "policies together, at most %d can be met at once",
+		    bill_lines(rule) - 1, BILL_LINES - 1);
 }
 
 void

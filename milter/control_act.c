@@ -12,6 +12,7 @@
 #include "escape.h"
 #include "limit.h"
 #include "log.h"
+#include "nearest.h"
 
 /* log_act - one line for the log, foreign bytes made harmless */
 static void
@@ -25,11 +26,19 @@ log_act(const struct request *rq, const char *act, const char *who)
 }
 
 static json_t *
-no_policy(const char *name)
+no_policy(const struct config *conf, const char *name)
 {
-	return control_failure("`postmeterctl status` and the configuration "
-			       "file tell the names",
-	    "there is no policy \"%s\"", name);
+	char remedy[160] = "the configuration file has the names";
+	struct nearest near;
+	const char *best;
+
+	nearest_init(&near, name);
+	for (size_t i = 0; i < conf->npolicy; i++)
+		nearest_offer(&near, conf->policy[i].name);
+	best = nearest_best(&near);
+	if (best != NULL)
+		snprintf(remedy, sizeof(remedy), "did you mean %s?", best);
+	return control_failure(remedy, "there is no policy \"%s\"", name);
 }
 
 /* reset_policy - forgets what who spent under one policy; notes each key */
@@ -67,7 +76,7 @@ control_reset(const struct request *rq)
 		return control_failure("reset WHO [POLICY]",
 		    "it was not said whose counters to reset");
 	if (name != NULL && (only = config_policy(rq->conf, name)) == NULL)
-		return no_policy(name);
+		return no_policy(rq->conf, name);
 	done = json_array();
 	for (size_t i = 0; i < rq->conf->npolicy; i++) {
 		const struct policy *p = &rq->conf->policy[i];
@@ -171,7 +180,7 @@ control_grant(const struct request *rq)
 				       "--for SPAN [--why TEXT]",
 		    "a grant needs more words");
 	if ((p = config_policy(rq->conf, name)) == NULL)
-		return no_policy(name);
+		return no_policy(rq->conf, name);
 	if ((dim = dimension_by_name(dimension)) == -1)
 		return control_failure("one of messages, recipients, "
 				       "unique-recipients, bytes",

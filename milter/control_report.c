@@ -32,7 +32,7 @@ smarthosts(const struct config *conf)
 		json_t *routes = json_array();
 
 		for (size_t j = 0; j < conf->nroute; j++)
-			if (conf->route[j].smarthost == sh)
+			if (config_leads_to(&conf->route[j], sh))
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
@@ -154,7 +154,8 @@ top_add(struct top *t, const struct policy *p, const char *key,
 	if (at == t->most)
 		return;
 	row.json = control_limit(t->rq, p, c, i);
-	next = quota_next(p, c, t->rq->now);
+	/* A limit that still has room is not what the sender waits for. */
+	next = row.used < max ? 0 : quota_next(p, c, t->rq->now);
 	if (row.json == NULL ||
 	    json_object_set_new(row.json, "policy", control_text(p->name)) ==
 		-1 ||

@@ -52,12 +52,23 @@ rule_warnings(const struct config *conf, json_t *list)
 }
 
 static bool
+among(const struct policies *list, const struct policy *p)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i] == p)
+			return true;
+	return false;
+}
+
+static bool
 policy_used(const struct config *conf, const struct policy *p)
 {
 	for (size_t i = 0; i < conf->nrule; i++)
-		for (size_t j = 0; j < conf->rule[i].policies.n; j++)
-			if (conf->rule[i].policies.v[j] == p)
-				return true;
+		if (among(&conf->rule[i].policies, p))
+			return true;
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (among(&conf->smarthost[i].policies, p))
+			return true;
 	return p == conf->senders;
 }
 
@@ -65,8 +76,7 @@ static bool
 smarthost_used(const struct config *conf, const struct smarthost *sh)
 {
 	for (size_t i = 0; i < conf->nrule; i++)
-		if (conf->rule[i].route != NULL &&
-		    conf->rule[i].route->smarthost == sh)
+		if (config_leads_to(conf->rule[i].route, sh))
 			return true;
 	return false;
 }
@@ -77,7 +87,7 @@ unused_warnings(const struct config *conf, json_t *list)
 	for (size_t i = 0; i < conf->npolicy; i++)
 		if (!policy_used(conf, &conf->policy[i]))
 			warn(list,
-			    "policy %s is used by no rule: it limits "
+			    "policy %s is used by no rule and no smarthost: it limits "
 			    "nothing",
 			    conf->policy[i].name);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {

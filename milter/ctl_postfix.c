@@ -8,6 +8,7 @@
  * goes behind theirs and brings its own default action, our map stands
  * before theirs and knows only our senders.
  */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,6 @@
 #include "ctl_postfix.h"
 
 #define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
-/* RFC 5321 4.5.3.1.8: what every server must take in one message. */
-#define RECIPIENTS 100
 
 /* What a plan is made of, as it grows. */
 struct plan {
@@ -175,7 +174,10 @@ has(const struct plan *p, const char *list,
 	return false;
 }
 
-/* want_milter - ours last: no callback tells of a later milter's refusal */
+/*
+ * want_milter - ours last: no callback tells of a later milter's refusal.
+ * Blanks around "=" please postconf and kill smtpd.
+ */
 static void
 want_milter(struct plan *p, const char *name, const char *why)
 {
@@ -184,8 +186,8 @@ want_milter(struct plan *p, const char *name, const char *why)
 
 	if (others == NULL)
 		return;
-	if (asprintf(&value, "%s%s{ unix:%s, default_action = tempfail }",
-		others, others[0] != '\0' ? ", " : "", p->milter) != -1) {
+	if (asprintf(&value, "%s%s{ unix:%s, default_action=tempfail }", others,
+		others[0] != '\0' ? ", " : "", p->milter) != -1) {
 		want(p, "main", name, value, why);
 		free(value);
 	}
@@ -254,10 +256,10 @@ want_recipients(struct plan *p, const struct smarthost *sh)
 
 	snprintf(name, sizeof(name), "smarthost-%s_destination_recipient_limit",
 	    sh->name);
-	snprintf(value, sizeof(value), "%d", RECIPIENTS);
+	snprintf(value, sizeof(value), "%" PRIu32, sh->recipient_limit);
 	want(p, "main", name, value,
-	    "a message to many is split less, for "
-	    "the provider counts the parts");
+	    "the parts that a message is split into are those it is charged "
+	    "for");
 }
 
 /* want_authorities - without certificates nothing can be verified */

@@ -125,6 +125,39 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 	};
 }
 
+/*
+ * offer - one smarthost that could take the message, and what that costs its
+ * account: only what leaves, and each delivery that the mail server makes of it
+ */
+static void
+offer(const struct config *conf, const struct smarthost *sh,
+    const struct txn *t, struct bill *b, struct bill_work *w)
+{
+	uint64_t parts = sh->recipient_limit == 0 ? 1 :
+	    (t->nexternal + sh->recipient_limit - 1) / sh->recipient_limit;
+	struct bill_choice *ch = &b->choice[b->nchoice++];
+
+	ch->smarthost = sh->name;
+	ch->first = b->nline;
+	ch->n = sh->policies.n;
+	for (size_t i = 0; i < sh->policies.n; i++) {
+		size_t at = b->nline++;
+
+		snprintf(w->key[at], sizeof(w->key[at]), "smarthost %s",
+		    sh->name);
+		b->line[at] = (struct bill_line){
+			.policy = sh->policies.v[i],
+			.key = w->key[at],
+			.cost = { [DIM_MESSAGES] = parts,
+			    [DIM_RECIPIENTS] = t->nexternal,
+			    [DIM_BYTES] = parts * t->bytes },
+			.rcpt = w->external,
+			.nrcpt = t->nexternal,
+			.observed = conf->observe,
+		};
+	}
+}
+
 int
 meter_bill(const struct config *conf, const struct rule *rule,
     const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
@@ -159,11 +192,10 @@ meter_bill(const struct config *conf, const struct rule *rule,
 	if (made_up)
 		senders_line(conf, t, b_r, w);
 	b_r->ncommon = b_r->nline;
-	if (rule->route != NULL && t->nexternal > 0) {
-		b_r->choice[0].smarthost = rule->route->smarthost->name;
-		b_r->choice[0].first = b_r->nline;
-		b_r->nchoice = 1;
-	}
+	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
+	    i < rule->route->n; i++)
+		offer(conf, rule->route->smarthost[i], t, b_r, w);
+	b_r->spread = rule->route != NULL && rule->route->spread;
 	return 0;
 }
 
@@ -174,17 +206,15 @@ meter_bill(const struct config *conf, const struct rule *rule,
 static void
 share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
 {
-	const char *parent = b->line[b->nline - 1].key;
+	struct bill_line *senders = &b->line[b->ncommon - 1];
 	char made_up[MAILADDR_MAX + 1];
 
-	for (size_t i = 0; i + 1 < b->nline; i++)
+	for (size_t i = 0; i + 1 < b->ncommon; i++)
 		if (key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
 			snprintf(w->key[i], sizeof(w->key[i]),
-			    "others of %.*s", MAILADDR_MAX - 10, parent);
-	b->nline--;
-	b->ncommon--;
-	for (size_t i = 0; i < b->nchoice; i++)
-		b->choice[i].first--;
+			    "others of %.*s", MAILADDR_MAX - 10,
+			    senders->key);
+	senders->nrcpt = 0;	/* costs nothing more */
 }
 
 /* cap - too many recipients in this one message, whatever was sent before? */
@@ -524,11 +554,10 @@ meter_route(const struct config *conf, struct store *store,
 	 * The rules may have changed since the message was bound: where they
 	 * leave no doubt, they speak.
 	 */
-	if (sure)
-		sh = rule == NULL || rule->route == NULL ? NULL :
-		    rule->route->smarthost;
-	else if (sh == NULL && rule != NULL && rule->route != NULL)
-		sh = rule->route->smarthost;
+	if (sure && (rule == NULL || !config_leads_to(rule->route, sh)))
+		sh = NULL;
+	if (sh == NULL && rule != NULL && rule->route != NULL)
+		sh = rule->route->smarthost[0];
 	*sh_r = sh;
 	return sh != NULL;
 }

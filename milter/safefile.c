@@ -18,7 +18,10 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "escape.h"
 #include "safefile.h"
+
+#define SHOWN 160 /* a path in a reason, escaped */
 
 static int refuse(char why[SAFEFILE_WHY], const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -43,24 +46,23 @@ trusted(const struct stat *st, const struct safefile_owner *owner)
 /* check_folder - could somebody else put another file at this path? */
 static int
 check_folder(int fd, bool last, const struct safefile_owner *owner,
-    const char *path, int len, char why[SAFEFILE_WHY])
+    const char *path, size_t len, char why[SAFEFILE_WHY])
 {
+	char shown[SHOWN];
 	struct stat st;
 
+	escape(shown, sizeof(shown), path, len);
 	if (fstat(fd, &st) == -1)
-		return refuse(why, "%.*s: %s", len, path, strerror(errno));
+		return refuse(why, "%s: %s", shown, strerror(errno));
 	if (!trusted(&st, owner))
 		return refuse(why,
-		    "the folder %.*s belongs to user id %u: "
-		    "chown it to root",
-		    len, path, (unsigned)st.st_uid);
+		    "the folder %s belongs to user id %u: chown it to root",
+		    shown, (unsigned)st.st_uid);
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ||
 	    (!last && (st.st_mode & S_ISVTX) != 0))
 		return 0;
-	return refuse(why,
-	    "others can write the folder %.*s: "
-	    "chmod go-w %.*s",
-	    len, path, len, path);
+	return refuse(
+	    why, "others can write the folder %s: chmod go-w it", shown);
 }
 
 /* next_step - opens one step of the path as a folder, following nothing */
@@ -68,7 +70,8 @@ static int
 next_step(int dir, const char *path, const char *step, size_t n,
     char why[SAFEFILE_WHY])
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 1], shown[SHOWN];
+	const char *reason;
 	int fd;
 
 	if (n > NAME_MAX)
@@ -78,14 +81,15 @@ next_step(int dir, const char *path, const char *step, size_t n,
 	if (strcmp(name, "..") == 0)
 		return refuse(why, "the path holds \"..\": write it without");
 	fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd == -1)
-		return refuse(why, "%.*s: %s", (int)(step - path + (int)n),
-		    path,
-		    errno == ENOTDIR || errno == ELOOP
-			? "this is no folder; a symbolic link is not followed, "
-			  "write the real path"
-			: strerror(errno));
-	return fd;
+	if (fd != -1)
+		return fd;
+	reason = errno == ENOTDIR || errno == ELOOP
+		     ? "this is no folder; a symbolic link is not followed, "
+		       "write the real path"
+		     : strerror(errno);
+	return refuse(why, "%s: %s",
+	    escape(shown, sizeof(shown), path, (size_t)(step - path) + n),
+	    reason);
 }
 
 /* walk - the folder that holds the file; *name_r is its name there */
@@ -94,7 +98,8 @@ walk(const char *path, const struct safefile_owner *owner, const char **name_r,
     char why[SAFEFILE_WHY])
 {
 	const char *step = path;
-	int dir, next, len;
+	size_t len;
+	int dir, next;
 
 	if (path[0] != '/')
 		return refuse(why, "write the absolute path");
@@ -106,7 +111,7 @@ walk(const char *path, const struct safefile_owner *owner, const char **name_r,
 
 		step += strspn(step, "/");
 		slash = strchr(step, '/');
-		len = step == path + 1 ? 1 : (int)(step - path) - 1;
+		len = step == path + 1 ? 1 : (size_t)(step - path) - 1;
 		if (check_folder(dir, slash == NULL, owner, path, len, why) ==
 		    -1)
 			break;
@@ -183,7 +188,7 @@ int
 safefile_open(const char *path, const struct safefile_owner *owner,
     char why[SAFEFILE_WHY])
 {
-	const char *name;
+	const char *name = path;
 	const int dir = walk(path, owner, &name, why);
 	bool credential;
 	int fd;

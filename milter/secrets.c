@@ -13,14 +13,12 @@
 #include <unistr.h>
 
 #include "conftext.h"
-#include "escape.h"
 #include "lockedmem.h"
 #include "safefile.h"
 #include "secrets.h"
 
 #define FILE_LARGEST (1024 * 1024)
 #define CREDENTIAL "credential:"
-#define NAME_TEXT 80 /* a name in a message */
 
 struct secret {
 	char *name;
@@ -147,7 +145,7 @@ store_value(struct loading *l, struct secret *secret, unsigned line,
 static void
 take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
 {
-	char why[SAFEFILE_WHY] = "", shown[SAFEFILE_WHY];
+	char why[SAFEFILE_WHY] = "";
 	char *path = file_path(v->text, why);
 	struct lockedmem mem = { .p = NULL };
 	ssize_t n = -1;
@@ -155,9 +153,8 @@ take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
 	if (path != NULL)
 		n = read_locked(path, &l->owner, SECRET_MAX + 1, &mem, why);
 	if (n == -1)
-		mistake(&l->m, v->line, "secret \"%s\": file %s: %s",
-		    secret->name, escape_str(shown, sizeof(shown), v->text),
-		    why);
+		mistake(&l->m, v->line, "secret \"%s\": its file: %s",
+		    secret->name, why);
 	else
 		store_value(l, secret, v->line, mem.p,
 		    (size_t)n - (n > 0 && mem.p[n - 1] == '\n'));

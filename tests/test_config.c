@@ -121,6 +121,27 @@ print_rule(FILE *f, const struct rule *r)
 }
 
 static void
+print_smarthost(FILE *f, const struct smarthost *sh)
+{
+	fprintf(f, "smarthost %s [%s]:%u tls=%d login=%s/%s", sh->name,
+	    sh->host, sh->port, sh->tls, sh->username, sh->secret);
+	for (size_t i = 0; i < sh->policies.n; i++)
+		fprintf(f, " %s", sh->policies.v[i]->name);
+	if (sh->recipient_limit > 0)
+		fprintf(f, " split=%u", sh->recipient_limit);
+	fputc('\n', f);
+}
+
+static void
+print_route(FILE *f, const struct route *route)
+{
+	fprintf(f, "route %s", route->name);
+	for (size_t i = 0; i < route->n; i++)
+		fprintf(f, " %s", route->smarthost[i]->name);
+	fprintf(f, "%s\n", route->spread ? " spread" : "");
+}
+
+static void
 print_config(FILE *f, const struct config *c)
 {
 	fprintf(f, "%s\n%s\n%s\n%s\n", c->milter_socket.path,
@@ -137,13 +158,9 @@ print_config(FILE *f, const struct config *c)
 	for (size_t i = 0; i < c->npolicy; i++)
 		print_policy(f, &c->policy[i]);
 	for (size_t i = 0; i < c->nsmarthost; i++)
-		fprintf(f, "smarthost %s [%s]:%u tls=%d login=%s/%s\n",
-		    c->smarthost[i].name, c->smarthost[i].host,
-		    c->smarthost[i].port, c->smarthost[i].tls,
-		    c->smarthost[i].username, c->smarthost[i].secret);
+		print_smarthost(f, &c->smarthost[i]);
 	for (size_t i = 0; i < c->nroute; i++)
-		fprintf(f, "route %s %s\n", c->route[i].name,
-		    c->route[i].smarthost->name);
+		print_route(f, &c->route[i]);
 	for (size_t i = 0; i < c->nrule; i++)
 		print_rule(f, &c->rule[i]);
 }
@@ -339,6 +356,8 @@ foreign_bytes_are_quoted_harmlessly(void **state)
 {
 	is_refused("mode = \"\xe2\x80\xae\xff\"\nrule \"r\" { }\n",
 	    "\\xe2\\x80\\xae\\xff");
+	is_refused("policy \"ab\xff\" { }\nrule \"r\" { policies = \"ab\" }\n",
+	    "did you mean \"ab\\xff\"?");
 	is_refused("user = \"a\nmode = \"x\"\n", "its end");
 	is_refused("user = \"a\x1b[2J\"\n", "control character");
 }
@@ -419,7 +438,7 @@ names_are_found_or_not(void **state)
 	assert_null(config_policy(conf, "Company"));
 	assert_ptr_equal(config_policy(conf, "(senders)"), conf->senders);
 	assert_ptr_equal(config_smarthost(conf, "inhouse"),
-	    conf->route[1].smarthost);
+	    conf->route[1].smarthost[0]);
 	assert_null(config_smarthost(conf, ""));
 	mailaddr_canon(&a, "x@OFFICE.example.", 17, "");
 	assert_true(config_is_local(conf, &a));

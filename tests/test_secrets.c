@@ -500,7 +500,7 @@ a_password_file_is_one_line(void **state)
 	write_text(file, "canary", 0644);
 	bad_text(text, "its mode is 0644");
 	unlink(file);
-	bad_text(text, ":1: secret \"a\": file");
+	bad_text(text, ":1: secret \"a\": its file: ");
 }
 
 static void
@@ -534,6 +534,7 @@ each_mistake_has_its_line_and_quotes_nothing(void **state)
 	bad_text("secret \"a\" { password \"canary-1\" }", "equal sign");
 	bad_text("password = \"canary-1\"", "unknown option here");
 	bad_text("secret \"a\" { password = \"canary }\n}", "without its end");
+	bad_text("secret \"a\" { file = \"canary-1\" }", "absolute path");
 	bad_text("\n\nsecret \"a\" { }", ":3: secret \"a\": write either");
 	bad_text("secret \"a\" { password = \"x\" file = \"/x\" }", "either");
 	bad_text("secret \"a\" { password = \"x\" password = \"y\" }",

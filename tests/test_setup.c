@@ -34,9 +34,9 @@
 	"    secret = \"" name "\"\n" more "}\n"			\
 	"route \"" name "\" { smarthosts = {\"" name "\"} }\n"
 
-#define ONE SOCKETS SMARTHOST("first", "")				\
+#define ONE SOCKETS SMARTHOST("first", "recipient-limit = 25\n")				\
 	"rule \"all\" { route = \"first\" }\n"
-#define TWO SOCKETS SMARTHOST("first", "")				\
+#define TWO SOCKETS SMARTHOST("first", "recipient-limit = 25\n")				\
 	SMARTHOST("second", "port = 465\n tls = \"encrypt\"\n")		\
 	"rule \"b\" { sender = {\"b@c.example\"} route = \"second\" }\n"	\
 	"rule \"all\" { route = \"first\" }\n"
@@ -201,12 +201,14 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_true(holds(o->main, "smtpd_milters = { unix:postmeter/m.sock, "
-	    "default_action = tempfail }\n"));
+	    "default_action=tempfail }\n"));
 	assert_true(holds(o->main, "\nnon_smtpd_milters = { unix:"));
 	assert_true(holds(o->main, "sender_dependent_default_transport_maps ="
 	    " socketmap:unix:postmeter/map.sock:transport\n"));
 	assert_true(holds(o->main,
-	    "smarthost-first_destination_recipient_limit = 100\n"));
+	    "smarthost-first_destination_recipient_limit = 25\n"));
+	assert_true(holds(o->main,
+	    "smarthost-second_destination_recipient_limit = 0\n"));
 	assert_true(holds(o->master, "    -o smtp_tls_security_level=secure\n"));
 	assert_true(holds(o->master, "smtp_sasl_password_maps="
 	    "socketmap:unix:postmeter/auth.sock:first\n"));
@@ -294,7 +296,7 @@ the_milters_of_others_stay_before_ours_and_survive_undo(void **state)
 	    "queue_directory = /var/spool/postfix\n"
 	    "smtp_tls_CAfile = /etc/ca.pem\n"
 	    "smtpd_milters = inet:127.0.0.1:8891, { inet:a:1, "
-	    "default_action = accept }\n"
+	    "default_action=accept }\n"
 	    "non_smtpd_milters = $smtpd_milters\n"
 	    "milter_default_action = accept\n";
 	struct office *o = *state;
@@ -305,8 +307,8 @@ the_milters_of_others_stay_before_ours_and_survive_undo(void **state)
 	put(o->main, others);
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_true(holds(o->main, "smtpd_milters = inet:127.0.0.1:8891, "
-	    "{ inet:a:1, default_action = accept }, { unix:postmeter/m.sock, "
-	    "default_action = tempfail }\n"));
+	    "{ inet:a:1, default_action=accept }, { unix:postmeter/m.sock, "
+	    "default_action=tempfail }\n"));
 	assert_true(holds(o->main, "non_smtpd_milters = $smtpd_milters\n"));
 	assert_true(holds(o->main, "\nmilter_default_action = accept\n"));
 	/* Somebody puts one behind ours: that is found and put right. */
@@ -316,7 +318,7 @@ the_milters_of_others_stay_before_ours_and_survive_undo(void **state)
 	f = fopen(o->main, "w");
 	assert_non_null(f);
 	fprintf(f, "%ssmtpd_milters = { unix:postmeter/m.sock, "
-	    "default_action = tempfail }, inet:b:2\n", text);
+	    "default_action=tempfail }, inet:b:2\n", text);
 	fclose(f);
 	free(text);
 	assert_int_equal(setup(o, CHECK, &n), 1);

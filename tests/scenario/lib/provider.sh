@@ -105,3 +105,25 @@ wait_for_arrival() {
 	wait_until 120 "$2 copies are at $1" "$STAGE/office/mail.log" \
 	    arrived_is "$1" "$2"
 }
+
+# arrivals NAME - what a provider was given, a line a copy: who, to whom, over
+# which TLS, with which login
+arrivals() {
+	local file
+
+	for file in "$STAGE/$1"/mail/inbox/new/*; do
+		printf '%s -> %s  %s  login %s\n' \
+		    "$(header_of "$file" 's/^Return-Path: <(.*)>/\1/p')" \
+		    "$(header_of "$file" 's/^X-Original-To: //p')" \
+		    "$(header_of "$file" 's/^\t\(using (TLSv[0-9.]+) .*/\1/p')" \
+		    "$(header_of "$file" 's/^\t\(Authenticated sender: (.*)\)/\1/p')"
+	done | sort
+}
+
+# header_of FILE EDIT - the first line that sed's EDIT prints
+header_of() {
+	local found
+
+	found=$(sed -nE "$2" "$1")
+	echo "${found%%$'\n'*}"
+}

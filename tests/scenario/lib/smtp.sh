@@ -1,22 +1,22 @@
 # smtp.sh - a mail program that shows the dialogue.
 #
-# bash can speak SMTP by itself: one descriptor, one function a command.  CODE
-# and REPLY hold the last answer.
+# bash can speak SMTP by itself: one descriptor, one function a command.  CODE and
+# SAID hold the last answer.
 # shellcheck shell=bash
 
-CODE='' REPLY=''
+CODE='' SAID='' REFUSED=''
 
 # smtp_answer - reads one answer, however many lines it has
 smtp_answer() {
 	local line
 
-	REPLY=''
+	SAID=''
 	while IFS= read -r -t 120 -u "$SMTP" line; do
 		line=${line%$'\r'}
-		REPLY+=${REPLY:+$'\n'}$line
+		SAID+=${SAID:+$'\n'}$line
 		[[ $line =~ ^[0-9]{3}\  ]] && break
 	done
-	CODE=${REPLY:0:3}
+	CODE=${SAID:0:3}
 	[[ -n $CODE ]] || fail "the office's mail server hung up" \
 	    "$STAGE/office/mail.log"
 }
@@ -33,7 +33,7 @@ smtp() {
 
 	smtp_quietly "$@"
 	[[ $CODE == [23]* ]] || color=$RED
-	printf '   > %s\n   %s< %s%s\n' "$*" "$color" "$REPLY" "$PLAIN"
+	printf '   > %s\n   %s< %s%s\n' "$*" "$color" "$SAID" "$PLAIN"
 }
 
 smtp_connect() {
@@ -43,8 +43,8 @@ smtp_connect() {
 	smtp_quietly EHLO desk.office.example
 }
 
-smtp_quit() {
-	smtp_quietly QUIT
+smtp_hang_up() {
+	printf 'QUIT\r\n' >&"$SMTP"
 	exec {SMTP}>&-
 }
 
@@ -55,16 +55,23 @@ smtp_message() {
 	smtp .
 }
 
-# send FROM SUBJECT TO... - a whole message, shown; CODE is its last answer
+# send FROM SUBJECT TO... - a whole message, shown, to all who are accepted.
+# SAID is the last answer to it, CODE its number; REFUSED has every refusal.
 send() {
-	local from=$1 subject=$2 to
+	local from=$1 subject=$2 to accepted=0
 
 	shift 2
+	REFUSED=''
 	smtp_connect
 	smtp "MAIL FROM:<$from>"
 	for to; do
 		smtp "RCPT TO:<$to>"
+		if [[ $CODE == 2* ]]; then
+			accepted=$((accepted + 1))
+		else
+			REFUSED+=$SAID$'\n'
+		fi
 	done
-	[[ $CODE == 2* ]] && smtp_message "$from" "$subject"
-	smtp_quit
+	((accepted == 0)) || smtp_message "$from" "$subject"
+	smtp_hang_up
 }

@@ -1,0 +1,98 @@
+/*
+ * database.h - what was folded, in SQLite: for the next start, for counters
+ * that left memory, and for whoever looks with sqlite3(1).
+ *
+ * It knows names, rows and bytes, and gives them no meaning.  Two connections:
+ * functions that write are for one thread at a time, those that read for any,
+ * also while another writes.
+ */
+#ifndef DATABASE_H
+#define DATABASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+struct database;
+
+/* Where counting stands. */
+struct database_meta {
+	uint64_t folded;	/* operations up to here are in the rows */
+	uint64_t seq;		/* none in the rows is above */
+	uint64_t journal;	/* the oldest file needed, 0: none */
+};
+
+/* The bytes of a counter, or where a binding leads; free with row_free. */
+struct row {
+	uint8_t *bytes;
+	size_t len;
+	uint64_t seq;
+	char smarthost[STORE_NAME];
+	int64_t updated;
+};
+void	row_free(struct row *r);
+
+/*
+ * Opens or creates path and reads *meta_r.  NULL, why, and in *exit_r a
+ * sysexits(3) code: 65 damaged, newer or not ours, 73 cannot create or open.
+ */
+struct database *database_open(const char *path, struct database_meta *meta_r,
+	    char *why, size_t size, int *exit_r);
+void	database_close(struct database **dbp);
+
+/* False and why if the file was removed or replaced, or proved damaged. */
+bool	database_in_place(struct database *db, char *why);
+
+/* True if a sync failed: the process must end, not try again. */
+bool	database_unsynced(const struct database *db);
+
+/* --- writing: begin, put, commit.  STORE_FAILED says why. --- */
+
+enum store_answer database_begin(struct database *db, char *why);
+enum store_answer database_commit(struct database *db, char *why);
+void	database_rollback(struct database *db);
+
+enum store_answer database_put_meta(struct database *db,
+	    const struct database_meta *meta, char *why);
+enum store_answer database_put_counter(struct database *db, const char *policy,
+	    const char *key, uint64_t seq, const uint8_t *bytes, size_t len,
+	    int64_t updated, char *why);
+enum store_answer database_drop_counter(struct database *db,
+	    const char *policy, const char *key, char *why);
+enum store_answer database_put_binding(struct database *db, const char *bound,
+	    const char *smarthost, int64_t updated, char *why);
+enum store_answer database_put_event(struct database *db,
+	    const struct store_event *e, char *why);
+enum store_answer database_put_block(struct database *db, const char *who,
+	    int64_t until, const char *actor, const char *text, char *why);
+enum store_answer database_drop_block(struct database *db, const char *who,
+	    char *why);
+
+/* Forgets at most n bindings older than before, and events beyond keep. */
+enum store_answer database_tidy(struct database *db, int64_t before, size_t n,
+	    size_t keep, char *why);
+
+/* --- reading --- */
+
+enum store_answer database_counter(struct database *db, const char *policy,
+	    const char *key, struct row *row_r, char *why);
+enum store_answer database_binding(struct database *db, const char *bound,
+	    struct row *row_r, char *why);
+
+/*
+ * Calls each for at most n counters behind *cursor (0 at first), which moves
+ * on; STORE_NONE when there are no more.  No connection is held meanwhile.
+ */
+typedef bool database_counter_fn(void *arg, const char *policy,
+	    const char *key, const uint8_t *bytes, size_t len);
+enum store_answer database_counters(struct database *db, int64_t *cursor,
+	    size_t n, database_counter_fn *each, void *arg, char *why);
+
+enum store_answer database_events(struct database *db, const char *key,
+	    size_t n, store_event_fn *each, void *arg, char *why);
+enum store_answer database_blocks(struct database *db, store_block_fn *each,
+	    void *arg, char *why);
+
+#endif

@@ -1,0 +1,765 @@
+/*
+ * journal.c - what was promised, on the disk before the promise is spoken.
+ *
+ * A write into the page cache survives the end of the process, costs a few
+ * microseconds and never waits for a checkpoint, which a transaction does.
+ * A sync is done by a thread of our own: one for all that wait.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "digest.h"
+#include "journal.h"
+
+#define MAGIC "pmjrnl\0\1" /* the last byte is the version */
+#define NAME_MAX_DIGITS 20
+#define TURN_AT ((off_t)1 << 18) /* bytes: some thousand records to replay */
+#define WAIT_MAX (2 * SECOND)	 /* the longest that a callback may take */
+
+struct journal {
+	char *base;
+	bool power;
+	void (*fatal)(const char *);
+	uint8_t *frame;
+	pthread_t thread;
+	pthread_mutex_t lock; /* for all that follows */
+	pthread_cond_t wake;  /* the thread has something to do */
+	pthread_cond_t safe;  /* synced went up */
+	bool ending;
+	int fd;		/* the file in use */
+	int old;	/* the one before, to be synced and closed; -1 */
+	int next;	/* the one made ready; -1 */
+	bool ragged;	/* bytes of a failed write may follow end */
+	off_t end;	/* where the next frame goes */
+	uint64_t number;
+	uint64_t seq;	/* written */
+	uint64_t synced;
+};
+
+/* --- frames
+ * -------------------------------------------------------------------- */
+
+static void
+put_be(uint8_t *dst, uint64_t v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		dst[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
+}
+
+static uint64_t
+get_be(const uint8_t *src, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | src[i];
+	return v;
+}
+
+ssize_t
+journal_take(const uint8_t *buf, size_t len, uint64_t *seq_r,
+    const uint8_t **payload_r)
+{
+	size_t n;
+
+	if (len < 4)
+		return 0;
+	n = (size_t)get_be(buf, 4);
+	if (n == 0 || n > JOURNAL_PAYLOAD)
+		return -1;
+	n += JOURNAL_FRAME;
+	if (len < n)
+		return 0;
+	if (get_be(buf + n - 8, 8) != digest64(buf, n - 8))
+		return -1;
+	*seq_r = get_be(buf + 4, 8);
+	*payload_r = buf + 12;
+	return (ssize_t)n;
+}
+
+static void
+put_header(uint8_t dst[JOURNAL_HEADER], uint64_t number)
+{
+	memcpy(dst, MAGIC, 8);
+	put_be(dst + 8, number, 8);
+}
+
+/* --- files
+ * --------------------------------------------------------------------- */
+
+/* The name of a file of the chain, to be freed; NULL if out of memory. */
+static char *
+file_name(const char *base, uint64_t number)
+{
+	char *name;
+
+	if (asprintf(&name, "%s-journal.%08" PRIu64, base, number) == -1)
+		return NULL;
+	return name;
+}
+
+/* The number of a file of the chain, 0 if the name is none. */
+static uint64_t
+file_number(const char *name, const char *stem)
+{
+	size_t n = strlen(stem);
+	const char *digits = name + n;
+
+	if (strncmp(name, stem, n) != 0 || strlen(digits) < 8 ||
+	    strlen(digits) >= NAME_MAX_DIGITS ||
+	    digits[strspn(digits, "0123456789")] != '\0')
+		return 0;
+	return strtoull(digits, NULL, 10);
+}
+
+struct numbers {
+	uint64_t *v;
+	size_t n, room;
+};
+
+static int
+numbers_add(struct numbers *list, uint64_t number)
+{
+	if (list->n == list->room) {
+		size_t room = list->room == 0 ? 16 : list->room * 2;
+		uint64_t *v = realloc(list->v, room * sizeof(*v));
+
+		if (v == NULL)
+			return -1;
+		list->v = v;
+		list->room = room;
+	}
+	list->v[list->n++] = number;
+	return 0;
+}
+
+static int
+number_order(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
+/* The directory of base, to be freed; *stem_r is how file names begin. */
+static char *
+split(const char *base, char **stem_r)
+{
+	const char *slash = strrchr(base, '/');
+	char *dir = slash == NULL ? strdup(".")
+		    : slash == base
+			? strdup("/")
+			: strndup(base, (size_t)(slash - base));
+
+	if (asprintf(stem_r, "%s-journal.", slash == NULL ? base : slash + 1) ==
+	    -1)
+		*stem_r = NULL;
+	if (dir == NULL || *stem_r == NULL) {
+		free(dir);
+		free(*stem_r);
+		return NULL;
+	}
+	return dir;
+}
+
+/* The numbers of all files, ascending.  -1 and errno. */
+static int
+list_files(const char *base, struct numbers *list)
+{
+	char *stem, *dir = split(base, &stem);
+	DIR *d = dir == NULL ? NULL : opendir(dir);
+	struct dirent *e;
+	int rc = d == NULL ? -1 : 0;
+
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		uint64_t number = file_number(e->d_name, stem);
+
+		if (number > 0)
+			rc = numbers_add(list, number);
+	}
+	if (d != NULL)
+		closedir(d);
+	if (dir != NULL) {
+		free(stem);
+		free(dir);
+	}
+	if (rc == 0 && list->n > 1)
+		qsort(list->v, list->n, sizeof(list->v[0]), number_order);
+	return rc;
+}
+
+static int
+sync_directory(const char *base)
+{
+	char *stem, *dir = split(base, &stem);
+	int fd, rc;
+
+	if (dir == NULL)
+		return -1;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = fd == -1 ? -1 : fsync(fd);
+	if (fd != -1)
+		close(fd);
+	free(stem);
+	free(dir);
+	return rc;
+}
+
+static int
+write_all(int fd, const uint8_t *src, size_t len, off_t at)
+{
+	while (len > 0) {
+		ssize_t n = pwrite(fd, src, len, at);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		src += n;
+		len -= (size_t)n;
+		at += n;
+	}
+	return 0;
+}
+
+/* A new file with nothing but its header, safe on the disk; -1 and errno. */
+static int
+create_file(const char *base, uint64_t number)
+{
+	uint8_t header[JOURNAL_HEADER];
+	char *name = file_name(base, number);
+	int fd = -1, error;
+
+	if (name == NULL)
+		return -1;
+	put_header(header, number);
+	fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd != -1 && (write_all(fd, header, sizeof(header), 0) == -1 ||
+			    fsync(fd) == -1 || sync_directory(base) == -1)) {
+		error = errno;
+		close(fd);
+		unlink(name);
+		errno = error;
+		fd = -1;
+	}
+	free(name);
+	return fd;
+}
+
+void
+journal_remove(const char *base, uint64_t number)
+{
+	struct numbers list = { 0 };
+
+	if (list_files(base, &list) == 0) {
+		for (size_t i = 0; i < list.n && list.v[i] < number; i++) {
+			char *name = file_name(base, list.v[i]);
+
+			if (name != NULL)
+				unlink(name);
+			free(name);
+		}
+	}
+	free(list.v);
+}
+
+/* --- replay
+ * -------------------------------------------------------------------- */
+
+struct replay {
+	const char *base;
+	uint64_t seq;	/* frames up to here are in the database */
+	uint64_t expect; /* of the next frame; 0: the first one decides */
+	journal_each_fn *each;
+	void *arg;
+	struct journal_end *end;
+	char *why;
+	size_t size;
+};
+
+#define REMEDY                                                                 \
+	"restore the database and its journal from one backup, or, to go on "  \
+	"without what was spent since the last fold: sqlite3 %s \"UPDATE "     \
+	"meta SET value=0 WHERE name='journal'\""
+
+static int
+refuse(struct replay *r, uint64_t number, const char *what, size_t at)
+{
+	snprintf(r->why, r->size,
+	    "%s-journal.%08" PRIu64 ": %s at byte %zu: " REMEDY, r->base,
+	    number, what, at, r->base);
+	return EX_DATAERR;
+}
+
+/* Is there a frame behind a broken one?  Then it is not just a torn tail. */
+static bool
+is_followed(const struct replay *r, const uint8_t *p, size_t len)
+{
+	const uint8_t *payload;
+	uint64_t seq;
+
+	for (size_t i = 1; i + JOURNAL_FRAME < len; i++)
+		if (get_be(p + i + 4, 8) - r->expect < UINT32_MAX &&
+		    journal_take(p + i, len - i, &seq, &payload) > 0)
+			return true;
+	return false;
+}
+
+static int
+replay_frame(struct replay *r, uint64_t number, size_t at, uint64_t seq,
+    const uint8_t *payload, size_t len)
+{
+	char what[128] = "out of memory";
+
+	if (r->expect == 0 ? seq > r->seq + 1 : seq != r->expect)
+		return refuse(r, number, "frames are missing", at);
+	r->expect = seq + 1;
+	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
+	if (seq <= r->seq ||
+	    r->each(r->arg, seq, payload, len, what, sizeof(what)))
+		return 0;
+	return refuse(r, number, what, at);
+}
+
+static int
+replay_bytes(struct replay *r, uint64_t number, const uint8_t *p, size_t len,
+    bool last)
+{
+	uint8_t header[JOURNAL_HEADER];
+	const uint8_t *payload;
+	uint64_t seq;
+	size_t at = JOURNAL_HEADER;
+
+	put_header(header, number);
+	if (len < JOURNAL_HEADER && last) {
+		r->end->torn = len;
+		return 0;
+	}
+	if (len >= 8 && memcmp(p, header, 7) == 0 && p[7] != header[7])
+		return refuse(r, number, "a newer or unknown version", 0);
+	if (len < JOURNAL_HEADER || memcmp(p, header, JOURNAL_HEADER) != 0)
+		return refuse(r, number, "the header is damaged", 0);
+	while (at < len) {
+		ssize_t n = journal_take(p + at, len - at, &seq, &payload);
+		int rc;
+
+		if (n <= 0 && last && !is_followed(r, p + at, len - at)) {
+			r->end->torn = len - at;
+			return 0;
+		}
+		if (n <= 0)
+			return refuse(r, number, "a damaged frame", at);
+		rc = replay_frame(
+		    r, number, at, seq, payload, (size_t)n - JOURNAL_FRAME);
+		if (rc != 0)
+			return rc;
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+/* A file in memory; NULL with *len_r 0 if it is empty, else NULL is failure. */
+static uint8_t *
+map_file(const char *base, uint64_t number, size_t *len_r)
+{
+	char *name = file_name(base, number);
+	int fd = name == NULL ? -1 : open(name, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	void *p = NULL;
+
+	free(name);
+	*len_r = 1;
+	if (fd == -1)
+		return NULL;
+	if (fstat(fd, &st) == 0) {
+		*len_r = (size_t)st.st_size;
+		if (*len_r > 0)
+			p = mmap(NULL, *len_r, PROT_READ, MAP_PRIVATE, fd, 0);
+	}
+	close(fd);
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int
+replay_file(struct replay *r, uint64_t number, bool last)
+{
+	size_t len;
+	uint8_t *p = map_file(r->base, number, &len);
+	int rc;
+
+	if (p == NULL && len > 0) {
+		snprintf(r->why, r->size, "%s-journal.%08" PRIu64 ": %s",
+		    r->base, number, strerror(errno));
+		return EX_IOERR;
+	}
+	rc = replay_bytes(r, number, p, len, last);
+	if (p != NULL)
+		munmap(p, len);
+	return rc;
+}
+
+/* A file that was made ready and not yet used is not the last one. */
+static bool
+is_unused(const char *base, uint64_t number)
+{
+	char *name = file_name(base, number);
+	struct stat st;
+	bool unused = name != NULL && stat(name, &st) == 0 &&
+		      st.st_size <= JOURNAL_HEADER;
+
+	free(name);
+	return unused;
+}
+
+static int
+replay_list(struct replay *r, const struct numbers *list, uint64_t first)
+{
+	size_t n = list->n, i = 0;
+	int rc = 0;
+
+	while (i < n && list->v[i] < first)
+		i++;
+	if (n > i + 1 && is_unused(r->base, list->v[n - 1]))
+		n--;
+	if (i == n || list->v[i] != first)
+		return refuse(r, first, "the file is missing,", 0);
+	for (uint64_t want = first; rc == 0 && i < n; i++, want++) {
+		if (list->v[i] != want)
+			return refuse(r, want, "the file is missing,", 0);
+		rc = replay_file(r, want, i == n - 1);
+	}
+	return rc;
+}
+
+int
+journal_replay(const char *base, uint64_t first, uint64_t seq,
+    journal_each_fn *each, void *arg, struct journal_end *end_r, char *why,
+    size_t size)
+{
+	struct replay r = { .base = base, .seq = seq, .each = each,
+		.arg = arg, .end = end_r, .why = why, .size = size };
+	struct numbers list = { 0 };
+	int rc = 0;
+
+	*end_r = (struct journal_end){ .seq = seq };
+	if (list_files(base, &list) == -1) {
+		snprintf(why, size, "%s: the directory cannot be read: %s",
+		    base, strerror(errno));
+		rc = EX_IOERR;
+	} else {
+		if (list.n > 0)
+			end_r->number = list.v[list.n - 1];
+		if (first > 0)
+			rc = replay_list(&r, &list, first);
+	}
+	free(list.v);
+	return rc;
+}
+
+/* --- the thread that syncs
+ * ----------------------------------------------------- */
+
+static struct timespec
+deadline(int64_t ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += (time_t)(ms / SECOND);
+	ts.tv_nsec += (long)(ms % SECOND) * 1000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_nsec -= 1000000000;
+		ts.tv_sec++;
+	}
+	return ts;
+}
+
+/* Waits until there is something to sync; false when that is over. */
+static bool
+await_work(struct journal *j)
+{
+	struct timespec ts = deadline(SECOND);
+
+	while (!j->ending && j->old == -1) {
+		if (j->power && j->synced < j->seq)
+			return true;
+		if (pthread_cond_timedwait(&j->wake, &j->lock, &ts) == 0)
+			continue;
+		if (j->synced < j->seq)
+			return true;
+		ts = deadline(SECOND);
+	}
+	return j->old != -1 || j->synced < j->seq;
+}
+
+/* Syncs what was written until now; lock is held, but not meanwhile. */
+static int
+sync_once(struct journal *j)
+{
+	uint64_t seq = j->seq;
+	int old = j->old, fd = j->fd, rc = 0;
+
+	pthread_mutex_unlock(&j->lock);
+	if (old != -1)
+		rc = fdatasync(old);
+	if (rc == 0)
+		rc = fdatasync(fd);
+	pthread_mutex_lock(&j->lock);
+	if (rc == -1)
+		return -1;
+	if (old != -1) {
+		close(old);
+		j->old = -1;
+	}
+	j->synced = seq;
+	pthread_cond_broadcast(&j->safe);
+	return 0;
+}
+
+static void *
+sync_run(void *arg)
+{
+	struct journal *j = arg;
+	int rc = 0;
+
+	pthread_mutex_lock(&j->lock);
+	while (rc == 0 && await_work(j))
+		rc = sync_once(j);
+	pthread_mutex_unlock(&j->lock);
+	if (rc == -1) {
+		char why[160];
+
+		snprintf(why, sizeof(why), "%s-journal: the disk did not take "
+			"what was written: %s", j->base, strerror(errno));
+		j->fatal(why);
+	}
+	return NULL;
+}
+
+bool
+journal_wait(struct journal *j, uint64_t seq)
+{
+	struct timespec ts = deadline(WAIT_MAX);
+	bool safe;
+
+	if (!j->power)
+		return true;
+	pthread_mutex_lock(&j->lock);
+	while (j->synced < seq &&
+	       pthread_cond_timedwait(&j->safe, &j->lock, &ts) == 0)
+		;
+	safe = j->synced >= seq;
+	pthread_mutex_unlock(&j->lock);
+	return safe;
+}
+
+/* --- writing
+ * ------------------------------------------------------------------- */
+
+static void
+cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+struct journal *
+journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
+    void (*fatal)(const char *), char *why, size_t size)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+
+	if (j == NULL) {
+		snprintf(why, size, "out of memory");
+		return NULL;
+	}
+	*j = (struct journal){ .power = power, .fatal = fatal, .old = -1,
+		.next = -1, .end = JOURNAL_HEADER, .number = number,
+		.seq = seq, .synced = seq };
+	pthread_mutex_init(&j->lock, NULL);
+	cond_init(&j->wake);
+	cond_init(&j->safe);
+	j->base = strdup(base);
+	j->frame = malloc(JOURNAL_PAYLOAD + JOURNAL_FRAME);
+	j->fd = j->base == NULL || j->frame == NULL
+		    ? -1
+		    : create_file(base, number);
+	if (j->fd != -1 &&
+	    (errno = pthread_create(&j->thread, NULL, sync_run, j)) == 0)
+		return j;
+	snprintf(why, size, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
+	    number, strerror(errno));
+	if (j->fd != -1)
+		close(j->fd);
+	pthread_cond_destroy(&j->safe);
+	pthread_cond_destroy(&j->wake);
+	pthread_mutex_destroy(&j->lock);
+	free(j->frame);
+	free(j->base);
+	free(j);
+	return NULL;
+}
+
+void
+journal_end(struct journal **jp)
+{
+	struct journal *j = *jp;
+
+	if (j == NULL)
+		return;
+	pthread_mutex_lock(&j->lock);
+	j->ending = true;
+	pthread_cond_signal(&j->wake);
+	pthread_mutex_unlock(&j->lock);
+	pthread_join(j->thread, NULL);
+	close(j->fd);
+	if (j->next != -1)
+		close(j->next);
+	pthread_cond_destroy(&j->safe);
+	pthread_cond_destroy(&j->wake);
+	pthread_mutex_destroy(&j->lock);
+	free(j->frame);
+	free(j->base);
+	free(j);
+	*jp = NULL;
+}
+
+uint8_t *
+journal_payload(struct journal *j)
+{
+	return j->frame + 12;
+}
+
+/* What a failed write left behind must not stand between two frames. */
+static int
+trim_file(struct journal *j)
+{
+	if (j->ragged && ftruncate(j->fd, j->end) == 0)
+		j->ragged = false;
+	return j->ragged ? -1 : 0;
+}
+
+int
+journal_append(
+    struct journal *j, size_t len, uint64_t *seq_r, char *why, size_t size)
+{
+	size_t n = len + JOURNAL_FRAME;
+	int rc;
+
+	pthread_mutex_lock(&j->lock);
+	put_be(j->frame, len, 4);
+	put_be(j->frame + 4, j->seq + 1, 8);
+	put_be(j->frame + n - 8, digest64(j->frame, n - 8), 8);
+	rc = write_all(j->fd, j->frame, n, j->end);
+	if (rc == 0) {
+		j->end += (off_t)n;
+		*seq_r = ++j->seq;
+		if (j->power)
+			pthread_cond_signal(&j->wake);
+	} else {
+		snprintf(why, size, "%s-journal.%08" PRIu64 ": %s", j->base,
+		    j->number, strerror(errno));
+		j->ragged = true;
+		trim_file(j);
+	}
+	pthread_mutex_unlock(&j->lock);
+	return rc;
+}
+
+int
+journal_prepare(struct journal *j, char *why, size_t size)
+{
+	uint64_t number;
+	bool wanted;
+	int fd;
+
+	pthread_mutex_lock(&j->lock);
+	wanted = j->next == -1 && j->old == -1 && j->end >= TURN_AT;
+	number = j->number + 1;
+	pthread_mutex_unlock(&j->lock);
+	if (!wanted)
+		return 0;
+	fd = create_file(j->base, number);
+	if (fd == -1) {
+		snprintf(why, size, "%s-journal.%08" PRIu64 ": %s", j->base,
+		    number, strerror(errno));
+		return -1;
+	}
+	pthread_mutex_lock(&j->lock);
+	j->next = fd;
+	pthread_mutex_unlock(&j->lock);
+	return 0;
+}
+
+void
+journal_turn(struct journal *j)
+{
+	pthread_mutex_lock(&j->lock);
+	if (j->next != -1 && j->old == -1 && trim_file(j) == 0) {
+		j->old = j->fd;
+		j->fd = j->next;
+		j->next = -1;
+		j->number++;
+		j->end = JOURNAL_HEADER;
+		pthread_cond_signal(&j->wake);
+	}
+	pthread_mutex_unlock(&j->lock);
+}
+
+uint64_t
+journal_seq(struct journal *j)
+{
+	uint64_t seq;
+
+	pthread_mutex_lock(&j->lock);
+	seq = j->seq;
+	pthread_mutex_unlock(&j->lock);
+	return seq;
+}
+
+uint64_t
+journal_number(struct journal *j)
+{
+	uint64_t number;
+
+	pthread_mutex_lock(&j->lock);
+	number = j->number;
+	pthread_mutex_unlock(&j->lock);
+	return number;
+}
+
+bool
+journal_in_place(struct journal *j, char *why, size_t size)
+{
+	char *name = file_name(j->base, journal_number(j));
+	struct stat there, ours;
+	bool same;
+
+	if (name == NULL)
+		return true;
+	same = fstat(j->fd, &ours) == 0 && stat(name, &there) == 0 &&
+	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
+	if (!same)
+		snprintf(why, size, "%s was removed or replaced: stop "
+			"postmeter, put it back and start again", name);
+	free(name);
+	return same;
+}
