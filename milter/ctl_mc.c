@@ -243,11 +243,12 @@ note_filter(const char *cf, const char *filter, json_t *notes)
 static void
 note_tls(const char *cf, json_t *notes)
 {
-	if (line_with(cf, "O CACertFile=") == NULL &&
+	if (line_with(cf, "O CACertFile=") == NULL ||
 	    line_with(cf, "O CACertPath=") == NULL)
 		note(notes, true,
-		    "no trusted roots: define confCACERT, or no "
-		    "certificate can be verified and all mail waits");
+		    "no trusted roots: define confCACERT and "
+		    "confCACERT_PATH, or no certificate can be verified and "
+		    "all mail waits");
 	if (line_with(cf, "O FallbackSmartHost=") != NULL)
 		note(notes, false,
 		    "confFALLBACK_SMARTHOST is set: mail that has a "

@@ -181,6 +181,7 @@ part_b_is_the_file_in_contrib(void **state)
 
 static char host[] = "smtp.example.com", root[] = "root", name[] = "s";
 #define GOOD_CF "O InputMailFilters=clamav, postmeter\n"		\
+	"O CACertPath=/etc/ssl/certs\n"					\
 	"O CACertFile=/etc/ssl/certs/ca-certificates.crt\n"		\
 	"Xpostmeter, S=local:/run/postmeter/milter.sock, F=T, T=C:10s\n"
 
@@ -215,11 +216,11 @@ each_thing_that_only_a_person_can_decide_is_told(void **state)
 	assert_notes(4321, root, GOOD_CF, NULL, 1, 1);
 	assert_notes(587, "postfix", GOOD_CF, NULL, 1, 1);
 	assert_notes(587, root, "", NULL, 1, 1);
-	assert_notes(587, root, "O CACertFile=/x\n"
+	assert_notes(587, root, "O CACertFile=/x\nO CACertPath=/y\n"
 	    "Xpostmeter, S=local:/run/x\n", NULL, 1, 1);
-	assert_notes(587, root, "#O CACertFile\n"
+	assert_notes(587, root, "#O CACertFile\nO CACertPath=/y\n"
 	    "Xpostmeter, S=local:/run/x, F=T\n", NULL, 1, 1);
-	assert_notes(587, root, "O CACertPath=/x\n"
+	assert_notes(587, root, "O CACertPath=/x\nO CACertFile=/y\n"
 	    "O InputMailFilters=postmeter, clamav\n"
 	    "Xpostmeter, S=local:/run/x, F=T\n", NULL, 1, 0);
 	assert_notes(587, root, "O FallbackSmartHost=[h]\n" GOOD_CF, NULL, 1,

@@ -8,4 +8,6 @@ INPUT_MAIL_FILTER(`postmeter', `S=local:PM_MILTER_SOCKET, F=T, T=C:10s;S:30s;R:3
 dnl # Smarthosts are known by a name of their certificate, subjectAltName included.
 FEATURE(`check_cert_altnames')dnl
 dnl # Without trusted roots no certificate can be verified and all mail waits.
+dnl # Sendmail wants both, the file alone verifies nothing.
+ifdef(`confCACERT_PATH', `', `define(`confCACERT_PATH', `/etc/ssl/certs')')dnl
 ifdef(`confCACERT', `', `define(`confCACERT', `/etc/ssl/certs/ca-certificates.crt')')dnl
