@@ -68,6 +68,14 @@ $(BUILD)/%.o: %.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# What `postmeterctl setup sendmail` writes, as C strings.
+$(BUILD)/%.inc: %.m4
+	@mkdir -p $(@D)
+	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
+    $(BUILD)/contrib/sendmail/postmeter-b.inc
+
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
 	@rm -f $@
@@ -101,7 +109,7 @@ $(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
-    $(BUILD)/tests/test_ctl_secret
+    $(BUILD)/tests/test_setup_sendmail $(BUILD)/tests/test_ctl_secret
 $(CTL_TESTS): $(CTL)
 $(CTL_TESTS): LIBS += -lcurl
 
