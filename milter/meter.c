@@ -126,6 +126,49 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 }
 
 /*
+ * sender_key - does a policy of a smarthost keep a counter for each sender of
+ * the account?  Then dst gets its name.  Any other is the account's own.
+ */
+static bool
+sender_key(const struct policy *p, const struct smarthost *sh,
+    const struct txn *t, char *dst, size_t size)
+{
+	if (p->per == PER_SENDER)
+		return key_of(p, t, dst, size);
+	snprintf(dst, size, "smarthost %s", sh->name);
+	return false;
+}
+
+/* cap_of - the policy that caps messages of a smarthost, or NULL */
+static const struct policy *
+cap_of(const struct config *conf, const struct smarthost *sh)
+{
+	const struct policy *cap = NULL;
+
+	for (size_t i = 0; i < sh->policies.n && !conf->observe; i++) {
+		const struct policy *p = sh->policies.v[i];
+
+		if (p->recipients_per_message == 0 ||
+		    p->when_over == OVER_OBSERVE)
+			continue;
+		if (cap == NULL ||
+		    p->recipients_per_message < cap->recipients_per_message)
+			cap = p;
+	}
+	return cap;
+}
+
+/* takes - is the message small enough for that smarthost? */
+static bool
+takes(const struct config *conf, const struct smarthost *sh,
+    const struct txn *t)
+{
+	const struct policy *p = cap_of(conf, sh);
+
+	return p == NULL || t->nexternal <= p->recipients_per_message;
+}
+
+/*
  * offer - one smarthost that could take the message, and what that costs its
  * account: only what leaves, and each delivery that the mail server makes of it
  */
@@ -143,8 +186,8 @@ offer(const struct config *conf, const struct smarthost *sh,
 	for (size_t i = 0; i < sh->policies.n; i++) {
 		size_t at = b->nline++;
 
-		snprintf(w->key[at], sizeof(w->key[at]), "smarthost %s",
-		    sh->name);
+		(void)sender_key(sh->policies.v[i], sh, t, w->key[at],
+		    sizeof(w->key[at]));
 		b->line[at] = (struct bill_line){
 			.policy = sh->policies.v[i],
 			.key = w->key[at],
@@ -156,6 +199,24 @@ offer(const struct config *conf, const struct smarthost *sh,
 			.observed = conf->observe,
 		};
 	}
+}
+
+/* offers_senders - may a smarthost of the route count a sender made up? */
+static bool
+offers_senders(const struct rule *rule, const struct txn *t)
+{
+	char key[MAILADDR_MAX + 1];
+
+	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
+	    i < rule->route->n; i++) {
+		const struct smarthost *sh = rule->route->smarthost[i];
+
+		for (size_t j = 0; j < sh->policies.n; j++)
+			if (sender_key(sh->policies.v[j], sh, t, key,
+			    sizeof(key)))
+				return true;
+	}
+	return false;
 }
 
 int
@@ -189,12 +250,13 @@ meter_bill(const struct config *conf, const struct rule *rule,
 		};
 		b_r->nline++;
 	}
-	if (made_up)
+	if (made_up || offers_senders(rule, t))
 		senders_line(conf, t, b_r, w);
 	b_r->ncommon = b_r->nline;
 	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
 	    i < rule->route->n; i++)
-		offer(conf, rule->route->smarthost[i], t, b_r, w);
+		if (takes(conf, rule->route->smarthost[i], t))
+			offer(conf, rule->route->smarthost[i], t, b_r, w);
 	b_r->spread = rule->route != NULL && rule->route->spread;
 	return 0;
 }
@@ -209,17 +271,27 @@ share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
 	struct bill_line *senders = &b->line[b->ncommon - 1];
 	char made_up[MAILADDR_MAX + 1];
 
-	for (size_t i = 0; i + 1 < b->ncommon; i++)
-		if (key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
+	for (size_t i = 0; i < b->nline; i++)
+		if (i + 1 != b->ncommon &&
+		    (i < b->ncommon || b->line[i].policy->per == PER_SENDER) &&
+		    key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
 			snprintf(w->key[i], sizeof(w->key[i]),
 			    "others of %.*s", MAILADDR_MAX - 10,
 			    senders->key);
 	senders->nrcpt = 0;	/* costs nothing more */
 }
 
-/* cap - too many recipients in this one message, whatever was sent before? */
+/* too_many - how a message with more recipients than p allows is answered */
+static enum verdict
+too_many(const struct policy *p, enum stage stage)
+{
+	return stage == STAGE_RCPT ? VERDICT_TOO_MANY :
+	    p->when_over == OVER_HOLD ? VERDICT_HOLD : VERDICT_TOO_LARGE;
+}
+
+/* cap_of_rule - too many recipients in this one message for a rule's policy? */
 static bool
-cap(const struct config *conf, const struct rule *rule, const struct txn *t,
+cap_of_rule(const struct config *conf, const struct rule *rule, const struct txn *t,
     enum stage stage, struct outcome *o)
 {
 	for (size_t i = 0; i < rule->policies.n; i++) {
@@ -235,12 +307,46 @@ cap(const struct config *conf, const struct rule *rule, const struct txn *t,
 			o->observed = true;
 			continue;
 		}
-		o->verdict = stage == STAGE_RCPT ? VERDICT_TOO_MANY :
-		    p->when_over == OVER_HOLD ? VERDICT_HOLD :
-		    VERDICT_TOO_LARGE;
+		o->verdict = too_many(p, stage);
 		return true;
 	}
 	return false;
+}
+
+/* cap_of_route - too many for each of the smarthosts?  The widest speaks. */
+static bool
+cap_of_route(const struct config *conf, const struct rule *rule,
+    const struct txn *t, enum stage stage, struct outcome *o)
+{
+	const struct policy *widest = NULL;
+
+	if (rule->route == NULL || t->nexternal == 0)
+		return false;
+	for (size_t i = 0; i < rule->route->n; i++) {
+		const struct policy *p =
+		    cap_of(conf, rule->route->smarthost[i]);
+
+		if (p == NULL || t->nexternal <= p->recipients_per_message)
+			return false;
+		if (widest == NULL || p->recipients_per_message >
+		    widest->recipients_per_message)
+			widest = p;
+	}
+	if (widest == NULL)
+		return false;
+	o->policy = widest;
+	o->max = widest->recipients_per_message;
+	o->verdict = too_many(widest, stage);
+	return true;
+}
+
+/* cap - is it too large, whatever was sent before? */
+static bool
+cap(const struct config *conf, const struct rule *rule, const struct txn *t,
+    enum stage stage, struct outcome *o)
+{
+	return cap_of_rule(conf, rule, t, stage, o) ||
+	    cap_of_route(conf, rule, t, stage, o);
 }
 
 /* blocked - has the operator stopped one of the names of this client? */
