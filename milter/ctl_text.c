@@ -508,6 +508,7 @@ static const struct printer {
 	{ "check", text_check },
 	{ "setup", text_setup },
 	{ "test", ctl_test_text },
+	{ "providers", ctl_providers_text },
 	{ "secret", ctl_secret_text },
 };
 
