@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,25 +28,24 @@
 
 #define NOW STORE_CONTRACT_NOW
 
-static long kill_at;		/* 0: never */
-static long calls;
-static int journal_error;	/* errno of every write to it, 0: none */
-static int database_error;
-static int sync_error;
+static atomic_long kill_at;		/* 0: never */
+static atomic_long calls;
+static atomic_int journal_error;	/* errno of every write to it, 0: none */
+static atomic_int database_error;
+static atomic_int sync_error;
 
 static void
 count_call(void)
 {
-	if (__atomic_add_fetch(&calls, 1, __ATOMIC_SEQ_CST) ==
-	    __atomic_load_n(&kill_at, __ATOMIC_SEQ_CST))
+	if (++calls == kill_at)
 		kill(getpid(), SIGKILL);
 }
 
 static int
-injected(const int *error)
+injected(const atomic_int *error)
 {
 	count_call();
-	errno = __atomic_load_n(error, __ATOMIC_SEQ_CST);
+	errno = *error;
 	return errno != 0 ? -1 : 0;
 }
 
@@ -92,16 +92,16 @@ unlink(const char *path)
 
 /* What a child did, told to the parent. */
 static struct told {
-	long begun, done;
+	atomic_long begun, done;
 } *told;
 
 static struct config *conf;
-static int fatals;
+static atomic_int fatals;
 
 static void
 fatal(const char *why)
 {
-	__atomic_add_fetch(&fatals, 1, __ATOMIC_SEQ_CST);
+	fatals++;
 }
 
 static int
@@ -120,7 +120,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	kill_at = journal_error = database_error = sync_error = 0;
+	kill_at = 0;
+	journal_error = database_error = sync_error = 0;
 	config_free(&conf);
 	return 0;
 }
@@ -264,7 +265,7 @@ charge_on(void *arg)
 	struct store *s = arg;
 
 	for (;;) {
-		long n = __atomic_add_fetch(&told->begun, 1, __ATOMIC_SEQ_CST);
+		long n = ++told->begun;
 		struct decision d;
 		struct bill b;
 		char why[STORE_WHY];
@@ -274,7 +275,7 @@ charge_on(void *arg)
 		b.ncommon = 2;
 		if (store_charge(s, &b, "", &d, why) != STORE_OK)
 			_exit(1);
-		__atomic_add_fetch(&told->done, 1, __ATOMIC_SEQ_CST);
+		told->done++;
 	}
 	return NULL;
 }
@@ -298,7 +299,7 @@ killed_under_load_it_loses_nothing_that_was_answered(void **state)
 				pthread_create(&t[i], NULL, charge_on, s);
 			pause();
 		}
-		while (__atomic_load_n(&told->done, __ATOMIC_SEQ_CST) < enough)
+		while (told->done < enough)
 			usleep(100);
 		kill(pid, SIGKILL);
 		assert_true(WIFSIGNALED(wait_for(pid)));
