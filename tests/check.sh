@@ -13,7 +13,7 @@ trap 'rm -f "$out"' EXIT
 seeds() {
 	local name=${1##*/}
 
-	[[ $name != fuzz_* ]] || printf '%s\n' "tests/fuzz/${name#fuzz_}"
+	[[ $name != fuzz_* ]] || printf '%s\n' "tests/fuzz/seeds/${name#fuzz_}"
 }
 
 # run SUITE - its answer in TAP, one line a test
