@@ -68,7 +68,7 @@ with_sendmail() {
 	PM_SENDMAIL_CHROOT=$made/debian bash "$0" "$@" &
 	child=$!
 	# shellcheck disable=SC2064
-	trap "kill -TERM $child; wait $child; exit 130" INT TERM HUP
+	trap "kill -TERM $child; wait $child || true; exit 130" INT TERM HUP
 	wait "$child" || status=$?
 	exit "$status"
 }
