@@ -94,6 +94,10 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 # The milter door is tested against a file that plays the mail server.
 $(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
 
+# What every store must do is one suite, for each of them.
+$(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
+    $(BUILD)/tests/store_contract.o
+
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup: $(CTL)

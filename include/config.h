@@ -45,8 +45,8 @@ struct smarthost {
 	char *host;		/* the name that the certificate must bear */
 	uint16_t port;
 	enum tls_level tls;
-	char *username;
-	char *secret;		/* the name of its secret */
+	char *username;		/* "" if it wants no login */
+	char *secret;		/* the name of its secret, or "" */
 	struct policies policies;	/* the budget of the account itself */
 	/*
 	 * Recipients in one delivery: the mail server splits a message with

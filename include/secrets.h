@@ -25,10 +25,10 @@ struct secrets;
  * Every file must be regular, with one link, of at most 1 MiB, owned by root
  * or uid, not readable or writable by others nor writable by the group
  * (readable by the group only if it is gid), reached through directories that
- * only root and uid can write, no symbolic link anywhere.  It is opened once,
- * checked on the descriptor and read from it; change during the reading is an
- * error.  Values: valid UTF-8 without CR, LF, NUL, not empty, at most
- * SECRET_MAX bytes.
+ * only root and uid can write (safefile.h has the whole list), no symbolic
+ * link anywhere.  It is opened once, checked on the descriptor and read from
+ * it; change during the reading is an error.  Values: valid UTF-8 without CR,
+ * LF, NUL, not empty, at most SECRET_MAX bytes.
  *
  * NULL on any mistake; each is a line "file:line: what, and the remedy" in
  * errors.  No line ever quotes a value.

@@ -42,8 +42,9 @@ struct table;
 struct table *table_new(void);		/* NULL: out of memory */
 void	table_free(struct table **tp);
 
-/* NULL if it is not in memory.  Finding it is using it. */
+/* NULL if it is not in memory.  Finding it is using it; peeking is not. */
 struct item *table_find(struct table *t, const char *policy, const char *key);
+struct item *table_peek(struct table *t, const char *policy, const char *key);
 
 /*
  * A clean new item; takes *cp over (NULL for a binding) if there is memory,
@@ -52,12 +53,8 @@ struct item *table_find(struct table *t, const char *policy, const char *key);
 struct item *table_add(struct table *t, const char *policy, const char *key,
 	    struct counter **cp);
 
-/* Takes e out and frees it. */
-void	table_remove(struct table *t, struct item *e);
-
-/* Takes e out; it is the caller's, for item_free. */
-void	table_detach(struct table *t, struct item *e);
-void	item_free(struct item **ep);
+/* Takes item out and frees it. */
+void	table_remove(struct table *t, struct item *item);
 
 /*
  * Changes when an item that may be the one named has left.  What was read
@@ -66,21 +63,21 @@ void	item_free(struct item **ep);
 uint64_t table_generation(const struct table *t, const char *policy,
 	    const char *key);
 
-/* e was changed. */
-void	table_dirty(struct table *t, struct item *e);
+/* item was changed. */
+void	table_dirty(struct table *t, struct item *item);
 
 /* The dirty item that waits longest, or NULL; table_take makes it folding. */
 struct item *table_waiting(const struct table *t);
-void	table_take(struct table *t, struct item *e);
+void	table_take(struct table *t, struct item *item);
 
 /* At most n folding ones become state; false when none is left. */
 bool	table_settle(struct table *t, enum item_state state, size_t n);
 
-/* The clean one unused for longest, and the next after it; or NULL. */
-struct item *table_oldest(const struct table *t);
-struct item *table_newer(const struct item *e);
+/* Calls each for every item, in no order; it may change none of the table. */
+typedef void table_each_fn(void *arg, const struct item *item);
+void	table_each(const struct table *t, table_each_fn *each, void *arg);
 
-/* Lets the oldest clean ones go, at most n, while more than TABLE_BYTES. */
+/* Lets the clean ones unused for longest go, at most n, while more than TABLE_BYTES. */
 void	table_trim(struct table *t, size_t n);
 
 size_t	table_bytes(const struct table *t);

@@ -36,6 +36,8 @@ cfg_opt_t rule_options[] = {
 	CFG_END(),
 };
 
+#define HOST_LONGEST 253 /* RFC 1035, as people write it */
+
 static const char *const nothing[] = { NULL };
 
 /*
@@ -117,7 +119,8 @@ read_host(struct reading *r, cfg_t *sec, unsigned line)
 	}
 	if (strchr(v->text, '[') == NULL && netaddr_parse(v->text, &addr) == 0)
 		return keep(r, v->text);
-	if (!mailaddr_canon_domain(name, sizeof(name), v->text, v->len))
+	if (!mailaddr_canon_domain(name, sizeof(name), v->text, v->len) ||
+	    strlen(name) > HOST_LONGEST)
 		mistake(&r->m, v->line,
 		    "host = \"%s\": write a host name or "
 		    "an address, without brackets and port",

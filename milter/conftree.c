@@ -4,7 +4,6 @@
  * Its scanner is one for the whole process: a reload and the check of another
  * file must not meet in it.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <string.h>
@@ -43,7 +42,6 @@ conftree_make(const char *text, cfg_opt_t *opts, struct mistakes *m)
 	tree = cfg_init(opts, CFGF_NONE);
 	if (tree != NULL) {
 		cfg_set_error_function(tree, confuse_says);
-		errno = 0; /* it takes an old ERANGE for its own */
 		rc = cfg_parse_buf(tree, text);
 	}
 	if (rc != CFG_SUCCESS) {

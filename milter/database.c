@@ -72,9 +72,10 @@ static const char *const sql[STATEMENTS] = {
 	[ROLLBACK] = "ROLLBACK",
 	[PUT_META] = "INSERT INTO meta VALUES (?1, ?2)"
 		     " ON CONFLICT DO UPDATE SET value = ?2",
-	[PUT_COUNTER] = "INSERT INTO counter (policy, key, seq, record, updated)"
-			" VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
-			" SET seq = ?3, record = ?4, updated = ?5",
+	[PUT_COUNTER] =
+	    "INSERT INTO counter (policy, key, seq, record, updated)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
+	    " SET seq = ?3, record = ?4, updated = ?5",
 	[DROP_COUNTER] = "DELETE FROM counter WHERE policy = ?1 AND key = ?2",
 	[PUT_BINDING] = "INSERT INTO binding VALUES (?1, ?2, ?3)"
 			" ON CONFLICT DO UPDATE"
@@ -127,8 +128,8 @@ is_sync(int code)
 	return code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC;
 }
 
-#define REMEDY                                                             \
-	"stop postmeter, keep a copy, try sqlite3 FILE .recover, or restore " \
+#define REMEDY                                                                 \
+	"stop postmeter, keep a copy, try sqlite3 FILE .recover, or restore "  \
 	"a backup"
 
 static enum store_answer
@@ -237,9 +238,9 @@ static bool
 ask_int(sqlite3 *conn, const char *question, int *v_r)
 {
 	sqlite3_stmt *s = NULL;
-	bool good = sqlite3_prepare_v2(conn, question, -1, &s, NULL) ==
-			SQLITE_OK &&
-		    sqlite3_step(s) == SQLITE_ROW;
+	bool good =
+	    sqlite3_prepare_v2(conn, question, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW;
 
 	if (good)
 		*v_r = sqlite3_column_int(s, 0);
@@ -279,8 +280,8 @@ check_schema(struct database *db, char *why, size_t size)
 		return 0;
 	snprintf(why, size,
 	    "%s: version %d, this postmeter reads version %d: install the "
-	    "postmeter that wrote it, or name another file", db->path, version,
-	    VERSION);
+	    "postmeter that wrote it, or name another file",
+	    db->path, version, VERSION);
 	return EX_DATAERR;
 }
 
@@ -294,7 +295,8 @@ open_file(struct database *db, char *why, size_t size)
 	if (fd == -1 || fstat(fd, &st) == -1) {
 		snprintf(why, size,
 		    "%s: %s: see that the directory exists and postmeter's "
-		    "user can write in it", db->path, strerror(errno));
+		    "user can write in it",
+		    db->path, strerror(errno));
 		if (fd != -1)
 			close(fd);
 		return EX_CANTCREAT;
@@ -346,8 +348,8 @@ get_meta(struct database *db, struct database_meta *m, char *why)
 }
 
 static int
-open_parts(struct database *db, struct database_meta *meta_r, char *why,
-    size_t size)
+open_parts(
+    struct database *db, struct database_meta *meta_r, char *why, size_t size)
 {
 	char reason[STORE_WHY];
 	int code = open_file(db, why, size);
@@ -417,8 +419,10 @@ database_in_place(struct database *db, char *why)
 	if (stat(db->path, &st) == 0 && st.st_dev == db->device &&
 	    st.st_ino == db->inode)
 		return true;
-	snprintf(why, STORE_WHY, "%.60s was removed or replaced: stop "
-		"postmeter, put it back and start again", db->path);
+	snprintf(why, STORE_WHY,
+	    "%.60s was removed or replaced: stop "
+	    "postmeter, put it back and start again",
+	    db->path);
 	return false;
 }
 
@@ -523,8 +527,7 @@ database_put_binding(struct database *db, const char *bound,
 }
 
 enum store_answer
-database_put_event(
-    struct database *db, const struct store_event *e, char *why)
+database_put_event(struct database *db, const struct store_event *e, char *why)
 {
 	sqlite3_stmt *s = statement(db, PUT_EVENT, why);
 
@@ -566,8 +569,8 @@ database_drop_block(struct database *db, const char *who, char *why)
 }
 
 enum store_answer
-database_tidy(struct database *db, int64_t before, size_t n, size_t keep,
-    char *why)
+database_tidy(
+    struct database *db, int64_t before, size_t n, size_t keep, char *why)
 {
 	sqlite3_stmt *bindings = statement(db, TIDY_BINDINGS, why);
 	sqlite3_stmt *events = statement(db, TIDY_EVENTS, why);
@@ -661,8 +664,7 @@ database_binding(
 	bind_text(s, 1, bound);
 	a = step(db, GET_BINDING, why);
 	if (a == STORE_OK) {
-		column_text(
-		    s, 0, row_r->smarthost, sizeof(row_r->smarthost));
+		column_text(s, 0, row_r->smarthost, sizeof(row_r->smarthost));
 		row_r->updated = sqlite3_column_int64(s, 1);
 	}
 	read_done(db, GET_BINDING);
@@ -745,8 +747,7 @@ database_events(struct database *db, const char *key, size_t n,
 }
 
 enum store_answer
-database_blocks(
-    struct database *db, store_block_fn *each, void *arg, char *why)
+database_blocks(struct database *db, store_block_fn *each, void *arg, char *why)
 {
 	sqlite3_stmt *s = reading(db, GET_BLOCKS, why);
 	enum store_answer a = STORE_NONE;

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #define MAGIC "pmjrnl\0\1" /* the last byte is the version */
 #define NAME_MAX_DIGITS 20
 #define TURN_AT ((off_t)1 << 18) /* bytes: some thousand records to replay */
-#define WAIT_MAX (2 * SECOND)	 /* the longest that a callback may take */
+#define WAIT_MAX (2 * SECOND)    /* the longest that a callback may take */
 
 struct journal {
 	char *base;
@@ -38,13 +39,13 @@ struct journal {
 	pthread_cond_t wake;  /* the thread has something to do */
 	pthread_cond_t safe;  /* synced went up */
 	bool ending;
-	int fd;		/* the file in use */
-	int old;	/* the one before, to be synced and closed; -1 */
-	int next;	/* the one made ready; -1 */
-	bool ragged;	/* bytes of a failed write may follow end */
-	off_t end;	/* where the next frame goes */
+	int fd;      /* the file in use */
+	int old;     /* the one before, to be synced and closed; -1 */
+	int next;    /* the one made ready; -1 */
+	bool ragged; /* bytes of a failed write may follow end */
+	off_t end;   /* where the next frame goes */
 	uint64_t number;
-	uint64_t seq;	/* written */
+	uint64_t seq; /* written */
 	uint64_t synced;
 };
 
@@ -69,8 +70,8 @@ get_be(const uint8_t *src, size_t n)
 }
 
 ssize_t
-journal_take(const uint8_t *buf, size_t len, uint64_t *seq_r,
-    const uint8_t **payload_r)
+journal_take(
+    const uint8_t *buf, size_t len, uint64_t *seq_r, const uint8_t **payload_r)
 {
 	size_t n;
 
@@ -160,10 +161,9 @@ static char *
 split(const char *base, char **stem_r)
 {
 	const char *slash = strrchr(base, '/');
-	char *dir = slash == NULL ? strdup(".")
-		    : slash == base
-			? strdup("/")
-			: strndup(base, (size_t)(slash - base));
+	char *dir = slash == NULL   ? strdup(".")
+		    : slash == base ? strdup("/")
+				    : strndup(base, (size_t)(slash - base));
 
 	if (asprintf(stem_r, "%s-journal.", slash == NULL ? base : slash + 1) ==
 	    -1)
@@ -282,7 +282,7 @@ journal_remove(const char *base, uint64_t number)
 
 struct replay {
 	const char *base;
-	uint64_t seq;	/* frames up to here are in the database */
+	uint64_t seq;    /* frames up to here are in the database */
 	uint64_t expect; /* of the next frame; 0: the first one decides */
 	journal_each_fn *each;
 	void *arg;
@@ -336,8 +336,8 @@ replay_frame(struct replay *r, uint64_t number, size_t at, uint64_t seq,
 }
 
 static int
-replay_bytes(struct replay *r, uint64_t number, const uint8_t *p, size_t len,
-    bool last)
+replay_bytes(
+    struct replay *r, uint64_t number, const uint8_t *p, size_t len, bool last)
 {
 	uint8_t header[JOURNAL_HEADER];
 	const uint8_t *payload;
@@ -450,8 +450,13 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
     journal_each_fn *each, void *arg, struct journal_end *end_r, char *why,
     size_t size)
 {
-	struct replay r = { .base = base, .seq = seq, .each = each,
-		.arg = arg, .end = end_r, .why = why, .size = size };
+	struct replay r = { .base = base,
+		.seq = seq,
+		.each = each,
+		.arg = arg,
+		.end = end_r,
+		.why = why,
+		.size = size };
 	struct numbers list = { 0 };
 	int rc = 0;
 
@@ -543,8 +548,10 @@ sync_run(void *arg)
 	if (rc == -1) {
 		char why[160];
 
-		snprintf(why, sizeof(why), "%s-journal: the disk did not take "
-			"what was written: %s", j->base, strerror(errno));
+		snprintf(why, sizeof(why),
+		    "%s-journal: the disk did not take "
+		    "what was written: %s",
+		    j->base, strerror(errno));
 		j->fatal(why);
 	}
 	return NULL;
@@ -581,6 +588,20 @@ cond_init(pthread_cond_t *c)
 	pthread_condattr_destroy(&attr);
 }
 
+/* Signals are for the thread that waits for them. */
+static int
+start_thread(struct journal *j)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&j->thread, NULL, sync_run, j);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
 struct journal *
 journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
     void (*fatal)(const char *), char *why, size_t size)
@@ -591,19 +612,22 @@ journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
 		snprintf(why, size, "out of memory");
 		return NULL;
 	}
-	*j = (struct journal){ .power = power, .fatal = fatal, .old = -1,
-		.next = -1, .end = JOURNAL_HEADER, .number = number,
-		.seq = seq, .synced = seq };
+	*j = (struct journal){ .power = power,
+		.fatal = fatal,
+		.old = -1,
+		.next = -1,
+		.end = JOURNAL_HEADER,
+		.number = number,
+		.seq = seq,
+		.synced = seq };
 	pthread_mutex_init(&j->lock, NULL);
 	cond_init(&j->wake);
 	cond_init(&j->safe);
 	j->base = strdup(base);
 	j->frame = malloc(JOURNAL_PAYLOAD + JOURNAL_FRAME);
-	j->fd = j->base == NULL || j->frame == NULL
-		    ? -1
-		    : create_file(base, number);
-	if (j->fd != -1 &&
-	    (errno = pthread_create(&j->thread, NULL, sync_run, j)) == 0)
+	j->fd = j->base == NULL || j->frame == NULL ? -1
+						    : create_file(base, number);
+	if (j->fd != -1 && (errno = start_thread(j)) == 0)
 		return j;
 	snprintf(why, size, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
 	    number, strerror(errno));
@@ -758,8 +782,10 @@ journal_in_place(struct journal *j, char *why, size_t size)
 	same = fstat(j->fd, &ours) == 0 && stat(name, &there) == 0 &&
 	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
 	if (!same)
-		snprintf(why, size, "%s was removed or replaced: stop "
-			"postmeter, put it back and start again", name);
+		snprintf(why, size,
+		    "%s was removed or replaced: stop "
+		    "postmeter, put it back and start again",
+		    name);
 	free(name);
 	return same;
 }

@@ -346,7 +346,9 @@ note_lockout(struct store *store, const struct bill *b,
 	const struct bill_line *line = &b->line[s->line];
 	struct store_event e = { .when = b->now, .kind = "lockout" };
 
-	if (s->what != SHORT_LIMIT || line->policy->lockout == 0)
+	/* A lockout that began earlier was told then. */
+	if (s->what != SHORT_LIMIT || line->policy->lockout == 0 ||
+	    s->again < b->now + line->policy->lockout)
 		return;
 	snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
 	snprintf(e.key, sizeof(e.key), "%s", line->key);
@@ -426,8 +428,9 @@ judge(const struct config *conf, struct store *store, const struct txn *t,
 	}
 	rule = match_rule(conf, t);
 	if (rule == NULL) {
-		o->verdict = conf->unmatched_accept || conf->observe ?
-		    VERDICT_PASS : VERDICT_NO_RULE;
+		/* What stays in the office needs nobody's leave. */
+		o->verdict = conf->unmatched_accept || conf->observe ||
+		    t->nexternal == 0 ? VERDICT_PASS : VERDICT_NO_RULE;
 		return;
 	}
 	o->rule = rule->name;

@@ -31,19 +31,6 @@ max_at(
 	return max;
 }
 
-/* The first moment after t at which a grant ends; NEVER if none does. */
-static int64_t
-next_grant_end(const struct counter *c, enum dimension dim, int64_t t)
-{
-	int64_t end = NEVER;
-
-	for (size_t g = 0; c != NULL && g < c->ngrant; g++)
-		if (c->grant[g].dim == dim && c->grant[g].until > t &&
-		    c->grant[g].until < end)
-			end = c->grant[g].until;
-	return end;
-}
-
 static uint64_t
 used_at(
     const struct policy *policy, const struct counter *c, size_t i, int64_t now)
@@ -93,24 +80,14 @@ fits_under(const struct bill_line *l, const struct counter *c, size_t i,
 	return window_when(&c->slot[i].sum, max - cost, now);
 }
 
-/* The first moment, not before from, at which limit i holds; or NEVER. */
+/* The same, but not before from, and with the grants that hold then. */
 static int64_t
 fits_from(const struct bill_line *l, const struct counter *c, size_t i,
     int64_t now, int64_t from)
 {
-	enum dimension dim = l->policy->limit[i].dim;
+	int64_t t = fits_under(l, c, i, max_at(l->policy, c, i, from), now);
 
-	for (;;) {
-		uint64_t max = max_at(l->policy, c, i, from);
-		int64_t end = next_grant_end(c, dim, from);
-		int64_t t = fits_under(l, c, i, max, now);
-
-		if (t <= from)
-			return from;
-		if (t < end || t == NEVER)
-			return t;
-		from = end;
-	}
+	return t > from ? t : from;
 }
 
 /* What would be left of limit i after the line is spent, 0 to 1. */

@@ -227,8 +227,8 @@ get_lists(struct in *in, struct list list[BILL_LINES], uint64_t *digest)
 }
 
 static void
-get_charge(struct in *in, struct record_line *l, const struct list *list,
-    size_t nlist)
+get_charge(
+    struct in *in, struct record_line *l, const struct list *list, size_t nlist)
 {
 	size_t k;
 

@@ -201,10 +201,12 @@ safefile_open(const char *path, const struct safefile_owner *owner,
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	close(dir);
 	if (fd == -1)
-		return refuse(why, "%s",
-		    errno == ELOOP ? "this is a symbolic "
-				     "link: write the real path"
-				   : strerror(errno));
+		return refuse(why, "%s%s", strerror(errno),
+		    errno == ELOOP    ? ": write the real path, a symbolic "
+					"link is not followed"
+		    : errno == EACCES ? ": give it the daemon's group and "
+					"mode 0640"
+				      : "");
 	if (check_file(fd, credential, owner, why) == -1) {
 		close(fd);
 		return -1;

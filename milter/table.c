@@ -33,10 +33,10 @@ item_order(const void *a, const void *b)
 }
 
 static size_t
-item_measure(const struct item *e)
+item_measure(const struct item *item)
 {
-	const struct counter *c = e->counter;
-	size_t n = sizeof(*e) + strlen(e->policy) + strlen(e->key) + 2;
+	const struct counter *c = item->counter;
+	size_t n = sizeof(*item) + strlen(item->policy) + strlen(item->key) + 2;
 
 	if (c == NULL)
 		return n;
@@ -48,26 +48,26 @@ item_measure(const struct item *e)
 }
 
 static void
-measure(struct table *t, struct item *e)
+measure(struct table *t, struct item *item)
 {
-	t->bytes -= e->bytes;
-	e->bytes = item_measure(e);
-	t->bytes += e->bytes;
+	t->bytes -= item->bytes;
+	item->bytes = item_measure(item);
+	t->bytes += item->bytes;
 }
 
 static void
-list_add(struct table *t, struct item *e, enum item_state state)
+list_add(struct table *t, struct item *item, enum item_state state)
 {
-	e->state = state;
-	TAILQ_INSERT_TAIL(&t->list[state], e, link);
+	item->state = state;
+	TAILQ_INSERT_TAIL(&t->list[state], item, link);
 	t->n[state]++;
 }
 
 static void
-list_remove(struct table *t, struct item *e)
+list_remove(struct table *t, struct item *item)
 {
-	TAILQ_REMOVE(&t->list[e->state], e, link);
-	t->n[e->state]--;
+	TAILQ_REMOVE(&t->list[item->state], item, link);
+	t->n[item->state]--;
 }
 
 struct table *
@@ -81,11 +81,12 @@ table_new(void)
 }
 
 static void
-free_node(void *node)
+item_free(void *node)
 {
-	struct item *e = node;
+	struct item *item = node;
 
-	item_free(&e);
+	counter_free(&item->counter);
+	free(item);
 }
 
 void
@@ -93,49 +94,55 @@ table_free(struct table **tp)
 {
 	if (*tp == NULL)
 		return;
-	tdestroy((*tp)->root, free_node);
+	tdestroy((*tp)->root, item_free);
 	free(*tp);
 	*tp = NULL;
 }
 
 struct item *
-table_find(struct table *t, const char *policy, const char *key)
+table_peek(struct table *t, const char *policy, const char *key)
 {
 	const struct item probe = { .policy = policy, .key = key };
 	struct item **node = tfind(&probe, &t->root, item_order);
 
-	if (node == NULL)
-		return NULL;
-	if ((*node)->state == ITEM_CLEAN) {
-		list_remove(t, *node);
-		list_add(t, *node, ITEM_CLEAN);
-	}
-	return *node;
+	return node == NULL ? NULL : *node;
 }
 
 struct item *
-table_add(struct table *t, const char *policy, const char *key,
-    struct counter **cp)
+table_find(struct table *t, const char *policy, const char *key)
+{
+	struct item *item = table_peek(t, policy, key);
+
+	if (item != NULL && item->state == ITEM_CLEAN) {
+		list_remove(t, item);
+		list_add(t, item, ITEM_CLEAN);
+	}
+	return item;
+}
+
+struct item *
+table_add(
+    struct table *t, const char *policy, const char *key, struct counter **cp)
 {
 	size_t npolicy = strlen(policy) + 1, nkey = strlen(key) + 1;
-	struct item *e = calloc(1, sizeof(*e) + npolicy + nkey);
+	struct item *item = calloc(1, sizeof(*item) + npolicy + nkey);
 
-	if (e == NULL)
+	if (item == NULL)
 		return NULL;
-	e->policy = memcpy(e->text, policy, npolicy);
-	e->key = memcpy(e->text + npolicy, key, nkey);
-	if (tsearch(e, &t->root, item_order) == NULL) {
-		free(e);
+	item->policy = memcpy(item->text, policy, npolicy);
+	item->key = memcpy(item->text + npolicy, key, nkey);
+	if (tsearch(item, &t->root, item_order) == NULL) {
+		free(item);
 		return NULL;
 	}
 	if (cp != NULL) {
-		e->counter = *cp;
+		item->counter = *cp;
 		*cp = NULL;
 		t->counters++;
 	}
-	list_add(t, e, ITEM_CLEAN);
-	measure(t, e);
-	return e;
+	list_add(t, item, ITEM_CLEAN);
+	measure(t, item);
+	return item;
 }
 
 static size_t
@@ -153,40 +160,24 @@ table_generation(const struct table *t, const char *policy, const char *key)
 }
 
 void
-table_detach(struct table *t, struct item *e)
+table_remove(struct table *t, struct item *item)
 {
-	t->generation[generation_of(e->policy, e->key)]++;
-	tdelete(e, &t->root, item_order);
-	list_remove(t, e);
-	t->bytes -= e->bytes;
-	t->counters -= e->counter != NULL;
+	t->generation[generation_of(item->policy, item->key)]++;
+	tdelete(item, &t->root, item_order);
+	list_remove(t, item);
+	t->bytes -= item->bytes;
+	t->counters -= item->counter != NULL;
+	item_free(item);
 }
 
 void
-table_remove(struct table *t, struct item *e)
+table_dirty(struct table *t, struct item *item)
 {
-	table_detach(t, e);
-	item_free(&e);
-}
-
-void
-item_free(struct item **ep)
-{
-	if (*ep == NULL)
+	measure(t, item);
+	if (item->state == ITEM_DIRTY)
 		return;
-	counter_free(&(*ep)->counter);
-	free(*ep);
-	*ep = NULL;
-}
-
-void
-table_dirty(struct table *t, struct item *e)
-{
-	measure(t, e);
-	if (e->state == ITEM_DIRTY)
-		return;
-	list_remove(t, e);
-	list_add(t, e, ITEM_DIRTY);
+	list_remove(t, item);
+	list_add(t, item, ITEM_DIRTY);
 }
 
 struct item *
@@ -196,46 +187,44 @@ table_waiting(const struct table *t)
 }
 
 void
-table_take(struct table *t, struct item *e)
+table_take(struct table *t, struct item *item)
 {
-	list_remove(t, e);
-	list_add(t, e, ITEM_FOLDING);
+	list_remove(t, item);
+	list_add(t, item, ITEM_FOLDING);
 }
 
 bool
 table_settle(struct table *t, enum item_state state, size_t n)
 {
-	struct item *e;
+	struct item *item;
 
 	while (n-- > 0) {
-		if ((e = TAILQ_FIRST(&t->list[ITEM_FOLDING])) == NULL)
+		if ((item = TAILQ_FIRST(&t->list[ITEM_FOLDING])) == NULL)
 			return false;
-		list_remove(t, e);
-		list_add(t, e, state);
+		list_remove(t, item);
+		list_add(t, item, state);
 	}
 	return true;
 }
 
-struct item *
-table_oldest(const struct table *t)
+void
+table_each(const struct table *t, table_each_fn *each, void *arg)
 {
-	return TAILQ_FIRST(&t->list[ITEM_CLEAN]);
-}
+	const struct item *item;
 
-struct item *
-table_newer(const struct item *e)
-{
-	return TAILQ_NEXT(e, link);
+	for (size_t i = 0; i < ITEM_STATES; i++)
+		TAILQ_FOREACH (item, &t->list[i], link)
+			each(arg, item);
 }
 
 void
 table_trim(struct table *t, size_t n)
 {
-	struct item *e;
+	struct item *item;
 
 	while (n-- > 0 && t->bytes > TABLE_BYTES &&
-	       (e = table_oldest(t)) != NULL)
-		table_remove(t, e);
+	       (item = TAILQ_FIRST(&t->list[ITEM_CLEAN])) != NULL)
+		table_remove(t, item);
 }
 
 size_t

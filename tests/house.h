@@ -73,7 +73,7 @@ house_config(const char *text)
 	return conf;
 }
 
-static struct store *__attribute__((unused))
+__attribute__((unused)) static struct store *
 house_store(const struct config *conf)
 {
 	char why[STORE_WHY];

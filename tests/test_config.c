@@ -82,8 +82,9 @@ print_prefixes(FILE *f, const char *name, const struct prefixes *p)
 
 	fprintf(f, " %s={", name);
 	for (size_t i = 0; i < p->n; i++)
-		fprintf(f, "%s%s", i > 0 ? ", " : "", netaddr_text(
-		    &p->v[i].addr, p->v[i].bits, text, sizeof(text)));
+		fprintf(f, "%s%s", i > 0 ? ", " : "",
+		    netaddr_text(
+			&p->v[i].addr, p->v[i].bits, text, sizeof(text)));
 	fprintf(f, "}");
 }
 
@@ -186,8 +187,7 @@ compare(const char *in, const char *ending, const char *got)
 {
 	char file[300], *expected;
 
-	snprintf(file, sizeof(file), "%.*s%s", (int)strlen(in) - 2, in,
-	    ending);
+	snprintf(file, sizeof(file), "%.*s%s", (int)strlen(in) - 2, in, ending);
 	expected = slurp(file);
 	if (strcmp(expected, got) != 0)
 		fail_msg("%s: expected:\n%sgot:\n%s", file, expected, got);
@@ -251,7 +251,8 @@ what_is_shipped_is_good(void **state)
 static void
 the_full_file_shows_the_defaults(void **state)
 {
-	static const char bare[] = "time-zone = \"UTC\"\n"
+	static const char bare[] =
+	    "time-zone = \"UTC\"\n"
 	    "policy \"all-defaults\" { }\n"
 	    "smarthost \"workspace\" { host = \"smtp.gmail.com\" "
 	    "username = \"office@office.example\" secret = \"workspace\" }\n"
@@ -336,7 +337,9 @@ a_file_of_noise_is_refused(void **state)
 
 	assert_null(load_text(zero, sizeof(zero) - 1));
 	assert_non_null(strstr(said, ":3: "));
-	is_refused("\x7f" "ELF", "no meaning");
+	is_refused("\x7f"
+		   "ELF",
+	    "no meaning");
 	memset(deep, '{', 200000);
 	is_refused(deep, "close the one before");
 	memset(deep, '}', 200000);
@@ -393,8 +396,8 @@ many_values_are_no_trouble(void **state)
 		fprintf(f, "\"10.0.%d.%d\",\n", i / 256, i % 256);
 	fprintf(f, "}\n");
 	for (int i = 0; i < 500; i++)
-		fprintf(f, "rule \"r%d\" { sender = \"u%d@b.example\" }\n", i,
-		    i);
+		fprintf(
+		    f, "rule \"r%d\" { sender = \"u%d@b.example\" }\n", i, i);
 	fclose(f);
 	conf = load_text(text, len);
 	assert_non_null(conf);

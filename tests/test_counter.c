@@ -204,6 +204,27 @@ a_cut_or_longer_record_is_refused(void **state)
 	counter_free(&c);
 }
 
+/* One rolling hour with two buckets: at 5, and so much later. */
+static bool
+two_buckets_are_taken(uint8_t later)
+{
+	const uint8_t bytes[] = { 1, 0, 0, 1, DIM_MESSAGES, 0, 0, 0x80, 0xdd,
+		0xdb, 0x01, 2, 5, 1, later, 1 };
+	const char *why;
+	struct counter *c = counter_unpack(bytes, sizeof(bytes), &why);
+	bool taken = c != NULL;
+
+	counter_free(&c);
+	return taken;
+}
+
+static void
+buckets_out_of_order_are_damage(void **state)
+{
+	assert_true(two_buckets_are_taken(1));
+	assert_false(two_buckets_are_taken(0));
+}
+
 static void
 spend(struct counter **c, const struct policy *p, uint64_t messages,
     const uint64_t *rcpt, size_t nrcpt, int64_t now)
@@ -334,6 +355,7 @@ main(void)
 		cmocka_unit_test(
 		    damaged_bytes_are_refused_or_make_a_sound_counter),
 		cmocka_unit_test(a_cut_or_longer_record_is_refused),
+		cmocka_unit_test(buckets_out_of_order_are_damage),
 		cmocka_unit_test(a_changed_policy_forgets_nothing_that_matters),
 		cmocka_unit_test(a_reset_forgets_all_but_the_grants),
 		cmocka_unit_test(

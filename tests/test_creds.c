@@ -28,10 +28,9 @@ static const char office[] =
     "smarthost \"lost\" { host = \"l.example\" username = \"u\"\n"
     "    secret = \"missing\" }\n"
     "rule \"all\" { }\n";
-static const char keys[] =
-    "secret \"w\" { password = \"canary w:1\" }\n"
-    "secret \"s\" { password = \"canary s\" }\n"
-    "secret \"t\" { password = \"canary t\" }\n";
+static const char keys[] = "secret \"w\" { password = \"canary w:1\" }\n"
+			   "secret \"s\" { password = \"canary s\" }\n"
+			   "secret \"t\" { password = \"canary t\" }\n";
 
 static char dir[64], path[96];
 static struct config *conf;
@@ -75,8 +74,8 @@ answers(const char *map, const char *key, const char *expected)
 {
 	char dst[512] = "", why[CREDS_WHY] = "";
 
-	assert_int_equal(creds_lookup(conf, map, key, dst, sizeof(dst), why),
-	    1);
+	assert_int_equal(
+	    creds_lookup(conf, map, key, dst, sizeof(dst), why), 1);
 	assert_string_equal(dst, expected);
 	assert_string_equal(why, "");
 }
@@ -97,8 +96,8 @@ cannot_know(const char *map, const char *key, const char *words)
 {
 	char dst[512] = "", why[CREDS_WHY] = "";
 
-	assert_int_equal(creds_lookup(conf, map, key, dst, sizeof(dst), why),
-	    -1);
+	assert_int_equal(
+	    creds_lookup(conf, map, key, dst, sizeof(dst), why), -1);
 	if (strstr(why, words) == NULL)
 		fail_msg("expected \"%s\", got: %s", words, why);
 	assert_null(strstr(why, "canary"));
@@ -109,8 +108,8 @@ its_own_nexthop_gets_the_key(void **state)
 {
 	answers("workspace", "[smtp.gmail.com]:587",
 	    "office@office.example:canary w:1");
-	answers("second", "[smtp.gmail.com]:587",
-	    "second@office.example:canary s");
+	answers(
+	    "second", "[smtp.gmail.com]:587", "second@office.example:canary s");
 	answers("tls", "[mail.host.example]:465", "u:canary t");
 }
 
@@ -118,14 +117,13 @@ static void
 every_other_spelling_gets_none(void **state)
 {
 	static const char *const others[] = { "", "smtp.gmail.com",
-		"[smtp.gmail.com]", "smtp.gmail.com:587",
-		"[smtp.gmail.com]:25", "[smtp.gmail.com]:465",
-		"[smtp.gmail.com]:0587", "[smtp.gmail.com]:587 ",
-		" [smtp.gmail.com]:587", "[SMTP.gmail.com]:587",
-		"[smtp.gmail.com.]:587", "[smtp.gmail.com]:submission",
-		"[mail.host.example]:465", "[evil.example]:587",
-		"alice@office.example", "@office.example", "<>", "*",
-		"office@office.example", "[smtp.gmail.com]:587,x" };
+		"[smtp.gmail.com]", "smtp.gmail.com:587", "[smtp.gmail.com]:25",
+		"[smtp.gmail.com]:465", "[smtp.gmail.com]:0587",
+		"[smtp.gmail.com]:587 ", " [smtp.gmail.com]:587",
+		"[SMTP.gmail.com]:587", "[smtp.gmail.com.]:587",
+		"[smtp.gmail.com]:submission", "[mail.host.example]:465",
+		"[evil.example]:587", "alice@office.example", "@office.example",
+		"<>", "*", "office@office.example", "[smtp.gmail.com]:587,x" };
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		has_none("workspace", others[i]);
@@ -144,13 +142,13 @@ no_map_has_the_key_of_another(void **state)
 
 	for (size_t m = 0; m < 3; m++) {
 		for (size_t h = 0; h < 3; h++) {
-			const int rc = creds_lookup(conf, maps[m], hops[h],
-			    dst, sizeof(dst), why);
+			const int rc = creds_lookup(
+			    conf, maps[m], hops[h], dst, sizeof(dst), why);
 
 			assert_int_equal(rc, strcmp(hops[m], hops[h]) == 0);
 			if (rc == 1)
-				assert_string_equal(strchr(dst, ':') + 1,
-				    canaries[m]);
+				assert_string_equal(
+				    strchr(dst, ':') + 1, canaries[m]);
 		}
 	}
 }
@@ -192,8 +190,8 @@ an_answer_that_does_not_fit_could_not_be_known(void **state)
 	char why[CREDS_WHY], dst[16];
 
 	for (size_t size = 0; size < strlen("u:canary t") + 1; size++)
-		assert_int_equal(creds_lookup(conf, "tls", key, dst, size,
-		    why), -1);
+		assert_int_equal(
+		    creds_lookup(conf, "tls", key, dst, size, why), -1);
 	assert_int_equal(creds_lookup(conf, "tls", key, dst, 11, why), 1);
 }
 

@@ -13,6 +13,7 @@
 #include "fake_smfi.h"
 #include "house.h"
 #include "limit.h"
+#include "log.h"
 #include "match.h"
 #include "meter.h"
 #include "mlfi.h"
@@ -186,6 +187,8 @@ internal_mail_costs_nothing(void **state)
 {
 	open_office(STAFF);
 	connect_from("10.0.0.1");
+	assert_int_equal(send_one("<scanner@other.example>",
+	    "<bob@office.example>"), SMFIS_CONTINUE);
 	assert_int_equal(send_many("<al@office.example>",
 	    "<bob@office.example>", 50), 50);
 	assert_int_equal(send_many("<al@office.example>", "<x@y.test>", 9), 5);
@@ -809,5 +812,6 @@ main(void)
 		cmocka_unit_test(explain_and_the_real_answer_agree),
 	};
 
+	log_open("test_mlfi", LOG_LEVEL_ERROR);
 	return cmocka_run_group_tests_name("mlfi", tests, NULL, NULL);
 }

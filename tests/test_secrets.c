@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,7 @@
 #define STRANGER 54321
 
 static char dir[64], path[128];
-static char *said;	/* the mistakes of the last load */
+static char *said; /* the mistakes of the last load */
 
 static int
 make_dir(void **state)
@@ -124,8 +125,7 @@ good_text(const char *text, const char *value)
 	s = load(path);
 	if (s == NULL)
 		fail_msg("refused: %s", said);
-	assert_int_equal(secrets_get(s, "a", dst, sizeof(dst)),
-	    strlen(value));
+	assert_int_equal(secrets_get(s, "a", dst, sizeof(dst)), strlen(value));
 	assert_string_equal(dst, value);
 	secrets_free(&s);
 }
@@ -216,7 +216,7 @@ a_symbolic_link_is_not_followed(void **state)
 	snprintf(real, sizeof(real), "%s/real", dir);
 	write_text(real, GOOD, 0600);
 	assert_int_equal(symlink(real, path), 0);
-	is_refused(path, "symbolic link");
+	is_refused(path, "symbolic");
 }
 
 static void
@@ -232,7 +232,7 @@ a_linked_folder_is_not_followed(void **state)
 	write_text(file, GOOD, 0600);
 	is_good(file);
 	snprintf(file, sizeof(file), "%s/secrets.conf", link);
-	is_refused(file, "symbolic link");
+	is_refused(file, "symbolic");
 }
 
 static void
@@ -332,11 +332,10 @@ add_acl(const char *file)
 			uint32_t id;
 		} entry[5];
 	} acl = { 2, { { 0x01, 6, UINT32_MAX }, { 0x02, 4, STRANGER },
-	    { 0x04, 0, UINT32_MAX }, { 0x10, 4, UINT32_MAX },
-	    { 0x20, 0, UINT32_MAX } } };
+			 { 0x04, 0, UINT32_MAX }, { 0x10, 4, UINT32_MAX },
+			 { 0x20, 0, UINT32_MAX } } };
 
-	return setxattr(file, "system.posix_acl_access", &acl, sizeof(acl),
-	    0);
+	return setxattr(file, "system.posix_acl_access", &acl, sizeof(acl), 0);
 }
 
 static void
@@ -358,8 +357,9 @@ credentials_are_systemds_business(void **state)
 	if (geteuid() == 0)
 		assert_int_equal(chown(file, 0, STRANGER), 0);
 	(void)add_acl(file);
-	assert_int_not_equal(asprintf(&text,
-	    "secret \"a\" { file = \"credential:mail\" }\n"), -1);
+	assert_int_not_equal(
+	    asprintf(&text, "secret \"a\" { file = \"credential:mail\" }\n"),
+	    -1);
 	write_text(path, text, 0600);
 	is_refused(path, "LoadCredential=");
 	setenv("CREDENTIALS_DIRECTORY", dir, 1);
@@ -380,8 +380,8 @@ a_folder_that_looks_like_credentials_is_not_exempt(void **state)
 	snprintf(file, sizeof(file), "%s-not/mail", sub);
 	assert_int_equal(mkdir(sub, 0700), 0);
 	setenv("CREDENTIALS_DIRECTORY", sub, 1);
-	assert_int_not_equal(asprintf(&text, "secret \"a\" { file = \"%s\" }",
-	    file), -1);
+	assert_int_not_equal(
+	    asprintf(&text, "secret \"a\" { file = \"%s\" }", file), -1);
 	snprintf(sub, sizeof(sub), "%s/credentials-not", dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
 	write_text(file, "canary", 0600);
@@ -412,8 +412,8 @@ a_change_during_the_reading_is_seen(void **state)
 	write_text(path, GOOD, 0600);
 	fd = safefile_open(path, &owner, why);
 	assert_int_not_equal(fd, -1);
-	assert_int_equal(safefile_read(fd, text, sizeof(text), why),
-	    strlen(GOOD));
+	assert_int_equal(
+	    safefile_read(fd, text, sizeof(text), why), strlen(GOOD));
 	/* The descriptor stands at the end: what was there is not there. */
 	assert_int_equal(safefile_read(fd, text, sizeof(text), why), -1);
 	assert_non_null(strstr(why, "changed"));
@@ -442,8 +442,8 @@ a_swapped_file_is_never_read(void **state)
 	child = fork();
 	if (child == 0)
 		for (;;)
-			(void)renameat2(AT_FDCWD, path, AT_FDCWD, other,
-			    RENAME_EXCHANGE);
+			(void)renameat2(
+			    AT_FDCWD, path, AT_FDCWD, other, RENAME_EXCHANGE);
 	for (int i = 0; i < 300; i++) {
 		struct secrets *s = load(path);
 
@@ -464,8 +464,8 @@ a_password_is_taken_literally(void **state)
 {
 	setenv("PM_TEST", "expanded", 1);
 	good_text("secret \"a\" { password = \"${PM_TEST}\" }", "${PM_TEST}");
-	good_text("secret \"a\" { password = 'a\\b${HOME}\"' }",
-	    "a\\b${HOME}\"");
+	good_text(
+	    "secret \"a\" { password = 'a\\b${HOME}\"' }", "a\\b${HOME}\"");
 	good_text("secret \"a\" { password = \"a\\\\b\\\"c'd\" }", "a\\b\"c'd");
 	good_text("secret \"a\" { password = \"# no // comment /* */\" }",
 	    "# no // comment /* */");
@@ -517,8 +517,7 @@ a_password_is_utf8_and_not_too_long(void **state)
 	write_bytes(file, big, SECRET_MAX + 1, 0600);
 	is_refused(path, "longer than 4096");
 	bad_text("secret \"a\" { password = \"canary\xff\" }", "UTF-8");
-	bad_text("secret \"a\" { password = \"canary\xed\xa0\x80\" }",
-	    "UTF-8");
+	bad_text("secret \"a\" { password = \"canary\xed\xa0\x80\" }", "UTF-8");
 	bad_text("secret \"a\" { password = \"\" }", "empty");
 }
 
@@ -526,7 +525,8 @@ static void
 each_mistake_has_its_line_and_quotes_nothing(void **state)
 {
 	bad_text("secret \"a\" {\n password = \"canary-1\"\n"
-	    " pasword = \"canary-2\"\n}\n", ":3: unknown option");
+		 " pasword = \"canary-2\"\n}\n",
+	    ":3: unknown option");
 	bad_text("secret \"a\" { password = canary 2canary }", "not underst");
 	bad_text("secret \"a\" { password = x canary-1 = y }",
 	    "unknown option here");
@@ -609,6 +609,87 @@ a_child_finds_nothing(void **state)
 	secrets_free(&s);
 }
 
+/* --- where a key may be ----------------------------------------------------
+ */
+
+/* The key is never written here as it is, so that it cannot find itself. */
+static const char veiled[] = "Bjdgbpa&LhlOdfvqf";
+#define VEIL 3
+
+static void
+write_unveiled(void)
+{
+	const pid_t child = fork();
+	FILE *f;
+
+	if (child == 0) {
+		f = fopen(path, "w");
+		fputs("secret \"a\" { password = \"", f);
+		for (size_t i = 0; veiled[i] != '\0'; i++)
+			fputc(veiled[i] ^ VEIL, f);
+		fputs("\" }\n", f);
+		fclose(f);
+		_exit(chmod(path, 0600));
+	}
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* sightings - how often the key lies in this process's writable memory */
+static int
+sightings(void)
+{
+	const size_t n = sizeof(veiled) - 1;
+	char line[512], mode[8];
+	unsigned long from, to;
+	FILE *maps = fopen("/proc/self/maps", "r");
+	int seen = 0;
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) != 3 ||
+		    mode[0] != 'r' || mode[1] != 'w')
+			continue;
+		for (const char *p = (const char *)from;
+		     p + n <= (const char *)to; p++) {
+			size_t i = 0;
+
+			while (i < n && p[i] == (veiled[i] ^ VEIL))
+				i++;
+			seen += i == n;
+		}
+	}
+	fclose(maps);
+	return seen;
+}
+
+/* memory_is_watched - by something that keeps shadows of it or copies */
+static bool
+memory_is_watched(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+#ifdef __SANITIZE_ADDRESS__
+	return true;
+#endif
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
+static void
+no_copy_of_a_key_stays_behind(void **state)
+{
+	struct secrets *s;
+
+	if (memory_is_watched())
+		skip();
+	write_unveiled();
+	assert_int_equal(sightings(), 0);
+	s = load(path);
+	assert_non_null(s);
+	assert_int_equal(sightings(), 1);
+	secrets_free(&s);
+	assert_int_equal(sightings(), 0);
+}
+
 /* A child that may lock nothing; skipped where mlock is a promise only. */
 static void
 a_limit_on_locked_memory_is_told_with_its_remedy(void **state)
@@ -620,13 +701,14 @@ a_limit_on_locked_memory_is_told_with_its_remedy(void **state)
 	write_text(path, GOOD, 0600);
 	if (geteuid() == 0)
 		assert_int_equal(chown(path, STRANGER, STRANGER) |
-		    chown(dir, STRANGER, STRANGER), 0);
+				     chown(dir, STRANGER, STRANGER),
+		    0);
 	child = fork();
 	if (child == 0) {
 		struct secrets *s;
 
-		if (geteuid() == 0 && setresuid(STRANGER, STRANGER,
-		    STRANGER) == -1)
+		if (geteuid() == 0 &&
+		    setresuid(STRANGER, STRANGER, STRANGER) == -1)
 			_exit(2);
 		setrlimit(RLIMIT_MEMLOCK, &none);
 		if (mlock(dir, 1) == 0)
@@ -676,6 +758,7 @@ main(void)
 		TEST(only_what_is_there_is_given),
 		TEST(no_secrets_at_all_is_a_good_file),
 		TEST(a_child_finds_nothing),
+		TEST(no_copy_of_a_key_stays_behind),
 		TEST(a_limit_on_locked_memory_is_told_with_its_remedy),
 	};
 

@@ -17,7 +17,7 @@
 static enum store_answer answer;	/* what everything is answered */
 
 static enum store_answer
-fail(char *why)
+could_not_know(char *why)
 {
 	snprintf(why, STORE_WHY, "the disk is full");
 	return answer;
@@ -27,14 +27,14 @@ enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,
     struct decision *d_r, char *why)
 {
-	return fail(why);
+	return could_not_know(why);
 }
 
 enum store_answer
 store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
     char *why)
 {
-	return fail(why);
+	return could_not_know(why);
 }
 
 enum store_answer
@@ -48,7 +48,7 @@ enum store_answer
 store_bound(struct store *s, const char *bound, int64_t now,
     char *smarthost_r, char *why)
 {
-	return fail(why);
+	return could_not_know(why);
 }
 
 void
@@ -77,7 +77,7 @@ ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
 	"rule \"r\" { policies = {\"p\"} }\n"
 
 static void
-could_not_know_defers(void **state)
+could_not_know_waits(void **state)
 {
 	struct outcome preview, charge;
 
@@ -130,7 +130,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(could_not_know_defers),
+		cmocka_unit_test(could_not_know_waits),
 		cmocka_unit_test(a_charge_in_doubt_defers),
 		cmocka_unit_test(
 		    unmetered_mail_passes_only_if_asked_for_by_name),

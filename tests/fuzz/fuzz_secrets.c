@@ -13,8 +13,8 @@
 
 #include "secrets.h"
 
-#define CANARY	"cAnArY"
-#define BEGIN	"secret \"a\" { password = \"" CANARY
+#define CANARY "cAnArY"
+#define BEGIN "secret \"a\" { password = \"" CANARY
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -51,10 +51,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char *said = NULL, value[SECRET_MAX + 1];
 	size_t size = 0;
-	FILE *f = open_memstream(&said, &size);
 	struct secrets *s;
+	FILE *f;
 	ssize_t n;
 
+	if (memmem(data, len, CANARY, strlen(CANARY)) != NULL)
+		return 0; /* as a name it may be said */
+	f = open_memstream(&said, &size);
 	if (f == NULL)
 		abort();
 	write_file(len % 2 == 0, data, len);

@@ -1,0 +1,61 @@
+/*
+ * store_backend.h - what the author of a backend fills in; the rest of the
+ * house sees store.h.
+ *
+ * Each function means what its namesake in store.h says.  Arguments have been
+ * checked: texts are not NULL and within their bounds, a bill keeps its own.
+ */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store.h"
+
+struct store_backend {
+	const char *kind;
+	const char *scheme;	/* how conf->store begins, colon included */
+	/* where is what follows the scheme. */
+	struct store *(*open)(const struct config *conf, const char *where,
+	    void (*fatal)(const char *), char *why, size_t size, int *exit_r);
+	void (*close)(struct store *s);
+	enum store_answer (*charge)(struct store *s, const struct bill *bill,
+	    const char *bound, struct decision *d_r, char *why);
+	enum store_answer (*preview)(struct store *s, const struct bill *bill,
+	    struct decision *d_r, char *why);
+	enum store_answer (*bound)(struct store *s, const char *bound,
+	    int64_t now, char *smarthost_r, char *why);
+	enum store_answer (*reset)(struct store *s,
+	    const struct policy *policy, const char *key, int64_t now,
+	    const char *actor, char *why);
+	enum store_answer (*grant)(struct store *s,
+	    const struct policy *policy, const char *key,
+	    const struct grant *g, int64_t now, const char *actor,
+	    const char *text, char *why);
+	enum store_answer (*block)(struct store *s, const char *who,
+	    int64_t until, int64_t now, const char *actor, const char *text,
+	    char *why);
+	enum store_answer (*unblock)(struct store *s, const char *who,
+	    int64_t now, const char *actor, char *why);
+	enum store_answer (*blocked)(struct store *s, const char *who,
+	    int64_t now, char *text_r, char *why);
+	void (*note)(struct store *s, const struct store_event *e);
+	enum store_answer (*read)(struct store *s, const struct policy *policy,
+	    const char *key, int64_t now, struct counter **c_r, char *why);
+	enum store_answer (*walk)(struct store *s, int64_t now,
+	    store_each_fn *each, void *arg, char *why);
+	enum store_answer (*events)(struct store *s, const char *key, size_t n,
+	    store_event_fn *each, void *arg, char *why);
+	enum store_answer (*blocks)(struct store *s, int64_t now,
+	    store_block_fn *each, void *arg, char *why);
+	void (*stats)(struct store *s, struct store_stats *st_r);
+	void (*reconfigure)(struct store *s, const struct config *conf);
+	enum store_answer (*flush)(struct store *s, char *why);
+};
+
+/* A backend's own store begins with this. */
+struct store {
+	const struct store_backend *backend;
+};
+
+extern const struct store_backend store_sqlite, store_memory;
+
+#endif
