@@ -92,7 +92,7 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
-$(BUILD)/tests/test_mlfi: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
+$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
 
 # What every store must do is one suite, for each of them.
 $(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
@@ -100,7 +100,14 @@ $(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
 
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
-$(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup: $(CTL)
+CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
+    $(BUILD)/tests/test_ctl_secret
+$(CTL_TESTS): $(CTL)
+$(CTL_TESTS): LIBS += -lcurl
+
+# A smarthost is probed with libcurl, against a server that the test makes up.
+$(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
+$(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter

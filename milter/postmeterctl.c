@@ -57,6 +57,10 @@ static const struct command commands[] = {
 	{ "setup", "postfix [--apply|--undo|--check] [--postfix-config DIR]", 1,
 	    1, "AUKP", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
+	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
+	    "can mail be sent through it?", ctl_test, { NULL } },
+	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
+	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -77,6 +81,7 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
+	{ "send", required_argument, NULL, 'E' },
 	{ "postfix-config", required_argument, NULL, 'P' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -188,6 +193,9 @@ note_option(struct line *l, int letter, const char *value)
 	case 'K':
 		ctl->check = true;
 		break;
+	case 'E':
+		ctl->send = value;
+		break;
 	case 'P':
 		ctl->postfix = value;
 		break;
@@ -232,6 +240,8 @@ fits_command(const struct line *l, size_t nword)
 		return l->ctl.sender != NULL && l->ctl.nrcpt > 0;
 	if (strcmp(c->name, "grant") == 0)
 		return l->ctl.span != NULL;
+	if (strcmp(c->name, "secret") == 0)
+		return ctl_secret_words(&l->ctl);
 	if (strcmp(c->name, "setup") == 0)
 		return strcmp(l->ctl.word[0], "postfix") == 0 &&
 		       l->ctl.apply + l->ctl.undo + l->ctl.check <= 1;
