@@ -35,7 +35,7 @@ endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
 		    "socket's name";
 		return -1;
 	}
-	strcpy(ep_r->path, path);
+	memcpy(ep_r->path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -47,11 +47,11 @@ address_of(const struct endpoint *ep, struct sockaddr_un *sun)
 	snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", ep->path);
 }
 
-int
-endpoint_connect(const struct endpoint *ep)
+static int
+connect_as(const struct endpoint *ep, int type)
 {
 	struct sockaddr_un sun;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -1;
@@ -64,6 +64,12 @@ endpoint_connect(const struct endpoint *ep)
 		return -1;
 	}
 	return fd;
+}
+
+int
+endpoint_connect(const struct endpoint *ep)
+{
+	return connect_as(ep, SOCK_STREAM);
 }
 
 /* --- the folder --------------------------------------------------------------
@@ -126,6 +132,11 @@ walk(const struct endpoint *ep, const struct endpoint_owner *owner, char *why,
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
 	struct stat st;
 
+	if (fd != -1 && (fstat(fd, &st) == -1 || safe_folder(&st, "/",
+	    strchr(ep->path + 1, '/') == NULL, owner, why, size) == -1)) {
+		close(fd);
+		return -1;
+	}
 	snprintf(path, sizeof(path), "%s", ep->path);
 	for (name = path + 1; fd != -1 &&
 	    (slash = strchr(name, '/')) != NULL; name = slash + 1) {
@@ -182,13 +193,20 @@ clear_path(int folder, const struct endpoint *ep,
 		    "postmeter's: look what it is and remove it", ep->path);
 		return -1;
 	}
-	fd = endpoint_connect(ep);
+	/* A hung server lets a caller wait: EAGAIN is an answer, too. */
+	fd = connect_as(ep, SOCK_STREAM | SOCK_NONBLOCK);
 	if (fd != -1 || errno == EAGAIN) {
 		*live_r = true;
 		if (fd != -1)
 			close(fd);
 		snprintf(why, size, "a program answers on %s: postmeter is "
 		    "already running", ep->path);
+		return -1;
+	}
+	if (errno != ECONNREFUSED) {
+		snprintf(why, size, "%s is there, and whether a program "
+		    "answers on it cannot be known (%s): look what it is and "
+		    "remove it", ep->path, strerror(errno));
 		return -1;
 	}
 	if (unlinkat(folder, name, 0) == -1) {
@@ -244,7 +262,10 @@ endpoint_listen(const struct endpoint *ep, const struct endpoint_owner *owner,
 		return -1;
 	}
 	address_of(ep, &sun);
-	/* Not open to others even for a moment; no thread runs yet. */
+	/*
+	 * Not open to others even for a moment.  The umask is the whole
+	 * process's: only at start, before the first thread.
+	 */
 	old = umask(0177);
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);

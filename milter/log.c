@@ -59,10 +59,9 @@ say(enum log_level level, const char *fmt, va_list ap)
 	else
 		n = snprintf(line, sizeof(line), "%s: ", name);
 	len = (size_t)n;
-	n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
+	(void)vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	len = strlen(line);
-	if (n > 0)
-		line[len++] = '\n';
+	line[len++] = '\n';
 	(void)!write(STDERR_FILENO, line, len);
 	errno = saved;
 }
