@@ -31,8 +31,7 @@ odd_bytes_become_hex(void **state)
 
 	assert_string_equal(escape(dst, sizeof(dst), "a\n\r\0\x1b\x7f\xff", 7),
 	    "a\\x0a\\x0d\\x00\\x1b\\x7f\\xff");
-	assert_string_equal(escape_str(dst, sizeof(dst), "\"\\"),
-	    "\\x22\\x5c");
+	assert_string_equal(escape_str(dst, sizeof(dst), "\"\\"), "\\x22\\x5c");
 }
 
 static void
@@ -90,8 +89,9 @@ any_bytes_in_any_room_agree_with_the_naive_way(void **state)
 		size_t size = 4 + random_below(&seed, 170);
 
 		for (size_t i = 0; i < len; i++)
-			src[i] = random_percent(&seed, 50) ? 'a' :
-			    (char)random_next(&seed);
+			src[i] = random_percent(&seed, 50)
+				     ? 'a'
+				     : (char)random_next(&seed);
 		memset(dst, '#', sizeof(dst));
 		escape(dst, size, src, len);
 		naive(want, size, src, len);
@@ -107,7 +107,8 @@ main(void)
 		cmocka_unit_test(plain_text_stays_as_it_is),
 		cmocka_unit_test(odd_bytes_become_hex),
 		cmocka_unit_test(what_does_not_fit_ends_in_dots),
-		cmocka_unit_test(any_bytes_in_any_room_agree_with_the_naive_way),
+		cmocka_unit_test(
+		    any_bytes_in_any_room_agree_with_the_naive_way),
 	};
 
 	return cmocka_run_group_tests_name("escape", tests, NULL, NULL);

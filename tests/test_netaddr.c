@@ -48,12 +48,13 @@ what_is_no_address_is_refused(void **state)
 {
 	static const char *const t[] = { "", "[", "]", "[]", "1", "1.2.3",
 		"1.2.3.4.5", "256.1.1.1", "1.2.3.4 ", " 1.2.3.4", "01.2.3.4x",
-		"2001:db8::1::2", "fe80::1%eth0", "localhost", "IPv6:",
-		"[1.2.3.4", "1.2.3.4]", "::ffff:1.2.3.4.5",
+		"2001:db8::1::2", "fe80::1%eth0", "localhost",
+		"IPv6:", "[1.2.3.4", "1.2.3.4]", "::ffff:1.2.3.4.5",
 		"1:2:3:4:5:6:7:8:9",
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	};
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aa"
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"aa" };
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
 		assert_string_equal(text(t[i], 128), "malformed");
@@ -66,8 +67,7 @@ a_text_shows_the_network_of_its_bits(void **state)
 	assert_string_equal(text("192.0.2.77", 24), "192.0.2.0/24");
 	assert_string_equal(text("192.0.2.77", 31), "192.0.2.76/31");
 	assert_string_equal(text("192.0.2.77", 0), "0.0.0.0/0");
-	assert_string_equal(text("2001:db8:1:2:3::4", 64),
-	    "2001:db8:1:2::/64");
+	assert_string_equal(text("2001:db8:1:2:3::4", 64), "2001:db8:1:2::/64");
 	assert_string_equal(text("2001:db8::ff", 127), "2001:db8::fe/127");
 	assert_string_equal(text("2001:db8::1", 0), "::/0");
 	assert_string_equal(text("2001:db8::1", 128), "2001:db8::1");
@@ -98,8 +98,7 @@ a_socket_address_gives_its_client(void **state)
 	    inet_pton(AF_INET6, "::ffff:192.0.2.1", &v6.sin6_addr), 1);
 	netaddr_from_sockaddr((struct sockaddr *)&v6, &b);
 	assert_memory_equal(&a, &b, sizeof(a));
-	assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr),
-	    1);
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr), 1);
 	netaddr_from_sockaddr((struct sockaddr *)&v6, &b);
 	assert_int_equal(b.len, 16);
 	netaddr_from_sockaddr((struct sockaddr *)&local, &b);
@@ -163,8 +162,8 @@ an_unclear_network_is_refused(void **state)
 		"10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/ 8",
 		"10.0.0.0/8x", "10.0.0.0/8/8", "10.1.0.0/8", "10.0.0.1/31",
 		"2001:db8::1/64", "::/129", "::1/0", "10.0.0.0/255.0.0.0",
-		"10/8", "10.0.0.0/99999999999999999999",
-		"10.0.0.0/4294967304", "::ffff:10.0.0.0/104" };
+		"10/8", "10.0.0.0/99999999999999999999", "10.0.0.0/4294967304",
+		"::ffff:10.0.0.0/104" };
 	struct netprefix p;
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
@@ -189,8 +188,9 @@ random_networks_agree_with_paper(void **state)
 	uint64_t seed = random_seed("netaddr", 1);
 
 	for (size_t n = random_rounds(200000); n > 0; n--) {
-		struct netaddr a = { .len = random_percent(&seed, 50) ? 4 :
-			    16 }, b;
+		struct netaddr a = { .len =
+					 random_percent(&seed, 50) ? 4 : 16 },
+			       b;
 		unsigned bits = (unsigned)random_below(&seed, 8U * a.len + 1);
 		char dst[NETADDR_TEXT];
 		struct netprefix p;
@@ -208,8 +208,8 @@ random_networks_agree_with_paper(void **state)
 			b.byte[flip / 8] ^= (uint8_t)(0x80 >> flip % 8);
 			assert_false(netprefix_has(&p, &b));
 		}
-		b.byte[random_below(&seed, a.len)] = (uint8_t)random_next(
-		    &seed);
+		b.byte[random_below(&seed, a.len)] =
+		    (uint8_t)random_next(&seed);
 		assert_int_equal(netprefix_has(&p, &b), naive_has(&p, &b));
 	}
 }

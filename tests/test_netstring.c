@@ -116,8 +116,7 @@ what_was_put_is_taken_again(void **state)
 		used = netstring_put(buf, len + 12, payload, len);
 		cut = random_below(&seed, used);
 		assert_int_equal(netstring_take(buf, cut, &s), 0);
-		assert_int_equal(
-		    netstring_take(buf, used, &s), (ssize_t)used);
+		assert_int_equal(netstring_take(buf, used, &s), (ssize_t)used);
 		assert_int_equal(s.len, len);
 		assert_memory_equal(s.p, payload, len);
 	}
