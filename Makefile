@@ -108,8 +108,14 @@ $(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
 
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
-$(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
-    $(BUILD)/tests/test_setup_sendmail: $(CTL)
+CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
+    $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
+$(CTL_TESTS): $(CTL)
+$(CTL_TESTS): LIBS += -lcurl
+
+# A smarthost is probed with libcurl, against a server that the test makes up.
+$(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
+$(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter

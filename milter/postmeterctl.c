@@ -59,6 +59,10 @@ static const struct command commands[] = {
 	    "[--sendmail-config DIR]",
 	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
+	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
+	    "can mail be sent through it?", ctl_test, { NULL } },
+	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
+	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -79,6 +83,7 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
+	{ "send", required_argument, NULL, 'E' },
 	{ "postfix-config", required_argument, NULL, 'P' },
 	{ "sendmail-config", required_argument, NULL, 'M' },
 	{ NULL, 0, NULL, 0 },
@@ -191,6 +196,9 @@ note_option(struct line *l, int letter, const char *value)
 	case 'K':
 		ctl->check = true;
 		break;
+	case 'E':
+		ctl->send = value;
+		break;
 	case 'P':
 		ctl->postfix = value;
 		break;
@@ -238,6 +246,8 @@ fits_command(const struct line *l, size_t nword)
 		return l->ctl.sender != NULL && l->ctl.nrcpt > 0;
 	if (strcmp(c->name, "grant") == 0)
 		return l->ctl.span != NULL;
+	if (strcmp(c->name, "secret") == 0)
+		return ctl_secret_words(&l->ctl);
 	if (strcmp(c->name, "setup") == 0)
 		return (strcmp(l->ctl.word[0], "postfix") == 0 ||
 			   strcmp(l->ctl.word[0], "sendmail") == 0) &&
