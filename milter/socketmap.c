@@ -406,7 +406,8 @@ welcome(struct socketmap_server *s, enum door door)
 	uid_t uid;
 
 	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		/* Out of descriptors or memory: poll would call at once. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			s->deaf_until = clock_steady() + 100;
 		return;
 	}
@@ -482,9 +483,9 @@ serve(void *arg)
 		if (poll(fds, DOORS + 1 + s->npeer, wait) == -1 &&
 		    errno != EINTR)
 			log_warn("poll: %s", strerror(errno));
+		serve_peers(s, fds);
 		if (fds[DOORS].revents != 0)
 			break;
-		serve_peers(s, fds);
 		for (int i = 0; i < DOORS; i++)
 			if (fds[i].revents & POLLIN)
 				welcome(s, (enum door)i);

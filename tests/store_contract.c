@@ -12,11 +12,10 @@
 #include <string.h>
 
 #include "clock.h"
-#include "oracle.h"
 #include "random.h"
 #include "store_contract.h"
 
-#define NOW (INT64_C(1772442000) * SECOND) /* 2026-03-02 09:00 UTC, Monday */
+#define NOW STORE_CONTRACT_NOW
 
 const char store_contract_policies[] =
     "policy \"five\" { per = \"account\" messages = {\"5/1h\"} "
@@ -515,6 +514,22 @@ a_walk_meets_every_counter_that_still_says_something(void **state)
 }
 
 static void
+a_reload_does_not_hand_out_a_fresh_allowance(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (strcmp(conf->policy[i].name, "five") == 0)
+			conf->policy[i].limit[0].window.length = 2 * HOUR;
+	store_reconfigure(store, conf);
+	assert_int_equal(1, walked(NOW));
+	assert_int_equal(5, used("five", "a", NOW));
+	reopen();
+	assert_false(charge_one("five", "a", NOW + 90 * MINUTE));
+	assert_true(charge_one("five", "a", NOW + 3 * HOUR));
+}
+
+static void
 names_that_no_store_could_keep_are_refused(void **state)
 {
 	char key[MAILADDR_MAX + 2];
@@ -535,22 +550,17 @@ names_that_no_store_could_keep_are_refused(void **state)
 /* --- against the oracle
  * --------------------------------------------------------- */
 
+#define NELEM(a) (sizeof(a) / sizeof((a)[0]))
+
 static const char *const policies[] = { "five", "ten", "three", "strict",
 	"mixed" };
 static const char *const keys[] = { "a", "b", "c", "d", "e", "f" };
 
-struct world {
-	struct oracle oracle;
-	uint64_t rnd;
-	int64_t now;
-	uint64_t rcpt[4];
-};
-
 static void
-random_line(struct world *w, struct bill *b, size_t p)
+random_line(struct world *w, const struct config *c, struct bill *b, size_t p)
 {
-	struct bill_line *l = bill_add(b, conf, policies[p],
-	    keys[random_below(&w->rnd, sizeof(keys) / sizeof(keys[0]))]);
+	struct bill_line *l = bill_add(
+	    b, c, policies[p], keys[random_below(&w->rnd, NELEM(keys))]);
 
 	l->nrcpt = random_below(&w->rnd, 4);
 	l->cost[DIM_MESSAGES] = l->nrcpt > 0;
@@ -560,88 +570,132 @@ random_line(struct world *w, struct bill *b, size_t p)
 }
 
 static void
-random_bill(struct world *w, struct bill *b)
+random_bill(struct world *w, const struct config *c, struct bill *b)
 {
 	memset(b, 0, sizeof(*b));
 	b->now = w->now;
-	b->zone = conf->zone;
+	b->zone = c->zone;
 	for (size_t i = 0; i < 4; i++)
 		w->rcpt[i] = i * 1000 + random_below(&w->rnd, 4);
 	for (size_t p = 0; p < 3; p++)
 		if (random_percent(&w->rnd, 40))
-			random_line(w, b, p);
+			random_line(w, c, b, p);
 	b->ncommon = b->nline;
 	b->nchoice = random_below(&w->rnd, 3);
 	b->spread = random_percent(&w->rnd, 50);
 	for (size_t k = 0; k < b->nchoice; k++) {
-		b->choice[k] = (struct bill_choice){
-			k == 0 ? "one" : "two", b->nline, 1 };
-		random_line(w, b, 3 + k);
+		b->choice[k] = (struct bill_choice){ k == 0 ? "one" : "two",
+			b->nline, 1 };
+		random_line(w, c, b, 3 + k);
 	}
 }
 
-static void
-charge_both(struct world *w)
+static bool
+charge_both(struct world *w, const struct config *c, struct store *s)
 {
+	bool again = random_percent(&w->rnd, 5);
 	struct oracle_answer a;
 	struct decision d;
 	struct bill b;
 
-	random_bill(w, &b);
-	if (store_charge(store, &b, keys[w->rnd % 6], &d, why) != STORE_OK)
-		fail_msg("%s", why);
-	oracle_charge(&w->oracle, &b, random_percent(&w->rnd, 5), &a);
-	assert_int_equal(a.fits, d.fits);
-	if (a.again_known)
-		assert_true(a.again == d.shortfall.again);
-	if (!a.fits)
-		return;
-	if (b.nchoice > 0)
-		assert_int_equal(a.choice, d.choice);
-	assert_int_equal(a.nwarning, d.nwarning);
+	random_bill(w, c, &b);
+	oracle_charge(&w->oracle, &b, again, &a);
+	if (s == NULL)
+		return true;
+	if (store_charge(s, &b, keys[w->rnd % 6], &d, why) != STORE_OK)
+		return false;
+	if (a.fits != d.fits ||
+	    (a.again_known && a.again != d.shortfall.again))
+		return false;
+	return !a.fits || (a.nwarning == d.nwarning &&
+			      (b.nchoice == 0 || a.choice == d.choice));
 }
 
-static void
-act_on_both(struct world *w)
+static bool
+act_on_both(struct world *w, const struct config *c, struct store *s)
 {
 	const struct policy *p =
-	    config_policy(conf, policies[random_below(&w->rnd, 5)]);
-	const char *key = keys[random_below(&w->rnd, 6)];
+	    config_policy(c, policies[random_below(&w->rnd, NELEM(policies))]);
+	const char *key = keys[random_below(&w->rnd, NELEM(keys))];
 	const struct grant g = { (enum dimension)random_below(&w->rnd, 4),
 		random_below(&w->rnd, 5),
 		w->now + (int64_t)random_below(&w->rnd, 60000) };
 	enum store_answer a;
+	bool granted;
 
 	if (random_percent(&w->rnd, 50)) {
-		a = store_reset(store, p, key, w->now, "t", why);
-		assert_true(a == STORE_OK || a == STORE_NONE);
 		oracle_reset(&w->oracle, p, key);
-		return;
+		if (s == NULL)
+			return true;
+		a = store_reset(s, p, key, w->now, "t", why);
+		return a == STORE_OK || a == STORE_NONE;
 	}
-	a = store_grant(store, p, key, &g, w->now, "t", "", why);
-	assert_int_equal(oracle_grant(&w->oracle, p, key, &g, w->now),
-	    a == STORE_OK);
+	granted = oracle_grant(&w->oracle, p, key, &g, w->now);
+	if (s == NULL)
+		return true;
+	a = store_grant(s, p, key, &g, w->now, "t", "", why);
+	return a == (granted ? STORE_OK : STORE_NONE);
+}
+
+bool
+world_step(struct world *w, const struct config *c, struct store *s)
+{
+	uint64_t dice = random_below(&w->rnd, 10000);
+
+	w->now += (int64_t)random_below(&w->rnd, 3000);
+	if (dice == 9999)
+		w->now += DAY;
+	if (dice < 25)
+		return act_on_both(w, c, s);
+	if (dice < 35)
+		return s == NULL || store_flush(s, why) == STORE_OK;
+	return charge_both(w, c, s);
+}
+
+void
+world_check(struct world *w, const struct config *cf, struct store *s)
+{
+	for (size_t p = 0; p < NELEM(policies); p++) {
+		const struct policy *policy = config_policy(cf, policies[p]);
+
+		for (size_t k = 0; k < NELEM(keys); k++) {
+			struct oracle_counter *oc =
+			    oracle_counter(&w->oracle, policy, keys[k]);
+			struct counter *c;
+			uint64_t n, max;
+
+			store_read(s, policy, keys[k], w->now, &c, why);
+			for (size_t i = 0; i < policy->nlimit; i++) {
+				quota_usage(policy, c, i, w->now, &n, &max);
+				assert_int_equal(
+				    oracle_used(&w->oracle, policy, keys[k],
+					i, w->now),
+				    n);
+				assert_int_equal(
+				    oracle_max(policy, oc, i, w->now), max);
+			}
+			assert_true(
+			    (c == NULL ? 0 : c->locked_until) ==
+				oc->locked_until ||
+			    oc->locked_until <= w->now);
+			counter_free(&c);
+		}
+	}
 }
 
 static void
 the_store_agrees_with_the_oracle(void **state)
 {
-	struct world w = { .rnd = random_seed("store", 7), .now = NOW };
+	struct world w = { .rnd = random_seed("store", 7),
+		.now = STORE_CONTRACT_NOW };
 
 	for (size_t i = random_rounds(100000); i > 0; i--) {
-		uint64_t dice = random_below(&w.rnd, 10000);
-
-		w.now += (int64_t)random_below(&w.rnd, 3000);
-		if (dice < 5)
+		if (!world_step(&w, conf, store))
+			fail_msg("they disagree at %zu (%s)", i, why);
+		if (i % 2000 == 0) {
 			reopen();
-		else if (dice < 15)
-			assert_int_equal(STORE_OK, store_flush(store, why));
-		else if (dice < 40)
-			act_on_both(&w);
-		else
-			charge_both(&w);
-		if (dice == 9999)
-			w.now += DAY;
+			world_check(&w, conf, store);
+		}
 	}
 	oracle_free(&w.oracle);
 }
@@ -664,6 +718,7 @@ store_contract_run(const struct store_maker *m)
 		T(a_block_holds_until_it_ends_or_is_lifted),
 		T(events_come_back_newest_first_and_by_key),
 		T(a_walk_meets_every_counter_that_still_says_something),
+		T(a_reload_does_not_hand_out_a_fresh_allowance),
 		T(names_that_no_store_could_keep_are_refused),
 		T(the_store_agrees_with_the_oracle),
 	};

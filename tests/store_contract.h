@@ -8,7 +8,12 @@
 
 #include <stdbool.h>
 
+#include "clock.h"
+#include "oracle.h"
 #include "store.h"
+
+/* 2026-03-02 09:00 UTC, a Monday. */
+#define STORE_CONTRACT_NOW (INT64_C(1772442000) * SECOND)
 
 struct store_maker {
 	const char *name;
@@ -29,6 +34,21 @@ struct bill_line *bill_add(struct bill *b, const struct config *conf,
 /* How many messages the first limit of a counter has seen. */
 uint64_t store_used(struct store *s, const struct config *conf,
 	    const char *policy, const char *key, int64_t now);
+
+/* The same life for a store and for the oracle. */
+struct world {
+	struct oracle oracle;
+	uint64_t rnd;
+	int64_t now;
+	uint64_t rcpt[4];
+};
+
+/* One step for both, or for the oracle alone (NULL).  False: they disagree. */
+bool	world_step(struct world *w, const struct config *conf,
+	    struct store *s);
+/* Asserts that every counter of both says the same. */
+void	world_check(struct world *w, const struct config *conf,
+	    struct store *s);
 
 struct store *store_must_open(const struct config *conf);
 

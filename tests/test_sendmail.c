@@ -203,8 +203,9 @@ only_the_smarthost_of_the_message_is_due(void **state)
 
 	assert_int_equal(netprefix_parse("10.0.0.0/8", &lan), 0);
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-		assert_int_equal(sendmail_server(&conf, table[i].sh,
-		    span(table[i].server)), table[i].answer);
+		assert_int_equal(
+		    sendmail_server(&conf, table[i].sh, span(table[i].server)),
+		    table[i].answer);
 }
 
 /* --- answers ----------------------------------------------------------------
@@ -244,8 +245,8 @@ each_port_has_its_mailer_and_no_other_port_is_answered(void **state)
 	fclose(f);
 	assert_true(made[587]);
 	for (unsigned port = 0; port < 65536; port++) {
-		const struct smarthost sh = smarthost(host, (uint16_t)port,
-		    TLS_VERIFY);
+		const struct smarthost sh =
+		    smarthost(host, (uint16_t)port, TLS_VERIFY);
 
 		assert_int_equal(sendmail_can(&sh, &why), made[port]);
 		assert_int_equal(why == NULL, made[port]);
@@ -269,13 +270,14 @@ a_login_is_answered_in_base64(void **state)
 {
 	char dst[SENDMAIL_ANSWER];
 
-	assert_int_equal(sendmail_auth("userA", "secretA", dst, sizeof(dst)),
-	    0);
+	assert_int_equal(
+	    sendmail_auth("userA", "secretA", dst, sizeof(dst)), 0);
 	assert_string_equal(dst, "\"U=dXNlckE=\" \"I=dXNlckE=\" "
-	    "\"P=c2VjcmV0QQ==\" \"M:PLAIN LOGIN\"");
-	assert_int_equal(sendmail_auth("u", "\"<TMPF>\" $# temp", dst,
-	    sizeof(dst)), 0);
-	assert_string_equal(dst, "\"U=dQ==\" \"I=dQ==\" "
+				 "\"P=c2VjcmV0QQ==\" \"M:PLAIN LOGIN\"");
+	assert_int_equal(
+	    sendmail_auth("u", "\"<TMPF>\" $# temp", dst, sizeof(dst)), 0);
+	assert_string_equal(dst,
+	    "\"U=dQ==\" \"I=dQ==\" "
 	    "\"P=IjxUTVBGPiIgJCMgdGVtcA==\" \"M:PLAIN LOGIN\"");
 }
 
@@ -293,13 +295,13 @@ every_secret_that_fits_a_token_comes_back_whole(void **state)
 		memset(secret, 'x', len);
 		secret[len] = '\0';
 		dst[SENDMAIL_ANSWER] = '!';
-		assert_int_equal(sendmail_auth(secret, secret, dst,
-		    SENDMAIL_ANSWER), 0);
+		assert_int_equal(
+		    sendmail_auth(secret, secret, dst, SENDMAIL_ANSWER), 0);
 		assert_int_equal(dst[SENDMAIL_ANSWER], '!');
 		p = strstr(dst, "\"P=") + 3;
 		end = strchr(p, '"');
-		n = EVP_DecodeBlock(back, (const unsigned char *)p,
-		    (int)(end - p));
+		n = EVP_DecodeBlock(
+		    back, (const unsigned char *)p, (int)(end - p));
 		assert_true(n >= (int)len && n <= (int)len + 2);
 		assert_memory_equal(back, secret, len);
 		assert_string_equal(end, "\" \"M:PLAIN LOGIN\"");
@@ -313,7 +315,7 @@ static void
 a_short_buffer_gets_no_answer_and_no_overflow(void **state)
 {
 	const char *whole = "\"U=dXNlckE=\" \"I=dXNlckE=\" "
-	    "\"P=c2VjcmV0QQ==\" \"M:PLAIN LOGIN\"";
+			    "\"P=c2VjcmV0QQ==\" \"M:PLAIN LOGIN\"";
 	size_t need = strlen(whole) + 1;
 
 	for (size_t size = 0; size <= need; size++) {
@@ -342,7 +344,8 @@ main(void)
 		    each_port_has_its_mailer_and_no_other_port_is_answered),
 		cmocka_unit_test(verify_demands_the_name_too),
 		cmocka_unit_test(a_login_is_answered_in_base64),
-		cmocka_unit_test(every_secret_that_fits_a_token_comes_back_whole),
+		cmocka_unit_test(
+		    every_secret_that_fits_a_token_comes_back_whole),
 		cmocka_unit_test(a_short_buffer_gets_no_answer_and_no_overflow),
 	};
 

@@ -59,8 +59,10 @@ static void
 part_a_stands_before_the_mailers_and_part_b_behind_them(void **state)
 {
 	char *mc = with(debian);
-	const char *a = strstr(mc, "\ninclude(`/etc/mail/postmeter-a.m4')dnl\n");
-	const char *b = strstr(mc, "\ninclude(`/etc/mail/postmeter-b.m4')dnl\n");
+	const char *a =
+	    strstr(mc, "\ninclude(`/etc/mail/postmeter-a.m4')dnl\n");
+	const char *b =
+	    strstr(mc, "\ninclude(`/etc/mail/postmeter-b.m4')dnl\n");
 
 	assert_non_null(a);
 	assert_non_null(b);
@@ -87,8 +89,8 @@ what_is_put_in_comes_out_byte_for_byte(void **state)
 		} else {
 			assert_non_null(why);
 		}
-		assert_int_equal(in != NULL,
-		    strstr(cut, "\nMAILER_DEFINITIONS") != NULL);
+		assert_int_equal(
+		    in != NULL, strstr(cut, "\nMAILER_DEFINITIONS") != NULL);
 		free(in);
 		free(cut);
 	}
@@ -110,8 +112,8 @@ a_mailer_added_behind_us_makes_part_b_move_to_the_end(void **state)
 	char *mc = with(debian), *grown = NULL, *again, *bare, *want = NULL;
 
 	assert_int_not_equal(asprintf(&grown, "%sMAILER(`uucp')dnl\n", mc), -1);
-	assert_int_not_equal(asprintf(&want, "%sMAILER(`uucp')dnl\n", debian),
-	    -1);
+	assert_int_not_equal(
+	    asprintf(&want, "%sMAILER(`uucp')dnl\n", debian), -1);
 	again = with(grown);
 	assert_true(strstr(again, "postmeter-b.m4") > strstr(again, "uucp"));
 	bare = mc_without(again);
@@ -180,9 +182,10 @@ part_b_is_the_file_in_contrib(void **state)
  */
 
 static char host[] = "smtp.example.com", root[] = "root", name[] = "s";
-#define GOOD_CF "O InputMailFilters=clamav, postmeter\n"		\
-	"O CACertPath=/etc/ssl/certs\n"					\
-	"O CACertFile=/etc/ssl/certs/ca-certificates.crt\n"		\
+#define GOOD_CF                                                                \
+	"O InputMailFilters=clamav, postmeter\n"                               \
+	"O CACertPath=/etc/ssl/certs\n"                                        \
+	"O CACertFile=/etc/ssl/certs/ca-certificates.crt\n"                    \
 	"Xpostmeter, S=local:/run/postmeter/milter.sock, F=T, T=C:10s\n"
 
 /* How many notes, and how many of them matter. */
@@ -193,14 +196,16 @@ assert_notes(uint16_t port, const char *peer, const char *cf,
 	struct smarthost sh = { .name = name, .host = host, .port = port };
 	char user[16], *peers[] = { user };
 	const struct config conf = {
-		.smarthost = &sh, .nsmarthost = 1, .auth_peers = { 1, peers },
+		.smarthost = &sh,
+		.nsmarthost = 1,
+		.auth_peers = { 1, peers },
 	};
 	json_t *list = json_array(), *n;
 	size_t i, found = 0;
 
 	snprintf(user, sizeof(user), "%s", peer);
 	mc_notes(&conf, cf, access, list);
-	json_array_foreach(list, i, n)
+	json_array_foreach (list, i, n)
 		found += json_is_true(json_object_get(n, "must"));
 	assert_int_equal(json_array_size(list), notes);
 	assert_int_equal(found, must);
@@ -216,19 +221,25 @@ each_thing_that_only_a_person_can_decide_is_told(void **state)
 	assert_notes(4321, root, GOOD_CF, NULL, 1, 1);
 	assert_notes(587, "postfix", GOOD_CF, NULL, 1, 1);
 	assert_notes(587, root, "", NULL, 1, 1);
-	assert_notes(587, root, "O CACertFile=/x\nO CACertPath=/y\n"
-	    "Xpostmeter, S=local:/run/x\n", NULL, 1, 1);
-	assert_notes(587, root, "#O CACertFile\nO CACertPath=/y\n"
-	    "Xpostmeter, S=local:/run/x, F=T\n", NULL, 1, 1);
-	assert_notes(587, root, "O CACertPath=/x\nO CACertFile=/y\n"
+	assert_notes(587, root,
+	    "O CACertFile=/x\nO CACertPath=/y\n"
+	    "Xpostmeter, S=local:/run/x\n",
+	    NULL, 1, 1);
+	assert_notes(587, root,
+	    "#O CACertFile\nO CACertPath=/y\n"
+	    "Xpostmeter, S=local:/run/x, F=T\n",
+	    NULL, 1, 1);
+	assert_notes(587, root,
+	    "O CACertPath=/x\nO CACertFile=/y\n"
 	    "O InputMailFilters=postmeter, clamav\n"
-	    "Xpostmeter, S=local:/run/x, F=T\n", NULL, 1, 0);
-	assert_notes(587, root, "O FallbackSmartHost=[h]\n" GOOD_CF, NULL, 1,
-	    0);
+	    "Xpostmeter, S=local:/run/x, F=T\n",
+	    NULL, 1, 0);
+	assert_notes(
+	    587, root, "O FallbackSmartHost=[h]\n" GOOD_CF, NULL, 1, 0);
 	assert_notes(587, root, GOOD_CF, "Connect:127 OK\n", 0, 0);
 	assert_notes(587, root, GOOD_CF, "Try_TLS:other.test NO\n", 0, 0);
-	assert_notes(587, root, GOOD_CF,
-	    "# a\nTry_TLS:SMTP.example.com\tNO\n", 1, 1);
+	assert_notes(
+	    587, root, GOOD_CF, "# a\nTry_TLS:SMTP.example.com\tNO\n", 1, 1);
 }
 
 /* --- the command ------------------------------------------------------------
@@ -315,8 +326,9 @@ setup(const char *how, int code)
 	json_t *answer = NULL, *changes;
 	int n;
 
-	assert_int_equal(ctl_setup_sendmail(&ctl,
-	    ctl.undo ? NULL : &house.conf, &answer), code);
+	assert_int_equal(
+	    ctl_setup_sendmail(&ctl, ctl.undo ? NULL : &house.conf, &answer),
+	    code);
 	assert_non_null(answer);
 	changes = json_object_get(answer, "changes");
 	n = changes == NULL ? -1 : (int)json_array_size(changes);
@@ -403,7 +415,8 @@ a_machine_without_sendmail_is_told_so(void **state)
 	assert_int_equal(access(path_of("postmeter-a.m4"), F_OK), -1);
 }
 
-#define in_a_house(f) cmocka_unit_test_setup_teardown(f, open_house, close_house)
+#define in_a_house(f)                                                          \
+	cmocka_unit_test_setup_teardown(f, open_house, close_house)
 
 int
 main(void)

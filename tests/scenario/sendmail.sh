@@ -5,7 +5,9 @@
 #
 # Root.  Exits 77 where no Debian with Sendmail can be had.
 
+# shellcheck source=/dev/null
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=/dev/null
 . "$HERE/lib/sendmail.sh"
 
 with_sendmail "$@"
