@@ -58,6 +58,11 @@ struct smarthost {
 	 * more, and the provider counts each part.  0: it never splits.
 	 */
 	uint32_t recipient_limit;
+	/*
+	 * The only sender that it takes, as written and as a key; "" if it
+	 * takes any.
+	 */
+	char *envelope_sender, *envelope_key;
 };
 
 struct route {
@@ -130,5 +135,8 @@ bool	config_is_local(const struct config *conf, const struct mailaddr *a);
 
 /* True if any policy counts bytes: then the body must be seen. */
 bool	config_needs_body(const struct config *conf);
+
+/* True if mail may have to bear a smarthost's own sender. */
+bool	config_needs_headers(const struct config *conf);
 
 #endif

@@ -52,6 +52,13 @@ int	meter_bill(const struct config *conf, const struct rule *rule,
 void	bill_work_end(struct bill_work *work);
 
 /*
+ * Must mail of this sender bear the smarthost's own (envelope-sender) in its
+ * place?  A notice (<>) never does.
+ */
+bool	meter_renames(const struct smarthost *sh,
+	    const struct mailaddr *sender);
+
+/*
  * Where mail of this envelope sender goes: 1 and *sh_r (points into conf), 0
  * if no rule gives it a route, -1 if that could not be known; why says why.
  */

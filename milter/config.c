@@ -380,6 +380,8 @@ config_free(struct config **cp)
 		free(conf->smarthost[i].name);
 		free(conf->smarthost[i].provider);
 		free(conf->smarthost[i].host);
+		free(conf->smarthost[i].envelope_sender);
+		free(conf->smarthost[i].envelope_key);
 		free(conf->smarthost[i].username);
 		free(conf->smarthost[i].secret);
 		free(conf->smarthost[i].policies.v);
@@ -441,6 +443,15 @@ config_is_local(const struct config *conf, const struct mailaddr *a)
 
 	for (size_t i = 0; i < conf->local_domains.n; i++)
 		if (strcmp(conf->local_domains.v[i], domain) == 0)
+			return true;
+	return false;
+}
+
+bool
+config_needs_headers(const struct config *conf)
+{
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (conf->smarthost[i].envelope_sender[0] != '\0')
 			return true;
 	return false;
 }

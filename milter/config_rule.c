@@ -20,6 +20,7 @@ cfg_opt_t smarthost_options[] = {
 	CONF_ONE("secret"),
 	CONF_LIST("policies"),
 	CONF_ONE("recipient-limit"),
+	CONF_ONE("envelope-sender"),
 	CFG_END(),
 };
 
@@ -165,6 +166,31 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 		    "add username = \"...\", or remove both");
 }
 
+/* read_envelope_sender - an address that needs no quotes in any header */
+static void
+read_envelope_sender(struct reading *r, cfg_t *sec, struct smarthost *sh)
+{
+	const struct conf_value *v = read_one(r, sec, "envelope-sender");
+	const char *plain = "abcdefghijklmnopqrstuvwxyz0123456789"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-/=?^_`{|}~.@";
+	struct mailaddr a = { .text = "" };
+	char text[SHOWN];
+
+	if (v != NULL && v->len > 0) {
+		mailaddr_canon(
+		    &a, v->text, v->len, r->conf->recipient_delimiter);
+		if (a.at == 0 || mailaddr_domain(&a)[0] == '\0' ||
+		    v->len > MAILADDR_MAX || strspn(v->text, plain) != v->len ||
+		    strchr(v->text, '@') != strrchr(v->text, '@'))
+			mistake(&r->m, v->line,
+			    "envelope-sender = \"%s\": write the account's "
+			    "address, \"user@domain\", in ASCII",
+			    shown(text, v));
+	}
+	sh->envelope_sender = read_text(r, sec, "envelope-sender", "");
+	sh->envelope_key = keep(r, a.text);
+}
+
 static void
 read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 {
@@ -187,6 +213,7 @@ read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 		provider_bring(r, p, margin, line, sh);
 	sh->recipient_limit = read_number(r, sec, "recipient-limit", 1, 100000,
 	    p != NULL ? p->recipient_limit : 0);
+	read_envelope_sender(r, sec, sh);
 }
 
 void

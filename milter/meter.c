@@ -125,6 +125,23 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 	};
 }
 
+bool
+meter_renames(const struct smarthost *sh, const struct mailaddr *sender)
+{
+	return sh->envelope_key[0] != '\0' && !mailaddr_is_null(sender) &&
+	    strcmp(sh->envelope_key, sender->text) != 0;
+}
+
+/*
+ * by_id - does this message have a binding of its own?  A notice about a
+ * message may bear its id, and goes its own way all the same.
+ */
+static bool
+by_id(const char *queue_id, const struct mailaddr *sender)
+{
+	return queue_id[0] != '\0' && !mailaddr_is_null(sender);
+}
+
 /*
  * sender_key - does a policy of a smarthost keep a counter for each sender of
  * the account?  Then dst gets its name.  Any other is the account's own.
@@ -133,9 +150,12 @@ static bool
 sender_key(const struct policy *p, const struct smarthost *sh,
     const struct txn *t, char *dst, size_t size)
 {
-	if (p->per == PER_SENDER)
+	const bool each = p->per == PER_SENDER;
+
+	if (each && !meter_renames(sh, &t->sender))
 		return key_of(p, t, dst, size);
-	snprintf(dst, size, "smarthost %s", sh->name);
+	snprintf(dst, size, "%s%s", each ? "" : "smarthost ",
+	    each ? sh->envelope_key : sh->name);
 	return false;
 }
 
@@ -183,6 +203,10 @@ offer(const struct config *conf, const struct smarthost *sh,
 	ch->smarthost = sh->name;
 	ch->first = b->nline;
 	ch->n = sh->policies.n;
+	/* The mail server will ask with the sender that it is told now. */
+	if (meter_renames(sh, &t->sender) &&
+	    !(t->by_id && by_id(t->queue_id, &t->sender)))
+		ch->bound = sh->envelope_key;
 	for (size_t i = 0; i < sh->policies.n; i++) {
 		size_t at = b->nline++;
 
@@ -472,16 +496,6 @@ bound_to_sender(const struct mailaddr *sender)
 	return mailaddr_is_null(sender) ? "<>" : sender->text;
 }
 
-/*
- * by_id - does this message have a binding of its own?  A notice about a
- * message may bear its id, and goes its own way all the same.
- */
-static bool
-by_id(const char *queue_id, const struct mailaddr *sender)
-{
-	return queue_id[0] != '\0' && !mailaddr_is_null(sender);
-}
-
 /* bound_to_id - the name for a message; no sender's name has a tab */
 static const char *
 bound_to_id(const char *queue_id, char dst[TXN_QUEUE_ID + 1])
@@ -638,6 +652,14 @@ meter_explain(const struct config *conf, struct store *store,
 	soften(t, o_r);
 }
 
+/* is_own - is that the smarthost's own sender? */
+static bool
+is_own(const struct smarthost *sh, const struct mailaddr *sender)
+{
+	return sh != NULL && sh->envelope_key[0] != '\0' &&
+	    strcmp(sh->envelope_key, sender->text) == 0;
+}
+
 int
 meter_route(const struct config *conf, struct store *store,
     const struct mailaddr *sender, int64_t now,
@@ -661,10 +683,15 @@ meter_route(const struct config *conf, struct store *store,
 	}
 	/*
 	 * The rules may have changed since the message was bound: where they
-	 * leave no doubt, they speak.
+	 * leave no doubt, they speak.  They do not know a smarthost's own
+	 * sender: somebody else's mail may bear it.
 	 */
-	if (sure && (rule == NULL || !config_leads_to(rule->route, sh)))
+	if (sure && !is_own(sh, sender) &&
+	    (rule == NULL || !config_leads_to(rule->route, sh)))
 		sh = NULL;
+	for (size_t i = 0; sh == NULL && i < conf->nsmarthost; i++)
+		if (is_own(&conf->smarthost[i], sender))
+			sh = &conf->smarthost[i];
 	if (sh == NULL && rule != NULL && rule->route != NULL)
 		sh = rule->route->smarthost[0];
 	*sh_r = sh;

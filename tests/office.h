@@ -58,6 +58,7 @@ connect_from(const char *ip)
 	assert_int_equal(fake_milter.xxfi_negotiate(&server, 0x1ff, 0x1fffff,
 	    0, 0, &actions, &steps, &f2, &f3), SMFIS_CONTINUE);
 	server.steps = steps;
+	server.actions = actions;
 	assert_int_equal(fake_milter.xxfi_connect(&server, host, &sa),
 	    SMFIS_NOREPLY);
 }
@@ -75,6 +76,7 @@ mail(const char *sender)
 
 	snprintf(raw, sizeof(raw), "%s", sender);
 	server.reply[0] = server.quarantined[0] = '\0';
+	server.sender[0] = server.headers[0] = '\0';
 	assert_int_equal(fake_milter.xxfi_envfrom(&server, argv),
 	    SMFIS_NOREPLY);
 }

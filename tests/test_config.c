@@ -130,6 +130,8 @@ print_smarthost(FILE *f, const struct smarthost *sh)
 		fprintf(f, " %s", sh->policies.v[i]->name);
 	if (sh->provider[0] != '\0')
 		fprintf(f, " of %s", sh->provider);
+	if (sh->envelope_sender[0] != '\0')
+		fprintf(f, " as %s", sh->envelope_sender);
 	if (sh->recipient_limit > 0)
 		fprintf(f, " split=%u", sh->recipient_limit);
 	fputc('\n', f);
@@ -410,6 +412,24 @@ the_providers_file_is_needed_only_by_who_names_one(void **state)
 }
 
 static void
+the_own_sender_of_an_account_is_a_plain_address(void **state)
+{
+	static const char *const wrong[] = { "office", "@provider.test",
+		"a b@c.test", "\\\"a\\\"@c.test", "<a@b.test>", "a@b@c.test",
+		"j\xc3\xbc@c.test" };
+	char text[300];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "smarthost \"a\" { "
+		    "host = \"a.test\" envelope-sender = \"%s\" }\n"
+		    "rule \"all\" { }\n",
+		    wrong[i]);
+		is_refused(text, "write the account's address");
+	}
+}
+
+static void
 a_sender_pays_once_for_a_message(void **state)
 {
 	is_refused(
@@ -610,6 +630,8 @@ main(void)
 		cmocka_unit_test(a_wrong_word_about_a_provider_is_told),
 		cmocka_unit_test(
 		    the_providers_file_is_needed_only_by_who_names_one),
+		cmocka_unit_test(
+		    the_own_sender_of_an_account_is_a_plain_address),
 		cmocka_unit_test(a_sender_pays_once_for_a_message),
 		cmocka_unit_test(the_full_file_shows_the_defaults),
 		cmocka_unit_test(a_file_that_is_none_is_one_line),

@@ -160,6 +160,194 @@ invented_senders_of_an_account_end_at_one_counter(void **state)
 	close_office();
 }
 
+/* --- a smarthost that takes its own sender only --------------------------- */
+
+/* "a" takes any sender, twice an hour; "b" wants its own. */
+#define OWN                                                                    \
+	"policy \"two\" { messages = {\"2/1h\"} }\n"                           \
+	"smarthost \"a\" { host = \"a.test\" policies = {\"two\"} }\n"         \
+	"smarthost \"b\" { host = \"b.test\" "                                 \
+	"envelope-sender = \"Office@provider.test\" }\n"                       \
+	"route \"both\" { smarthosts = {\"a\", \"b\"} }\n"                     \
+	"route \"own\" { smarthosts = {\"b\"} }\n"                             \
+	"rule \"any\" { sender = {\"any@office.example\"} "                    \
+	"route = \"both\" }\n"                                                 \
+	"rule \"all\" { route = \"own\" }\n"
+
+static void
+header(const char *name, const char *value)
+{
+	char n[64], v[512];
+
+	snprintf(n, sizeof(n), "%s", name);
+	snprintf(v, sizeof(v), "%s", value);
+	(void)fake_milter.xxfi_header(&server, n, v);
+}
+
+/* letter - one message with that From: (NULL: none) and maybe a Reply-To: */
+static sfsistat
+letter(const char *sender, const char *to, const char *from, const char *reply)
+{
+	mail(sender);
+	assert_int_equal(rcpt(to), SMFIS_CONTINUE);
+	header("Subject", "hello");
+	if (from != NULL)
+		header("From", from);
+	if (reply != NULL)
+		header("reply-to", reply);
+	return eom();
+}
+
+static void
+mail_leaves_by_the_own_sender_of_the_account(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	assert_int_equal(letter("<al@office.example>", "<x@y.test>",
+			     "Al <al@office.example>", NULL),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.sender, "<Office@provider.test>");
+	assert_string_equal(server.headers,
+	    "change 1 From: Al <Office@provider.test>\n"
+	    "add Reply-To: Al <al@office.example>\n");
+	/* That is the sender that the mail server will ask with. */
+	assert_string_equal(next_of("<office@provider.test>"), "b");
+	hang_up();
+	close_office();
+}
+
+static void
+a_reply_to_that_is_there_stays(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	assert_int_equal(letter("<al@office.example>", "<x@y.test>",
+			     "al@office.example", "team@office.example"),
+	    SMFIS_CONTINUE);
+	assert_string_equal(
+	    server.headers, "change 1 From: Office@provider.test\n");
+	/* The next message of the connection starts afresh. */
+	assert_int_equal(
+	    letter("<al@office.example>", "<x@y.test>", "a@b", NULL),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.headers,
+	    "change 1 From: Office@provider.test\nadd Reply-To: a@b\n");
+	hang_up();
+	close_office();
+}
+
+static void
+a_message_without_from_gets_one(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	assert_int_equal(
+	    letter("<al@office.example>", "<x@y.test>", NULL, NULL),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.headers, "add From: Office@provider.test\n");
+	hang_up();
+	close_office();
+}
+
+static void
+of_several_from_headers_one_is_left(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+	header("From", "A <a@b>");
+	header("FROM", "B <b@b>");
+	header("from", "C <c@b>");
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	assert_string_equal(server.headers,
+	    "change 1 From: A <Office@provider.test>\n"
+	    "remove 3 From: \nremove 2 From: \n"
+	    "add Reply-To: A <a@b>\n");
+	hang_up();
+	close_office();
+}
+
+static void
+nothing_is_changed_where_nobody_insists(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	/* The account's own mail, however it is spelt. */
+	assert_int_equal(letter("<OFFICE+x@Provider.test>", "<x@y.test>",
+			     "O <office@provider.test>", NULL),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.sender, "");
+	assert_string_equal(server.headers, "");
+	/* What stays in the office, a notice, and what another one takes. */
+	assert_int_equal(letter("<al@office.example>", "<bo@office.example>",
+			     "Al <al@office.example>", NULL),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.sender, "");
+	assert_int_equal(
+	    letter("<>", "<x@y.test>", "Mailer <>", NULL), SMFIS_CONTINUE);
+	assert_string_equal(server.sender, "");
+	assert_int_equal(letter("<any@office.example>", "<x@y.test>",
+			     "Any <any@office.example>", NULL),
+	    SMFIS_CONTINUE);
+	assert_string_equal(server.sender, "");
+	assert_string_equal(next_of("<any@office.example>"), "a");
+	hang_up();
+	close_office();
+}
+
+static void
+the_binding_follows_the_sender_that_is_told(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(letter("<any@office.example>", "<x@y.test>",
+				     "Any <any@office.example>", NULL),
+		    SMFIS_CONTINUE);
+		assert_string_equal(
+		    server.sender, i < 2 ? "" : "<Office@provider.test>");
+	}
+	/* Mail that left under its own sender still goes where it was. */
+	assert_string_equal(next_of("<any@office.example>"), "a");
+	assert_string_equal(next_of("<office@provider.test>"), "b");
+	hang_up();
+	close_office();
+}
+
+static void
+a_server_that_changes_no_sender_must_wait(void **state)
+{
+	open_office(OWN);
+	connect_from("10.0.0.1");
+	server.cannot_rename = true;
+	assert_int_equal(letter("<al@office.example>", "<x@y.test>",
+			     "Al <al@office.example>", NULL),
+	    SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+static void
+a_reload_that_needs_headers_defers_who_did_not_negotiate(void **state)
+{
+	open_office("rule \"all\" { }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(server.actions & SMFIF_CHGFROM, 0);
+	assert_int_equal(server.steps & SMFIP_NOHDRS, SMFIP_NOHDRS);
+	snapshot_publish(house_config(OWN));
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
+	hang_up();
+	connect_from("10.0.0.1");
+	assert_int_equal(
+	    server.steps & (SMFIP_NOHDRS | SMFIP_NOBODY), SMFIP_NOBODY);
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
 int
 main(void)
 {
@@ -173,6 +361,15 @@ main(void)
 		    a_provider_can_count_each_sender_of_the_account),
 		cmocka_unit_test(
 		    invented_senders_of_an_account_end_at_one_counter),
+		cmocka_unit_test(mail_leaves_by_the_own_sender_of_the_account),
+		cmocka_unit_test(a_reply_to_that_is_there_stays),
+		cmocka_unit_test(a_message_without_from_gets_one),
+		cmocka_unit_test(of_several_from_headers_one_is_left),
+		cmocka_unit_test(nothing_is_changed_where_nobody_insists),
+		cmocka_unit_test(the_binding_follows_the_sender_that_is_told),
+		cmocka_unit_test(a_server_that_changes_no_sender_must_wait),
+		cmocka_unit_test(
+		    a_reload_that_needs_headers_defers_who_did_not_negotiate),
 	};
 
 	log_open("test_routing", LOG_LEVEL_ERROR);
