@@ -92,6 +92,7 @@ struct config {
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */
 	char *providers;		/* path of providers.conf */
+	int64_t probe_every;		/* ms; 0: nobody looks at smarthosts */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;
 	struct zone *zone;

@@ -13,9 +13,11 @@
 #include <unistd.h>
 
 #include "config_read.h"
+#include "limit.h"
 #include "safefile.h"
 
 #define FILE_LARGEST (1024 * 1024)
+#define PROBE_LEAST (30 * SECOND)
 
 static cfg_opt_t options[] = {
 	CONF_ONE("milter-socket"),
@@ -37,6 +39,7 @@ static cfg_opt_t options[] = {
 	CONF_ONE("new-senders"),
 	CONF_ONE("providers"),
 	CONF_ONE("margin"),
+	CONF_ONE("probe-every"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -248,6 +251,25 @@ read_secrets(struct reading *r, cfg_t *root)
 }
 
 static void
+read_probe_every(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "probe-every");
+	char text[SHOWN];
+	const char *why;
+
+	if (v == NULL)
+		return;
+	if (span_parse(v->text, &r->conf->probe_every, &why) == -1)
+		mistake(&r->m, v->line, "probe-every = \"%s\": %s",
+		    shown(text, v), why);
+	else if (r->conf->probe_every > 0 && r->conf->probe_every < PROBE_LEAST)
+		mistake(&r->m, v->line,
+		    "probe-every = \"%s\": at least 30s, or \"0\" for never: "
+		    "providers shut out who knocks too often",
+		    shown(text, v));
+}
+
+static void
 read_all(struct reading *r, cfg_t *root)
 {
 	static const char *const usual[] = { "127.0.0.0/8", "::1/128", NULL };
@@ -279,6 +301,7 @@ read_all(struct reading *r, cfg_t *root)
 	    read_choice(r, root, "unmatched", unmatched, 0) == 1;
 	if (conf->recipient_delimiter == NULL)
 		return;
+	read_probe_every(r, root);
 	read_providers(r, root);
 	read_policies(r, root);
 	read_smarthosts(r, root);

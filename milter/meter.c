@@ -194,7 +194,7 @@ takes(const struct config *conf, const struct smarthost *sh,
  */
 static void
 offer(const struct config *conf, const struct smarthost *sh,
-    const struct txn *t, struct bill *b, struct bill_work *w)
+    struct health *health, const struct txn *t, struct bill *b, struct bill_work *w)
 {
 	uint64_t parts = sh->recipient_limit == 0 ? 1 :
 	    (t->nexternal + sh->recipient_limit - 1) / sh->recipient_limit;
@@ -203,6 +203,7 @@ offer(const struct config *conf, const struct smarthost *sh,
 	ch->smarthost = sh->name;
 	ch->first = b->nline;
 	ch->n = sh->policies.n;
+	ch->last = health_is_ailing(health, sh->name);
 	/* The mail server will ask with the sender that it is told now. */
 	if (meter_renames(sh, &t->sender) &&
 	    !(t->by_id && by_id(t->queue_id, &t->sender)))
@@ -245,7 +246,7 @@ offers_senders(const struct rule *rule, const struct txn *t)
 
 int
 meter_bill(const struct config *conf, const struct rule *rule,
-    const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
+    struct health *health, const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
 {
 	bool made_up = false;
 
@@ -280,7 +281,8 @@ meter_bill(const struct config *conf, const struct rule *rule,
 	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
 	    i < rule->route->n; i++)
 		if (takes(conf, rule->route->smarthost[i], t))
-			offer(conf, rule->route->smarthost[i], t, b_r, w);
+			offer(conf, rule->route->smarthost[i], health, t, b_r,
+			    w);
 	b_r->spread = rule->route != NULL && rule->route->spread;
 	return 0;
 }
@@ -549,8 +551,8 @@ again:
 }
 
 static void
-judge(const struct config *conf, struct store *store, const struct txn *t,
-    enum stage stage, int64_t now, struct outcome *o)
+judge(const struct config *conf, struct store *store, struct health *health,
+    const struct txn *t, enum stage stage, int64_t now, struct outcome *o)
 {
 	const struct rule *rule;
 	struct bill bill;
@@ -582,7 +584,7 @@ judge(const struct config *conf, struct store *store, const struct txn *t,
 	o->rule = rule->name;
 	if (cap(conf, rule, t, stage, o))
 		return;
-	if (meter_bill(conf, rule, t, now, &bill, &work) == -1) {
+	if (meter_bill(conf, rule, health, t, now, &bill, &work) == -1) {
 		could_not_know(conf, stage, "out of memory", o);
 		return;
 	}
@@ -608,8 +610,8 @@ soften(const struct txn *t, struct outcome *o)
 
 void
 meter_preview(const struct config *conf, struct store *store,
-    const struct txn *t, uint64_t digest, bool external, int64_t now,
-    struct outcome *o_r)
+    struct health *health, const struct txn *t, uint64_t digest,
+    bool external, int64_t now, struct outcome *o_r)
 {
 	struct txn with = *t;
 
@@ -629,26 +631,28 @@ meter_preview(const struct config *conf, struct store *store,
 			memcpy(with.rcpt, t->rcpt,
 			    t->nrcpt * sizeof(with.rcpt[0]));
 		txn_add(&with, digest, external);
-		judge(conf, store, &with, STAGE_RCPT, now, o_r);
+		judge(conf, store, health, &with, STAGE_RCPT, now, o_r);
 		free(with.rcpt);
 	} else {
-		judge(conf, store, t, STAGE_RCPT, now, o_r);
+		judge(conf, store, health, t, STAGE_RCPT, now, o_r);
 	}
 }
 
 void
 meter_charge(const struct config *conf, struct store *store,
-    const struct txn *t, int64_t now, struct outcome *o_r)
+    struct health *health, const struct txn *t, int64_t now,
+    struct outcome *o_r)
 {
-	judge(conf, store, t, STAGE_CHARGE, now, o_r);
+	judge(conf, store, health, t, STAGE_CHARGE, now, o_r);
 	soften(t, o_r);
 }
 
 void
 meter_explain(const struct config *conf, struct store *store,
-    const struct txn *t, int64_t now, struct outcome *o_r)
+    struct health *health, const struct txn *t, int64_t now,
+    struct outcome *o_r)
 {
-	judge(conf, store, t, STAGE_EXPLAIN, now, o_r);
+	judge(conf, store, health, t, STAGE_EXPLAIN, now, o_r);
 	soften(t, o_r);
 }
 

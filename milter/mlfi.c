@@ -48,6 +48,7 @@ struct session {
 };
 
 static struct store *the_store;
+static struct health *the_health;
 
 /* --- who is at the store ----------------------------------------------------
  *
@@ -286,7 +287,8 @@ preview(SMFICTX *ctx, struct session *s, uint64_t digest, bool external)
 
 	if (!enter())
 		return unavailable(ctx);
-	meter_preview(s->conf, the_store, &s->txn, digest, external, now, &o);
+	meter_preview(s->conf, the_store, the_health, &s->txn, digest,
+	    external, now, &o);
 	leave("rcpt", since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	if (r.code != NULL) {
@@ -428,7 +430,7 @@ mlfi_eom(SMFICTX *ctx)
 	note_queue_id(ctx, s);
 	if (s->sees_body)
 		s->txn.bytes = s->seen;	/* no longer what was declared */
-	meter_charge(s->conf, the_store, &s->txn, now, &o);
+	meter_charge(s->conf, the_store, the_health, &s->txn, now, &o);
 	leave("eom", since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
@@ -572,9 +574,10 @@ mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
 }
 
 int
-mlfi_serve(struct store *store)
+mlfi_serve(struct store *store, struct health *health)
 {
 	the_store = store;
+	the_health = health;
 	return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 

@@ -15,6 +15,7 @@
 
 static struct store *store;
 static SMFICTX server;
+static struct health *health;	/* NULL until a test wants some */
 
 static void
 open_office_of(struct config *conf)
@@ -27,7 +28,7 @@ open_office_of(struct config *conf)
 	store = house_store(conf);
 	/* The callbacks register; the socket's folder may be refused. */
 	(void)mlfi_open(conf, &nobody, &live, why, sizeof(why));
-	(void)mlfi_serve(store);
+	(void)mlfi_serve(store, health);
 	snapshot_publish(conf);
 	memset(&server, 0, sizeof(server));
 }

@@ -160,6 +160,51 @@ invented_senders_of_an_account_end_at_one_counter(void **state)
 	close_office();
 }
 
+/* --- who is ailing -------------------------------------------------------- */
+
+static void
+ill(const char *smarthost)
+{
+	for (int i = 0; i < BREAKER_FAILURES; i++)
+		(void)health_tell(health, smarthost, false, "gone", MONDAY);
+}
+
+static void
+who_is_ailing_gets_mail_only_if_nobody_else_can_take_it(void **state)
+{
+	health = health_new();
+	open_office(
+	    "policy \"two\" { messages = {\"2/1h\"} }\n"
+	    "smarthost \"a\" { host = \"a.test\" }\n"
+	    "smarthost \"b\" { host = \"b.test\" policies = {\"two\"} }\n"
+	    "route \"both\" { smarthosts = {\"a\", \"b\"} }\n"
+	    "rule \"all\" { route = \"both\" }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(
+	    send_one("<x@office.example>", "<r@y.test>"), SMFIS_CONTINUE);
+	assert_string_equal(next_of("<x@office.example>"), "a");
+	ill("a");
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(send_one("<x@office.example>", "<r@y.test>"),
+		    SMFIS_CONTINUE);
+		assert_string_equal(
+		    next_of("<x@office.example>"), i < 2 ? "b" : "a");
+	}
+	/* Both ill: the preferred one. */
+	ill("b");
+	house_time += 2 * HOUR;
+	assert_int_equal(
+	    send_one("<y@office.example>", "<r@y.test>"), SMFIS_CONTINUE);
+	assert_string_equal(next_of("<y@office.example>"), "a");
+	health_tell(health, "b", true, "", house_time);
+	assert_int_equal(
+	    send_one("<y@office.example>", "<r@y.test>"), SMFIS_CONTINUE);
+	assert_string_equal(next_of("<y@office.example>"), "b");
+	hang_up();
+	close_office();
+	health_free(&health);
+}
+
 /* --- a smarthost that takes its own sender only --------------------------- */
 
 /* "a" takes any sender, twice an hour; "b" wants its own. */
@@ -361,6 +406,8 @@ main(void)
 		    a_provider_can_count_each_sender_of_the_account),
 		cmocka_unit_test(
 		    invented_senders_of_an_account_end_at_one_counter),
+		cmocka_unit_test(
+		    who_is_ailing_gets_mail_only_if_nobody_else_can_take_it),
 		cmocka_unit_test(mail_leaves_by_the_own_sender_of_the_account),
 		cmocka_unit_test(a_reply_to_that_is_there_stays),
 		cmocka_unit_test(a_message_without_from_gets_one),
