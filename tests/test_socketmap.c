@@ -66,6 +66,9 @@ store_note(struct store *s, const struct store_event *e)
 
 static atomic_int lines; /* logged */
 
+static void hush(const char *fmt, va_list ap)
+    __attribute__((format(printf, 1, 0)));
+
 static void
 hush(const char *fmt, va_list ap)
 {
