@@ -116,6 +116,7 @@ HUSHED(log_debug)
 static char dir[64];
 static struct endpoint map_ep, auth_ep;
 static struct socketmap_server *server;
+static struct rlimit files; /* as it was */
 
 static void
 publish(const char *peer)
@@ -158,6 +159,7 @@ setup(void **state)
 	bool live;
 	int map, auth;
 
+	getrlimit(RLIMIT_NOFILE, &files);
 	snprintf(dir, sizeof(dir), "/tmp/pm-map-XXXXXX");
 	if (mkdtemp(dir) == NULL)
 		return -1;
@@ -177,6 +179,7 @@ setup(void **state)
 static int
 teardown(void **state)
 {
+	setrlimit(RLIMIT_NOFILE, &files);
 	if (server != NULL)
 		socketmap_stop(&server);
 	creds_publish(NULL);
@@ -592,11 +595,9 @@ the_longest_idle_makes_place_for_a_new_one(void **state)
 {
 	enum { PEERS = 1024 };
 	static int fd[PEERS];
-	struct rlimit old, more;
+	struct rlimit more = files;
 	int extra;
 
-	getrlimit(RLIMIT_NOFILE, &old);
-	more = old;
 	more.rlim_cur = 2 * PEERS + 64;
 	if (more.rlim_max < more.rlim_cur ||
 	    setrlimit(RLIMIT_NOFILE, &more) == -1)
@@ -616,28 +617,44 @@ the_longest_idle_makes_place_for_a_new_one(void **state)
 		close(fd[i]);
 	}
 	close(extra);
-	setrlimit(RLIMIT_NOFILE, &old);
+}
+
+/* Valgrind plays the kernel here, and hangs up on whom it cannot let in. */
+static bool
+kernel_allows(rlim_t files_open)
+{
+	FILE *f = fopen("/proc/self/limits", "r");
+	unsigned long long n = 0;
+	char line[256];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "Max open files %llu", &n);
+	if (f != NULL)
+		fclose(f);
+	return n == files_open;
 }
 
 static void
 out_of_descriptors_it_listens_again_soon(void **state)
 {
 	int good = enter(&map_ep), probe, late;
-	struct rlimit old, less;
+	struct rlimit less = files;
 
 	hears(good, "transport @x.test", "NOTFOUND ");
 	probe = open("/dev/null", O_RDONLY);
-	getrlimit(RLIMIT_NOFILE, &old);
-	less = old;
 	less.rlim_cur = (rlim_t)probe + 1; /* room for our end only */
 	close(probe);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+	if (!kernel_allows(less.rlim_cur)) {
+		close(good);
+		skip();
+	}
 	late = enter(&map_ep);
 	request(late, "transport al@office.example");
 	hears(good, "transport @x.test", "NOTFOUND ");
 	hears(good, "transport @x.test", "NOTFOUND ");
 	assert_true(still_there(late));
-	setrlimit(RLIMIT_NOFILE, &old);
+	setrlimit(RLIMIT_NOFILE, &files);
 	house_time += 100;
 	assert_string_equal(next(late), OFFICE_ROUTE);
 	close(late);
