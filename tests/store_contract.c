@@ -514,6 +514,22 @@ a_walk_meets_every_counter_that_still_says_something(void **state)
 }
 
 static void
+a_reload_does_not_hand_out_a_fresh_allowance(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (strcmp(conf->policy[i].name, "five") == 0)
+			conf->policy[i].limit[0].window.length = 2 * HOUR;
+	store_reconfigure(store, conf);
+	assert_int_equal(1, walked(NOW));
+	assert_int_equal(5, used("five", "a", NOW));
+	reopen();
+	assert_false(charge_one("five", "a", NOW + 30 * MINUTE));
+	assert_true(charge_one("five", "a", NOW + 3 * HOUR));
+}
+
+static void
 names_that_no_store_could_keep_are_refused(void **state)
 {
 	char key[MAILADDR_MAX + 2];
@@ -702,6 +718,7 @@ store_contract_run(const struct store_maker *m)
 		T(a_block_holds_until_it_ends_or_is_lifted),
 		T(events_come_back_newest_first_and_by_key),
 		T(a_walk_meets_every_counter_that_still_says_something),
+		T(a_reload_does_not_hand_out_a_fresh_allowance),
 		T(names_that_no_store_could_keep_are_refused),
 		T(the_store_agrees_with_the_oracle),
 	};
