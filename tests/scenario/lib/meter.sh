@@ -72,7 +72,8 @@ ctl() {
 
 # fresh_store - as if it had never run
 fresh_store() {
-	find "$STAGE/store" -mindepth 1 -delete
+	[[ ! -d $STAGE/store ]] ||
+	    find "$STAGE/store" -mindepth 1 -delete
 }
 
 # stage_meter - postmeter with nobody around it; policies and rules from stdin.
