@@ -68,6 +68,14 @@ $(BUILD)/%.o: %.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
+# What `postmeterctl setup sendmail` writes, as C strings.
+$(BUILD)/%.inc: %.m4
+	@mkdir -p $(@D)
+	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+$(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
+    $(BUILD)/contrib/sendmail/postmeter-b.inc
+
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
 	@rm -f $@
@@ -101,7 +109,7 @@ $(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
-    $(BUILD)/tests/test_ctl_secret
+    $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
 $(CTL_TESTS): $(CTL)
 $(CTL_TESTS): LIBS += -lcurl
 
@@ -162,7 +170,7 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 # --- with real parts, as root -------------------------------------------------
 
 SCENARIOS = message_goes_all_the_way no_credential_leaks parallel_limit \
-    kill_nine restart_in_the_middle
+    kill_nine restart_in_the_middle sendmail
 
 packages:
 	@tests/scenario/packages.sh
@@ -180,7 +188,8 @@ test: packages
 
 scenarios: all $(TOOLS)
 	@for s in $(SCENARIOS); do \
-		BUILD=$(BUILD) tests/scenario/$$s.sh || exit 1; \
+		BUILD=$(BUILD) tests/scenario/$$s.sh; rc=$$?; \
+		[ $$rc -eq 0 ] || [ $$rc -eq 77 ] || exit 1; \
 	done
 
 # --- lint --------------------------------------------------------------------

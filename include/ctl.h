@@ -31,6 +31,7 @@ struct ctl {
 	bool apply, undo, check;
 	const char *send;	/* to whom test sends a message */
 	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
+	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */
 	const char *word[4];	/* positional, after the command */
 	size_t nword;
 };
@@ -68,6 +69,10 @@ bool	ctl_secret_words(const struct ctl *ctl);
 /* For people; the answer was made harmless. */
 void	ctl_test_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
+
+/* `setup sendmail`; conf may be NULL with --undo. */
+int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
+	    json_t **answer_r);
 
 /* {"ok": false, "error": ..., "remedy": ...} */
 json_t	*ctl_failure(const char *remedy, const char *error, ...)
