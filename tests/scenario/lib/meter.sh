@@ -80,6 +80,7 @@ fresh_store() {
 # It is not started yet.
 stage_meter() {
 	install -d "$STAGE/office/queue"
+	# shellcheck disable=SC2034
 	MILTER=$STAGE/office/queue/postmeter/milter.sock
 	meter_configure
 }
