@@ -72,6 +72,6 @@ on_stage() {
 	STAGE=$1
 	export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 	unset MAIL_CONFIG MAIL_VERBOSE MAIL_DEBUG
-	cd "$STAGE"
+	cd "$STAGE" || exit 1
 	stage_build
 }
