@@ -52,16 +52,22 @@ stage_private() {
 	mount --bind "$own" "$1"
 }
 
+# stage_hosts ADDRESS - where the provider's name leads from now on
+stage_hosts() {
+	cat >/etc/hosts <<-END
+		127.0.0.1 localhost mail.office.example
+		$1 smtp.provider.test
+		127.0.0.3 smtp.second.test
+	END
+}
+
 stage_build() {
 	ip link set lo up
 	ip address add 127.0.0.2/8 dev lo
 	ip address add 127.0.0.3/8 dev lo
 	hostname mail.office.example
-	stage_private /etc/hosts <<-END
-		127.0.0.1 localhost mail.office.example
-		127.0.0.2 smtp.provider.test
-		127.0.0.3 smtp.second.test
-	END
+	stage_private /etc/hosts </dev/null
+	stage_hosts 127.0.0.2
 	stage_private /etc/resolv.conf <<<"nameserver 127.0.0.1"
 }
 
