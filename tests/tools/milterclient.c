@@ -240,7 +240,7 @@ say_header(struct milterclient *m)
 	if (!header(m, m->header, value, sizeof(value), pair))
 		return;
 	put_macros(m, SMFIC_HEADER, macros);
-	put_strings(m, SMFIC_HEADER, NULL, 0, pair);
+	put_strings(m, SMFIC_HEADER, "", 0, pair);
 }
 
 static void
