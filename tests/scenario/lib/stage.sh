@@ -34,6 +34,7 @@ stage_from_outside() {
 	# shellcheck disable=SC2064
 	trap "kill -KILL $child; wait $child; exit 130" INT TERM HUP
 	wait "$child" || status=$?
+	dim "$(basename "$0" .sh): $SECONDS s"
 	((status != 137)) || note "FAIL  it took longer than $LID s"
 	if ((status != 0)) && [[ -n ${KEEP:-} ]]; then
 		trap - EXIT
