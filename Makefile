@@ -100,7 +100,9 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
-$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
+$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
+    $(BUILD)/tests/test_routing: $(BUILD)/tests/fake_smfi.o \
+    $(BUILD)/milter/mlfi.o
 
 # What every store must do is one suite, for each of them.
 $(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \

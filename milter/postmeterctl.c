@@ -61,6 +61,8 @@ static const struct command commands[] = {
 	    { NULL } },
 	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
 	    "can mail be sent through it?", ctl_test, { NULL } },
+	{ "providers", "", 0, 0, "", "what is known about providers",
+	    ctl_providers, { NULL } },
 	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
 	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };
