@@ -171,7 +171,8 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 # --- with real parts, as root -------------------------------------------------
 
-SCENARIOS = message_goes_all_the_way accounts no_credential_leaks lured parallel_limit \
+SCENARIOS = message_goes_all_the_way accounts failover_under_load \
+    no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle sendmail
 
 packages:

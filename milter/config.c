@@ -17,7 +17,7 @@
 #include "safefile.h"
 
 #define FILE_LARGEST (1024 * 1024)
-#define PROBE_LEAST (30 * SECOND)
+#define PROBE_LEAST (5 * SECOND)
 
 static cfg_opt_t options[] = {
 	CONF_ONE("milter-socket"),
@@ -264,7 +264,7 @@ read_probe_every(struct reading *r, cfg_t *root)
 		    shown(text, v), why);
 	else if (r->conf->probe_every > 0 && r->conf->probe_every < PROBE_LEAST)
 		mistake(&r->m, v->line,
-		    "probe-every = \"%s\": at least 30s, or \"0\" for never: "
+		    "probe-every = \"%s\": at least 5s, or \"0\" for never: "
 		    "providers shut out who knocks too often",
 		    shown(text, v));
 }
