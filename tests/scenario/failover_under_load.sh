@@ -39,7 +39,7 @@ mail_program() {
 	for ((i = 1; i <= EACH; i++)); do
 		send "$1-$i@office.example" "$1-$i" x@customer.test >/dev/null
 		[[ $CODE == 250 && -z $REFUSED ]] && echo accepted >>"$STAGE/told"
-		sleep 0.8
+		sleep 1.3
 	done
 }
 
