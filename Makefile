@@ -121,6 +121,18 @@ $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
 
+# What milters do in time, and a store of many senders.
+BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
+
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
+    tests/tools/milterclient.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # Every parser eats its seeds in the suite, and more under libFuzzer.
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
