@@ -6,9 +6,14 @@
 # The numbers go to build/bench/PART.json, what people read to the terminal.
 # BENCH_SECONDS is the length of one turn, BENCH_ROUNDS how often all take
 # theirs.  Everything runs in namespaces of its own, as the scenarios do.
+# shellcheck disable=SC2034
 LID=3600
 # shellcheck source=tests/scenario/lib.sh
 . "$(dirname "$0")/../scenario/lib.sh"
+for tool in jq column; do
+	command -v "$tool" >/dev/null ||
+	    fail "$tool is missing: apt-get install jq bsdextrautils"
+done
 on_stage "$@"
 shift
 
@@ -77,6 +82,7 @@ daemon() {
 		kill -0 "$PID" 2>/dev/null || fail "postmeter" "$1.log"
 		sleep 0.002
 	done
+	# shellcheck disable=SC2034
 	START=$(seconds_since "$begun")
 }
 

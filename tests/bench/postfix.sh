@@ -2,7 +2,7 @@
 # smtp-source in front and a discarding transport behind.  The peers are the
 # policy servers that Debian offers for limits; where they are not installed
 # they are left out.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016
 
 MESSAGES=$(awk -v t="$TURN" 'BEGIN { print int(t * 1000) }')
 declare -A PORT=([none]=2601 [null]=2602 [postmeter]=2603)
@@ -52,10 +52,11 @@ peer_postfwd() {
 		id=OVER; sender=over-postfwd@office.example; action=rate(sender/100/86400/450 4.7.1 limit reached)
 		id=ALL; sender=~.; action=rate(sender/100000000/86400/450 4.7.1 limit reached)
 	END
-	postfwd1 --file="$STAGE/postfwd.cf" --interface=127.0.0.1 --port=10045 \
-	    --user=nobody --group=nogroup --shortlog --nodnslog \
-	    >"$STAGE/postfwd.log" 2>&1 &
-	SERVERS+=($!)
+	# As Debian starts it.
+	postfwd1 --summary=600 --cache=600 --cache-rdomain-only \
+	    --cache-no-size --daemon --file="$STAGE/postfwd.cf" \
+	    --interface=127.0.0.1 --port=10045 --user=nobody --group=nogroup \
+	    --pidfile="$STAGE/postfwd.pid" >"$STAGE/postfwd.log" 2>&1
 	wait_until 20 "postfwd listens" "$STAGE/postfwd.log" \
 	    port_open 127.0.0.1 10045
 	WAYS+=(postfwd)
