@@ -131,6 +131,18 @@ $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
 
+# What milters do in time, and a store of many senders.
+BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
+
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
+    tests/tools/milterclient.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # Every parser eats its seeds in the suite, and more under libFuzzer.
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
 REPLAYS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
@@ -195,11 +207,19 @@ scenarios: all $(TOOLS)
 		[ $$rc -eq 0 ] || [ $$rc -eq 77 ] || exit 1; \
 	done
 
+# What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
+bench: all $(TOOLS) $(BENCH)
+	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
+
+bench-report:
+	@BUILD=$(BUILD) tests/bench/report.sh
+
 # --- lint --------------------------------------------------------------------
 
-LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c)
+LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c \
+    tests/bench/*.c)
 LINT_SH = .ci/run tests/check.sh tests/fuzz.sh $(wildcard tests/scenario/*.sh \
-    tests/scenario/lib/*.sh)
+    tests/scenario/lib/*.sh) $(wildcard tests/bench/*.sh)
 
 lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
 
@@ -267,6 +287,8 @@ help:
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make scenarios       the scenarios alone'
+	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
+	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
 	@echo
 	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
@@ -274,7 +296,7 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz
 
 .PHONY: all tests check check-asan check-valgrind fuzz packages demo test \
-    scenarios lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
+    scenarios bench bench-report lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)
