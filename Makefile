@@ -27,7 +27,7 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 WERROR ?=
 CFLAGS ?= -g
 SAN ?=
-LIBS_PC = libconfuse jansson sqlite3 libcrypto libidn2
+LIBS_PC = libconfuse jansson sqlite3 hiredis libssl libcrypto libidn2
 SYSTEMD ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes || echo no)
 ifeq ($(SYSTEMD),yes)
 LIBS_PC += libsystemd
@@ -67,6 +67,9 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# The shared store's script is part of the program.
+$(BUILD)/milter/redis_script.o: milter/store_redis.lua
 
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))

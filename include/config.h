@@ -77,7 +77,8 @@ struct config {
 	struct endpoint milter_socket, map_socket, auth_socket, control_socket;
 	struct names auth_peers;	/* user names */
 	char *user;
-	char *store;			/* "sqlite:PATH" or "memory:" */
+	char *store;			/* "sqlite:PATH", "redis://...", "memory:" */
+	char *store_secret;		/* the name of its password; "" if none */
 	enum durability durability;
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */

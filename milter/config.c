@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "config_read.h"
+#include "redis_where.h"
 #include "safefile.h"
 
 #define FILE_LARGEST (1024 * 1024)
@@ -25,6 +26,7 @@ static cfg_opt_t options[] = {
 	CONF_ONE("control-socket"),
 	CONF_ONE("user"),
 	CONF_ONE("store"),
+	CONF_ONE("store-secret"),
 	CONF_ONE("durability"),
 	CONF_ONE("on-store-failure"),
 	CONF_ONE("secrets"),
@@ -154,21 +156,42 @@ read_zone(struct reading *r, cfg_t *root)
 
 /* --- the rest ----------------------------------------------------------- */
 
+/* store_wrong - what is wrong with it, or NULL */
+static const char *
+store_wrong(const char *store)
+{
+	struct redis_where where;
+	const char *why;
+
+	if (strncmp(store, REDIS_SCHEME, strlen(REDIS_SCHEME)) == 0)
+		return redis_where_parse(store, &where, &why) == -1 ? why
+								    : NULL;
+	if (strcmp(store, "memory:") == 0 || strncmp(store, "sqlite:/", 8) == 0)
+		return NULL;
+	return "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for "
+	       "several mail servers, or \"memory:\" to forget everything at "
+	       "the end";
+}
+
 static void
 read_store(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "store");
+	const struct conf_value *secret = read_one(r, root, "store-secret");
+	const char *wrong;
 	char text[SHOWN];
 
 	r->conf->store = read_text(
 	    r, root, "store", "sqlite:/var/lib/postmeter/postmeter.db");
-	if (v != NULL && strcmp(v->text, "memory:") != 0 &&
-	    strncmp(v->text, "sqlite:/", 8) != 0)
-		mistake(&r->m, v->line,
-		    "store = \"%s\": write "
-		    "\"sqlite:/absolute/path\", or \"memory:\" to forget "
-		    "everything at the end",
-		    shown(text, v));
+	r->conf->store_secret = read_text(r, root, "store-secret", "");
+	if (v != NULL && (wrong = store_wrong(v->text)) != NULL)
+		mistake(&r->m, v->line, "store = \"%s\": %s", shown(text, v),
+		    wrong);
+	if (secret != NULL && secret->len > 0 &&
+	    (v == NULL ||
+		strncmp(v->text, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0))
+		mistake(&r->m, secret->line,
+		    "store-secret: only a store at redis://... has a password");
 }
 
 static void
@@ -222,12 +245,13 @@ read_local_domains(struct reading *r, cfg_t *root)
 	}
 }
 
-/* read_secrets - where the keys are, if any smarthost needs one */
+/* read_secrets - where the keys are, if a smarthost or the store needs one */
 static void
 read_secrets(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "secrets");
-	bool needed = false;
+	bool needed = r->conf->store_secret != NULL &&
+		      r->conf->store_secret[0] != '\0';
 	char text[SHOWN];
 
 	for (size_t i = 0; i < r->conf->nsmarthost; i++) {
@@ -394,6 +418,7 @@ config_free(struct config **cp)
 	free(conf->file);
 	free(conf->user);
 	free(conf->store);
+	free(conf->store_secret);
 	free(conf->secrets);
 	free(conf->recipient_delimiter);
 	free(conf);
