@@ -2,10 +2,12 @@
  * mailaddr.h - many spellings, one sender: the canonical form that is counted.
  *
  * An address is a key to a quota.  Whatever a client can vary without the
- * mail changing hands must not make a new key: angle brackets, source routes
- * (RFC 5321 4.1.1.3), comments and white space (RFC 5322 3.2.2), needless
- * quotes and backslashes, case, the root dot, sub-address tags (RFC 5233),
- * U-label or A-label (RFC 5891), composed or decomposed characters (NFC).
+ * mail changing hands must not make a new key: angle brackets, display names
+ * and groups (RFC 5322 3.4), source routes (RFC 5321 4.1.1.3), comments and
+ * white space (RFC 5322 3.2.2), needless quotes and backslashes, case, the root
+ * dot, sub-address tags (RFC 5233), U-label or A-label (RFC 5891), composed or
+ * decomposed characters (NFC), "a%x.test" and "x.test!a".  Two odd senders may
+ * share a key, but no sender has two.
  */
 #ifndef MAILADDR_H
 #define MAILADDR_H
@@ -19,11 +21,10 @@
 struct mailaddr {
 	/*
 	 * "local@domain", lower case, NUL-terminated.  Empty for the null
-	 * sender.  The local part is as written but for case and tag when it is
-	 * valid UTF-8, else its odd bytes are written as \xNN, as are blanks,
-	 * controls, quotes and what else has a meaning.  The domain is in
-	 * A-labels.  A form longer than MAILADDR_MAX is "#" and its digest, and
-	 * has no domain: still one key.
+	 * sender.  Blanks, controls, quotes and what else has a meaning, and
+	 * bytes that are no UTF-8 or not visible, are written as =NN.  The
+	 * domain is in A-labels.  A form longer than MAILADDR_MAX is "#" and
+	 * its digest, and has no domain: still one key.
 	 */
 	char text[MAILADDR_MAX + 1];
 	uint16_t at;	/* index of the last "@" in text; strlen(text) if none */
@@ -33,8 +34,8 @@ struct mailaddr {
  * Makes the canonical form of len bytes at raw.  Characters in delimiters
  * (recipient-delimiter, may be "") end the local part, unless they begin it.
  * Never fails: what cannot be understood is a key of its own, by its escaped
- * bytes.  Doing it twice changes nothing.  Percent and bang forms (a%x@h,
- * x!a@h) are local parts like any other.
+ * bytes.  Doing it twice changes nothing.  Where there is an "@" as well, percent
+ * and bang (a%x@h, x!a@h) are characters like any other.
  */
 void	mailaddr_canon(struct mailaddr *a_r, const char *raw, size_t len,
 	    const char *delimiters);

@@ -59,4 +59,13 @@ int	meter_route(const struct config *conf, struct store *store,
 	    const struct mailaddr *sender, int64_t now,
 	    const struct smarthost **sh_r, char *why);
 
+/*
+ * The same for one message of a server that asks by queue id: by the
+ * smarthost that its charge chose, whatever became of the rules since.  An id
+ * that is not known, as of a split or cloned message, goes by its sender.
+ */
+int	meter_route_id(const struct config *conf, struct store *store,
+	    const char *queue_id, const struct mailaddr *sender, int64_t now,
+	    const struct smarthost **sh_r, char *why);
+
 #endif

@@ -98,10 +98,17 @@ void	quota_spend(const struct bill *bill, struct counter *const *counter,
 	    struct decision *d);
 
 /*
+ * Lets the counters of a refused bill bear a clock that stepped back: what was
+ * spent in the future is spent now, and no lockout is longer than its policy
+ * says.  Without it they would be full until that future has come.
+ */
+void	quota_settle(const struct bill *bill, struct counter *const *counter);
+
+/*
  * What a refused bill leaves behind.  Starts the lockout of every line that
  * would have passed a limit (not one that is observed, is locked already, or
- * could never hold the message), and lets the counters bear a clock that
- * stepped back.  d->shortfall.again then tells when the lockouts are over too.
+ * could never hold the message), after quota_settle.  d->shortfall.again then
+ * tells when the lockouts are over too.
  */
 void	quota_lock(const struct bill *bill, struct counter *const *counter,
 	    struct decision *d);

@@ -67,7 +67,10 @@ enum store_answer store_preview(struct store *s, const struct bill *bill,
 enum store_answer store_bound(struct store *s, const char *bound, int64_t now,
 	    char *smarthost_r, char *why);
 
-/* Operator's acts.  Each leaves an event.  actor and text are for the audit. */
+/*
+ * Operator's acts.  Each leaves an event.  actor and text are for the audit.
+ * STORE_NONE: nothing to reset, no room for one more grant, no such block.
+ */
 enum store_answer store_reset(struct store *s, const struct policy *policy,
 	    const char *key, int64_t now, const char *actor, char *why);
 enum store_answer store_grant(struct store *s, const struct policy *policy,

@@ -76,8 +76,7 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 
 /* read_budget - the policies that a rule or a smarthost names */
 static void
-read_budget(
-    struct reading *r, cfg_t *root, cfg_t *sec, struct policies *p)
+read_budget(struct reading *r, cfg_t *root, cfg_t *sec, struct policies *p)
 {
 	const size_t n = conftext_size(sec, "policies");
 	char text[SHOWN];
@@ -158,8 +157,7 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 }
 
 static void
-read_smarthost(
-    struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
+read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 {
 	static const char *const tls[] = {
 		[TLS_VERIFY] = "verify", [TLS_ENCRYPT] = "encrypt", NULL

@@ -507,6 +507,8 @@ static const struct printer {
 	{ "export", text_export },
 	{ "check", text_check },
 	{ "setup", text_setup },
+	{ "test", ctl_test_text },
+	{ "secret", ctl_secret_text },
 };
 
 static void
@@ -528,6 +530,8 @@ print_failure(
 
 	if (get(safe, "changes") != NULL)
 		text_setup(sc, safe);
+	if (get(safe, "steps") != NULL)
+		ctl_test_text(sc, safe);
 	print_strings(sc->err, "", get(safe, "errors"));
 	fprintf(sc->err, "postmeterctl %s: %s\n", command, str(safe, "error"));
 	if (str(safe, "remedy")[0] != '\0')

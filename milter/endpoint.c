@@ -23,7 +23,7 @@ endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
 		path = text + 6;
 	if (path == NULL || path[0] != '/') {
 		*why_r = "want a UNIX socket with an absolute path, such as "
-		    "unix:/run/postmeter/control.sock";
+			 "unix:/run/postmeter/control.sock";
 		return -1;
 	}
 	if (strlen(path) > ENDPOINT_PATH_MAX) {
@@ -32,10 +32,10 @@ endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
 	}
 	if (path[strlen(path) - 1] == '/') {
 		*why_r = "this is a folder, want a path that ends in the "
-		    "socket's name";
+			 "socket's name";
 		return -1;
 	}
-	strcpy(ep_r->path, path);
+	memcpy(ep_r->path, path, strlen(path) + 1);
 	return 0;
 }
 
@@ -47,11 +47,11 @@ address_of(const struct endpoint *ep, struct sockaddr_un *sun)
 	snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", ep->path);
 }
 
-int
-endpoint_connect(const struct endpoint *ep)
+static int
+connect_as(const struct endpoint *ep, int type)
 {
 	struct sockaddr_un sun;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
 	if (fd == -1)
 		return -1;
@@ -66,6 +66,12 @@ endpoint_connect(const struct endpoint *ep)
 	return fd;
 }
 
+int
+endpoint_connect(const struct endpoint *ep)
+{
+	return connect_as(ep, SOCK_STREAM);
+}
+
 /* --- the folder --------------------------------------------------------------
  */
 
@@ -75,17 +81,21 @@ safe_folder(const struct stat *st, const char *path, bool last,
     const struct endpoint_owner *owner, char *why, size_t size)
 {
 	if (!S_ISDIR(st->st_mode))
-		snprintf(why, size, "%s is no folder (or a symbolic link): "
-		    "name the real one", path);
+		snprintf(why, size,
+		    "%s is no folder (or a symbolic link): "
+		    "name the real one",
+		    path);
 	else if (st->st_uid != 0 && st->st_uid != owner->uid)
-		snprintf(why, size, "%s belongs to uid %u, who could replace "
+		snprintf(why, size,
+		    "%s belongs to uid %u, who could replace "
 		    "the socket: chown it to root or to postmeter's user",
 		    path, (unsigned)st->st_uid);
 	else if ((st->st_mode & 022) != 0 &&
-	    (last || (st->st_mode & S_ISVTX) == 0))
-		snprintf(why, size, "%s can be written by others (mode %04o), "
-		    "who could replace the socket: chmod go-w %s", path,
-		    (unsigned)(st->st_mode & 07777), path);
+		 (last || (st->st_mode & S_ISVTX) == 0))
+		snprintf(why, size,
+		    "%s can be written by others (mode %04o), "
+		    "who could replace the socket: chmod go-w %s",
+		    path, (unsigned)(st->st_mode & 07777), path);
 	else
 		return 0;
 	return -1;
@@ -104,10 +114,12 @@ make_folder(int parent, const char *name, const char *path,
 		return -1;
 	}
 	if (fchownat(parent, name, owner->uid, owner->gid,
-	    AT_SYMLINK_NOFOLLOW) == -1 ||
+		AT_SYMLINK_NOFOLLOW) == -1 ||
 	    fchmodat(parent, name, 0750, 0) == -1) {
-		snprintf(why, size, "cannot give the folder %s to postmeter's "
-		    "user: %s", path, strerror(errno));
+		snprintf(why, size,
+		    "cannot give the folder %s to postmeter's "
+		    "user: %s",
+		    path, strerror(errno));
 		(void)unlinkat(parent, name, AT_REMOVEDIR);
 		return -1;
 	}
@@ -126,29 +138,38 @@ walk(const struct endpoint *ep, const struct endpoint_owner *owner, char *why,
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
 	struct stat st;
 
+	if (fd != -1 &&
+	    (fstat(fd, &st) == -1 ||
+		safe_folder(&st, "/", strrchr(ep->path, '/') == ep->path, owner,
+		    why, size) == -1)) {
+		close(fd);
+		return -1;
+	}
 	snprintf(path, sizeof(path), "%s", ep->path);
-	for (name = path + 1; fd != -1 &&
-	    (slash = strchr(name, '/')) != NULL; name = slash + 1) {
-		bool last = strchr(slash + 1, '/') == NULL;
+	for (name = path + 1; fd != -1 && (slash = strchr(name, '/')) != NULL;
+	     name = slash + 1) {
+		/* "/tmp//x.sock" is in /tmp as well. */
+		bool last = strchr(slash + strspn(slash, "/"), '/') == NULL;
 
 		*slash = '\0';
-		if (name[0] == '\0') {	/* "//" */
+		if (name[0] == '\0') { /* "//" */
 			*slash = '/';
 			continue;
 		}
-		if (last && make_folder(fd, name, path, owner, why, size) ==
-		    -1) {
+		if (last &&
+		    make_folder(fd, name, path, owner, why, size) == -1) {
 			close(fd);
 			return -1;
 		}
 		next = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (next == -1)
-			snprintf(why, size, "folder %s: %s", path,
-			    strerror(errno));
+			snprintf(
+			    why, size, "folder %s: %s", path, strerror(errno));
 		close(fd);
 		fd = next;
-		if (fd != -1 && (fstat(fd, &st) == -1 ||
-		    safe_folder(&st, path, last, owner, why, size) == -1)) {
+		if (fd != -1 &&
+		    (fstat(fd, &st) == -1 ||
+			safe_folder(&st, path, last, owner, why, size) == -1)) {
 			close(fd);
 			return -1;
 		}
@@ -178,17 +199,30 @@ clear_path(int folder, const struct endpoint *ep,
 	}
 	if (!S_ISSOCK(st.st_mode) ||
 	    (st.st_uid != 0 && st.st_uid != owner->uid)) {
-		snprintf(why, size, "%s is there and is no socket of "
-		    "postmeter's: look what it is and remove it", ep->path);
+		snprintf(why, size,
+		    "%s is there and is no socket of "
+		    "postmeter's: look what it is and remove it",
+		    ep->path);
 		return -1;
 	}
-	fd = endpoint_connect(ep);
+	/* A hung server lets a caller wait: EAGAIN is an answer, too. */
+	fd = connect_as(ep, SOCK_STREAM | SOCK_NONBLOCK);
 	if (fd != -1 || errno == EAGAIN) {
 		*live_r = true;
 		if (fd != -1)
 			close(fd);
-		snprintf(why, size, "a program answers on %s: postmeter is "
-		    "already running", ep->path);
+		snprintf(why, size,
+		    "a program answers on %s: postmeter is "
+		    "already running",
+		    ep->path);
+		return -1;
+	}
+	if (errno != ECONNREFUSED) {
+		snprintf(why, size,
+		    "%s is there, and whether a program "
+		    "answers on it cannot be known (%s): look what it is and "
+		    "remove it",
+		    ep->path, strerror(errno));
 		return -1;
 	}
 	if (unlinkat(folder, name, 0) == -1) {
@@ -200,8 +234,8 @@ clear_path(int folder, const struct endpoint *ep,
 }
 
 int
-endpoint_prepare(const struct endpoint *ep,
-    const struct endpoint_owner *owner, bool *live_r, char *why, size_t size)
+endpoint_prepare(const struct endpoint *ep, const struct endpoint_owner *owner,
+    bool *live_r, char *why, size_t size)
 {
 	int rc, folder;
 
@@ -244,7 +278,10 @@ endpoint_listen(const struct endpoint *ep, const struct endpoint_owner *owner,
 		return -1;
 	}
 	address_of(ep, &sun);
-	/* Not open to others even for a moment; no thread runs yet. */
+	/*
+	 * Not open to others even for a moment.  The umask is the whole
+	 * process's: only at start, before the first thread.
+	 */
 	old = umask(0177);
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);

@@ -11,7 +11,7 @@
 
 #include "log.h"
 
-#define LINE 2048	/* bytes; a longer line is cut */
+#define LINE 2048 /* bytes; a longer line is cut */
 
 static const char *name = "postmeter";
 static enum log_level threshold = LOG_LEVEL_INFO;
@@ -25,10 +25,9 @@ is_journal(void)
 	unsigned long long dev, ino;
 	struct stat st;
 
-	return stream != NULL &&
-	    sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
-	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
-	    st.st_ino == ino;
+	return stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev &&
+	       st.st_ino == ino;
 }
 
 void
@@ -59,22 +58,21 @@ say(enum log_level level, const char *fmt, va_list ap)
 	else
 		n = snprintf(line, sizeof(line), "%s: ", name);
 	len = (size_t)n;
-	n = vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
+	(void)vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	len = strlen(line);
-	if (n > 0)
-		line[len++] = '\n';
+	line[len++] = '\n';
 	(void)!write(STDERR_FILENO, line, len);
 	errno = saved;
 }
 
-#define SAYS(function, level)		\
-	void function(const char *fmt, ...)	\
-	{					\
-		va_list ap;			\
-						\
-		va_start(ap, fmt);		\
-		say(level, fmt, ap);		\
-		va_end(ap);			\
+#define SAYS(function, level)                                                  \
+	void function(const char *fmt, ...)                                    \
+	{                                                                      \
+		va_list ap;                                                    \
+                                                                               \
+		va_start(ap, fmt);                                             \
+		say(level, fmt, ap);                                           \
+		va_end(ap);                                                    \
 	}
 
 SAYS(log_error, LOG_LEVEL_ERROR)

@@ -1,11 +1,12 @@
 /*
  * mailaddr.c - many spellings, one sender: the canonical form that is counted.
  *
- * First the syntax goes (brackets, routes, comments, quotes), down to the
- * bytes that are meant; then those bytes are written in one way only.  The
- * written form has no syntax left but the last "@", and what could be taken
- * for syntax stands as \xNN, which the reader takes back: so doing it twice
- * changes nothing.
+ * First the syntax goes (brackets, routes, comments, quotes), as a mail server
+ * takes it away, down to the bytes that are meant.  Then those are written with
+ * plain characters only.  Plain characters are read as themselves, so doing it
+ * twice changes nothing, and no spelling can be found that reads otherwise
+ * here than there: were the written form to use backslashes, "bo\x22" would be
+ * a second key for the sender box22.
  */
 #include <ctype.h>
 #include <idn2.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <unicase.h>
 #include <uninorm.h>
+#include <unictype.h>
 #include <unistr.h>
 
 #include "digest.h"
@@ -29,7 +31,7 @@
 /* Bytes under construction. */
 struct text {
 	size_t len;
-	bool over;		/* more came than there is room for */
+	bool over; /* more came than there is room for */
 	char p[ROOM];
 };
 
@@ -52,38 +54,8 @@ text_add(struct text *t, char c)
 /* --- reading: syntax away ----------------------------------------------------
  */
 
-/* special - a byte that the written form shows as \xNN */
-static bool
-special(unsigned char c)
-{
-	return c <= ' ' || c == 0x7f || strchr("\"\\()<>@:", c) != NULL;
-}
-
-static int
-hex(char c)
-{
-	const char *digits = "0123456789abcdef", *p = strchr(digits, c);
-
-	return c == '\0' || p == NULL ? -1 : (int)(p - digits);
-}
-
-/* written_byte - the byte that \xNN at p stands for, -1 if it is none of ours */
-static int
-written_byte(const char *p, const char *end)
-{
-	int high, low, c;
-
-	if (end - p < 4 || p[0] != '\\' || p[1] != 'x')
-		return -1;
-	high = hex(p[2]);
-	low = hex(p[3]);
-	if (high == -1 || low == -1)
-		return -1;
-	c = high << 4 | low;
-	return c >= 0x80 || special((unsigned char)c) ? c : -1;
-}
-
-/* skip_comment - past a comment, comments inside it included (RFC 5322 3.2.2) */
+/* skip_comment - past a comment, comments inside it included (RFC 5322 3.2.2)
+ */
 static const char *
 skip_comment(const char *p, const char *end)
 {
@@ -120,61 +92,181 @@ skip_route(const char *p, const char *end)
 	return colon != NULL ? colon + 1 : p;
 }
 
-/*
- * read_address - the bytes that are meant, and where the "@" before the domain
- * stands among them (their number if there is none)
- */
-static size_t
-read_address(const char *p, const char *end, struct text *t)
+#define NOWHERE SIZE_MAX
+
+/* An address as far as it was read. */
+struct reading {
+	struct text meant;
+	size_t at;    /* of the "@" before the domain */
+	size_t group; /* behind the last ":" */
+};
+
+/* start_over - what came so far was a display name (RFC 5322 3.4) */
+static void
+start_over(struct reading *r)
 {
-	size_t at = SIZE_MAX;
+	text_init(&r->meant);
+	r->at = NOWHERE;
+	r->group = NOWHERE;
+}
+
+/* end_group - "name:address;" is the address (RFC 5322 3.4) */
+static void
+end_group(struct reading *r)
+{
+	if (r->group == NOWHERE)
+		return;
+	r->meant.len -= r->group;
+	memmove(r->meant.p, r->meant.p + r->group, r->meant.len);
+	if (r->at != NOWHERE)
+		r->at = r->at >= r->group ? r->at - r->group : NOWHERE;
+	r->group = NOWHERE;
+}
+
+/* read_plain - one character that is neither quoted nor in a comment */
+static void
+read_plain(struct reading *r, char c)
+{
+	if (c == ';')
+		end_group(r);
+	if (c == ';' || c == ',' || blank(c))
+		return;
+	if (c == '@')
+		r->at = r->meant.len;
+	text_add(&r->meant, c);
+	if (c == ':')
+		r->group = r->meant.len;
+}
+
+/*
+ * read_hops - without "@", "x.test!a" and "a%x.test" are a@x.test to a mail
+ * server (RFC 1123 5.2.16)
+ */
+static void
+read_hops(struct reading *r)
+{
+	char *p = r->meant.p, *bang, *percent, host[ROOM];
+	size_t len = r->meant.len, n;
+
+	if (len < 3)
+		return;
+	/* Neither side may be empty. */
+	bang = memchr(p + 1, '!', len - 2);
+	percent = memrchr(p + 1, '%', len - 2);
+	if (bang != NULL) {
+		n = (size_t)(bang - p);
+		r->at = len - n - 1;
+		memcpy(host, p, n);
+		memmove(p, bang + 1, r->at);
+		memcpy(p + r->at + 1, host, n);
+	} else if (percent != NULL) {
+		r->at = (size_t)(percent - p);
+	} else {
+		return;
+	}
+	p[r->at] = '@';
+}
+
+/* read_address - the bytes that are meant, and where the last "@" stands */
+static void
+read_address(struct reading *r, const char *p, const char *end)
+{
 	bool quoted = false;
 
+	start_over(r);
 	p = skip_route(p, end);
 	while (p < end) {
-		int byte = written_byte(p, end);
-
-		if (byte != -1) {
-			text_add(t, (char)byte);
-			p += 4;
-		} else if (*p == '\\' && p + 1 < end) {
-			text_add(t, p[1]);
-			p += 2;
+		if (*p == '\\') {
+			if (++p < end)
+				text_add(&r->meant, *p++);
 		} else if (*p == '"') {
 			quoted = !quoted;
 			p++;
 		} else if (quoted) {
-			text_add(t, *p++);
+			text_add(&r->meant, *p++);
 		} else if (*p == '(') {
 			p = skip_comment(p, end);
-		} else if (blank(*p)) {
+		} else if (*p == '<') {
+			start_over(r);
+			p = skip_route(p + 1, end);
+		} else if (*p == '>') {
+			if (r->meant.len > 0)
+				break;
 			p++;
 		} else {
-			if (*p == '@')
-				at = t->len;
-			text_add(t, *p++);
+			read_plain(r, *p++);
 		}
 	}
-	return at == SIZE_MAX ? t->len : at;
+	if (r->at == NOWHERE)
+		read_hops(r);
+	if (r->at == NOWHERE || r->at > r->meant.len)
+		r->at = r->meant.len;
 }
 
-/* --- writing: one way only ---------------------------------------------------
+/* --- writing: plain characters only ------------------------------------------
  */
 
+/*
+ * What would be syntax to a reader.  A domain may be a literal, "[192.0.2.1]";
+ * a login has no syntax but is compared with addresses.
+ */
+#define SYNTAX "\"\\()<>:,;"
+#define LOCAL_SYNTAX SYNTAX "@[]"
+#define DOMAIN_SYNTAX SYNTAX "@"
+#define LOGIN_SYNTAX SYNTAX "[]"
+
+/* write_escaped - bytes as =NN each, as in quoted-printable (RFC 2045 6.7) */
 static void
-write_bytes(struct text *t, const char *p, size_t len, bool utf8)
+write_escaped(struct text *t, const char *p, size_t len)
 {
+	static const char digits[] = "0123456789abcdef";
+
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)p[i];
-		char x[5];
 
-		if (!special(c) && (c < 0x80 || utf8)) {
-			text_add(t, (char)c);
-			continue;
-		}
-		snprintf(x, sizeof(x), "\\x%02x", c);
-		for (const char *q = x; *q != '\0'; q++)
-			text_add(t, *q);
+		text_add(t, '=');
+		text_add(t, digits[c >> 4]);
+		text_add(t, digits[c & 15]);
+	}
+}
+
+/* write_ascii - every other byte is escaped */
+static void
+write_ascii(struct text *t, const char *p, size_t len, const char *syntax)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] > ' ' && p[i] < 0x7f && strchr(syntax, p[i]) == NULL)
+			text_add(t, p[i]);
+		else
+			write_escaped(t, p + i, 1);
+	}
+}
+
+/* visible - letters, marks, digits, signs: nothing that steers a terminal */
+static bool
+visible(ucs4_t c)
+{
+	return uc_is_general_category_withtable(
+	    c, UC_CATEGORY_MASK_L | UC_CATEGORY_MASK_M | UC_CATEGORY_MASK_N |
+		   UC_CATEGORY_MASK_P | UC_CATEGORY_MASK_S);
+}
+
+static void
+write_utf8(struct text *t, const char *p, size_t len, const char *syntax)
+{
+	while (len > 0) {
+		ucs4_t c;
+		size_t n = (size_t)u8_mbtouc(&c, (const uint8_t *)p, len);
+
+		if (c < 0x80)
+			write_ascii(t, p, 1, syntax);
+		else if (!visible(c))
+			write_escaped(t, p, n);
+		else
+			for (size_t i = 0; i < n; i++)
+				text_add(t, p[i]);
+		p += n;
+		len -= n;
 	}
 }
 
@@ -195,44 +287,65 @@ lower(char *p, size_t len)
 			p[i] = (char)(p[i] - 'A' + 'a');
 }
 
-/* fold - case folded and composed (NFC) until nothing changes; to be freed */
+/* fold - caseless (Unicode 3.13, D145), composed (NFC); to be freed */
 static uint8_t *
 fold(const char *p, size_t len, size_t *len_r)
 {
-	uint8_t *s = u8_normalize(UNINORM_NFC, (const uint8_t *)p, len, NULL,
-	    len_r);
+	size_t n;
+	uint8_t *apart = u8_normalize(
+		    UNINORM_NFD, (const uint8_t *)p, len, NULL, &n),
+		*folded;
 
-	for (int i = 0; s != NULL && i < 4; i++) {
-		size_t n;
-		uint8_t *next = u8_casefold(s, *len_r, NULL, UNINORM_NFC,
-		    NULL, &n);
-		bool same = next != NULL && n == *len_r &&
-		    memcmp(s, next, n) == 0;
-
-		free(s);
-		s = next;
-		*len_r = n;
-		if (same)
-			break;
-	}
-	return s;
+	if (apart == NULL)
+		return NULL;
+	folded = u8_casefold(apart, n, NULL, UNINORM_NFC, NULL, len_r);
+	free(apart);
+	return folded;
 }
 
-static void
-write_local(struct text *t, char *p, size_t len)
+/*
+ * write_folded - until nothing changes: folding may make syntax of a letter,
+ * an escape may take the accent that stood behind the byte
+ */
+static bool
+write_folded(struct text *t, const char *p, size_t len, const char *syntax)
 {
-	size_t n;
+	struct text before;
 	uint8_t *folded;
+	size_t n;
 
-	if (ascii(p, len) ||
-	    u8_check((const uint8_t *)p, len) != NULL ||
-	    (folded = fold(p, len, &n)) == NULL) {
-		lower(p, len);
-		write_bytes(t, p, len, false);
+	text_init(t);
+	do {
+		folded = fold(p, len, &n);
+		if (folded == NULL)
+			return false;
+		before = *t;
+		text_init(t);
+		write_utf8(t, (const char *)folded, n, syntax);
+		free(folded);
+		p = t->p;
+		len = t->len;
+	} while (!t->over &&
+		 (t->len != before.len || memcmp(t->p, before.p, t->len) != 0));
+	return true;
+}
+
+/* write_name - the first thing in t: a local part or a login */
+static void
+write_name(struct text *t, char *p, size_t len, const char *syntax)
+{
+	if (!ascii(p, len) && u8_check((const uint8_t *)p, len) == NULL &&
+	    write_folded(t, p, len, syntax))
 		return;
-	}
-	write_bytes(t, (const char *)folded, n, true);
-	free(folded);
+	text_init(t);
+	lower(p, len);
+	write_ascii(t, p, len, syntax);
+}
+
+static bool
+label_byte(unsigned char c)
+{
+	return c < 0x80 && (isalnum(c) || c == '-' || c == '_');
 }
 
 /* write_domain - A-labels (RFC 5891); false if it is no domain name */
@@ -247,8 +360,8 @@ write_domain(struct text *t, char *p, size_t len)
 	    memchr(p, '\0', len) == NULL) {
 		memcpy(name, p, len);
 		name[len] = '\0';
-		if (idn2_lookup_u8(name, &ace, IDN2_NFC_INPUT |
-		    IDN2_NONTRANSITIONAL) == IDN2_OK) {
+		if (idn2_lookup_u8(name, &ace,
+			IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK) {
 			p = (char *)ace;
 			len = strlen(p);
 			lower(p, len);
@@ -257,26 +370,27 @@ write_domain(struct text *t, char *p, size_t len)
 	while (len > 0 && p[len - 1] == '.')
 		len--;
 	for (size_t i = 0; i < len; i++)
-		ok = ok && (isalnum((unsigned char)p[i]) ||
-		    strchr("-._", p[i]) != NULL) &&
-		    (unsigned char)p[i] < 0x80 && p[i] != '\0';
-	write_bytes(t, p, len, false);
-	ok = ok && len > 0 && p[0] != '.';
+		ok = ok && (p[i] == '.' ? i > 0 && p[i - 1] != '.'
+					: label_byte((unsigned char)p[i]));
+	write_ascii(t, p, len, DOMAIN_SYNTAX);
 	idn2_free(ace);
-	return ok;
+	return ok && len > 0;
 }
 
-/* fit - what is too long for a key is kept as its digest: still one key */
-static size_t
+/*
+ * fit - what is too long for a key is kept as its digest: still one key.
+ * False if it was too long.
+ */
+static bool
 fit(char *dst, size_t size, const struct text *t)
 {
 	if (!t->over && t->len <= MAILADDR_MAX && t->len < size) {
 		memcpy(dst, t->p, t->len);
 		dst[t->len] = '\0';
-		return t->len;
+		return true;
 	}
-	return (size_t)snprintf(dst, size, "#%016" PRIx64,
-	    digest64(t->p, t->len));
+	snprintf(dst, size, "#%016" PRIx64, digest64(t->p, t->len));
+	return false;
 }
 
 /* tag_start - where a sub-address begins (RFC 5233), len if nowhere */
@@ -290,38 +404,28 @@ tag_start(const char *p, size_t len, const char *delimiters)
 }
 
 void
-mailaddr_canon(struct mailaddr *a_r, const char *raw, size_t len,
-    const char *delimiters)
+mailaddr_canon(
+    struct mailaddr *a_r, const char *raw, size_t len, const char *delimiters)
 {
-	const char *p = raw, *end = raw + len;
-	struct text meant, written;
-	size_t at, local;
+	struct reading r;
+	struct text written;
+	size_t local;
 	bool domain;
 
-	while (p < end && blank(*p))
-		p++;
-	while (p < end && blank(end[-1]))
-		end--;
-	if (p < end && *p == '<') {
-		p++;
-		if (p < end && end[-1] == '>')
-			end--;
-	}
-	text_init(&meant);
-	text_init(&written);
-	at = read_address(p, end, &meant);
-	domain = at < meant.len;
-	local = tag_start(meant.p, at, delimiters);
-	write_local(&written, meant.p, local);
+	read_address(&r, raw, raw + len);
+	domain = r.at < r.meant.len;
+	write_name(&written, r.meant.p, tag_start(r.meant.p, r.at, delimiters),
+	    LOCAL_SYNTAX);
+	/* Folding may have made a delimiter, too. */
+	written.len = tag_start(written.p, written.len, delimiters);
 	local = written.len;
 	if (domain) {
 		text_add(&written, '@');
-		(void)write_domain(&written, meant.p + at + 1,
-		    meant.len - at - 1);
+		(void)write_domain(
+		    &written, r.meant.p + r.at + 1, r.meant.len - r.at - 1);
 	}
-	written.over |= meant.over;
-	if (fit(a_r->text, sizeof(a_r->text), &written) != written.len)
-		domain = false;
+	written.over |= r.meant.over;
+	domain = fit(a_r->text, sizeof(a_r->text), &written) && domain;
 	a_r->at = (uint16_t)(domain ? local : strlen(a_r->text));
 }
 
@@ -338,8 +442,7 @@ mailaddr_domain(const struct mailaddr *a)
 }
 
 void
-mailaddr_canon_login(char *dst, size_t size, const char *raw,
-    const char *realm)
+mailaddr_canon_login(char *dst, size_t size, const char *raw, const char *realm)
 {
 	const char *end = raw + strlen(raw);
 	struct text meant, written;
@@ -349,27 +452,15 @@ mailaddr_canon_login(char *dst, size_t size, const char *raw,
 	while (raw < end && blank(end[-1]))
 		end--;
 	text_init(&meant);
-	text_init(&written);
-	while (raw < end) {
-		int byte = written_byte(raw, end);
-
-		text_add(&meant, byte != -1 ? (char)byte : *raw);
-		raw += byte != -1 ? 4 : 1;
-	}
+	while (raw < end)
+		text_add(&meant, *raw++);
 	if (realm[0] != '\0' && memchr(meant.p, '@', meant.len) == NULL) {
 		text_add(&meant, '@');
 		while (*realm != '\0')
 			text_add(&meant, *realm++);
 	}
-	/* An "@" in a login is no syntax: it stays readable. */
-	for (size_t i = 0, start = 0; i <= meant.len; i++) {
-		if (i < meant.len && meant.p[i] != '@')
-			continue;
-		write_local(&written, meant.p + start, i - start);
-		if (i < meant.len)
-			text_add(&written, '@');
-		start = i + 1;
-	}
+	write_name(&written, meant.p, meant.len, LOGIN_SYNTAX);
+	written.over |= meant.over;
 	(void)fit(dst, size, &written);
 }
 
@@ -383,8 +474,7 @@ mailaddr_canon_domain(char *dst, size_t size, const char *raw, size_t len)
 	text_init(&written);
 	for (size_t i = 0; i < len; i++)
 		text_add(&meant, raw[i]);
-	ok = write_domain(&written, meant.p, meant.len) &&
-	    written.len < size;
+	ok = write_domain(&written, meant.p, meant.len) && written.len < size;
 	(void)fit(dst, size, &written);
 	return ok;
 }

@@ -359,13 +359,39 @@ note_lockout(struct store *store, const struct bill *b,
 	store_note(store, &e);
 }
 
+/* bound_to_sender - the name that a sender's smarthost is kept under */
+static const char *
+bound_to_sender(const struct mailaddr *sender)
+{
+	return mailaddr_is_null(sender) ? "<>" : sender->text;
+}
+
+/*
+ * by_id - does this message have a binding of its own?  A notice about a
+ * message may bear its id, and goes its own way all the same.
+ */
+static bool
+by_id(const char *queue_id, const struct mailaddr *sender)
+{
+	return queue_id[0] != '\0' && !mailaddr_is_null(sender);
+}
+
+/* bound_to_id - the name for a message; no sender's name has a tab */
+static const char *
+bound_to_id(const char *queue_id, char dst[TXN_QUEUE_ID + 1])
+{
+	snprintf(dst, TXN_QUEUE_ID + 1, "\t%s", queue_id);
+	return dst;
+}
+
 /* decide - the bill before the store, and its answer as an outcome */
 static void
 decide(const struct config *conf, struct store *store, const struct txn *t,
     enum stage stage, struct bill *b, struct bill_work *w, struct outcome *o)
 {
-	const char *bound = mailaddr_is_null(&t->sender) ? "<>" :
-	    t->sender.text;
+	char id[TXN_QUEUE_ID + 1];
+	const char *bound = t->by_id && by_id(t->queue_id, &t->sender) ?
+	    bound_to_id(t->queue_id, id) : bound_to_sender(&t->sender);
 	struct decision d;
 	char why[STORE_WHY] = "";
 	enum store_answer a;
@@ -511,14 +537,13 @@ meter_route(const struct config *conf, struct store *store,
     const struct mailaddr *sender, int64_t now,
     const struct smarthost **sh_r, char *why)
 {
-	const char *bound = mailaddr_is_null(sender) ? "<>" : sender->text;
 	const struct smarthost *sh = NULL;
 	const struct rule *rule;
 	char name[STORE_NAME];
 	bool sure;
 
 	rule = match_sender(conf, sender, &sure);
-	switch (store_bound(store, bound, now, name, why)) {
+	switch (store_bound(store, bound_to_sender(sender), now, name, why)) {
 	case STORE_OK:
 		sh = config_smarthost(conf, name);
 		break;
@@ -538,4 +563,29 @@ meter_route(const struct config *conf, struct store *store,
 		sh = rule->route->smarthost[0];
 	*sh_r = sh;
 	return sh != NULL;
+}
+
+int
+meter_route_id(const struct config *conf, struct store *store,
+    const char *queue_id, const struct mailaddr *sender, int64_t now,
+    const struct smarthost **sh_r, char *why)
+{
+	char id[TXN_QUEUE_ID + 1], name[STORE_NAME];
+
+	if (!by_id(queue_id, sender))
+		return meter_route(conf, store, sender, now, sh_r, why);
+	switch (store_bound(store, bound_to_id(queue_id, id), now, name,
+	    why)) {
+	case STORE_OK:
+		*sh_r = config_smarthost(conf, name);
+		if (*sh_r != NULL)
+			return 1;
+		break;
+	case STORE_NONE:
+		break;
+	case STORE_FAILED:
+	case STORE_UNCERTAIN:
+		return -1;
+	}
+	return meter_route(conf, store, sender, now, sh_r, why);
 }

@@ -33,6 +33,7 @@ struct session {
 	bool quiet_connect, quiet_mail;	/* the step wants no reply */
 	bool quiet_header, quiet_body;
 	bool sees_body;
+	bool sendmail;			/* the mail server is Sendmail */
 	const struct config *conf;	/* held while a transaction runs */
 	struct txn txn;
 	bool outgoing;
@@ -214,10 +215,15 @@ static sfsistat
 mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 {
 	struct session *s = session_of(ctx);
+	const char *version;
 
 	(void)hostname;
 	if (s == NULL)
 		return SMFIS_CONTINUE;	/* refused at the first recipient */
+	/* Sendmail gives a bare number here, Postfix its name before it. */
+	version = macro(ctx, "v");
+	s->sendmail = version != NULL && version[0] >= '0' &&
+	    version[0] <= '9';
 	if (addr != NULL)
 		netaddr_from_sockaddr(addr, &s->txn.client);
 	return s->quiet_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -241,8 +247,13 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 		mailaddr_canon_login(s->txn.login, sizeof(s->txn.login), login,
 		    "");
 	note_queue_id(ctx, s);
-	/* Over SMTP the address has brackets, and no queue id exists yet. */
-	s->txn.submitted = raw[0] != '<' && s->txn.queue_id[0] != '\0';
+	s->txn.by_id = s->sendmail;
+	/*
+	 * Over SMTP the address has brackets, and no queue id exists yet.  In
+	 * Sendmail it does, and sendmail(1) speaks SMTP like everybody else.
+	 */
+	s->txn.submitted = !s->sendmail && raw[0] != '<' &&
+	    s->txn.queue_id[0] != '\0';
 	s->txn.bytes = declared_size(argv);
 	s->outgoing = match_outgoing(s->conf, &s->txn);
 	return s->quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -408,6 +419,7 @@ ask_macros(SMFICTX *ctx)
 		int stage;
 		char names[64];
 	} asked[] = {
+		{ SMFIM_CONNECT, "v" },
 		{ SMFIM_ENVFROM, "i {auth_authen}" },
 		{ SMFIM_ENVRCPT, "i {rcpt_mailer}" },
 		{ SMFIM_EOM, "i" },

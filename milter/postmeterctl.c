@@ -54,9 +54,15 @@ static const struct command commands[] = {
 	    NULL, { NULL } },
 	{ "check", "[FILE]", 0, 1, "", "is the configuration good?", ctl_check,
 	    { NULL } },
-	{ "setup", "postfix [--apply|--undo|--check] [--postfix-config DIR]", 1,
-	    1, "AUKP", "the mail server's half of the wiring", ctl_setup,
+	{ "setup",
+	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
+	    "[--sendmail-config DIR]",
+	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
+	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
+	    "can mail be sent through it?", ctl_test, { NULL } },
+	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
+	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -77,7 +83,9 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
+	{ "send", required_argument, NULL, 'E' },
 	{ "postfix-config", required_argument, NULL, 'P' },
+	{ "sendmail-config", required_argument, NULL, 'M' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -188,8 +196,14 @@ note_option(struct line *l, int letter, const char *value)
 	case 'K':
 		ctl->check = true;
 		break;
+	case 'E':
+		ctl->send = value;
+		break;
 	case 'P':
 		ctl->postfix = value;
+		break;
+	case 'M':
+		ctl->sendmail = value;
 		break;
 	default:
 		return false;
@@ -232,8 +246,11 @@ fits_command(const struct line *l, size_t nword)
 		return l->ctl.sender != NULL && l->ctl.nrcpt > 0;
 	if (strcmp(c->name, "grant") == 0)
 		return l->ctl.span != NULL;
+	if (strcmp(c->name, "secret") == 0)
+		return ctl_secret_words(&l->ctl);
 	if (strcmp(c->name, "setup") == 0)
-		return strcmp(l->ctl.word[0], "postfix") == 0 &&
+		return (strcmp(l->ctl.word[0], "postfix") == 0 ||
+			   strcmp(l->ctl.word[0], "sendmail") == 0) &&
 		       l->ctl.apply + l->ctl.undo + l->ctl.check <= 1;
 	return true;
 }

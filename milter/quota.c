@@ -399,20 +399,41 @@ would_pass(const struct bill_line *l, const struct counter *c, int64_t now)
 	return false;
 }
 
-void
-quota_lock(
-    const struct bill *bill, struct counter *const *counter, struct decision *d)
+/* How many lines of the bill can apply, whatever is chosen. */
+static size_t
+lines(const struct bill *bill)
 {
-	struct decision locked;
-	size_t n = bill->nchoice == 0 ? bill->ncommon : bill->nline;
+	return bill->nchoice == 0 ? bill->ncommon : bill->nline;
+}
 
-	for (size_t i = 0; i < n; i++) {
+void
+quota_settle(const struct bill *bill, struct counter *const *counter)
+{
+	for (size_t i = 0; i < lines(bill); i++) {
 		const struct bill_line *l = &bill->line[i];
 		struct counter *c = counter[i];
 
 		if (c == NULL || is_free(l))
 			continue;
 		counter_settle(c, bill->now, bill->zone);
+		if (c->locked_until > bill->now + l->policy->lockout)
+			c->locked_until = bill->now + l->policy->lockout;
+	}
+}
+
+void
+quota_lock(
+    const struct bill *bill, struct counter *const *counter, struct decision *d)
+{
+	struct decision locked;
+
+	quota_settle(bill, counter);
+	for (size_t i = 0; i < lines(bill); i++) {
+		const struct bill_line *l = &bill->line[i];
+		struct counter *c = counter[i];
+
+		if (c == NULL || is_free(l))
+			continue;
 		if (l->policy->lockout > 0 && !is_observed(l) &&
 		    c->locked_until <= bill->now && would_pass(l, c, bill->now))
 			c->locked_until = bill->now + l->policy->lockout;

@@ -4,11 +4,6 @@
  */
 #include "redis_script.h"
 
-__asm__(".pushsection .rodata\n"
-	".global redis_script\n"
-	".type redis_script, @object\n"
-	"redis_script:\n"
-	".incbin \"milter/store_redis.lua\"\n"
-	".byte 0\n"
-	".size redis_script, . - redis_script\n"
-	".popsection\n");
+const char redis_script[] =
+#include "milter/store_redis.inc"
+    ;

@@ -24,6 +24,7 @@
 #include "mailaddr.h"
 #include "meter.h"
 #include "netstring.h"
+#include "sendmail_map.h"
 #include "snapshot.h"
 #include "socketmap.h"
 
@@ -130,21 +131,47 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	snapshot_release(&conf);
 }
 
+/* route, tls - the mailer for a recipient; how safe a server must be (Sendmail) */
+static void
+route(struct socketmap_server *s, struct span key, char *dst, size_t size)
+{
+	const struct config *conf = snapshot_hold();
+
+	sendmail_map_route(conf, s->store, key, clock_now(), dst, size);
+	snapshot_release(&conf);
+}
+
+static void
+tls(struct socketmap_server *s, struct span key, char *dst, size_t size)
+{
+	const struct config *conf = snapshot_hold();
+
+	sendmail_map_tls(conf, s->store, key, clock_now(), dst, size);
+	snapshot_release(&conf);
+}
+
 static const struct map {
 	const char *name;
 	void (*answer)(struct socketmap_server *, struct span key, char *dst,
 	    size_t size);
 } maps[] = {
 	{ "transport", transport },
+	{ "route", route },
+	{ "tls", tls },
 };
+
+static bool
+is_map(struct span map, const char *name)
+{
+	return map.len == strlen(name) && memcmp(map.p, name, map.len) == 0;
+}
 
 static void
 answer_map(struct socketmap_server *s, struct span map, struct span key,
     char *dst, size_t size)
 {
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		if (map.len == strlen(maps[i].name) &&
-		    memcmp(map.p, maps[i].name, map.len) == 0) {
+		if (is_map(map, maps[i].name)) {
 			maps[i].answer(s, key, dst, size);
 			return;
 		}
@@ -179,19 +206,13 @@ too_fast(struct socketmap_server *s, pid_t pid)
 	return false;
 }
 
-/* answer_auth - the key of the smarthost that the map is named after */
+/* smarthost_key - of the one that the map is named after (Postfix) */
 static void
-answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
-    struct span key, char *dst, size_t size)
+smarthost_key(const struct config *conf, struct span map, struct span key,
+    char *dst, size_t size)
 {
-	const struct config *conf;
 	char name[STORE_NAME], nexthop[300], why[STORE_WHY] = "";
 
-	if (too_fast(s, p->pid)) {
-		tell(s, p, "asks for keys too fast: answered TEMP");
-		snprintf(dst, size, "TEMP too many requests");
-		return;
-	}
 	if (map.len >= sizeof(name) || key.len >= sizeof(nexthop) ||
 	    memchr(map.p, '\0', map.len) != NULL ||
 	    memchr(key.p, '\0', key.len) != NULL) {
@@ -200,7 +221,6 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)map.len, map.p);
 	snprintf(nexthop, sizeof(nexthop), "%.*s", (int)key.len, key.p);
-	conf = snapshot_hold();
 	memcpy(dst, "OK ", 3);
 	switch (creds_lookup(conf, name, nexthop, dst + 3, size - 3, why)) {
 	case 1:
@@ -212,6 +232,26 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 		snprintf(dst, size, "TEMP %s", why);
 		break;
 	}
+}
+
+/* answer_auth - a key, of a smarthost or (Sendmail) of a message */
+static void
+answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
+    struct span key, char *dst, size_t size)
+{
+	const struct config *conf;
+
+	if (too_fast(s, p->pid)) {
+		tell(s, p, "asks for keys too fast: answered TEMP");
+		snprintf(dst, size, "TEMP too many requests");
+		return;
+	}
+	conf = snapshot_hold();
+	/* A smarthost of that name is still found: its key has brackets. */
+	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[')
+		sendmail_map_auth(conf, s->store, key, clock_now(), dst, size);
+	else
+		smarthost_key(conf, map, key, dst, size);
 	snapshot_release(&conf);
 }
 
@@ -366,7 +406,8 @@ welcome(struct socketmap_server *s, enum door door)
 	uid_t uid;
 
 	if (fd == -1) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		/* Out of descriptors or memory: poll would call at once. */
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			s->deaf_until = clock_steady() + 100;
 		return;
 	}
@@ -442,9 +483,9 @@ serve(void *arg)
 		if (poll(fds, DOORS + 1 + s->npeer, wait) == -1 &&
 		    errno != EINTR)
 			log_warn("poll: %s", strerror(errno));
+		serve_peers(s, fds);
 		if (fds[DOORS].revents != 0)
 			break;
-		serve_peers(s, fds);
 		for (int i = 0; i < DOORS; i++)
 			if (fds[i].revents & POLLIN)
 				welcome(s, (enum door)i);

@@ -465,6 +465,10 @@ local_preview(
 	a = gather(l, bill, &hand, why);
 	if (a == STORE_OK)
 		quota_decide(bill, hand.counter, d_r);
+	if (a == STORE_OK && !d_r->fits) {
+		quota_settle(bill, hand.counter);
+		quota_decide(bill, hand.counter, d_r);
+	}
 	return local_leave(l, a, 0, why);
 }
 

@@ -5,7 +5,7 @@
 # command (valgrind).  A fuzz target is run over its seeds.
 set -uo pipefail
 
-passed=0 failed=0
+passed=0 failed=0 skipped=0
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 
@@ -13,7 +13,7 @@ trap 'rm -f "$out"' EXIT
 seeds() {
 	local name=${1##*/}
 
-	[[ $name != fuzz_* ]] || printf '%s\n' "tests/fuzz/${name#fuzz_}"
+	[[ $name != fuzz_* ]] || printf '%s\n' "tests/fuzz/seeds/${name#fuzz_}"
 }
 
 # run SUITE - its answer in TAP, one line a test
@@ -29,7 +29,9 @@ for suite; do
 	run "$suite"
 	status=$?
 	good=$(grep -c '^ok ' "$out")
-	bad=$(grep -c '^not ok ' "$out")
+	# cmocka writes a skipped test as "not ok N # SKIP".
+	skip=$(grep -c '^not ok [0-9]* # SKIP' "$out")
+	bad=$(($(grep -c '^not ok ' "$out") - skip))
 	# It may have died before it could tell, or leaked after.
 	((status == 0 || bad > 0)) || bad=1
 	((good + bad > 0)) || bad=1
@@ -37,9 +39,11 @@ for suite; do
 		printf 'FAIL  %-24s exit %d\n' "${suite##*/}" "$status"
 		sed 's/^/      | /' "$out"
 	else
-		printf 'ok    %-24s %4d\n' "${suite##*/}" "$good"
+		printf 'ok    %-24s %4d%s\n' "${suite##*/}" "$good" \
+		    "$( ((skip == 0)) || printf ', %d skipped' "$skip")"
 	fi
 	passed=$((passed + good)) failed=$((failed + bad))
+	skipped=$((skipped + skip))
 done
-printf '%d passed, %d failed\n' "$passed" "$failed"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 ((failed == 0))

@@ -56,6 +56,7 @@ char *
 smfi_getsymval(SMFICTX *ctx, char *name)
 {
 	const char *value = strcmp(name, "{auth_authen}") == 0 ? ctx->login :
+	    strcmp(name, "v") == 0 ? ctx->version :
 	    strcmp(name, "i") == 0 ? ctx->queue_id :
 	    strcmp(name, "{rcpt_mailer}") == 0 ? ctx->mailer : NULL;
 	static _Thread_local char copy[8][512];

@@ -21,6 +21,7 @@ struct smfi_str {
 	char quarantined[1024];	/* the reason, "" if not */
 	bool cannot_hold;	/* answers smfi_quarantine with failure */
 	const char *login;	/* {auth_authen} */
+	const char *version;	/* v */
 	const char *queue_id;	/* i */
 	const char *mailer;	/* {rcpt_mailer} */
 	unsigned long steps;	/* what negotiation asked for */

@@ -16,9 +16,11 @@ for source; do
 	    -fno-sanitize-recover=all -U_FORTIFY_SOURCE" \
 	    "$build/libfuzzer_$name"
 	mkdir -p "$build/corpus/$name"
+	dict=()
+	[[ ! -f tests/fuzz/$name.dict ]] || dict=("-dict=tests/fuzz/$name.dict")
 	printf 'fuzz  %s, %s s\n' "$name" "$seconds"
 	"$build/libfuzzer_$name" -max_total_time="$seconds" -timeout=10 \
 	    -print_final_stats=1 -verbosity=0 \
-	    -artifact_prefix="$build/corpus/$name-" \
-	    "$build/corpus/$name" "tests/fuzz/$name"
+	    -artifact_prefix="$build/corpus/$name-" "${dict[@]}" \
+	    "$build/corpus/$name" "tests/fuzz/seeds/$name"
 done

@@ -53,9 +53,9 @@ house_fatal(const char *why)
 	abort();
 }
 
-/* The configuration that HOUSE_FRAME and text make; a mistake ends the test. */
+/* The configuration that the two texts make; a mistake ends the test. */
 static struct config *
-house_config(const char *text)
+house_config_of(const char *frame, const char *text)
 {
 	char path[] = "/tmp/pm-house-XXXXXX";
 	struct config *conf;
@@ -64,13 +64,19 @@ house_config(const char *text)
 
 	if (f == NULL)
 		abort();
-	fprintf(f, "%s%s", HOUSE_FRAME, text);
+	fprintf(f, "%s%s", frame, text);
 	fclose(f);
 	conf = config_load(path, stderr);
 	unlink(path);
 	if (conf == NULL)
 		abort();
 	return conf;
+}
+
+__attribute__((unused)) static struct config *
+house_config(const char *text)
+{
+	return house_config_of(HOUSE_FRAME, text);
 }
 
 __attribute__((unused)) static struct store *

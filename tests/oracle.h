@@ -451,6 +451,9 @@ oracle_refuse(struct oracle *o, const struct bill *b)
 		for (size_t k = 0; k < l->policy->nlimit; k++)
 			oracle_settle(&l->policy->limit[k], &c->limit[k],
 			    b->now, b->zone);
+		/* A lock from the future is no longer than one that starts. */
+		if (c->locked_until - b->now > l->policy->lockout)
+			c->locked_until = b->now + l->policy->lockout;
 		if (l->policy->lockout > 0 && !oracle_observed(l) &&
 		    c->locked_until <= b->now && oracle_passes(b, l, c))
 			c->locked_until = b->now + l->policy->lockout;

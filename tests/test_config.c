@@ -440,8 +440,8 @@ names_are_found_or_not(void **state)
 	assert_string_equal(config_policy(conf, "company")->name, "company");
 	assert_null(config_policy(conf, "Company"));
 	assert_ptr_equal(config_policy(conf, "(senders)"), conf->senders);
-	assert_ptr_equal(config_smarthost(conf, "inhouse"),
-	    conf->route[1].smarthost[0]);
+	assert_ptr_equal(
+	    config_smarthost(conf, "inhouse"), conf->route[1].smarthost[0]);
 	assert_null(config_smarthost(conf, ""));
 	mailaddr_canon(&a, "x@OFFICE.example.", 17, "");
 	assert_true(config_is_local(conf, &a));

@@ -8,135 +8,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-
-#include "fake_smfi.h"
-#include "house.h"
+#include "digest.h"
 #include "limit.h"
 #include "log.h"
 #include "match.h"
 #include "meter.h"
-#include "mlfi.h"
-#include "digest.h"
-
-/* --- a mail server in a few lines --------------------------------------------
- */
-
-static struct store *store;
-static SMFICTX server;
-
-static void
-open_office(const char *text)
-{
-	struct config *conf = house_config(text);
-	struct endpoint_owner nobody = { getuid(), getgid() };
-	char why[256];
-	bool live;
-
-	house_time = MONDAY;
-	store = house_store(conf);
-	/* The callbacks register; the socket's folder may be refused. */
-	(void)mlfi_open(conf, &nobody, &live, why, sizeof(why));
-	(void)mlfi_serve(store);
-	snapshot_publish(conf);
-	memset(&server, 0, sizeof(server));
-}
-
-static void
-close_office(void)
-{
-	store_close(&store);
-	snapshot_publish(house_config("rule \"none\" {}\n"));
-}
-
-static void
-connect_from(const char *ip)
-{
-	unsigned long actions, steps, f2, f3;
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	static char host[] = "client.test";
-	_SOCK_ADDR sa;
-
-	assert_int_equal(inet_pton(AF_INET, ip, &sin.sin_addr), 1);
-	memcpy(&sa, &sin, sizeof(sa));
-	assert_int_equal(fake_milter.xxfi_negotiate(&server, 0x1ff, 0x1fffff,
-	    0, 0, &actions, &steps, &f2, &f3), SMFIS_CONTINUE);
-	server.steps = steps;
-	assert_int_equal(fake_milter.xxfi_connect(&server, host, &sa),
-	    SMFIS_NOREPLY);
-}
-
-static void
-hang_up(void)
-{
-	(void)fake_milter.xxfi_close(&server);
-}
-
-static void
-mail(const char *sender)
-{
-	char raw[512], *argv[] = { raw, NULL };
-
-	snprintf(raw, sizeof(raw), "%s", sender);
-	server.reply[0] = server.quarantined[0] = '\0';
-	assert_int_equal(fake_milter.xxfi_envfrom(&server, argv),
-	    SMFIS_NOREPLY);
-}
-
-static sfsistat
-rcpt(const char *recipient)
-{
-	char raw[512], *argv[] = { raw, NULL };
-
-	snprintf(raw, sizeof(raw), "%s", recipient);
-	server.reply[0] = '\0';
-	return fake_milter.xxfi_envrcpt(&server, argv);
-}
-
-static sfsistat
-eom(void)
-{
-	server.reply[0] = '\0';
-	return fake_milter.xxfi_eom(&server);
-}
-
-static void
-rset(void)
-{
-	(void)fake_milter.xxfi_abort(&server);
-}
-
-/* One message to one recipient, from MAIL to its end. */
-static sfsistat
-send_one(const char *sender, const char *recipient)
-{
-	sfsistat st;
-
-	mail(sender);
-	st = rcpt(recipient);
-	if (st != SMFIS_CONTINUE) {
-		rset();
-		return st;
-	}
-	return eom();
-}
-
-static unsigned
-send_many(const char *sender, const char *recipient, unsigned n)
-{
-	unsigned accepted = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		accepted += send_one(sender, recipient) == SMFIS_CONTINUE;
-	return accepted;
-}
-
-static void
-hand_in(const char *sender)	/* as sendmail(1) does */
-{
-	server.queue_id = "4XYZ";
-	mail(sender);
-}
+#include "office.h"
 
 #define STAFF "policy \"staff\" { messages = {\"5/24h\"} " \
 	"text = \"ask it@office.example\" }\n" \
@@ -586,6 +463,78 @@ one_exempt_recipient_does_not_free_the_message(void **state)
 	close_office();
 }
 
+/* --- Sendmail ---------------------------------------------------------------
+ */
+
+#define BY_LOGIN							\
+	"secrets = \"/nonexistent\"\n"					\
+	"smarthost \"a\" { host = \"a.test\" username = \"u\" "		\
+	"secret = \"s\" }\n"						\
+	"smarthost \"b\" { host = \"b.test\" username = \"u\" "		\
+	"secret = \"s\" }\n"						\
+	"route \"a\" { smarthosts = {\"a\"} }\n"				\
+	"route \"b\" { smarthosts = {\"b\"} }\n"				\
+	"rule \"ceo\" { login = {\"ceo\"} route = \"b\" }\n"		\
+	"rule \"all\" { route = \"a\" }\n"
+
+static void
+send_as(const char *login, const char *id)
+{
+	server.version = "8.17.1.9";
+	server.login = login;
+	server.queue_id = id;
+	connect_from("192.0.2.1");
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+}
+
+static void
+assert_routed(const char *id, const char *name)
+{
+	const struct config *conf = snapshot_hold();
+	const struct smarthost *sh = NULL;
+	struct mailaddr sender;
+	char why[STORE_WHY];
+
+	mailaddr_canon(&sender, "al@office.example", 17, "");
+	assert_int_equal(meter_route_id(conf, store, id, &sender, MONDAY, &sh,
+	    why), 1);
+	assert_string_equal(sh->name, name);
+	snapshot_release(&conf);
+}
+
+/* One sender, two logins with routes of their own. */
+static void
+sendmail_hears_for_each_message_what_its_charge_chose(void **state)
+{
+	open_office(BY_LOGIN);
+	send_as("ceo", "6AL1");
+	send_as("al", "6AL2");
+	send_as("ceo", "6AL3");
+	send_as("al", "6AL4");
+	assert_routed("6AL1", "b");
+	assert_routed("6AL2", "a");
+	assert_routed("6AL3", "b");
+	assert_routed("6AL4", "a");
+	close_office();
+}
+
+/* From outside, so none of our business, whatever the address looks like. */
+static void
+an_address_without_brackets_makes_nobody_sendmail(void **state)
+{
+	open_office("policy \"none\" { messages = {\"0/24h\"} }\n"
+	    "rule \"all\" { policies = {\"none\"} }\n");
+	server.version = "8.17.1.9";
+	server.queue_id = "6AL1";
+	connect_from("192.0.2.1");
+	assert_int_equal(send_one("al@office.example", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
 /* --- sendmail(1) -------------------------------------------------------------
  */
 
@@ -801,6 +750,10 @@ main(void)
 		    a_flood_of_invented_senders_ends_at_one_shared_counter),
 		cmocka_unit_test(
 		    one_exempt_recipient_does_not_free_the_message),
+		cmocka_unit_test(
+		    sendmail_hears_for_each_message_what_its_charge_chose),
+		cmocka_unit_test(
+		    an_address_without_brackets_makes_nobody_sendmail),
 		cmocka_unit_test(
 		    handed_in_mail_is_decided_as_a_whole_at_its_end),
 		cmocka_unit_test(

@@ -3,7 +3,7 @@
  * the answer.
  */
 #include "control.h"
-#include "house.h"
+#include "../house.h"
 #include "log.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,7 +10,7 @@ BUILD_NEEDS=(gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
 	libjansson-dev libsqlite3-dev libssl-dev libidn2-dev libunistring-dev
 	libcurl4-openssl-dev libsystemd-dev libcmocka-dev)
 STAGE_NEEDS=(postfix dovecot-core libsasl2-modules openssl iproute2 procps
-	tzdata ca-certificates)
+	tzdata ca-certificates debootstrap)
 SERVICES=(postfix.service dovecot.service dovecot.socket)
 
 is_installed() {

@@ -74,3 +74,21 @@ ctl() {
 fresh_store() {
 	find "$STAGE/store" -mindepth 1 -delete
 }
+
+# stage_meter - postmeter with nobody around it; policies and rules from stdin.
+# It is not started yet.
+stage_meter() {
+	install -d "$STAGE/office/queue"
+	MILTER=$STAGE/office/queue/postmeter/milter.sock
+	meter_configure
+}
+
+# used WHO - how many messages the policy "staff" has counted for WHO
+used() {
+	ctl --json show "$1" 2>/dev/null | tr -d ' \n' | sed -nE \
+	    's/.*"policy":"staff".*"dimension":"messages"[^}]*"used":([0-9]+).*/\1/p'
+}
+
+used_is() {
+	(($(used "$1") >= $2))
+}

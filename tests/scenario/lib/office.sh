@@ -69,3 +69,40 @@ handed_in() {
 	shift
 	sendmail -C "$STAGE/office" -i -f "$from" "$@"
 }
+
+LOGIN=office@office.example
+SECRET='correct horse battery staple'
+
+# stage_office - provider, office and postmeter, wired and ready; policies and
+# rules come from standard input, the route is "office"
+stage_office() {
+	{
+		office_route
+		cat
+	} | meter_configure
+	meter_secrets workspace "$SECRET"
+	make_ca
+	start_provider smtp.provider.test 127.0.0.2 good yes "$LOGIN:$SECRET"
+	start_office
+	cp "$STAGE/office/main.cf" "$STAGE/main.cf.before"
+	cp "$STAGE/office/master.cf" "$STAGE/master.cf.before"
+	start_postmeter
+	wire_office
+}
+
+office_route() {
+	cat <<-END
+		smarthost "workspace" {
+		    host = "smtp.provider.test"
+		    username = "$LOGIN"
+		    secret = "workspace"
+		}
+		route "office" { smarthosts = {"workspace"} }
+	END
+}
+
+# emptied - tried again until nothing waits any more
+emptied() {
+	retry_now
+	queue_empty
+}

@@ -24,8 +24,7 @@ provider_main() {
 		myhostname = $1
 		inet_interfaces = $2
 		mynetworks =
-		smtpd_tls_security_level = $([[ $3 == yes ]] && echo encrypt || echo none)
-		smtpd_tls_auth_only = $3
+		$(provider_tls "$3")
 		smtpd_tls_cert_file = $dir/cert.pem
 		smtpd_tls_key_file = $dir/cert.key
 		smtpd_tls_received_header = yes
@@ -126,4 +125,36 @@ header_of() {
 
 	found=$(sed -nE "$2" "$1")
 	echo "${found%%$'\n'*}"
+}
+
+# provider_becomes NAME CERTIFICATE TLS - from the next connection on
+provider_becomes() {
+	local dir=$STAGE/$1
+
+	make_certificate "$dir/cert" "$1" "$2"
+	provider_tls "$3" | while read -r setting; do
+		postconf -c "$dir" -e "$setting"
+	done
+	postfix_reload "$dir"
+}
+
+# provider_tls TLS - as in start_provider
+provider_tls() {
+	if [[ $1 == yes ]]; then
+		echo "smtpd_tls_security_level = encrypt"
+	else
+		echo "smtpd_tls_security_level = none"
+	fi
+	echo "smtpd_tls_auth_only = $1"
+}
+
+# provider_records NAME - from now on its log has every command it is given
+provider_records() {
+	postconf -c "$STAGE/$1" -e debug_peer_list=127.0.0.0/8
+	postfix_reload "$STAGE/$1"
+}
+
+# subjects - of all that arrived, a line a copy
+subjects() {
+	sed -nE 's/^Subject: //p' "$STAGE"/smtp.provider.test/mail/inbox/new/*
 }

@@ -1,7 +1,7 @@
 # smtp.sh - a mail program that shows the dialogue.
 #
-# bash can speak SMTP by itself: one descriptor, one function a command.  CODE and
-# SAID hold the last answer.
+# bash can speak SMTP by itself: one descriptor, one function a command.  SAID
+# is the last answer, CODE its number.
 # shellcheck shell=bash
 
 CODE='' SAID='' REFUSED=''
@@ -29,11 +29,15 @@ smtp_quietly() {
 
 # smtp COMMAND... - says it, and shows both sides
 smtp() {
+	smtp_quietly "$@"
+	smtp_show "$*"
+}
+
+smtp_show() {
 	local color=$GREEN
 
-	smtp_quietly "$@"
 	[[ $CODE == [23]* ]] || color=$RED
-	printf '   > %s\n   %s< %s%s\n' "$*" "$color" "$SAID" "$PLAIN"
+	printf '   > %s\n   %s< %s%s\n' "$1" "$color" "$SAID" "$PLAIN"
 }
 
 smtp_connect() {
@@ -52,7 +56,8 @@ smtp_hang_up() {
 smtp_message() {
 	smtp_quietly DATA
 	printf '%s\r\n' "From: <$1>" "Subject: $2" '' "$2" >&"$SMTP"
-	smtp .
+	smtp_quietly .
+	smtp_show "DATA, the text, and a dot"
 }
 
 # send FROM SUBJECT TO... - a whole message, shown, to all who are accepted.

@@ -7,6 +7,7 @@
 # folders that everybody may write to.
 # shellcheck shell=bash
 
+LID=${LID:-240}	# seconds: what takes longer is stuck
 NAMESPACES=(--mount --pid --net --uts --fork --kill-child --mount-proc)
 
 stage_possible() {
@@ -23,16 +24,17 @@ stage_from_outside() {
 	local stage child status=0
 
 	stage_possible
-	stage=$(mktemp -d "/run/postmeter.XXXXXX")
+	stage=$(mktemp -d "/run/postmeter-stage.XXXXXX")
 	chmod 755 "$stage"
 	# shellcheck disable=SC2064
 	trap "rm -rf '$stage'" EXIT
-	setpriv --pdeathsig KILL \
+	setpriv --pdeathsig KILL timeout --signal=KILL "$LID" \
 	    unshare "${NAMESPACES[@]}" -- bash "$0" "$stage" "$@" &
 	child=$!
 	# shellcheck disable=SC2064
 	trap "kill -KILL $child; wait $child; exit 130" INT TERM HUP
 	wait "$child" || status=$?
+	((status != 137)) || note "FAIL  it took longer than $LID s"
 	if ((status != 0)) && [[ -n ${KEEP:-} ]]; then
 		trap - EXIT
 		note "kept: $stage"

@@ -1,0 +1,728 @@
+/*
+ * store_contract.c - what every store must do, whatever it is made of.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "random.h"
+#include "store_contract.h"
+
+#define NOW STORE_CONTRACT_NOW
+
+const char store_contract_policies[] =
+    "policy \"five\" { per = \"account\" messages = {\"5/1h\"} "
+    "warn-at = {80} }\n"
+    "policy \"ten\" { per = \"account\" messages = {\"10/1h\"} "
+    "recipients = {\"30/day\"} }\n"
+    "policy \"hundred\" { per = \"account\" messages = {\"100/1h\"} }\n"
+    "policy \"million\" { per = \"account\" messages = {\"1M/24h\"} }\n"
+    "policy \"twin\" { per = \"account\" messages = {\"1M/24h\"} }\n"
+    "policy \"others\" { per = \"account\" "
+    "unique-recipients = {\"100k/24h\"} }\n"
+    "policy \"three\" { per = \"account\" unique-recipients = {\"3/1h\"} }\n"
+    "policy \"strict\" { per = \"account\" messages = {\"2/10m\"} "
+    "lockout = \"2h\" }\n"
+    "policy \"mixed\" { per = \"account\" messages = {\"7/10s\", \"40/day\"} "
+    "recipients = {\"20/30s\"} unique-recipients = {\"8/1m\"} "
+    "bytes = {\"20k/1m\"} warn-at = {50, 80} lockout = \"15s\" }\n"
+    "rule \"everybody\" { policies = {} }\n";
+
+static const struct store_maker *maker;
+static struct config *conf;
+static struct store *store;
+static char why[STORE_WHY];
+
+/* --- tools
+ * --------------------------------------------------------------------- */
+
+struct bill_line *
+bill_add(struct bill *b, const struct config *c, const char *policy,
+    const char *key)
+{
+	struct bill_line *l = &b->line[b->nline++];
+
+	memset(l, 0, sizeof(*l));
+	l->policy = config_policy(c, policy);
+	assert_non_null(l->policy);
+	l->key = key;
+	l->cost[DIM_MESSAGES] = 1;
+	l->cost[DIM_RECIPIENTS] = 1;
+	l->nrcpt = 1;
+	return l;
+}
+
+void
+bill_one(struct bill *b, const struct config *c, const char *policy,
+    const char *key, int64_t now)
+{
+	memset(b, 0, sizeof(*b));
+	b->now = now;
+	b->zone = c->zone;
+	bill_add(b, c, policy, key);
+	b->ncommon = 1;
+}
+
+uint64_t
+store_used(struct store *s, const struct config *cf, const char *policy,
+    const char *key, int64_t now)
+{
+	const struct policy *p = config_policy(cf, policy);
+	struct counter *c;
+	uint64_t used = 0, max;
+	char reason[STORE_WHY];
+
+	switch (store_read(s, p, key, now, &c, reason)) {
+	case STORE_OK:
+		quota_usage(p, c, 0, now, &used, &max);
+		counter_free(&c);
+		break;
+	case STORE_NONE:
+		break;
+	case STORE_FAILED:
+	case STORE_UNCERTAIN:
+		fail_msg("%s", reason);
+	}
+	return used;
+}
+
+static void
+fatal(const char *reason)
+{
+	fail_msg("%s", reason);
+}
+
+struct store *
+store_must_open(const struct config *c)
+{
+	char reason[512];
+	int code;
+	struct store *s =
+	    store_open(c, fatal, reason, sizeof(reason), &code);
+
+	if (s == NULL)
+		fail_msg("%d: %s", code, reason);
+	return s;
+}
+
+static int
+setup(void **state)
+{
+	conf = maker->config();
+	store = store_must_open(conf);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	store_close(&store);
+	config_free(&conf);
+	return 0;
+}
+
+static void
+reopen(void)
+{
+	if (!maker->lasts)
+		return;
+	store_close(&store);
+	store = store_must_open(conf);
+}
+
+static bool
+charge(struct bill *b)
+{
+	struct decision d;
+
+	if (store_charge(store, b, "", &d, why) != STORE_OK)
+		fail_msg("%s", why);
+	return d.fits;
+}
+
+static bool
+charge_one(const char *policy, const char *key, int64_t now)
+{
+	struct bill b;
+
+	bill_one(&b, conf, policy, key, now);
+	return charge(&b);
+}
+
+static uint64_t
+used(const char *policy, const char *key, int64_t now)
+{
+	return store_used(store, conf, policy, key, now);
+}
+
+static bool
+count(void *arg, const char *policy, const char *key, const struct counter *c)
+{
+	++*(size_t *)arg;
+	return true;
+}
+
+static size_t
+walked(int64_t now)
+{
+	size_t n = 0;
+
+	assert_int_equal(STORE_OK, store_walk(store, now, count, &n, why));
+	return n;
+}
+
+/* --- spending
+ * ------------------------------------------------------------------ */
+
+static void
+a_full_limit_refuses_the_next_message(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW + i));
+	assert_false(charge_one("five", "a", NOW + 5));
+	assert_true(charge_one("five", "b", NOW + 5));
+	assert_int_equal(5, used("five", "a", NOW + 5));
+	assert_true(charge_one("five", "a", NOW + 2 * HOUR));
+}
+
+static void
+a_bill_is_spent_on_all_its_lines_or_on_none(void **state)
+{
+	struct bill b;
+
+	for (int i = 0; i < 7; i++) {
+		bill_one(&b, conf, "ten", "a", NOW);
+		bill_add(&b, conf, "five", "a");
+		bill_add(&b, conf, "hundred", "*");
+		b.ncommon = 3;
+		assert_int_equal(i < 5, charge(&b));
+	}
+	assert_int_equal(5, used("ten", "a", NOW));
+	assert_int_equal(5, used("five", "a", NOW));
+	assert_int_equal(5, used("hundred", "*", NOW));
+	reopen();
+	assert_int_equal(5, used("hundred", "*", NOW));
+}
+
+static void
+a_preview_answers_and_leaves_no_trace(void **state)
+{
+	struct bill b;
+	struct decision d;
+
+	bill_one(&b, conf, "five", "a", NOW);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(
+		    STORE_OK, store_preview(store, &b, &d, why));
+		assert_true(d.fits);
+	}
+	assert_int_equal(0, walked(NOW));
+	b.line[0].cost[DIM_MESSAGES] = 6;
+	assert_int_equal(STORE_OK, store_preview(store, &b, &d, why));
+	assert_false(d.fits);
+	assert_int_equal(SHORT_NEVER, d.shortfall.what);
+}
+
+static void
+a_message_that_costs_nothing_makes_no_counter(void **state)
+{
+	struct store_stats st;
+	struct bill b;
+
+	bill_one(&b, conf, "five", "a", NOW);
+	memset(b.line[0].cost, 0, sizeof(b.line[0].cost));
+	b.line[0].nrcpt = 0;
+	assert_true(charge(&b));
+	store_stats(store, &st);
+	assert_int_equal(0, st.counters);
+	assert_int_equal(1, st.charged);
+	assert_int_equal(0, walked(NOW));
+}
+
+static void
+different_recipients_are_told_apart_for_ever(void **state)
+{
+	const uint64_t rcpt[] = { 11, 22, 33, 44 };
+	struct bill b;
+
+	for (int i = 0; i < 9; i++) {
+		bill_one(&b, conf, "three", "a", NOW + i);
+		b.line[0].rcpt = &rcpt[i % 3];
+		assert_true(charge(&b));
+		reopen();
+	}
+	b.line[0].rcpt = &rcpt[3];
+	assert_false(charge(&b));
+	assert_int_equal(3, used("three", "a", NOW + 9));
+}
+
+static void
+a_lockout_begins_with_the_first_refusal_and_outlives_the_window(void **state)
+{
+	struct bill b;
+	struct decision d;
+
+	assert_true(charge_one("strict", "a", NOW));
+	assert_true(charge_one("strict", "a", NOW));
+	assert_false(charge_one("strict", "a", NOW));
+	reopen();
+	bill_one(&b, conf, "strict", "a", NOW + HOUR);
+	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, why));
+	assert_false(d.fits);
+	assert_int_equal(SHORT_LOCKED, d.shortfall.what);
+	assert_int_equal(NOW + 2 * HOUR, d.shortfall.again);
+	assert_true(charge_one("strict", "a", NOW + 2 * HOUR));
+}
+
+static void
+the_chosen_smarthost_alone_is_charged_and_bound(void **state)
+{
+	char name[STORE_NAME];
+	struct decision d;
+	struct bill b;
+
+	for (int i = 0; i < 6; i++) {
+		bill_one(&b, conf, "ten", "a", NOW);
+		bill_add(&b, conf, "five", "first");
+		bill_add(&b, conf, "hundred", "second");
+		b.nchoice = 2;
+		b.choice[0] = (struct bill_choice){ "first", 1, 1 };
+		b.choice[1] = (struct bill_choice){ "second", 2, 1 };
+		assert_int_equal(
+		    STORE_OK, store_charge(store, &b, "a@b", &d, why));
+		assert_true(d.fits);
+		assert_int_equal(i < 5 ? 0 : 1, d.choice);
+	}
+	assert_int_equal(5, used("five", "first", NOW));
+	assert_int_equal(1, used("hundred", "second", NOW));
+	reopen();
+	assert_int_equal(
+	    STORE_OK, store_bound(store, "a@b", NOW, name, why));
+	assert_string_equal("second", name);
+	assert_int_equal(
+	    STORE_NONE, store_bound(store, "c@d", NOW, name, why));
+	assert_int_equal(STORE_NONE,
+	    store_bound(store, "a@b", NOW + 11 * DAY, name, why));
+}
+
+static void *
+spend_once(void *arg)
+{
+	struct decision d;
+	struct bill b;
+	char reason[STORE_WHY];
+
+	bill_one(&b, conf, "hundred", "*", NOW);
+	bill_add(&b, conf, "million", "*");
+	b.ncommon = 2;
+	if (store_charge(store, &b, "x", &d, reason) == STORE_OK && d.fits)
+		__atomic_add_fetch((int *)arg, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void
+a_hundred_of_two_hundred_threads_get_through(void **state)
+{
+	pthread_t thread[200];
+	int passed = 0;
+
+	for (size_t i = 0; i < 200; i++)
+		assert_int_equal(0,
+		    pthread_create(&thread[i], NULL, spend_once, &passed));
+	for (size_t i = 0; i < 200; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(100, passed);
+	assert_int_equal(100, used("hundred", "*", NOW));
+	assert_int_equal(100, used("million", "*", NOW));
+	reopen();
+	assert_int_equal(100, used("hundred", "*", NOW));
+}
+
+/* --- the operator
+ * --------------------------------------------------------------- */
+
+static bool
+last_event(void *arg, const struct store_event *e)
+{
+	*(struct store_event *)arg = *e;
+	return false;
+}
+
+static void
+assert_told(const char *kind, const char *key)
+{
+	struct store_event e = { 0 };
+
+	assert_int_equal(
+	    STORE_OK, store_events(store, NULL, 1, last_event, &e, why));
+	assert_string_equal(kind, e.kind);
+	assert_string_equal(key, e.key);
+	assert_string_equal("root", e.actor);
+}
+
+static void
+a_reset_forgets_one_counter_and_tells_who_did_it(void **state)
+{
+	const struct policy *five = config_policy(conf, "five");
+
+	assert_int_equal(STORE_NONE,
+	    store_reset(store, five, "a", NOW, "root", why));
+	for (int i = 0; i < 5; i++) {
+		charge_one("five", "a", NOW);
+		charge_one("five", "b", NOW);
+	}
+	assert_int_equal(
+	    STORE_OK, store_reset(store, five, "a", NOW, "root", why));
+	assert_told("reset", "a");
+	reopen();
+	assert_true(charge_one("five", "a", NOW));
+	assert_false(charge_one("five", "b", NOW));
+}
+
+static void
+a_grant_widens_a_limit_until_it_ends(void **state)
+{
+	const struct policy *five = config_policy(conf, "five");
+	struct grant g = { DIM_MESSAGES, 2, NOW + 30 * MINUTE };
+
+	assert_int_equal(STORE_OK,
+	    store_grant(store, five, "a", &g, NOW, "root", "launch", why));
+	assert_told("grant", "a");
+	reopen();
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(i < 7, charge_one("five", "a", NOW));
+	reopen();
+	assert_false(charge_one("five", "a", NOW + 31 * MINUTE));
+	for (int i = 1; i < COUNTER_GRANTS; i++)
+		assert_int_equal(STORE_OK,
+		    store_grant(
+			store, five, "a", &g, NOW, "root", "", why));
+	assert_int_equal(STORE_NONE,
+	    store_grant(store, five, "a", &g, NOW, "root", "", why));
+}
+
+static bool
+count_block(void *arg, const char *who, int64_t until, const char *text)
+{
+	++*(size_t *)arg;
+	return true;
+}
+
+static size_t
+blocks(int64_t now)
+{
+	size_t n = 0;
+
+	assert_int_equal(
+	    STORE_OK, store_blocks(store, now, count_block, &n, why));
+	return n;
+}
+
+static void
+a_block_holds_until_it_ends_or_is_lifted(void **state)
+{
+	char text[STORE_WHY];
+
+	store_block(store, "m", NEVER, NOW, "root", "spam", why);
+	store_block(store, "a", NOW + HOUR, NOW, "root", "one hour", why);
+	store_block(store, "z", NEVER, NOW, "root", "first", why);
+	assert_int_equal(STORE_OK,
+	    store_block(store, "z", NEVER, NOW, "root", "second", why));
+	assert_told("block", "z");
+	reopen();
+	assert_int_equal(3, blocks(NOW));
+	assert_int_equal(
+	    STORE_OK, store_blocked(store, "z", NOW, text, why));
+	assert_string_equal("second", text);
+	assert_int_equal(
+	    STORE_NONE, store_blocked(store, "b", NOW, text, why));
+	assert_int_equal(
+	    STORE_OK, store_blocked(store, "a", NOW, text, why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(store, "a", NOW + HOUR, text, why));
+	assert_int_equal(2, blocks(NOW + HOUR));
+	assert_int_equal(
+	    STORE_OK, store_unblock(store, "m", NOW, "root", why));
+	assert_told("unblock", "m");
+	reopen();
+	assert_int_equal(
+	    STORE_NONE, store_unblock(store, "m", NOW, "root", why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(store, "m", NOW, text, why));
+}
+
+struct seen {
+	size_t n;
+	char last[200];
+};
+
+static bool
+see_event(void *arg, const struct store_event *e)
+{
+	struct seen *s = arg;
+
+	if (s->n > 0)
+		assert_true(strcmp(e->text, s->last) < 0);
+	snprintf(s->last, sizeof(s->last), "%s", e->text);
+	s->n++;
+	return true;
+}
+
+static void
+events_come_back_newest_first_and_by_key(void **state)
+{
+	struct store_event e = { .when = NOW, .kind = "warn" };
+	struct seen all = { 0 }, some = { 0 }, few = { 0 };
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(e.key, sizeof(e.key), "k%d", i % 2);
+		snprintf(e.text, sizeof(e.text), "%03d", i);
+		store_note(store, &e);
+	}
+	reopen();
+	store_events(store, NULL, 1000, see_event, &all, why);
+	store_events(store, "k1", 1000, see_event, &some, why);
+	store_events(store, NULL, 7, see_event, &few, why);
+	assert_int_equal(100, all.n);
+	assert_int_equal(50, some.n);
+	assert_int_equal(7, few.n);
+	assert_string_equal("093", few.last);
+}
+
+static void
+a_walk_meets_every_counter_that_still_says_something(void **state)
+{
+	char key[16];
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		charge_one(i % 3 == 0 ? "million" : "hundred", key, NOW);
+	}
+	assert_int_equal(300, walked(NOW));
+	reopen();
+	assert_int_equal(300, walked(NOW));
+	assert_int_equal(100, walked(NOW + 3 * HOUR));
+	assert_int_equal(STORE_OK, store_flush(store, why));
+	assert_int_equal(0, walked(NOW + 2 * DAY));
+}
+
+static void
+a_reload_does_not_hand_out_a_fresh_allowance(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (strcmp(conf->policy[i].name, "five") == 0)
+			conf->policy[i].limit[0].window.length = 2 * HOUR;
+	store_reconfigure(store, conf);
+	assert_int_equal(1, walked(NOW));
+	assert_int_equal(5, used("five", "a", NOW));
+	reopen();
+	assert_false(charge_one("five", "a", NOW + 90 * MINUTE));
+	assert_true(charge_one("five", "a", NOW + 3 * HOUR));
+}
+
+static void
+names_that_no_store_could_keep_are_refused(void **state)
+{
+	char key[MAILADDR_MAX + 2];
+	struct decision d;
+	struct bill b;
+
+	memset(key, 'k', sizeof(key) - 1);
+	key[sizeof(key) - 1] = '\0';
+	bill_one(&b, conf, "five", key, NOW);
+	assert_int_equal(
+	    STORE_FAILED, store_charge(store, &b, "", &d, why));
+	key[MAILADDR_MAX] = '\0';
+	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, why));
+	reopen();
+	assert_int_equal(1, used("five", key, NOW));
+}
+
+/* --- against the oracle
+ * --------------------------------------------------------- */
+
+#define NELEM(a) (sizeof(a) / sizeof((a)[0]))
+
+static const char *const policies[] = { "five", "ten", "three", "strict",
+	"mixed" };
+static const char *const keys[] = { "a", "b", "c", "d", "e", "f" };
+
+static void
+random_line(struct world *w, const struct config *c, struct bill *b, size_t p)
+{
+	struct bill_line *l = bill_add(
+	    b, c, policies[p], keys[random_below(&w->rnd, NELEM(keys))]);
+
+	l->nrcpt = random_below(&w->rnd, 4);
+	l->cost[DIM_MESSAGES] = l->nrcpt > 0;
+	l->cost[DIM_RECIPIENTS] = l->nrcpt;
+	l->cost[DIM_BYTES] = l->nrcpt > 0 ? random_below(&w->rnd, 5000) : 0;
+	l->rcpt = w->rcpt;
+}
+
+static void
+random_bill(struct world *w, const struct config *c, struct bill *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->now = w->now;
+	b->zone = c->zone;
+	for (size_t i = 0; i < 4; i++)
+		w->rcpt[i] = i * 1000 + random_below(&w->rnd, 4);
+	for (size_t p = 0; p < 3; p++)
+		if (random_percent(&w->rnd, 40))
+			random_line(w, c, b, p);
+	b->ncommon = b->nline;
+	b->nchoice = random_below(&w->rnd, 3);
+	b->spread = random_percent(&w->rnd, 50);
+	for (size_t k = 0; k < b->nchoice; k++) {
+		b->choice[k] = (struct bill_choice){ k == 0 ? "one" : "two",
+			b->nline, 1 };
+		random_line(w, c, b, 3 + k);
+	}
+}
+
+static bool
+charge_both(struct world *w, const struct config *c, struct store *s)
+{
+	bool again = random_percent(&w->rnd, 5);
+	struct oracle_answer a;
+	struct decision d;
+	struct bill b;
+
+	random_bill(w, c, &b);
+	oracle_charge(&w->oracle, &b, again, &a);
+	if (s == NULL)
+		return true;
+	if (store_charge(s, &b, keys[w->rnd % 6], &d, why) != STORE_OK)
+		return false;
+	if (a.fits != d.fits ||
+	    (a.again_known && a.again != d.shortfall.again))
+		return false;
+	return !a.fits || (a.nwarning == d.nwarning &&
+			      (b.nchoice == 0 || a.choice == d.choice));
+}
+
+static bool
+act_on_both(struct world *w, const struct config *c, struct store *s)
+{
+	const struct policy *p =
+	    config_policy(c, policies[random_below(&w->rnd, NELEM(policies))]);
+	const char *key = keys[random_below(&w->rnd, NELEM(keys))];
+	const struct grant g = { (enum dimension)random_below(&w->rnd, 4),
+		random_below(&w->rnd, 5),
+		w->now + (int64_t)random_below(&w->rnd, 60000) };
+	enum store_answer a;
+	bool granted;
+
+	if (random_percent(&w->rnd, 50)) {
+		oracle_reset(&w->oracle, p, key);
+		if (s == NULL)
+			return true;
+		a = store_reset(s, p, key, w->now, "t", why);
+		return a == STORE_OK || a == STORE_NONE;
+	}
+	granted = oracle_grant(&w->oracle, p, key, &g, w->now);
+	if (s == NULL)
+		return true;
+	a = store_grant(s, p, key, &g, w->now, "t", "", why);
+	return a == (granted ? STORE_OK : STORE_NONE);
+}
+
+bool
+world_step(struct world *w, const struct config *c, struct store *s)
+{
+	uint64_t dice = random_below(&w->rnd, 10000);
+
+	w->now += (int64_t)random_below(&w->rnd, 3000);
+	if (dice == 9999)
+		w->now += DAY;
+	if (dice < 25)
+		return act_on_both(w, c, s);
+	if (dice < 35)
+		return s == NULL || store_flush(s, why) == STORE_OK;
+	return charge_both(w, c, s);
+}
+
+void
+world_check(struct world *w, const struct config *cf, struct store *s)
+{
+	for (size_t p = 0; p < NELEM(policies); p++) {
+		const struct policy *policy = config_policy(cf, policies[p]);
+
+		for (size_t k = 0; k < NELEM(keys); k++) {
+			struct oracle_counter *oc =
+			    oracle_counter(&w->oracle, policy, keys[k]);
+			struct counter *c;
+			uint64_t n, max;
+
+			store_read(s, policy, keys[k], w->now, &c, why);
+			for (size_t i = 0; i < policy->nlimit; i++) {
+				quota_usage(policy, c, i, w->now, &n, &max);
+				assert_int_equal(
+				    oracle_used(&w->oracle, policy, keys[k],
+					i, w->now),
+				    n);
+				assert_int_equal(
+				    oracle_max(policy, oc, i, w->now), max);
+			}
+			assert_true(
+			    (c == NULL ? 0 : c->locked_until) ==
+				oc->locked_until ||
+			    oc->locked_until <= w->now);
+			counter_free(&c);
+		}
+	}
+}
+
+static void
+the_store_agrees_with_the_oracle(void **state)
+{
+	struct world w = { .rnd = random_seed("store", 7),
+		.now = STORE_CONTRACT_NOW };
+
+	for (size_t i = random_rounds(100000); i > 0; i--) {
+		if (!world_step(&w, conf, store))
+			fail_msg("they disagree at %zu (%s)", i, why);
+		if (i % 2000 == 0) {
+			reopen();
+			world_check(&w, conf, store);
+		}
+	}
+	oracle_free(&w.oracle);
+}
+
+int
+store_contract_run(const struct store_maker *m)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_full_limit_refuses_the_next_message),
+		T(a_bill_is_spent_on_all_its_lines_or_on_none),
+		T(a_preview_answers_and_leaves_no_trace),
+		T(a_message_that_costs_nothing_makes_no_counter),
+		T(different_recipients_are_told_apart_for_ever),
+		T(a_lockout_begins_with_the_first_refusal_and_outlives_the_window),
+		T(the_chosen_smarthost_alone_is_charged_and_bound),
+		T(a_hundred_of_two_hundred_threads_get_through),
+		T(a_reset_forgets_one_counter_and_tells_who_did_it),
+		T(a_grant_widens_a_limit_until_it_ends),
+		T(a_block_holds_until_it_ends_or_is_lifted),
+		T(events_come_back_newest_first_and_by_key),
+		T(a_walk_meets_every_counter_that_still_says_something),
+		T(a_reload_does_not_hand_out_a_fresh_allowance),
+		T(names_that_no_store_could_keep_are_refused),
+		T(the_store_agrees_with_the_oracle),
+	};
+
+	maker = m;
+	return cmocka_run_group_tests_name(m->name, tests, NULL, NULL);
+}
