@@ -142,7 +142,7 @@ reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
 
 	*link_r = NULL;
 	if (rc != 0) {
-		snprintf(why, STORE_WHY, "the store's server %.80s: %.60s",
+		snprintf(why, STORE_WHY, "the store's server %.80s: %.50s",
 		    host->name, gai_strerror(rc));
 		return false;
 	}
@@ -181,14 +181,16 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 	if (!good)
 		return false;
 	good = r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
-	       r->element[0]->len < sizeof(master_r->name) &&
-	       r->element[1]->len < sizeof(master_r->port);
+	       r->element[0]->type == REDIS_REPLY_STRING &&
+	       r->element[1]->type == REDIS_REPLY_STRING &&
+	       strlen(r->element[0]->str) < sizeof(master_r->name) &&
+	       strlen(r->element[1]->str) < sizeof(master_r->port);
 	if (good) {
 		strcpy(master_r->name, r->element[0]->str);
 		strcpy(master_r->port, r->element[1]->str);
 	} else {
 		snprintf(why, STORE_WHY,
-		    "Sentinel %.60s knows no master \"%s\"", sentinel->name,
+		    "Sentinel %.50s knows no master \"%.50s\"", sentinel->name,
 		    p->where.master);
 	}
 	freeReplyObject(r);

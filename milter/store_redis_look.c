@@ -158,8 +158,7 @@ read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
 
 	redis_call_begin(&c);
 	for (size_t i = 0; i < keys->elements; i++)
-		redis_call_add(&c, keys->element[i]->str,
-		    (size_t)keys->element[i]->len);
+		redis_call_text(&c, keys->element[i]->str);
 	redis_call_text(&c, "read");
 	redis_call_text(&c, "{\"now\":0}");
 	return redis_call_run(
@@ -197,7 +196,6 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
 	enum store_answer a;
 
 	redis_counter_key(name, policy->name, key);
-	one.len = (int)strlen(name);
 	if ((a = read_keys(s, &keys, &r, why)) != STORE_OK)
 		return a;
 	a = STORE_NONE;
