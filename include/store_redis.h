@@ -32,6 +32,7 @@ struct redis_store {
 	struct store store;
 	struct redis_pool *pool;
 	int64_t skew;			/* server's clock less ours; atomic */
+	bool is_adapted;		/* counters to conf; atomic */
 
 	pthread_mutex_t sending;	/* one sender of events at a time */
 	pthread_mutex_t lock;		/* for what follows */
@@ -68,11 +69,34 @@ enum store_answer redis_call_run(struct redis_store *s, struct redis_call *c,
 /* "{postmeter}:c:POLICY:KEY"; dst has REDIS_KEY bytes. */
 const char *redis_counter_key(char *dst, const char *policy, const char *key);
 
+/* --- store_redis_bill.c --- */
+
 /* The moment to tell the script: 0 is its own clock. */
 int64_t	redis_moment(int64_t now);
 
 /* Numbers are exact in the script up to 2^53; nothing real is beyond. */
 int64_t	redis_number(uint64_t n);
+
+/* Digests of recipients, each list once. */
+struct redis_digests {
+	uint8_t *bytes;
+	size_t n, room;
+};
+
+/*
+ * What is asked, to be freed; NULL: out of memory.  at is the server's time as
+ * far as we know it, so that it is told the calendar's periods around it.
+ */
+char	*redis_bill_text(const struct bill *b, bool binds, bool spend,
+	    int64_t at, struct redis_digests *d);
+char	*redis_read_text(const struct config *conf, int64_t now, int64_t at);
+
+/* Element i of a list; 0 if it is no number. */
+long long redis_integer(const redisReply *r, size_t i);
+
+/* False if that is no answer to this bill. */
+bool	redis_decision(const struct bill *b, const redisReply *r,
+	    struct decision *d_r);
 
 /* --- store_redis_acts.c --- */
 

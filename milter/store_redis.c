@@ -4,7 +4,6 @@
  * A bill goes to the server whole and comes back decided: one script, one
  * round trip, and no daemon ever holds what another one spends meanwhile.
  */
-#include <jansson.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +11,12 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "store_redis.h"
 
 redis_password_fn *store_redis_password;
 bool store_redis_callers_time;
-
-#define NUMBER_MAX (UINT64_C(1) << 53)
 
 static struct redis_store *
 redis_of(struct store *s)
@@ -75,256 +73,6 @@ redis_counter_key(char *dst, const char *policy, const char *key)
 	return dst;
 }
 
-int64_t
-redis_moment(int64_t now)
-{
-	return store_redis_callers_time ? now : 0;
-}
-
-int64_t
-redis_number(uint64_t n)
-{
-	return (int64_t)(n < NUMBER_MAX ? n : NUMBER_MAX);
-}
-
-/* --- a bill as JSON ------------------------------------------------------ */
-
-/* Digests of recipients, each list once. */
-struct digests {
-	uint8_t *bytes;
-	size_t n, room;
-};
-
-static int
-add_digests(struct digests *d, const uint64_t *v, size_t n)
-{
-	if (d->n + n > d->room) {
-		size_t room = 2 * (d->n + n);
-		uint8_t *bytes = reallocarray(d->bytes, room, 8);
-
-		if (bytes == NULL)
-			return -1;
-		d->bytes = bytes;
-		d->room = room;
-	}
-	for (size_t i = 0; i < n; i++, d->n++)
-		for (size_t k = 0; k < 8; k++)
-			d->bytes[8 * d->n + k] = (uint8_t)(v[i] >> (56 - 8 * k));
-	return 0;
-}
-
-static bool
-has_unique(const struct policy *policy)
-{
-	for (size_t i = 0; i < policy->nlimit; i++)
-		if (policy->limit[i].dim == DIM_UNIQUE)
-			return true;
-	return false;
-}
-
-/* Where the list of line i begins among d; an earlier line may have it. */
-static int
-place_digests(const struct bill *b, size_t i, struct digests *d, size_t *at)
-{
-	const struct bill_line *l = &b->line[i];
-
-	for (size_t k = 0; k < i; k++)
-		if (b->line[k].rcpt == l->rcpt && b->line[k].nrcpt >= l->nrcpt &&
-		    has_unique(b->line[k].policy)) {
-			at[i] = at[k];
-			return 0;
-		}
-	at[i] = d->n;
-	return add_digests(d, l->rcpt, l->nrcpt);
-}
-
-static json_t *
-json_limits(const struct policy *p)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < p->nlimit; i++) {
-		const struct limit *l = &p->limit[i];
-		int64_t span =
-		    l->window.calendar ? l->window.period : l->window.length;
-
-		json_array_append_new(list,
-		    json_pack("[i, I, i, I]", (int)l->dim,
-			(json_int_t)redis_number(l->max),
-			(int)l->window.calendar, (json_int_t)span));
-	}
-	return list;
-}
-
-static json_t *
-json_warnings(const struct policy *p)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < p->nwarn; i++)
-		json_array_append_new(list, json_integer(p->warn_at[i]));
-	return list;
-}
-
-static json_t *
-json_line(const struct bill_line *l, size_t at)
-{
-	bool listed = l->rcpt != NULL && has_unique(l->policy);
-	bool observed = l->observed || l->policy->when_over == OVER_OBSERVE;
-	json_int_t cost[DIM_COUNT];
-
-	for (size_t i = 0; i < DIM_COUNT; i++)
-		cost[i] = redis_number(l->cost[i]);
-	return json_pack("{s:[I,I,I,I], s:I, s:I, s:I, s:b, s:I, s:o, s:o}",
-	    "cost", cost[DIM_MESSAGES], cost[DIM_RECIPIENTS], cost[DIM_UNIQUE],
-	    cost[DIM_BYTES], "n", (json_int_t)l->nrcpt, "at", (json_int_t)at,
-	    "listed", (json_int_t)(listed ? l->nrcpt : 0), "observed",
-	    (int)observed, "lockout", (json_int_t)l->policy->lockout, "warn",
-	    json_warnings(l->policy), "limit", json_limits(l->policy));
-}
-
-static json_t *
-json_lines(const struct bill *b, struct digests *d)
-{
-	json_t *list = json_array();
-	size_t at[BILL_LINES] = { 0 };
-
-	for (size_t i = 0; i < b->nline; i++) {
-		const struct bill_line *l = &b->line[i];
-
-		if (l->rcpt != NULL && has_unique(l->policy) &&
-		    place_digests(b, i, d, at) == -1) {
-			json_decref(list);
-			return NULL;
-		}
-		json_array_append_new(list, json_line(l, at[i]));
-	}
-	return list;
-}
-
-static json_t *
-json_choices(const struct bill *b)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < b->nchoice; i++)
-		json_array_append_new(list,
-		    json_pack("[I, I, s]", (json_int_t)b->choice[i].first,
-			(json_int_t)b->choice[i].n, b->choice[i].smarthost));
-	return list;
-}
-
-/* Of each period: its start, its end, the end of the one after it. */
-static json_t *
-json_periods(const struct zone *zone, int64_t now)
-{
-	json_t *list = json_array();
-
-	for (int p = PERIOD_HOUR; p <= PERIOD_MONTH; p++) {
-		int64_t start, end, next_start, next;
-
-		zone_period(zone, (enum period)p, now, &start, &end);
-		zone_period(zone, (enum period)p, end, &next_start, &next);
-		json_array_append_new(list,
-		    json_pack("[I, I, I]", (json_int_t)start, (json_int_t)end,
-			(json_int_t)next));
-	}
-	return list;
-}
-
-/* The question, to be freed; NULL: out of memory. */
-static char *
-bill_text(
-    const struct bill *b, bool binds, bool spend, int64_t at, struct digests *d)
-{
-	json_t *lines = json_lines(b, d), *ask;
-	char *text;
-
-	if (lines == NULL)
-		return NULL;
-	ask = json_pack("{s:I, s:o, s:o, s:I, s:o, s:b, s:b}", "now",
-	    (json_int_t)redis_moment(b->now), "period",
-	    json_periods(b->zone, at), "line", lines, "common",
-	    (json_int_t)b->ncommon, "choice", json_choices(b), "spread",
-	    (int)b->spread, "spend", (int)spend);
-	if (ask == NULL)
-		return NULL;
-	if (binds)
-		json_object_set_new(
-		    ask, "life", json_integer(REDIS_BINDING_LIFE));
-	text = json_dumps(ask, JSON_COMPACT);
-	json_decref(ask);
-	return text;
-}
-
-/* --- the answer ---------------------------------------------------------- */
-
-#define HEAD 3	   /* now, fits, choice */
-#define SHORTAGE 6 /* what, line, limit, used, max, again */
-#define WARNING 5  /* line, limit, percent, used, max */
-
-static long long
-number_at(const redisReply *r, size_t i)
-{
-	return i < r->elements && r->element[i]->type == REDIS_REPLY_INTEGER
-		   ? r->element[i]->integer
-		   : 0;
-}
-
-static struct shortfall
-shortfall_at(const redisReply *r, size_t i)
-{
-	long long again = number_at(r, i + 5);
-
-	return (struct shortfall){
-		.what = (enum shortage)number_at(r, i),
-		.line = (size_t)number_at(r, i + 1),
-		.limit = (size_t)number_at(r, i + 2),
-		.used = (uint64_t)number_at(r, i + 3),
-		.max = (uint64_t)number_at(r, i + 4),
-		.again = again == -1 ? NEVER : again,
-	};
-}
-
-static bool
-is_within(const struct bill *b, size_t line, size_t limit)
-{
-	return line < b->nline &&
-	       (limit == 0 || limit < b->line[line].policy->nlimit);
-}
-
-/* False if that is no answer to this bill. */
-static bool
-decision_of(const struct bill *b, const redisReply *r, struct decision *d_r)
-{
-	memset(d_r, 0, sizeof(*d_r));
-	if (r->elements < HEAD + 2 * SHORTAGE)
-		return false;
-	d_r->fits = number_at(r, 1) == 1;
-	d_r->choice = (size_t)number_at(r, 2);
-	d_r->shortfall = shortfall_at(r, HEAD);
-	d_r->observed = shortfall_at(r, HEAD + SHORTAGE);
-	for (size_t i = HEAD + 2 * SHORTAGE;
-	     i + WARNING <= r->elements && d_r->nwarning < BILL_WARNINGS;
-	     i += WARNING) {
-		struct warning *w = &d_r->warning[d_r->nwarning++];
-
-		*w = (struct warning){ (size_t)number_at(r, i),
-			(size_t)number_at(r, i + 1),
-			(uint8_t)number_at(r, i + 2),
-			(uint64_t)number_at(r, i + 3),
-			(uint64_t)number_at(r, i + 4) };
-		if (!is_within(b, w->line, w->limit))
-			return false;
-	}
-	if (d_r->choice != 0 && d_r->choice >= b->nchoice)
-		return false;
-	return (b->nline == 0 ||
-		   is_within(b, d_r->shortfall.line, d_r->shortfall.limit)) &&
-	       (b->nline == 0 ||
-		   is_within(b, d_r->observed.line, d_r->observed.limit));
-}
-
 /* --- asking -------------------------------------------------------------- */
 
 static enum store_answer
@@ -334,10 +82,10 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 	char key[BILL_LINES][REDIS_KEY], binding[REDIS_KEY];
 	int64_t at = b->now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
 	bool binds = bound[0] != '\0' && b->nchoice > 0;
-	struct digests d = { 0 };
+	struct redis_digests d = { 0 };
 	struct redis_call c;
 	enum store_answer a;
-	char *text = bill_text(b, binds, spend, at, &d);
+	char *text = redis_bill_text(b, binds, spend, at, &d);
 
 	if (text == NULL) {
 		free(d.bytes);
@@ -362,7 +110,7 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 	free(d.bytes);
 	if (a == STORE_OK && !store_redis_callers_time)
 		__atomic_store_n(&s->skew,
-		    number_at(*reply_r, 0) - b->now, __ATOMIC_RELAXED);
+		    redis_integer(*reply_r, 0) - b->now, __ATOMIC_RELAXED);
 	return a;
 }
 
@@ -381,7 +129,7 @@ put_bill(struct redis_store *s, const struct bill *b, const char *bound,
 	for (int i = 0; i < 2 && a == STORE_OK && !good; i++) {
 		a = run_bill(s, b, bound, spend, &r, why);
 		if (a == STORE_OK) {
-			good = decision_of(b, r, d_r);
+			good = redis_decision(b, r, d_r);
 			freeReplyObject(r);
 		}
 	}
@@ -472,7 +220,28 @@ mend(struct redis_store *s)
 	}
 }
 
-/* Each second: looks after the server, and sends what waits. */
+static bool
+see_none(void *arg, const char *policy, const char *key,
+    const struct counter *c)
+{
+	(void)arg;
+	(void)policy;
+	(void)key;
+	(void)c;
+	return true;
+}
+
+/* Counters learn what the new limits remember by being read. */
+static void
+adapt_all(struct redis_store *s)
+{
+	char why[STORE_WHY];
+
+	if (redis_walk(&s->store, clock_now(), see_none, NULL, why) == STORE_OK)
+		__atomic_store_n(&s->is_adapted, true, __ATOMIC_RELAXED);
+}
+
+/* Each second: looks after the server, and does what nobody waits for. */
 static void *
 look_after(void *arg)
 {
@@ -485,7 +254,11 @@ look_after(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		if (redis_pool_ails(s->pool))
 			mend(s);
-		(void)redis_send_events(s, why);
+		if (!redis_pool_ails(s->pool)) {
+			(void)redis_send_events(s, why);
+			if (!__atomic_load_n(&s->is_adapted, __ATOMIC_RELAXED))
+				adapt_all(s);
+		}
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -616,6 +389,7 @@ redis_reconfigure(struct store *st, const struct config *conf)
 	pthread_mutex_lock(&s->lock);
 	s->conf = conf;
 	pthread_mutex_unlock(&s->lock);
+	__atomic_store_n(&s->is_adapted, false, __ATOMIC_RELAXED);
 }
 
 static enum store_answer

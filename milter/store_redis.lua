@@ -880,13 +880,20 @@ function answer.note()
 	return { now }
 end
 
--- KEYS: counters.  Each as a list, false if it is not there.
+-- KEYS: counters.  Each as a list, false if it is not there.  What a policy
+-- now wants to remember begins here, before it is forgotten.
 function answer.read()
 	local list = { now }
+	local sure = knows_period()
 
 	for _, key in ipairs(KEYS) do
 		local c = counter_load(key)
+		local limit = ask.policy[key:match('^[^:]*:c:([^:]*):')]
 		local grants, slots = {}, {}
+
+		if limit and c.is_kept and sure then
+			counter_adapt(c, limits_of(limit))
+		end
 
 		for i, g in ipairs(c.grant) do
 			grants[i] = { g[1] - 1, g[2], g[3] }

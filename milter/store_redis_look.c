@@ -20,18 +20,6 @@ redis_of(struct store *s)
 /* [locked until, [[dim, extra, until]...], [slot...]]; a slot is
  * [dim, calendar, span, warned, ends, [last, count...] or [digest, last...]] */
 
-static long long
-number_at(const redisReply *r, size_t i)
-{
-	if (r->type != REDIS_REPLY_ARRAY || i >= r->elements)
-		return 0;
-	if (r->element[i]->type == REDIS_REPLY_STRING)
-		return strtoll(r->element[i]->str, NULL, 10);
-	return r->element[i]->type == REDIS_REPLY_INTEGER
-		   ? r->element[i]->integer
-		   : 0;
-}
-
 static bool
 is_list(const redisReply *r, size_t i, size_t most)
 {
@@ -44,8 +32,8 @@ fill_window(struct window *w, const redisReply *list)
 {
 	for (size_t i = 0; i + 1 < list->elements; i += 2)
 		w->bucket[w->n++] =
-		    (struct bucket){ .last = number_at(list, i),
-			    .count = (uint64_t)number_at(list, i + 1) };
+		    (struct bucket){ .last = redis_integer(list, i),
+			    .count = (uint64_t)redis_integer(list, i + 1) };
 }
 
 static uint64_t
@@ -68,7 +56,7 @@ fill_uniq(struct uniq *u, int64_t ends, const redisReply *list, int64_t now)
 	u->end = ends;
 	for (size_t i = 0; i + 1 < list->elements; i += 2)
 		uniq_restore(u, digest_of(list->element[i]),
-		    number_at(list, i + 1));
+		    redis_integer(list, i + 1));
 	return 0;
 }
 
@@ -80,10 +68,10 @@ policy_of(const redisReply *slots, struct policy *p_r)
 	for (size_t i = 0; i < slots->elements; i++) {
 		const redisReply *s = slots->element[i];
 		struct limit *l = &p_r->limit[p_r->nlimit++];
-		long long dim = number_at(s, 0), span = number_at(s, 2);
+		long long dim = redis_integer(s, 0), span = redis_integer(s, 2);
 
 		l->dim = (enum dimension)dim;
-		l->window.calendar = number_at(s, 1) == 1;
+		l->window.calendar = redis_integer(s, 1) == 1;
 		if (l->window.calendar)
 			l->window.period = (enum period)span;
 		else
@@ -105,9 +93,9 @@ fill_grants(struct counter *c, const redisReply *list)
 {
 	for (size_t i = 0; i < list->elements; i++)
 		c->grant[c->ngrant++] = (struct grant){
-			.dim = (enum dimension)number_at(list->element[i], 0),
-			.extra = (uint64_t)number_at(list->element[i], 1),
-			.until = number_at(list->element[i], 2),
+			.dim = (enum dimension)redis_integer(list->element[i], 0),
+			.extra = (uint64_t)redis_integer(list->element[i], 1),
+			.until = redis_integer(list->element[i], 2),
 		};
 }
 
@@ -117,10 +105,10 @@ fill_slots(struct counter *c, const redisReply *slots, int64_t now)
 	for (size_t i = 0; i < c->nslot; i++) {
 		const redisReply *s = slots->element[i];
 
-		c->slot[i].warned = (uint8_t)number_at(s, 3);
+		c->slot[i].warned = (uint8_t)redis_integer(s, 3);
 		if (c->slot[i].dim != DIM_UNIQUE)
 			fill_window(&c->slot[i].sum, s->element[5]);
-		else if (fill_uniq(&c->slot[i].uniq, number_at(s, 4),
+		else if (fill_uniq(&c->slot[i].uniq, redis_integer(s, 4),
 			     s->element[5], now) == -1)
 			return -1;
 	}
@@ -141,7 +129,7 @@ counter_of(const redisReply *r, int64_t now, char *why)
 	snprintf(why, STORE_WHY, "out of memory");
 	if ((c = counter_new(&shape)) == NULL)
 		return NULL;
-	c->locked_until = number_at(r, 0);
+	c->locked_until = redis_integer(r, 0);
 	fill_grants(c, r->element[1]);
 	if (fill_slots(c, r->element[2], now) == -1)
 		counter_free(&c);
@@ -150,9 +138,24 @@ counter_of(const redisReply *r, int64_t now, char *why)
 
 /* --- reading ------------------------------------------------------------- */
 
+/* What the script is asked; NULL and why: out of memory. */
+static char *
+question(struct redis_store *s, int64_t now, char *why)
+{
+	int64_t at = now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
+	char *text;
+
+	pthread_mutex_lock(&s->lock);
+	text = redis_read_text(s->conf, now, at);
+	pthread_mutex_unlock(&s->lock);
+	if (text == NULL)
+		snprintf(why, STORE_WHY, "out of memory");
+	return text;
+}
+
 static enum store_answer
-read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
-    char *why)
+read_keys(struct redis_store *s, const char *text, const redisReply *keys,
+    redisReply **r_r, char *why)
 {
 	struct redis_call c;
 
@@ -160,7 +163,7 @@ read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
 	for (size_t i = 0; i < keys->elements; i++)
 		redis_call_text(&c, keys->element[i]->str);
 	redis_call_text(&c, "read");
-	redis_call_text(&c, "{\"now\":0}");
+	redis_call_text(&c, text);
 	return redis_call_run(
 	    s, &c, (int)keys->elements, REDIS_PATIENCE, r_r, why);
 }
@@ -190,13 +193,17 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
     int64_t now, struct counter **c_r, char *why)
 {
 	struct redis_store *s = redis_of(st);
-	char name[REDIS_KEY];
+	char name[REDIS_KEY], *text = question(s, now, why);
 	redisReply one = { .str = name }, *list[] = { &one }, *r = NULL;
 	redisReply keys = { .elements = 1, .element = list };
 	enum store_answer a;
 
+	if (text == NULL)
+		return STORE_FAILED;
 	redis_counter_key(name, policy->name, key);
-	if ((a = read_keys(s, &keys, &r, why)) != STORE_OK)
+	a = read_keys(s, text, &keys, &r, why);
+	free(text);
+	if (a != STORE_OK)
 		return a;
 	a = STORE_NONE;
 	if (is_list(r, 1, 3)) {
@@ -214,6 +221,7 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
 
 struct walk {
 	struct redis_store *s;
+	char *text;
 	int64_t now;
 	store_each_fn *each;
 	void *arg;
@@ -255,7 +263,7 @@ walk_page(struct walk *w, const redisReply *page, char *why)
 			.element = page->element + at };
 		redisReply *r = NULL;
 
-		a = read_keys(w->s, &keys, &r, why);
+		a = read_keys(w->s, w->text, &keys, &r, why);
 		if (a != STORE_OK)
 			return a;
 		for (size_t i = 0; i < keys.elements && a == STORE_OK &&
@@ -277,25 +285,29 @@ enum store_answer
 redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
     char *why)
 {
-	struct walk w = { redis_of(st), now, each, arg, false };
+	struct redis_store *s = redis_of(st);
+	struct walk w = { s, question(s, now, why), now, each, arg, false };
 	char cursor[32] = "0";
-	enum store_answer a = STORE_OK;
+	enum store_answer a = w.text == NULL ? STORE_FAILED : STORE_OK;
 
-	do {
+	while (a == STORE_OK && !w.stopped) {
 		const char *argv[] = { "SCAN", cursor, "MATCH",
 			REDIS_PREFIX "c:*", "COUNT", "1000" };
 		redisReply *r = NULL;
 
 		a = redis_pool_ask(
-		    w.s->pool, REDIS_PATIENCE, 6, argv, NULL, &r, why);
+		    s->pool, REDIS_PATIENCE, 6, argv, NULL, &r, why);
 		if (a != STORE_OK)
-			return a;
+			break;
 		if (r->elements == 2 && is_list(r, 1, SIZE_MAX)) {
 			snprintf(cursor, sizeof(cursor), "%s",
 			    r->element[0]->str);
 			a = walk_page(&w, r->element[1], why);
 		}
 		freeReplyObject(r);
-	} while (a == STORE_OK && !w.stopped && strcmp(cursor, "0") != 0);
+		if (strcmp(cursor, "0") == 0)
+			break;
+	}
+	free(w.text);
 	return a;
 }
