@@ -309,6 +309,8 @@ take_request(struct socketmap_server *s, struct peer *p)
 static int
 give(struct peer *p)
 {
+	if (p->nout == 0)
+		return 0;
 	while (p->taken < p->nout) {
 		ssize_t n = send(p->fd, p->out + p->taken,
 		    p->nout - p->taken, MSG_NOSIGNAL);
