@@ -525,7 +525,7 @@ a_reload_does_not_hand_out_a_fresh_allowance(void **state)
 	assert_int_equal(1, walked(NOW));
 	assert_int_equal(5, used("five", "a", NOW));
 	reopen();
-	assert_false(charge_one("five", "a", NOW + 90 * MINUTE));
+	assert_false(charge_one("five", "a", NOW + 30 * MINUTE));
 	assert_true(charge_one("five", "a", NOW + 3 * HOUR));
 }
 
