@@ -32,7 +32,6 @@ struct redis_store {
 	struct store store;
 	struct redis_pool *pool;
 	int64_t skew;			/* server's clock less ours; atomic */
-	bool is_adapted;		/* counters to conf; atomic */
 
 	pthread_mutex_t sending;	/* one sender of events at a time */
 	pthread_mutex_t lock;		/* for what follows */
@@ -89,7 +88,6 @@ struct redis_digests {
  */
 char	*redis_bill_text(const struct bill *b, bool binds, bool spend,
 	    int64_t at, struct redis_digests *d);
-char	*redis_read_text(const struct config *conf, int64_t now, int64_t at);
 
 /* Element i of a list; 0 if it is no number. */
 long long redis_integer(const redisReply *r, size_t i);

@@ -24,6 +24,8 @@
 
 #define DIGEST_TEXT 41 /* SHA-1 in hex */
 
+int redis_budget = 200;
+
 struct redis_pool {
 	struct redis_where where;
 	char *secret;

@@ -11,7 +11,6 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "clock.h"
 #include "log.h"
 #include "store_redis.h"
 
@@ -105,7 +104,7 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 	redis_call_text(&c, text);
 	redis_call_add(&c, d.bytes != NULL ? (char *)d.bytes : "", 8 * d.n);
 	a = redis_call_run(
-	    s, &c, (int)b->nline + binds, REDIS_BUDGET, reply_r, why);
+	    s, &c, (int)b->nline + binds, redis_budget, reply_r, why);
 	free(text);
 	free(d.bytes);
 	if (a == STORE_OK && !store_redis_callers_time)
@@ -180,7 +179,7 @@ redis_bound(struct store *st, const char *bound, int64_t now,
 
 	snprintf(key, sizeof(key), REDIS_PREFIX "b:%s", bound);
 	a = redis_pool_ask(
-	    redis_of(st)->pool, REDIS_BUDGET, 2, argv, NULL, &r, why);
+	    redis_of(st)->pool, redis_budget, 2, argv, NULL, &r, why);
 	if (a != STORE_OK)
 		return a;
 	a = STORE_NONE;
@@ -220,27 +219,6 @@ mend(struct redis_store *s)
 	}
 }
 
-static bool
-see_none(void *arg, const char *policy, const char *key,
-    const struct counter *c)
-{
-	(void)arg;
-	(void)policy;
-	(void)key;
-	(void)c;
-	return true;
-}
-
-/* Counters learn what the new limits remember by being read. */
-static void
-adapt_all(struct redis_store *s)
-{
-	char why[STORE_WHY];
-
-	if (redis_walk(&s->store, clock_now(), see_none, NULL, why) == STORE_OK)
-		__atomic_store_n(&s->is_adapted, true, __ATOMIC_RELAXED);
-}
-
 /* Each second: looks after the server, and does what nobody waits for. */
 static void *
 look_after(void *arg)
@@ -254,11 +232,7 @@ look_after(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		if (redis_pool_ails(s->pool))
 			mend(s);
-		if (!redis_pool_ails(s->pool)) {
-			(void)redis_send_events(s, why);
-			if (!__atomic_load_n(&s->is_adapted, __ATOMIC_RELAXED))
-				adapt_all(s);
-		}
+		(void)redis_send_events(s, why);
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -389,7 +363,6 @@ redis_reconfigure(struct store *st, const struct config *conf)
 	pthread_mutex_lock(&s->lock);
 	s->conf = conf;
 	pthread_mutex_unlock(&s->lock);
-	__atomic_store_n(&s->is_adapted, false, __ATOMIC_RELAXED);
 }
 
 static enum store_answer

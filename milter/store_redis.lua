@@ -418,6 +418,8 @@ local function counter_adapt(c, limits)
 			window_inherit(slots[i], from)
 		elseif from and from.set ~= slots[i].set then
 			uniq_inherit(slots[i], from)
+		elseif from then
+			uniq_settle(slots[i])
 		end
 	end
 	drop_sets(c.slot, slots)
@@ -468,17 +470,6 @@ local function max_at(l, i, t)
 	return max
 end
 
-local function next_grant_end(l, i, t)
-	local ends = NEVER
-
-	for _, g in ipairs(l.counter.grant) do
-		if g[1] == l.limit[i].dim and g[3] > t then
-			ends = math.min(ends, g[3])
-		end
-	end
-	return ends
-end
-
 local function cost_at(l, i)
 	if l.limit[i].dim ~= UNIQUE then
 		return l.cost[l.limit[i].dim]
@@ -500,18 +491,7 @@ local function fits_under(l, i, max)
 end
 
 local function fits_from(l, i, from)
-	while true do
-		local ends = next_grant_end(l, i, from)
-		local t = fits_under(l, i, max_at(l, i, from))
-
-		if t <= from then
-			return from
-		end
-		if t < ends or t == NEVER then
-			return t
-		end
-		from = ends
-	end
+	return math.max(fits_under(l, i, max_at(l, i, from)), from)
 end
 
 local function left_of(l, i)
@@ -683,6 +663,8 @@ local function spend_line(d, n)
 
 	for i, s in ipairs(l.counter.slot) do
 		forget_warnings(l, s, percent(used(s), max_at(l, i, now)))
+	end
+	for i, s in ipairs(l.counter.slot) do
 		if s.dim == UNIQUE then
 			uniq_add(s, l.digest)
 		else
@@ -715,20 +697,34 @@ local function would_pass(l)
 	return false
 end
 
-local function lock(d)
+-- Calls what for each line that can apply and whose counter is there.
+local function each_kept(what)
 	for i = 1, #ask.choice == 0 and ask.common or #ask.line do
 		local l = ask.line[i]
-		local c = l.counter
 
-		if c.is_kept and not is_free(l) then
-			counter_settle(c)
-			if l.lockout > 0 and not l.observed and c.locked <= now and
-			    would_pass(l) then
-				c.locked = now + l.lockout
-			end
-			counter_keep(c)
+		if l.counter.is_kept and not is_free(l) then
+			what(l, l.counter)
 		end
 	end
+end
+
+local function settle()
+	each_kept(function(l, c)
+		counter_settle(c)
+		c.locked = math.min(c.locked, now + l.lockout)
+		counter_keep(c)
+	end)
+end
+
+local function lock(d)
+	settle()
+	each_kept(function(l, c)
+		if l.lockout > 0 and not l.observed and c.locked <= now and
+		    would_pass(l) then
+			c.locked = now + l.lockout
+			counter_keep(c)
+		end
+	end)
 	d.shortfall.again = decide().shortfall.again
 end
 
@@ -806,6 +802,10 @@ function answer.charge()
 	read_lines()
 	d = decide()
 	if not ask.spend then
+		if not d.fits then
+			settle()
+			d = decide()
+		end
 		return told(d)
 	end
 	if not d.fits then
@@ -880,20 +880,14 @@ function answer.note()
 	return { now }
 end
 
--- KEYS: counters.  Each as a list, false if it is not there.  What a policy
--- now wants to remember begins here, before it is forgotten.
+-- KEYS: counters.  Each as a list, false if it is not there.
 function answer.read()
 	local list = { now }
-	local sure = knows_period()
 
 	for _, key in ipairs(KEYS) do
 		local c = counter_load(key)
-		local limit = ask.policy[key:match('^[^:]*:c:([^:]*):')]
 		local grants, slots = {}, {}
 
-		if limit and c.is_kept and sure then
-			counter_adapt(c, limits_of(limit))
-		end
 
 		for i, g in ipairs(c.grant) do
 			grants[i] = { g[1] - 1, g[2], g[3] }

@@ -333,7 +333,7 @@ redis_blocked(struct store *st, const char *who, int64_t now, char *text_r,
 	const char *argv[] = { "HGET", REDIS_BLOCKS, who }, *text;
 	redisReply *r = NULL;
 	enum store_answer a = redis_pool_ask(
-	    redis_of(st)->pool, REDIS_BUDGET, 3, argv, NULL, &r, why);
+	    redis_of(st)->pool, redis_budget, 3, argv, NULL, &r, why);
 	int64_t until;
 
 	if (a != STORE_OK)

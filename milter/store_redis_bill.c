@@ -185,29 +185,6 @@ redis_bill_text(
 	return text;
 }
 
-static json_t *
-json_policies(const struct config *conf)
-{
-	json_t *all = json_object();
-
-	for (size_t i = 0; i < conf->npolicy; i++)
-		json_object_set_new(all, conf->policy[i].name,
-		    json_limits(&conf->policy[i]));
-	return all;
-}
-
-char *
-redis_read_text(const struct config *conf, int64_t now, int64_t at)
-{
-	json_t *ask = json_pack("{s:I, s:o, s:o}", "now",
-	    (json_int_t)redis_moment(now), "period",
-	    json_periods(conf->zone, at), "policy", json_policies(conf));
-	char *text = ask == NULL ? NULL : json_dumps(ask, JSON_COMPACT);
-
-	json_decref(ask);
-	return text;
-}
-
 /* --- the answer ---------------------------------------------------------- */
 
 #define HEAD 3	   /* now, fits, choice */

@@ -138,24 +138,9 @@ counter_of(const redisReply *r, int64_t now, char *why)
 
 /* --- reading ------------------------------------------------------------- */
 
-/* What the script is asked; NULL and why: out of memory. */
-static char *
-question(struct redis_store *s, int64_t now, char *why)
-{
-	int64_t at = now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
-	char *text;
-
-	pthread_mutex_lock(&s->lock);
-	text = redis_read_text(s->conf, now, at);
-	pthread_mutex_unlock(&s->lock);
-	if (text == NULL)
-		snprintf(why, STORE_WHY, "out of memory");
-	return text;
-}
-
 static enum store_answer
-read_keys(struct redis_store *s, const char *text, const redisReply *keys,
-    redisReply **r_r, char *why)
+read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
+    char *why)
 {
 	struct redis_call c;
 
@@ -163,7 +148,7 @@ read_keys(struct redis_store *s, const char *text, const redisReply *keys,
 	for (size_t i = 0; i < keys->elements; i++)
 		redis_call_text(&c, keys->element[i]->str);
 	redis_call_text(&c, "read");
-	redis_call_text(&c, text);
+	redis_call_text(&c, "{\"now\":1}");
 	return redis_call_run(
 	    s, &c, (int)keys->elements, REDIS_PATIENCE, r_r, why);
 }
@@ -193,17 +178,13 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
     int64_t now, struct counter **c_r, char *why)
 {
 	struct redis_store *s = redis_of(st);
-	char name[REDIS_KEY], *text = question(s, now, why);
+	char name[REDIS_KEY];
 	redisReply one = { .str = name }, *list[] = { &one }, *r = NULL;
 	redisReply keys = { .elements = 1, .element = list };
 	enum store_answer a;
 
-	if (text == NULL)
-		return STORE_FAILED;
 	redis_counter_key(name, policy->name, key);
-	a = read_keys(s, text, &keys, &r, why);
-	free(text);
-	if (a != STORE_OK)
+	if ((a = read_keys(s, &keys, &r, why)) != STORE_OK)
 		return a;
 	a = STORE_NONE;
 	if (is_list(r, 1, 3)) {
@@ -221,7 +202,6 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
 
 struct walk {
 	struct redis_store *s;
-	char *text;
 	int64_t now;
 	store_each_fn *each;
 	void *arg;
@@ -263,7 +243,7 @@ walk_page(struct walk *w, const redisReply *page, char *why)
 			.element = page->element + at };
 		redisReply *r = NULL;
 
-		a = read_keys(w->s, w->text, &keys, &r, why);
+		a = read_keys(w->s, &keys, &r, why);
 		if (a != STORE_OK)
 			return a;
 		for (size_t i = 0; i < keys.elements && a == STORE_OK &&
@@ -286,9 +266,9 @@ redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
     char *why)
 {
 	struct redis_store *s = redis_of(st);
-	struct walk w = { s, question(s, now, why), now, each, arg, false };
+	struct walk w = { s, now, each, arg, false };
 	char cursor[32] = "0";
-	enum store_answer a = w.text == NULL ? STORE_FAILED : STORE_OK;
+	enum store_answer a = STORE_OK;
 
 	while (a == STORE_OK && !w.stopped) {
 		const char *argv[] = { "SCAN", cursor, "MATCH",
@@ -308,6 +288,5 @@ redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
 		if (strcmp(cursor, "0") == 0)
 			break;
 	}
-	free(w.text);
 	return a;
 }

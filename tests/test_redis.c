@@ -274,7 +274,7 @@ the_script_and_the_engine_never_differ(void **state)
 	free(t.conf->store);
 	t.conf->store = strdup(redis->store);
 	t.redis = store_must_open(t.conf);
-	for (size_t i = random_rounds(100000); i > 0; i--) {
+	for (size_t i = random_rounds(20000); i > 0; i--) {
 		uint64_t dice = random_below(&t.rnd, 1000);
 
 		twin_time(&t);
@@ -311,6 +311,7 @@ main(void)
 	}
 	log_open("test", LOG_LEVEL_ERROR);
 	store_redis_callers_time = true;
+	redis_budget = 60000;
 	tmpdir_make();
 	redis_start(&server, tmpdir, "redis", NULL);
 	rc |= store_contract_run(&maker);
