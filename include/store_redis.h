@@ -7,6 +7,7 @@
 #ifndef STORE_REDIS_H
 #define STORE_REDIS_H
 
+#include <jansson.h>
 #include <pthread.h>
 
 #include "redis_pool.h"
@@ -16,6 +17,7 @@
 #define REDIS_PREFIX	"{postmeter}:"
 #define REDIS_EVENTS	REDIS_PREFIX "events"
 #define REDIS_BLOCKS	REDIS_PREFIX "blocks"
+#define REDIS_SERVERS	REDIS_PREFIX "servers"
 
 #define REDIS_BINDING_LIFE (10 * DAY)	/* as the embedded store's */
 #define REDIS_EVENT_LIFE (400 * DAY)
@@ -31,6 +33,7 @@ extern bool store_redis_callers_time;
 struct redis_store {
 	struct store store;
 	struct redis_pool *pool;
+	struct outage *outage;		/* on-store-failure = local, or NULL */
 	int64_t skew;			/* server's clock less ours; atomic */
 
 	pthread_mutex_t sending;	/* one sender of events at a time */
@@ -92,6 +95,11 @@ char	*redis_bill_text(const struct bill *b, bool binds, bool spend,
 /* Element i of a list; 0 if it is no number. */
 long long redis_integer(const redisReply *r, size_t i);
 
+/* Lists for questions. */
+json_t	*redis_limits(const struct policy *p);
+json_t	*redis_periods(const struct zone *zone, int64_t now);
+int	redis_add_digests(struct redis_digests *d, const uint64_t *v, size_t n);
+
 /* False if that is no answer to this bill. */
 bool	redis_decision(const struct bill *b, const redisReply *r,
 	    struct decision *d_r);
@@ -116,6 +124,38 @@ enum store_answer redis_events(struct store *s, const char *key, size_t n,
 	    store_event_fn *each, void *arg, char *why);
 /* Sends what waits. */
 enum store_answer redis_send_events(struct redis_store *s, char *why);
+
+/* From a reply to HGETALL: who is blocked, as store_blocked. */
+bool	redis_block_of(const redisReply *all, const char *who, int64_t now,
+	    char *text_r);
+
+/* --- store_redis_outage.c: a share of each limit while the server is out --- */
+
+/* NULL and why if the store for it cannot be opened. */
+struct outage *outage_open(const struct config *conf,
+	    void (*fatal)(const char *), char *why, size_t size, int *exit_r);
+void	outage_close(struct outage **op);
+void	outage_reconfigure(struct outage *o, const struct config *conf);
+
+/* As the functions of store.h, of the share. */
+enum store_answer outage_charge(struct outage *o, const struct bill *b,
+	    const char *bound, struct decision *d_r, char *why);
+enum store_answer outage_preview(struct outage *o, const struct bill *b,
+	    struct decision *d_r, char *why);
+enum store_answer outage_bound(struct outage *o, const char *bound,
+	    int64_t now, char *smarthost_r, char *why);
+enum store_answer outage_blocked(struct outage *o, const char *who,
+	    int64_t now, char *text_r, char *why);
+
+/* What must be known when the server is out. */
+void	outage_bind(struct outage *o, const char *bound, int64_t now,
+	    const char *smarthost);
+
+/* Each second, while the server answers: tells it of us, learns, merges. */
+void	outage_tend(struct outage *o, struct redis_store *s);
+
+/* "; meanwhile 50% of each limit here" */
+void	outage_tell(struct outage *o, char *text, size_t size);
 
 /* --- store_redis_look.c --- */
 

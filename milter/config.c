@@ -27,6 +27,8 @@ static cfg_opt_t options[] = {
 	CONF_ONE("user"),
 	CONF_ONE("store"),
 	CONF_ONE("store-secret"),
+	CONF_ONE("store-local"),
+	CONF_ONE("store-share"),
 	CONF_ONE("durability"),
 	CONF_ONE("on-store-failure"),
 	CONF_ONE("secrets"),
@@ -194,6 +196,35 @@ read_store(struct reading *r, cfg_t *root)
 		    "store-secret: only a store at redis://... has a password");
 }
 
+/* read_store_failure - what becomes of the mail while the store is out */
+static void
+read_store_failure(struct reading *r, cfg_t *root)
+{
+	static const char *const failure[] = { [STORE_FAILURE_DEFER] = "defer",
+		[STORE_FAILURE_ACCEPT] = "accept",
+		[STORE_FAILURE_LOCAL] = "local", NULL };
+	const struct conf_value *v = read_one(r, root, "on-store-failure");
+	const struct conf_value *local = read_one(r, root, "store-local");
+	struct config *conf = r->conf;
+	char text[SHOWN];
+
+	conf->on_store_failure = (enum store_failure)read_choice(
+	    r, root, "on-store-failure", failure, STORE_FAILURE_DEFER);
+	conf->store_local = read_text(
+	    r, root, "store-local", "sqlite:/var/lib/postmeter/outage.db");
+	conf->store_share = read_number(r, root, "store-share", 1, 100, 0);
+	if (local != NULL && strncmp(local->text, "sqlite:/", 8) != 0)
+		mistake(&r->m, local->line,
+		    "store-local = \"%s\": write \"sqlite:/absolute/path\"",
+		    shown(text, local));
+	if (v != NULL && conf->on_store_failure == STORE_FAILURE_LOCAL &&
+	    conf->store != NULL &&
+	    strncmp(conf->store, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0)
+		mistake(&r->m, v->line,
+		    "on-store-failure = \"local\" is for a shared store at "
+		    "redis://...: this one is local already");
+}
+
 static void
 read_user(struct reading *r, cfg_t *root)
 {
@@ -276,9 +307,6 @@ read_all(struct reading *r, cfg_t *root)
 	static const char *const durability[] = {
 		[DURABILITY_CRASH] = "crash", [DURABILITY_POWER] = "power", NULL
 	};
-	static const char *const failure[] = { [STORE_FAILURE_DEFER] = "defer",
-		[STORE_FAILURE_ACCEPT] = "accept",
-		NULL };
 	static const char *const mode[] = { "enforce", "observe", NULL };
 	static const char *const unmatched[] = { "reject", "accept", NULL };
 	struct config *conf = r->conf;
@@ -290,8 +318,7 @@ read_all(struct reading *r, cfg_t *root)
 	read_store(r, root);
 	conf->durability = (enum durability)read_choice(
 	    r, root, "durability", durability, DURABILITY_CRASH);
-	conf->on_store_failure = (enum store_failure)read_choice(
-	    r, root, "on-store-failure", failure, STORE_FAILURE_DEFER);
+	read_store_failure(r, root);
 	conf->observe = read_choice(r, root, "mode", mode, 0) == 1;
 	read_zone(r, root);
 	read_prefixes(r, root, "networks", usual, &conf->networks);
@@ -419,6 +446,7 @@ config_free(struct config **cp)
 	free(conf->user);
 	free(conf->store);
 	free(conf->store_secret);
+	free(conf->store_local);
 	free(conf->secrets);
 	free(conf->recipient_delimiter);
 	free(conf);

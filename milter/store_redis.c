@@ -147,6 +147,11 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = put_bill(s, b, bound, true, d_r, why);
 
+	if (a != STORE_OK)
+		a = outage_charge(s->outage, b, bound, d_r, why);
+	else if (d_r->fits && b->nchoice > 0 && bound[0] != '\0')
+		outage_bind(s->outage, bound, b->now,
+		    b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
 	if (a != STORE_OK)
 		s->stats.failed++;
@@ -162,7 +167,10 @@ static enum store_answer
 redis_preview(
     struct store *st, const struct bill *b, struct decision *d_r, char *why)
 {
-	return put_bill(redis_of(st), b, "", false, d_r, why);
+	struct redis_store *s = redis_of(st);
+	enum store_answer a = put_bill(s, b, "", false, d_r, why);
+
+	return a == STORE_OK ? a : outage_preview(s->outage, b, d_r, why);
 }
 
 /* "MOMENT SMARTHOST" */
@@ -181,7 +189,8 @@ redis_bound(struct store *st, const char *bound, int64_t now,
 	a = redis_pool_ask(
 	    redis_of(st)->pool, redis_budget, 2, argv, NULL, &r, why);
 	if (a != STORE_OK)
-		return a;
+		return outage_bound(
+		    redis_of(st)->outage, bound, now, smarthost_r, why);
 	a = STORE_NONE;
 	if (r->type == REDIS_REPLY_STRING &&
 	    sscanf(r->str, "%" SCNd64 " %n", &when, &at) == 1 && at > 0 &&
@@ -232,7 +241,10 @@ look_after(void *arg)
 		pthread_mutex_unlock(&s->lock);
 		if (redis_pool_ails(s->pool))
 			mend(s);
-		(void)redis_send_events(s, why);
+		if (!redis_pool_ails(s->pool)) {
+			(void)redis_send_events(s, why);
+			outage_tend(s->outage, s);
+		}
 		pthread_mutex_lock(&s->lock);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -253,6 +265,7 @@ redis_close(struct store *st)
 		pthread_join(s->thread, NULL);
 		(void)redis_send_events(s, why);
 	}
+	outage_close(&s->outage);
 	redis_pool_close(&s->pool);
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
@@ -315,7 +328,6 @@ redis_open(const struct config *conf, const char *where,
 	const char *wrong;
 
 	(void)where;
-	(void)fatal;
 	*exit_r = EX_OSERR;
 	if (s == NULL || s->event == NULL)
 		goto fail;
@@ -329,6 +341,13 @@ redis_open(const struct config *conf, const char *where,
 	if (s->pool == NULL ||
 	    look_first(s, reason, sizeof(reason), exit_r) == -1)
 		goto fail;
+	if (conf->on_store_failure == STORE_FAILURE_LOCAL) {
+		s->outage =
+		    outage_open(conf, fatal, reason, sizeof(reason), exit_r);
+		if (s->outage == NULL)
+			goto fail;
+		outage_tend(s->outage, s);
+	}
 	if (pthread_create(&s->thread, NULL, look_after, s) != 0) {
 		snprintf(reason, sizeof(reason), "cannot start a thread");
 		*exit_r = EX_OSERR;
@@ -353,6 +372,8 @@ redis_stats(struct store *st, struct store_stats *st_r)
 	pthread_mutex_unlock(&s->lock);
 	st_r->trouble[0] = '\0';
 	st_r->healthy = !redis_pool_is_down(s->pool, st_r->trouble);
+	if (!st_r->healthy)
+		outage_tell(s->outage, st_r->trouble, sizeof(st_r->trouble));
 }
 
 static void
@@ -363,6 +384,7 @@ redis_reconfigure(struct store *st, const struct config *conf)
 	pthread_mutex_lock(&s->lock);
 	s->conf = conf;
 	pthread_mutex_unlock(&s->lock);
+	outage_reconfigure(s->outage, conf);
 }
 
 static enum store_answer

@@ -790,6 +790,57 @@ local function note(event)
 	redis.call('PEXPIRE', KEYS[2], text(ask.life))
 end
 
+-- --- what another store counted while this one was away ----------------------
+
+-- Puts cost among the buckets, at its own time.
+local function window_insert(w, cost, at)
+	local b, i = w.bucket, #w.bucket - 1
+
+	while i > 0 and slice_of(w, b[i]) > slice_of(w, at) do
+		i = i - 2
+	end
+	if i > 0 and slice_of(w, b[i]) == slice_of(w, at) then
+		b[i], b[i + 1] = math.max(b[i], at), add(b[i + 1], cost)
+		return
+	end
+	table.insert(b, i + 2, cost)
+	table.insert(b, i + 2, at)
+	if #b > 2 * RING then
+		b[4] = add(b[4], b[2])
+		table.remove(b, 1)
+		table.remove(b, 1)
+	end
+end
+
+local function window_merge(w, from)
+	window_settle(w)
+	for i = 1, #from.list, 2 do
+		local at = math.min(from.list[i], now)
+
+		if w.calendar and from.list[i] > now then
+			put_now(w, from.list[i + 1], now)
+		elseif not w.calendar and at + w.span > now then
+			window_insert(w, from.list[i + 1], at)
+		end
+	end
+end
+
+local function uniq_merge(u, from)
+	uniq_settle(u)
+	for i, last in ipairs(from.list) do
+		local at = math.min(last, now)
+
+		if u.calendar and from.ends > now or
+		    not u.calendar and at + u.span > now then
+			redis.call('ZADD', u.set, 'GT', text(at),
+			    ARGV[3]:sub(8 * (from.at + i) - 7, 8 * (from.at + i)))
+			u.newest = math.max(u.newest, at)
+		end
+	end
+	uniq_date(u)
+	forget_memo(u)
+end
+
 local answer = {}
 
 -- KEYS: the counter of each line; last, if ask.life, the binding.
@@ -878,6 +929,40 @@ function answer.note()
 		note(ARGV[i])
 	end
 	return { now }
+end
+
+-- KEYS: counter, a mark that it was done.
+function answer.merge()
+	local c = counter_load(KEYS[1])
+
+	if not knows_period() then
+		return { now, 0 }
+	end
+	if redis.call('EXISTS', KEYS[2]) == 1 then
+		return { now, 1 }
+	end
+	counter_adapt(c, limits_of(ask.limit))
+	for i, from in ipairs(ask.slot) do
+		local s = c.slot[i]
+
+		if s.dim == UNIQUE then
+			uniq_merge(s, from)
+		else
+			window_merge(s, from)
+		end
+	end
+	c.locked = math.max(c.locked, ask.locked)
+	counter_keep(c)
+	redis.call('SET', KEYS[2], '1', 'PX', text(ask.life))
+	return { now, 1 }
+end
+
+-- KEYS: servers.  ARGV: ..., -, who we are.  How many there were today.
+function answer.server()
+	redis.call('ZADD', KEYS[1], text(now), ARGV[4])
+	redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - ask.life))
+	redis.call('PEXPIRE', KEYS[1], text(ask.life))
+	return { now, redis.call('ZCARD', KEYS[1]) }
 end
 
 -- KEYS: counters.  Each as a list, false if it is not there.

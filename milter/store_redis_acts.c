@@ -337,13 +337,32 @@ redis_blocked(struct store *st, const char *who, int64_t now, char *text_r,
 	int64_t until;
 
 	if (a != STORE_OK)
-		return a;
+		return outage_blocked(
+		    redis_of(st)->outage, who, now, text_r, why);
 	if (block_unpack(r, now, &until, &text))
 		snprintf(text_r, STORE_WHY, "%s", text);
 	else
 		a = STORE_NONE;
 	freeReplyObject(r);
 	return a;
+}
+
+bool
+redis_block_of(
+    const redisReply *all, const char *who, int64_t now, char *text_r)
+{
+	const char *text;
+	int64_t until;
+
+	for (size_t i = 0; i + 1 < all->elements; i += 2) {
+		if (strcmp(all->element[i]->str, who) != 0)
+			continue;
+		if (!block_unpack(all->element[i + 1], now, &until, &text))
+			return false;
+		snprintf(text_r, STORE_WHY, "%s", text);
+		return true;
+	}
+	return false;
 }
 
 enum store_answer

@@ -24,8 +24,8 @@ redis_number(uint64_t n)
 
 /* --- a bill as JSON ------------------------------------------------------ */
 
-static int
-add_digests(struct redis_digests *d, const uint64_t *v, size_t n)
+int
+redis_add_digests(struct redis_digests *d, const uint64_t *v, size_t n)
 {
 	if (d->n + n > d->room) {
 		size_t room = 2 * (d->n + n);
@@ -64,11 +64,11 @@ place_digests(const struct bill *b, size_t i, struct redis_digests *d, size_t *a
 			return 0;
 		}
 	at[i] = d->n;
-	return add_digests(d, l->rcpt, l->nrcpt);
+	return redis_add_digests(d, l->rcpt, l->nrcpt);
 }
 
-static json_t *
-json_limits(const struct policy *p)
+json_t *
+redis_limits(const struct policy *p)
 {
 	json_t *list = json_array();
 
@@ -109,7 +109,7 @@ json_line(const struct bill_line *l, size_t at)
 	    cost[DIM_BYTES], "n", (json_int_t)l->nrcpt, "at", (json_int_t)at,
 	    "listed", (json_int_t)(listed ? l->nrcpt : 0), "observed",
 	    (int)observed, "lockout", (json_int_t)l->policy->lockout, "warn",
-	    json_warnings(l->policy), "limit", json_limits(l->policy));
+	    json_warnings(l->policy), "limit", redis_limits(l->policy));
 }
 
 static json_t *
@@ -144,8 +144,8 @@ json_choices(const struct bill *b)
 }
 
 /* Of each period: its start, its end, the end of the one after it. */
-static json_t *
-json_periods(const struct zone *zone, int64_t now)
+json_t *
+redis_periods(const struct zone *zone, int64_t now)
 {
 	json_t *list = json_array();
 
@@ -172,7 +172,7 @@ redis_bill_text(
 		return NULL;
 	ask = json_pack("{s:I, s:o, s:o, s:I, s:o, s:b, s:b}", "now",
 	    (json_int_t)redis_moment(b->now), "period",
-	    json_periods(b->zone, at), "line", lines, "common",
+	    redis_periods(b->zone, at), "line", lines, "common",
 	    (json_int_t)b->ncommon, "choice", json_choices(b), "spread",
 	    (int)b->spread, "spend", (int)spend);
 	if (ask == NULL)
