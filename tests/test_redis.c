@@ -8,6 +8,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <time.h>
+
 #include "house.h"
 #include "log.h"
 #include "random.h"
@@ -296,11 +299,387 @@ the_script_and_the_engine_never_differ(void **state)
 	config_free(&redis);
 }
 
+/* --- one server, many threads -------------------------------------------- */
+
+struct rush {
+	struct store *store[2];
+	struct config *conf;
+	int passed;
+};
+
+static void *
+rush_once(void *arg)
+{
+	struct rush *r = arg;
+	char why[STORE_WHY];
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, r->conf, "hundred", "*", house_time);
+	bill_add(&b, r->conf, "million", "*");
+	b.ncommon = 2;
+	for (size_t i = 0; i < 2; i++)
+		if (store_charge(r->store[i], &b, "", &d, why) == STORE_OK &&
+		    d.fits)
+			__atomic_add_fetch(&r->passed, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void
+two_daemons_spend_one_limit(void **state)
+{
+	struct rush r = { .conf = config_redis() };
+	pthread_t thread[200];
+
+	r.store[0] = store_must_open(r.conf);
+	r.store[1] = store_must_open(r.conf);
+	for (size_t i = 0; i < 200; i++)
+		assert_int_equal(0,
+		    pthread_create(&thread[i], NULL, rush_once, &r));
+	for (size_t i = 0; i < 200; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(100, r.passed);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(100,
+		    store_used(r.store[i], r.conf, "million", "*", house_time));
+	store_close(&r.store[0]);
+	store_close(&r.store[1]);
+	config_free(&r.conf);
+}
+
+/* --- bad days ------------------------------------------------------------ */
+
+static enum store_answer
+one_more(struct store *s, const struct config *conf, char *why, bool *fits_r)
+{
+	struct decision d = { 0 };
+	enum store_answer a;
+	struct bill b;
+
+	bill_one(&b, conf, "five", "a", house_time);
+	a = store_charge(s, &b, "", &d, why);
+	*fits_r = a == STORE_OK && d.fits;
+	return a;
+}
+
+static int64_t
+real_time(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * SECOND + ts.tv_nsec / 1000000;
+}
+
+/* Until the worker has found the server well again. */
+static void
+wait_for_well(struct store *s)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct store_stats st;
+
+	for (int i = 0; i < 3000; i++) {
+		store_stats(s, &st);
+		if (st.healthy)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail_msg("%s", st.trouble);
+}
+
+static void
+a_server_that_forgot_the_script_is_told_again(void **state)
+{
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	char why[STORE_WHY];
+	bool fits;
+
+	for (int i = 0; i < 3; i++) {
+		assert_true(redis_tell(&server, "SCRIPT FLUSH"));
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_true(fits);
+	}
+	store_close(&s);
+	config_free(&conf);
+}
+
+static void
+a_replica_or_a_full_server_changes_nothing(void **state)
+{
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	char why[STORE_WHY];
+	bool fits;
+
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_true(redis_tell(&server, "CONFIG SET maxmemory 1"));
+	assert_int_equal(STORE_FAILED, one_more(s, conf, why, &fits));
+	assert_non_null(strstr(why, "OOM"));
+	assert_true(redis_tell(&server, "CONFIG SET maxmemory 0"));
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_true(redis_tell(&server, "REPLICAOF 127.0.0.1 1"));
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(STORE_FAILED, one_more(s, conf, why, &fits));
+	assert_true(redis_tell(&server, "REPLICAOF NO ONE"));
+	wait_for_well(s);
+	assert_int_equal(2, store_used(s, conf, "five", "a", house_time));
+	store_close(&s);
+	config_free(&conf);
+}
+
+static void
+a_silent_server_is_given_up_and_what_it_heard_counts(void **state)
+{
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	int before = redis_budget;
+	char why[STORE_WHY];
+	uint64_t used;
+	bool fits;
+
+	redis_budget = 200;
+	assert_true(redis_tell(&server, "CLIENT PAUSE 3000 ALL"));
+	for (int i = 0; i < 20; i++) {
+		int64_t start = real_time();
+
+		assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+		assert_true(real_time() - start < 2 * SECOND);
+	}
+	redis_budget = before;
+	wait_for_well(s);
+	used = store_used(s, conf, "five", "a", house_time);
+	for (; used < 5; used++) {
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_true(fits);
+	}
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_false(fits);
+	store_close(&s);
+	config_free(&conf);
+}
+
+static void
+a_server_that_would_forget_is_refused_at_the_start(void **state)
+{
+	struct config *conf = config_redis();
+	char why[STORE_WHY] = "";
+	int code = 0;
+
+	assert_true(redis_tell(&server, "CONFIG SET maxmemory 100mb"));
+	assert_true(
+	    redis_tell(&server, "CONFIG SET maxmemory-policy allkeys-lru"));
+	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_int_equal(78, code);
+	assert_non_null(strstr(why, "noeviction"));
+	redis_tell(&server, "CONFIG SET maxmemory 0");
+	redis_tell(&server, "CONFIG SET maxmemory-policy noeviction");
+	config_free(&conf);
+}
+
+static void
+an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
+{
+	static const char *const aof[] = { "--appendonly", "yes",
+		"--appendfsync", "always", NULL };
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct config *conf = config_redis();
+	struct redis_server own;
+	char why[STORE_WHY];
+	struct store *s;
+	int passed = 0;
+	bool fits;
+
+	redis_start(&own, tmpdir, "own", aof);
+	free(conf->store);
+	free(conf->store_local);
+	if (asprintf(&conf->store, "redis+unix://%s", own.socket) == -1 ||
+	    asprintf(&conf->store_local, "sqlite:%s/outage.db", tmpdir) == -1)
+		abort();
+	conf->on_store_failure = STORE_FAILURE_LOCAL;
+	conf->store_share = 50;
+	s = store_must_open(conf);
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	redis_kill(&own);
+	for (int i = 0; i < 10; i++) {
+		if (one_more(s, conf, why, &fits) != STORE_OK)
+			fail_msg("%s", why);
+		passed += fits;
+	}
+	assert_int_equal(2, passed);	/* half of five */
+	store_close(&s);		/* it survives a restart */
+	s = store_must_open(conf);
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_false(fits);
+	redis_start(&own, tmpdir, "own", aof);
+	wait_for_well(s);
+	for (int i = 0; i < 3000; i++) {
+		if (store_used(s, conf, "five", "a", house_time) == 3)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_int_equal(i < 2, fits);
+	}
+	store_close(&s);
+	redis_kill(&own);
+	config_free(&conf);
+}
+
+/* --- TLS, a password, Sentinel ------------------------------------------- */
+
+static ssize_t
+password_of_meter(const char *secret, char *dst, size_t size)
+{
+	assert_string_equal("store", secret);
+	return snprintf(dst, size, "opensesame");
+}
+
+static ssize_t
+another_password(const char *secret, char *dst, size_t size)
+{
+	return snprintf(dst, size, "guess");
+}
+
+/* Does a store at this address answer? */
+static bool
+answers(const char *address, char *why)
+{
+	struct config *conf = config_redis();
+	struct store *s;
+	bool fits = false;
+
+	free(conf->store);
+	free(conf->store_secret);
+	conf->store = strdup(address);
+	conf->store_secret = strdup("store");
+	s = store_must_open(conf);
+	one_more(s, conf, why, &fits);
+	store_close(&s);
+	config_free(&conf);
+	return fits;
+}
+
+static void
+tls_wants_the_right_name_authority_and_password(void **state)
+{
+	static char cert[128], key[128], command[512], address[256];
+	const char *more[] = { "--tls-port", "17381", "--bind", "127.0.0.1",
+		"--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-auth-clients", "no", NULL };
+	struct redis_server own;
+	char why[STORE_WHY];
+
+	snprintf(cert, sizeof(cert), "%s/cert.pem", tmpdir);
+	snprintf(key, sizeof(key), "%s/key.pem", tmpdir);
+	snprintf(command, sizeof(command),
+	    "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x "
+	    "-addext subjectAltName=DNS:localhost -keyout %s -out %s "
+	    "2>/dev/null",
+	    key, cert);
+	if (system(command) != 0)
+		skip();
+	redis_start(&own, tmpdir, "tls", more);
+	assert_true(redis_tell(&own,
+	    "ACL SETUSER meter on >opensesame ~* &* +@all"));
+	store_redis_password = password_of_meter;
+	snprintf(address, sizeof(address),
+	    "rediss://meter@localhost:17381/1?ca=%s", cert);
+	assert_true(answers(address, why));
+	store_redis_password = another_password;
+	assert_false(answers(address, why));
+	store_redis_password = password_of_meter;
+	snprintf(address, sizeof(address),
+	    "rediss://meter@127.0.0.1:17381/1?ca=%s", cert);
+	assert_false(answers(address, why));
+	assert_non_null(strstr(why, "mismatch"));
+	assert_false(answers("rediss://meter@localhost:17381/1", why));
+	redis_kill(&own);
+}
+
+/* --- where it is --------------------------------------------------------- */
+
+static void
+an_address_is_taken_apart(void **state)
+{
+	struct redis_where w;
+	const char *why;
+
+	assert_int_equal(
+	    0, redis_where_parse("redis://meter@[::1]:7000/3", &w, &why));
+	assert_string_equal("meter", w.user);
+	assert_string_equal("::1", w.host[0].name);
+	assert_string_equal("7000", w.host[0].port);
+	assert_int_equal(3, w.db);
+	assert_false(w.tls);
+	assert_int_equal(0,
+	    redis_where_parse("rediss://r.example?ca=/etc/ca.pem", &w, &why));
+	assert_true(w.tls);
+	assert_string_equal("6379", w.host[0].port);
+	assert_string_equal("/etc/ca.pem", w.ca);
+	assert_int_equal(0,
+	    redis_where_parse(
+		"redis+sentinel://a,b:1,c/master?db=2", &w, &why));
+	assert_int_equal(3, w.nhost);
+	assert_string_equal("26379", w.host[2].port);
+	assert_string_equal("master", w.master);
+	assert_int_equal(2, w.db);
+}
+
+static void
+a_wrong_address_is_told_what_would_be_right(void **state)
+{
+	static const char *const wrong[] = { "redis:", "redis://",
+		"redis://a:b@h", "redis://h:0", "redis://h:70000", "redis://h/x",
+		"redis://h?db=", "redis://h?ca=/x", "redis://h,i",
+		"redis+unix://s", "redis+unix:///s?tls=1",
+		"redis+sentinel://h", "redis://[::1", "redis://@h" };
+	struct redis_where w;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *why = NULL;
+
+		if (redis_where_parse(wrong[i], &w, &why) == 0)
+			fail_msg("%s", wrong[i]);
+		assert_non_null(why);
+	}
+}
+
+static void
+remove_aof(void)
+{
+	char folder[64];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(folder, sizeof(folder), "%s/appendonlydir", tmpdir);
+	d = opendir(folder);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	rmdir(folder);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest own[] = {
+		cmocka_unit_test(an_address_is_taken_apart),
+		cmocka_unit_test(a_wrong_address_is_told_what_would_be_right),
 		cmocka_unit_test(the_script_and_the_engine_never_differ),
+		cmocka_unit_test(two_daemons_spend_one_limit),
+		cmocka_unit_test(a_server_that_forgot_the_script_is_told_again),
+		cmocka_unit_test(a_replica_or_a_full_server_changes_nothing),
+		cmocka_unit_test(
+		    a_silent_server_is_given_up_and_what_it_heard_counts),
+		cmocka_unit_test(
+		    a_server_that_would_forget_is_refused_at_the_start),
+		cmocka_unit_test(
+		    tls_wants_the_right_name_authority_and_password),
+		cmocka_unit_test(
+		    an_outage_goes_on_with_a_share_and_is_told_afterwards),
 	};
 	static const struct store_maker maker = { "redis", true, config_redis };
 	int rc = 0;
@@ -317,6 +696,7 @@ main(void)
 	rc |= store_contract_run(&maker);
 	rc |= cmocka_run_group_tests_name("redis, alone", own, NULL, NULL);
 	redis_kill(&server);
+	remove_aof();
 	tmpdir_remove();
 	return rc;
 }
