@@ -34,6 +34,7 @@ struct redis_store {
 	struct store store;
 	struct redis_pool *pool;
 	struct outage *outage;		/* on-store-failure = local, or NULL */
+	bool is_out;			/* it was logged; the worker's own */
 	int64_t skew;			/* server's clock less ours; atomic */
 
 	pthread_mutex_t sending;	/* one sender of events at a time */

@@ -217,14 +217,15 @@ wait_a_second(struct redis_store *s)
 static void
 mend(struct redis_store *s)
 {
-	char before[STORE_WHY], why[STORE_WHY];
-	bool was_down = redis_pool_is_down(s->pool, before);
+	char why[STORE_WHY];
 
 	if (redis_pool_mend(s->pool, why) == REDIS_WELL) {
-		if (was_down)
+		if (s->is_out)
 			log_info("store: the shared store answers again");
-	} else if (!was_down) {
+		s->is_out = false;
+	} else if (!s->is_out) {
 		log_warn("store: the shared store is out: %s", why);
+		s->is_out = true;
 	}
 }
 
@@ -311,6 +312,7 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 	case REDIS_AWAY:
 		log_warn("store: starting without the shared store: %s",
 		    reason);
+		s->is_out = true;
 		break;
 	case REDIS_WELL:
 		break;

@@ -6,6 +6,7 @@
 #define REDIS_SERVER_H
 
 #include <hiredis/hiredis.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,6 +62,20 @@ redis_tell(const struct redis_server *s, const char *command)
 	return good;
 }
 
+static inline pid_t
+redis_spawn(const char *const *argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execve("/usr/bin/redis-server",
+		    (char *const *)(uintptr_t)argv, environ);
+		_exit(127);
+	}
+	return pid;
+}
+
 /* name tells several in one folder apart; more is a list of arguments. */
 static inline void
 redis_start(struct redis_server *s, const char *folder, const char *name,
@@ -77,16 +92,26 @@ redis_start(struct redis_server *s, const char *folder, const char *name,
 	snprintf(s->socket, sizeof(s->socket), "%s/%s.sock", folder, name);
 	for (; more != NULL && *more != NULL && n < 38; more++)
 		argv[n++] = *more;
-	s->pid = fork();
-	if (s->pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execve("/usr/bin/redis-server",
-		    (char *const *)(uintptr_t)argv, environ);
-		_exit(127);
-	}
+	s->pid = redis_spawn(argv);
 	if ((c = redis_dial(s)) == NULL)
 		abort();
 	redisFree(c);
+}
+
+/* A port of the loopback that nobody has. */
+static inline unsigned
+redis_free_port(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, len) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
+		abort();
+	close(fd);
+	return ntohs(sin.sin_port);
 }
 
 static inline void

@@ -564,13 +564,14 @@ answers(const char *address, char *why)
 static void
 tls_wants_the_right_name_authority_and_password(void **state)
 {
-	static char cert[128], key[128], command[512], address[256];
-	const char *more[] = { "--tls-port", "17381", "--bind", "127.0.0.1",
+	static char cert[128], key[128], command[512], address[256], port[8];
+	const char *more[] = { "--tls-port", port, "--bind", "127.0.0.1",
 		"--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-auth-clients", "no", NULL };
 	struct redis_server own;
 	char why[STORE_WHY];
 
+	snprintf(port, sizeof(port), "%u", redis_free_port());
 	snprintf(cert, sizeof(cert), "%s/cert.pem", tmpdir);
 	snprintf(key, sizeof(key), "%s/key.pem", tmpdir);
 	snprintf(command, sizeof(command),
@@ -585,17 +586,84 @@ tls_wants_the_right_name_authority_and_password(void **state)
 	    "ACL SETUSER meter on >opensesame ~* &* +@all"));
 	store_redis_password = password_of_meter;
 	snprintf(address, sizeof(address),
-	    "rediss://meter@localhost:17381/1?ca=%s", cert);
+	    "rediss://meter@localhost:%s/1?ca=%s", port, cert);
 	assert_true(answers(address, why));
 	store_redis_password = another_password;
 	assert_false(answers(address, why));
 	store_redis_password = password_of_meter;
 	snprintf(address, sizeof(address),
-	    "rediss://meter@127.0.0.1:17381/1?ca=%s", cert);
+	    "rediss://meter@127.0.0.1:%s/1?ca=%s", port, cert);
 	assert_false(answers(address, why));
 	assert_non_null(strstr(why, "mismatch"));
-	assert_false(answers("rediss://meter@localhost:17381/1", why));
+	snprintf(address, sizeof(address), "rediss://meter@localhost:%s", port);
+	assert_false(answers(address, why));
 	redis_kill(&own);
+}
+
+static void
+write_sentinel(const char *path, const char *port, const char *master)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		abort();
+	fprintf(f, "port %s\nbind 127.0.0.1\ndir %s\nlogfile sentinel.log\n"
+	    "sentinel monitor office 127.0.0.1 %s 1\n"
+	    "sentinel down-after-milliseconds office 300\n"
+	    "sentinel failover-timeout office 3000\n", port, tmpdir, master);
+	fclose(f);
+}
+
+static void
+a_failover_of_sentinel_is_followed(void **state)
+{
+	static char port[3][8], path[128];
+	const char *first_args[] = { "--port", port[0], "--bind", "127.0.0.1",
+		"--repl-diskless-sync-delay", "0", NULL };
+	const char *second_args[] = { "--port", port[1], "--bind", "127.0.0.1",
+		"--replicaof", "127.0.0.1", port[0], NULL };
+	const char *sentinel_argv[] = { "redis-server", path, "--sentinel",
+		NULL };
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	struct redis_server first, second, sentinel = { .pid = 0 };
+	struct config *conf = config_redis();
+	char why[STORE_WHY];
+	struct store *s;
+	bool fits;
+
+	for (int i = 0; i < 3; i++)
+		snprintf(port[i], sizeof(port[i]), "%u", redis_free_port());
+	snprintf(path, sizeof(path), "%s/sentinel.conf", tmpdir);
+	redis_start(&first, tmpdir, "first", first_args);
+	redis_start(&second, tmpdir, "second", second_args);
+	write_sentinel(path, port[2], port[0]);
+	sentinel.pid = redis_spawn(sentinel_argv);
+	free(conf->store);
+	if (asprintf(&conf->store, "redis+sentinel://127.0.0.1:%s/office",
+		port[2]) == -1)
+		abort();
+	s = store_must_open(conf);
+	wait_for_well(s);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	/* Until replica and Sentinel know each other. */
+	for (int i = 0; i < 100; i++)
+		nanosleep(&pause, NULL);
+	redis_kill(&first);
+	for (int i = 0; i < 1200; i++) {
+		if (one_more(s, conf, why, &fits) == STORE_OK)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	assert_true(fits);
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_true(fits);
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_false(fits);
+	store_close(&s);
+	redis_kill(&second);
+	redis_kill(&sentinel);
+	config_free(&conf);
 }
 
 /* --- where it is --------------------------------------------------------- */
@@ -678,6 +746,7 @@ main(void)
 		    a_server_that_would_forget_is_refused_at_the_start),
 		cmocka_unit_test(
 		    tls_wants_the_right_name_authority_and_password),
+		cmocka_unit_test(a_failover_of_sentinel_is_followed),
 		cmocka_unit_test(
 		    an_outage_goes_on_with_a_share_and_is_told_afterwards),
 	};
