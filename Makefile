@@ -125,7 +125,8 @@ $(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
 $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
-TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter
+TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
+    $(BUILD)/tests/tools/storebench
 
 $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
     tests/tools/milterclient.c)
@@ -135,6 +136,10 @@ $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
 $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+$(BUILD)/tests/tools/storebench: $(call obj,tests/tools/storebench.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Every parser eats its seeds in the suite, and more under libFuzzer.
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
