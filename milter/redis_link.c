@@ -111,12 +111,14 @@ is_address(const char *name)
 }
 
 static bool
-handshake(struct redis_link *l, const struct redis_peer *peer,
-    int64_t deadline, char why[REDIS_WHY])
+handshake(struct redis_link *l, const struct redis_peer *peer, int64_t deadline,
+    char why[REDIS_WHY])
 {
+	char name[sizeof(peer->name)]; /* OpenSSL's macro wants it writable */
 	enum step step = STEP_WANTS_OUT;
 	int rc;
 
+	memcpy(name, peer->name, sizeof(name));
 	ERR_clear_error();
 	if ((l->ssl = SSL_new(peer->tls)) == NULL ||
 	    SSL_set_fd(l->ssl, l->fd) != 1) {
@@ -128,7 +130,7 @@ handshake(struct redis_link *l, const struct redis_peer *peer,
 		    SSL_get0_param(l->ssl), peer->name);
 	} else {
 		rc = SSL_set1_host(l->ssl, peer->name) == 1 &&
-		     SSL_set_tlsext_host_name(l->ssl, peer->name) == 1;
+		     SSL_set_tlsext_host_name(l->ssl, name) == 1;
 	}
 	while (rc == 1 && step != STEP_DONE) {
 		int done = SSL_connect(l->ssl);
@@ -271,8 +273,7 @@ get_reply(struct redis_link *l, int64_t deadline, char why[REDIS_WHY])
 			return reply;
 		step = get_some(l);
 		if (step == STEP_GONE) {
-			snprintf(why, REDIS_WHY,
-			    "the store's server hung up");
+			snprintf(why, REDIS_WHY, "the store's server hung up");
 			return NULL;
 		}
 		if (step != STEP_DONE && !wait_for(l->fd, step, deadline)) {

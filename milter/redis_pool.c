@@ -101,8 +101,8 @@ log_in(struct redis_pool *p, struct redis_link *l, int64_t deadline,
 }
 
 static struct redis_link *
-open_link(struct redis_pool *p, const struct redis_peer *peer,
-    int64_t deadline, char why[STORE_WHY])
+open_link(struct redis_pool *p, const struct redis_peer *peer, int64_t deadline,
+    char why[STORE_WHY])
 {
 	struct redis_link *l = redis_link_open(peer, deadline, why);
 	char db[16];
@@ -134,8 +134,7 @@ unix_peer(const struct redis_where *w)
 /* The first address of host that answers; link_r is a link to it. */
 static bool
 reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
-    struct redis_peer *peer_r, struct redis_link **link_r,
-    char why[STORE_WHY])
+    struct redis_peer *peer_r, struct redis_link **link_r, char why[STORE_WHY])
 {
 	const struct addrinfo hint = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
@@ -207,8 +206,8 @@ look_for(struct redis_pool *p, struct redis_peer *peer_r,
 
 	if (p->where.nhost == 0) {
 		*peer_r = unix_peer(&p->where);
-		*link_r = open_link(
-		    p, peer_r, clock_steady() + REDIS_PATIENCE, why);
+		*link_r =
+		    open_link(p, peer_r, clock_steady() + REDIS_PATIENCE, why);
 		return *link_r != NULL;
 	}
 	if (!p->where.sentinel)
@@ -500,8 +499,7 @@ answer_of(const redisReply *r, char why[STORE_WHY])
 
 	if (is_good(r, why))
 		return STORE_OK;
-	return begins_with_any(r->str, before) ? STORE_FAILED
-					       : STORE_UNCERTAIN;
+	return begins_with_any(r->str, before) ? STORE_FAILED : STORE_UNCERTAIN;
 }
 
 /* One command and its reply, error replies included. */
@@ -521,8 +519,8 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	if (l == NULL)
 		l = open_link(p, &peer, deadline, why);
 	if (l != NULL)
-		sent = redis_link_ask(
-		    l, argc, argv, len, deadline, reply_r, why);
+		sent =
+		    redis_link_ask(l, argc, argv, len, deadline, reply_r, why);
 	if (sent != REDIS_REPLIED)
 		redis_link_close(&l);
 	give_back(p, l, generation);
@@ -555,8 +553,8 @@ enum store_answer
 redis_pool_ask(struct redis_pool *p, int budget, int argc, const char **argv,
     const size_t *len, redisReply **reply_r, char why[STORE_WHY])
 {
-	enum store_answer a = exchange(p, clock_steady() + budget, argc, argv,
-	    len, reply_r, why);
+	enum store_answer a =
+	    exchange(p, clock_steady() + budget, argc, argv, len, reply_r, why);
 
 	return settle(a, reply_r, why);
 }
@@ -619,15 +617,14 @@ make_tls(const char *ca, char why[STORE_WHY])
 	}
 	SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
 	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, NULL);
-	SSL_CTX_set_mode(tls,
-	    SSL_MODE_ENABLE_PARTIAL_WRITE |
-		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	good = ca[0] == '\0' ? SSL_CTX_set_default_verify_paths(tls) == 1
-			     : SSL_CTX_load_verify_locations(tls, ca, NULL) == 1;
+	SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	good = ca[0] == '\0'
+		   ? SSL_CTX_set_default_verify_paths(tls) == 1
+		   : SSL_CTX_load_verify_locations(tls, ca, NULL) == 1;
 	if (good)
 		return tls;
-	snprintf(why, STORE_WHY,
-	    "store: cannot read certificates from %.90s",
+	snprintf(why, STORE_WHY, "store: cannot read certificates from %.90s",
 	    ca[0] != '\0' ? ca : "the system's folder");
 	SSL_CTX_free(tls);
 	return NULL;

@@ -41,17 +41,15 @@ number(const char *text, unsigned long largest, unsigned *n_r)
 }
 
 static bool
-take_host(
-    struct redis_host *h, const char *text, size_t len, const char *usual)
+take_host(struct redis_host *h, const char *text, size_t len, const char *usual)
 {
 	const char *end = text + len, *colon;
 	unsigned port;
 
 	if (len > 0 && text[0] == '[') {
 		colon = memchr(text, ']', len);
-		if (colon == NULL ||
-		    !take(h->name, sizeof(h->name), text + 1,
-			(size_t)(colon - text) - 1))
+		if (colon == NULL || !take(h->name, sizeof(h->name), text + 1,
+					 (size_t)(colon - text) - 1))
 			return false;
 		colon++;
 		if (colon < end && *colon != ':')
@@ -60,8 +58,8 @@ take_host(
 		colon = memchr(text, ':', len);
 		if (colon == NULL)
 			colon = end;
-		if (!take(h->name, sizeof(h->name), text,
-			(size_t)(colon - text)))
+		if (!take(
+			h->name, sizeof(h->name), text, (size_t)(colon - text)))
 			return false;
 	}
 	if (colon == end)
@@ -150,8 +148,7 @@ take_place(struct redis_where *w, const char *text, const char **why_r)
 }
 
 int
-redis_where_parse(
-    const char *text, struct redis_where *w_r, const char **why_r)
+redis_where_parse(const char *text, struct redis_where *w_r, const char **why_r)
 {
 	static const struct {
 		const char *text;
@@ -181,8 +178,8 @@ redis_where_parse(
 	if ((options = strchr(copy, '?')) != NULL)
 		*options++ = '\0';
 	if (schemes[i].path
-		? copy[0] != '/' || !take(w_r->path, sizeof(w_r->path), copy,
-					strlen(copy))
+		? copy[0] != '/' ||
+		      !take(w_r->path, sizeof(w_r->path), copy, strlen(copy))
 		: !take_place(w_r, copy, why_r))
 		return -1;
 	return options == NULL || take_options(w_r, options, why_r) ? 0 : -1;

@@ -93,9 +93,9 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 	}
 	redis_call_begin(&c);
 	for (size_t i = 0; i < b->nline; i++)
-		redis_call_text(&c, redis_counter_key(key[i],
-					b->line[i].policy->name,
-					b->line[i].key));
+		redis_call_text(
+		    &c, redis_counter_key(
+			    key[i], b->line[i].policy->name, b->line[i].key));
 	if (binds) {
 		snprintf(binding, sizeof(binding), REDIS_PREFIX "b:%s", bound);
 		redis_call_text(&c, binding);
@@ -108,8 +108,8 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 	free(text);
 	free(d.bytes);
 	if (a == STORE_OK && !store_redis_callers_time)
-		__atomic_store_n(&s->skew,
-		    redis_integer(*reply_r, 0) - b->now, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->skew, redis_integer(*reply_r, 0) - b->now,
+		    __ATOMIC_RELAXED);
 	return a;
 }
 
@@ -150,8 +150,8 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	if (a != STORE_OK)
 		a = outage_charge(s->outage, b, bound, d_r, why);
 	else if (d_r->fits && b->nchoice > 0 && bound[0] != '\0')
-		outage_bind(s->outage, bound, b->now,
-		    b->choice[d_r->choice].smarthost);
+		outage_bind(
+		    s->outage, bound, b->now, b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
 	if (a != STORE_OK)
 		s->stats.failed++;
@@ -175,8 +175,8 @@ redis_preview(
 
 /* "MOMENT SMARTHOST" */
 static enum store_answer
-redis_bound(struct store *st, const char *bound, int64_t now,
-    char *smarthost_r, char *why)
+redis_bound(struct store *st, const char *bound, int64_t now, char *smarthost_r,
+    char *why)
 {
 	char key[REDIS_KEY];
 	const char *argv[] = { "GET", key };
@@ -310,8 +310,8 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 		*exit_r = EX_CONFIG;
 		return -1;
 	case REDIS_AWAY:
-		log_warn("store: starting without the shared store: %s",
-		    reason);
+		log_warn(
+		    "store: starting without the shared store: %s", reason);
 		s->is_out = true;
 		break;
 	case REDIS_WELL:

@@ -119,8 +119,8 @@ forget_events(struct redis_store *s, size_t n)
 }
 
 static enum store_answer
-send_batch(struct redis_store *s, const struct event_text *t, size_t n,
-    char *why)
+send_batch(
+    struct redis_store *s, const struct event_text *t, size_t n, char *why)
 {
 	char *text = ask_text(0, NULL);
 	struct redis_call c;
@@ -173,11 +173,11 @@ static bool
 each_event(const redisReply *r, const char *key, size_t *n,
     store_event_fn *each, void *arg)
 {
-	for (size_t i = 0; i < r->elements && *n > 0; i++) {
+	for (size_t i = 0; i<r->elements && * n> 0; i++) {
 		struct store_event e;
 
-		event_unpack(r->element[i]->str,
-		    (size_t)r->element[i]->len, &e);
+		event_unpack(
+		    r->element[i]->str, (size_t)r->element[i]->len, &e);
 		if (key != NULL && strcmp(key, e.key) != 0)
 			continue;
 		if (!each(arg, &e))
@@ -188,8 +188,8 @@ each_event(const redisReply *r, const char *key, size_t *n,
 }
 
 enum store_answer
-redis_events(struct store *st, const char *key, size_t n,
-    store_event_fn *each, void *arg, char *why)
+redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
+    void *arg, char *why)
 {
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = redis_send_events(s, why);
@@ -303,8 +303,8 @@ redis_block(struct store *st, const char *who, int64_t until, int64_t now,
 }
 
 enum store_answer
-redis_unblock(struct store *st, const char *who, int64_t now,
-    const char *actor, char *why)
+redis_unblock(struct store *st, const char *who, int64_t now, const char *actor,
+    char *why)
 {
 	struct store_event e = event_of("unblock", "", who, now, actor, "");
 
@@ -314,8 +314,8 @@ redis_unblock(struct store *st, const char *who, int64_t now,
 
 /* False if it is no longer in force. */
 static bool
-block_unpack(const redisReply *r, int64_t now, int64_t *until_r,
-    const char **text_r)
+block_unpack(
+    const redisReply *r, int64_t now, int64_t *until_r, const char **text_r)
 {
 	char *end;
 
@@ -327,8 +327,8 @@ block_unpack(const redisReply *r, int64_t now, int64_t *until_r,
 }
 
 enum store_answer
-redis_blocked(struct store *st, const char *who, int64_t now, char *text_r,
-    char *why)
+redis_blocked(
+    struct store *st, const char *who, int64_t now, char *text_r, char *why)
 {
 	const char *argv[] = { "HGET", REDIS_BLOCKS, who }, *text;
 	redisReply *r = NULL;
@@ -366,8 +366,8 @@ redis_block_of(
 }
 
 enum store_answer
-redis_blocks(struct store *st, int64_t now, store_block_fn *each, void *arg,
-    char *why)
+redis_blocks(
+    struct store *st, int64_t now, store_block_fn *each, void *arg, char *why)
 {
 	const char *argv[] = { "HGETALL", REDIS_BLOCKS }, *text;
 	redisReply *r = NULL;

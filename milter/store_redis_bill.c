@@ -38,7 +38,8 @@ redis_add_digests(struct redis_digests *d, const uint64_t *v, size_t n)
 	}
 	for (size_t i = 0; i < n; i++, d->n++)
 		for (size_t k = 0; k < 8; k++)
-			d->bytes[8 * d->n + k] = (uint8_t)(v[i] >> (56 - 8 * k));
+			d->bytes[8 * d->n + k] =
+			    (uint8_t)(v[i] >> (56 - 8 * k));
 	return 0;
 }
 
@@ -53,12 +54,14 @@ has_unique(const struct policy *policy)
 
 /* Where the list of line i begins among d; an earlier line may have it. */
 static int
-place_digests(const struct bill *b, size_t i, struct redis_digests *d, size_t *at)
+place_digests(
+    const struct bill *b, size_t i, struct redis_digests *d, size_t *at)
 {
 	const struct bill_line *l = &b->line[i];
 
 	for (size_t k = 0; k < i; k++)
-		if (b->line[k].rcpt == l->rcpt && b->line[k].nrcpt >= l->nrcpt &&
+		if (b->line[k].rcpt == l->rcpt &&
+		    b->line[k].nrcpt >= l->nrcpt &&
 		    has_unique(b->line[k].policy)) {
 			at[i] = at[k];
 			return 0;
@@ -77,10 +80,10 @@ redis_limits(const struct policy *p)
 		int64_t span =
 		    l->window.calendar ? l->window.period : l->window.length;
 
-		json_array_append_new(list,
-		    json_pack("[i, I, i, I]", (int)l->dim,
-			(json_int_t)redis_number(l->max),
-			(int)l->window.calendar, (json_int_t)span));
+		json_array_append_new(
+		    list, json_pack("[i, I, i, I]", (int)l->dim,
+			      (json_int_t)redis_number(l->max),
+			      (int)l->window.calendar, (json_int_t)span));
 	}
 	return list;
 }
@@ -154,16 +157,16 @@ redis_periods(const struct zone *zone, int64_t now)
 
 		zone_period(zone, (enum period)p, now, &start, &end);
 		zone_period(zone, (enum period)p, end, &next_start, &next);
-		json_array_append_new(list,
-		    json_pack("[I, I, I]", (json_int_t)start, (json_int_t)end,
-			(json_int_t)next));
+		json_array_append_new(
+		    list, json_pack("[I, I, I]", (json_int_t)start,
+			      (json_int_t)end, (json_int_t)next));
 	}
 	return list;
 }
 
 char *
-redis_bill_text(
-    const struct bill *b, bool binds, bool spend, int64_t at, struct redis_digests *d)
+redis_bill_text(const struct bill *b, bool binds, bool spend, int64_t at,
+    struct redis_digests *d)
 {
 	json_t *lines = json_lines(b, d), *ask;
 	char *text;
@@ -187,7 +190,7 @@ redis_bill_text(
 
 /* --- the answer ---------------------------------------------------------- */
 
-#define HEAD 3	   /* now, fits, choice */
+#define HEAD 3     /* now, fits, choice */
 #define SHORTAGE 6 /* what, line, limit, used, max, again */
 #define WARNING 5  /* line, limit, percent, used, max */
 
@@ -255,4 +258,3 @@ redis_decision(const struct bill *b, const redisReply *r, struct decision *d_r)
 	       (b->nline == 0 ||
 		   is_within(b, d_r->observed.line, d_r->observed.limit));
 }
-

@@ -55,8 +55,8 @@ fill_uniq(struct uniq *u, int64_t ends, const redisReply *list, int64_t now)
 		return -1;
 	u->end = ends;
 	for (size_t i = 0; i + 1 < list->elements; i += 2)
-		uniq_restore(u, digest_of(list->element[i]),
-		    redis_integer(list, i + 1));
+		uniq_restore(
+		    u, digest_of(list->element[i]), redis_integer(list, i + 1));
 	return 0;
 }
 
@@ -93,7 +93,8 @@ fill_grants(struct counter *c, const redisReply *list)
 {
 	for (size_t i = 0; i < list->elements; i++)
 		c->grant[c->ngrant++] = (struct grant){
-			.dim = (enum dimension)redis_integer(list->element[i], 0),
+			.dim =
+			    (enum dimension)redis_integer(list->element[i], 0),
 			.extra = (uint64_t)redis_integer(list->element[i], 1),
 			.until = redis_integer(list->element[i], 2),
 		};
@@ -139,8 +140,8 @@ counter_of(const redisReply *r, int64_t now, char *why)
 /* --- reading ------------------------------------------------------------- */
 
 static enum store_answer
-read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
-    char *why)
+read_keys(
+    struct redis_store *s, const redisReply *keys, redisReply **r_r, char *why)
 {
 	struct redis_call c;
 
@@ -246,9 +247,8 @@ walk_page(struct walk *w, const redisReply *page, char *why)
 		a = read_keys(w->s, &keys, &r, why);
 		if (a != STORE_OK)
 			return a;
-		for (size_t i = 0; i < keys.elements && a == STORE_OK &&
-				   !w->stopped;
-		     i++)
+		for (size_t i = 0;
+		     i < keys.elements && a == STORE_OK && !w->stopped; i++)
 			if (is_list(r, i + 1, 3))
 				a = walk_one(w, keys.element[i]->str,
 				    r->element[i + 1], why);
@@ -262,8 +262,8 @@ walk_page(struct walk *w, const redisReply *page, char *why)
  * all of them would cost more than to see one twice.
  */
 enum store_answer
-redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
-    char *why)
+redis_walk(
+    struct store *st, int64_t now, store_each_fn *each, void *arg, char *why)
 {
 	struct redis_store *s = redis_of(st);
 	struct walk w = { s, now, each, arg, false };
@@ -280,8 +280,8 @@ redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
 		if (a != STORE_OK)
 			break;
 		if (r->elements == 2 && is_list(r, 1, SIZE_MAX)) {
-			snprintf(cursor, sizeof(cursor), "%s",
-			    r->element[0]->str);
+			snprintf(
+			    cursor, sizeof(cursor), "%s", r->element[0]->str);
 			a = walk_page(&w, r->element[1], why);
 		}
 		freeReplyObject(r);

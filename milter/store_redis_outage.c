@@ -18,21 +18,21 @@
 #include "log.h"
 #include "store_redis.h"
 
-#define SERVER_LIFE DAY		 /* a server is one of us that long */
+#define SERVER_LIFE DAY /* a server is one of us that long */
 #define SERVER_PACE (10 * SECOND)
-#define MARK_LIFE (62 * DAY)	 /* no window is longer than half of it */
-#define BATCH 256		 /* counters merged before we look again */
+#define MARK_LIFE (62 * DAY) /* no window is longer than half of it */
+#define BATCH 256            /* counters merged before we look again */
 
 struct outage {
-	char who[400];	       /* this server */
-	pthread_mutex_t lock;  /* for what follows */
-	struct config conf;    /* the daemon's, with the store of the outage */
+	char who[400];        /* this server */
+	pthread_mutex_t lock; /* for what follows */
+	struct config conf;   /* the daemon's, with the store of the outage */
 	struct store *store;
-	bool is_wanted;	       /* a reload may say otherwise */
-	size_t servers;	       /* seen by the shared store; 0: not known */
-	redisReply *blocks;    /* as last seen, or NULL */
-	int64_t told;	       /* clock_steady: when we last said we are here */
-	bool is_used;	       /* there may be something to merge */
+	bool is_wanted;     /* a reload may say otherwise */
+	size_t servers;     /* seen by the shared store; 0: not known */
+	redisReply *blocks; /* as last seen, or NULL */
+	int64_t told;       /* clock_steady: when we last said we are here */
+	bool is_used;       /* there may be something to merge */
 };
 
 /* --- the share ----------------------------------------------------------- */
@@ -97,8 +97,8 @@ outage_charge(struct outage *o, const struct bill *b, const char *bound,
 }
 
 enum store_answer
-outage_preview(struct outage *o, const struct bill *b, struct decision *d_r,
-    char *why)
+outage_preview(
+    struct outage *o, const struct bill *b, struct decision *d_r, char *why)
 {
 	enum store_answer a = STORE_FAILED;
 	struct share s;
@@ -147,8 +147,8 @@ outage_bound(struct outage *o, const char *bound, int64_t now,
 }
 
 enum store_answer
-outage_blocked(struct outage *o, const char *who, int64_t now, char *text_r,
-    char *why)
+outage_blocked(
+    struct outage *o, const char *who, int64_t now, char *text_r, char *why)
 {
 	enum store_answer a = STORE_FAILED;
 
@@ -253,10 +253,10 @@ json_slots(const struct counter *c, struct redis_digests *d)
 		const struct slot *s = &c->slot[i];
 		bool unique = s->dim == DIM_UNIQUE;
 		size_t at = d->n;
-		json_t *slot = json_pack("{s:I, s:I, s:o}", "at",
-		    (json_int_t)at, "ends",
-		    (json_int_t)(unique ? s->uniq.end : 0), "list",
-		    unique ? json_uniq(&s->uniq, d) : json_window(&s->sum));
+		json_t *slot =
+		    json_pack("{s:I, s:I, s:o}", "at", (json_int_t)at, "ends",
+			(json_int_t)(unique ? s->uniq.end : 0), "list",
+			unique ? json_uniq(&s->uniq, d) : json_window(&s->sum));
 
 		if (slot == NULL) {
 			json_decref(list);
@@ -321,8 +321,8 @@ merge_counter(struct outage *o, struct redis_store *s, const struct policy *p,
 		redis_call_text(&call, mark);
 		redis_call_text(&call, "merge");
 		redis_call_text(&call, text);
-		redis_call_add(&call, d.bytes != NULL ? (char *)d.bytes : "",
-		    8 * d.n);
+		redis_call_add(
+		    &call, d.bytes != NULL ? (char *)d.bytes : "", 8 * d.n);
 		if (redis_call_run(s, &call, 2, REDIS_PATIENCE, &r, why) ==
 		    STORE_OK) {
 			good = redis_integer(r, 1) == 1;
@@ -387,9 +387,8 @@ merge(struct outage *o, struct redis_store *s)
 	struct used_keys *list = calloc(1, sizeof(*list));
 	char why[STORE_WHY];
 	size_t done = 0;
-	bool good = list != NULL &&
-		    store_walk(o->store, clock_now(), collect, list, why) ==
-			STORE_OK;
+	bool good = list != NULL && store_walk(o->store, clock_now(), collect,
+					list, why) == STORE_OK;
 
 	for (size_t i = 0; good && i < list->n; i++) {
 		pthread_mutex_lock(&o->lock);
@@ -399,7 +398,8 @@ merge(struct outage *o, struct redis_store *s)
 	}
 	if (done > 0)
 		log_info("store: %zu counters of the outage were merged into "
-			 "the shared store", done);
+			 "the shared store",
+		    done);
 	pthread_mutex_lock(&o->lock);
 	o->is_used = !good || list->n > 0; /* look again until there is none */
 	pthread_mutex_unlock(&o->lock);
@@ -432,8 +432,10 @@ outage_tell(struct outage *o, char *text, size_t size)
 		return;
 	pthread_mutex_lock(&o->lock);
 	if (is_usable(o, why))
-		snprintf(text + n, size - n, "; meanwhile %" PRIu64 "%% of each "
-		    "limit here", part_of(o, 100));
+		snprintf(text + n, size - n,
+		    "; meanwhile %" PRIu64 "%% of each "
+		    "limit here",
+		    part_of(o, 100));
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -463,8 +465,8 @@ outage_open(const struct config *conf, void (*fatal)(const char *), char *why,
 	}
 	pthread_mutex_init(&o->lock, NULL);
 	gethostname(host, sizeof(host) - 1);
-	snprintf(o->who, sizeof(o->who), "%s:%s", host,
-	    conf->control_socket.path);
+	snprintf(
+	    o->who, sizeof(o->who), "%s:%s", host, conf->control_socket.path);
 	configure(o, conf);
 	o->is_used = true; /* of an outage before this start */
 	o->store = store_open(&o->conf, fatal, why, size, exit_r);

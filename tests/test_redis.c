@@ -68,8 +68,7 @@ struct twins {
 static void
 twin_line(struct twins *t, struct bill *b, size_t p, size_t k)
 {
-	struct bill_line *l =
-	    bill_add(b, t->conf, twin_policy[p], twin_key[k]);
+	struct bill_line *l = bill_add(b, t->conf, twin_policy[p], twin_key[k]);
 	size_t n = random_below(&t->rnd, 5);
 
 	l->nrcpt = n;
@@ -88,8 +87,8 @@ twin_bill(struct twins *t, struct bill *b)
 {
 	memset(b, 0, sizeof(*b));
 	for (size_t i = 0; i < 8; i++)
-		t->rcpt[i] = i * UINT64_C(0x9e3779b97f4a7c15) +
-			     random_below(&t->rnd, 3);
+		t->rcpt[i] =
+		    i * UINT64_C(0x9e3779b97f4a7c15) + random_below(&t->rnd, 3);
 	b->now = house_time;
 	b->zone = t->conf->zone;
 	b->spread = random_percent(&t->rnd, 50);
@@ -182,9 +181,10 @@ twin_act(struct twins *t)
 		    store_reset(t->memory, p, key, house_time, "t", why),
 		    store_reset(t->redis, p, key, house_time, "t", why));
 	else
-		assert_int_equal(
-		    store_grant(t->memory, p, key, &g, house_time, "t", "", why),
-		    store_grant(t->redis, p, key, &g, house_time, "t", "", why));
+		assert_int_equal(store_grant(t->memory, p, key, &g, house_time,
+				     "t", "", why),
+		    store_grant(
+			t->redis, p, key, &g, house_time, "t", "", why));
 }
 
 /* What the tool would show. */
@@ -198,9 +198,8 @@ same_usage(struct twins *t)
 			struct counter *a = NULL, *b = NULL;
 			char why[STORE_WHY];
 
-			assert_int_equal(
-			    store_read(t->memory, policy, twin_key[k],
-				house_time, &a, why),
+			assert_int_equal(store_read(t->memory, policy,
+					     twin_key[k], house_time, &a, why),
 			    store_read(t->redis, policy, twin_key[k],
 				house_time, &b, why));
 			for (size_t i = 0; i < policy->nlimit; i++) {
@@ -334,8 +333,8 @@ two_daemons_spend_one_limit(void **state)
 	r.store[0] = store_must_open(r.conf);
 	r.store[1] = store_must_open(r.conf);
 	for (size_t i = 0; i < 200; i++)
-		assert_int_equal(0,
-		    pthread_create(&thread[i], NULL, rush_once, &r));
+		assert_int_equal(
+		    0, pthread_create(&thread[i], NULL, rush_once, &r));
 	for (size_t i = 0; i < 200; i++)
 		pthread_join(thread[i], NULL);
 	assert_int_equal(100, r.passed);
@@ -506,8 +505,8 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 			fail_msg("%s", why);
 		passed += fits;
 	}
-	assert_int_equal(2, passed);	/* half of five */
-	store_close(&s);		/* it survives a restart */
+	assert_int_equal(2, passed); /* half of five */
+	store_close(&s);             /* it survives a restart */
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	assert_false(fits);
@@ -582,8 +581,8 @@ tls_wants_the_right_name_authority_and_password(void **state)
 	if (system(command) != 0)
 		skip();
 	redis_start(&own, tmpdir, "tls", more);
-	assert_true(redis_tell(&own,
-	    "ACL SETUSER meter on >opensesame ~* &* +@all"));
+	assert_true(
+	    redis_tell(&own, "ACL SETUSER meter on >opensesame ~* &* +@all"));
 	store_redis_password = password_of_meter;
 	snprintf(address, sizeof(address),
 	    "rediss://meter@localhost:%s/1?ca=%s", port, cert);
@@ -607,10 +606,12 @@ write_sentinel(const char *path, const char *port, const char *master)
 
 	if (f == NULL)
 		abort();
-	fprintf(f, "port %s\nbind 127.0.0.1\ndir %s\nlogfile sentinel.log\n"
+	fprintf(f,
+	    "port %s\nbind 127.0.0.1\ndir %s\nlogfile sentinel.log\n"
 	    "sentinel monitor office 127.0.0.1 %s 1\n"
 	    "sentinel down-after-milliseconds office 300\n"
-	    "sentinel failover-timeout office 3000\n", port, tmpdir, master);
+	    "sentinel failover-timeout office 3000\n",
+	    port, tmpdir, master);
 	fclose(f);
 }
 
@@ -686,9 +687,9 @@ an_address_is_taken_apart(void **state)
 	assert_true(w.tls);
 	assert_string_equal("6379", w.host[0].port);
 	assert_string_equal("/etc/ca.pem", w.ca);
-	assert_int_equal(0,
-	    redis_where_parse(
-		"redis+sentinel://a,b:1,c/master?db=2", &w, &why));
+	assert_int_equal(
+	    0, redis_where_parse(
+		   "redis+sentinel://a,b:1,c/master?db=2", &w, &why));
 	assert_int_equal(3, w.nhost);
 	assert_string_equal("26379", w.host[2].port);
 	assert_string_equal("master", w.master);
@@ -699,9 +700,9 @@ static void
 a_wrong_address_is_told_what_would_be_right(void **state)
 {
 	static const char *const wrong[] = { "redis:", "redis://",
-		"redis://a:b@h", "redis://h:0", "redis://h:70000", "redis://h/x",
-		"redis://h?db=", "redis://h?ca=/x", "redis://h,i",
-		"redis+unix://s", "redis+unix:///s?tls=1",
+		"redis://a:b@h", "redis://h:0", "redis://h:70000",
+		"redis://h/x", "redis://h?db=", "redis://h?ca=/x",
+		"redis://h,i", "redis+unix://s", "redis+unix:///s?tls=1",
 		"redis+sentinel://h", "redis://[::1", "redis://@h" };
 	struct redis_where w;
 

@@ -45,11 +45,14 @@ microseconds(void)
 static void
 charge(struct load *l, const char *key)
 {
-	const struct bill_line line = { .cost = { [DIM_MESSAGES] = 1,
-					    [DIM_RECIPIENTS] = 2 },
-		.nrcpt = 2 };
-	struct bill b = { .now = clock_now(), .zone = l->conf->zone,
-		.nline = 2, .ncommon = 2, .line = { line, line } };
+	const struct bill_line line = {
+		.cost = { [DIM_MESSAGES] = 1, [DIM_RECIPIENTS] = 2 }, .nrcpt = 2
+	};
+	struct bill b = { .now = clock_now(),
+		.zone = l->conf->zone,
+		.nline = 2,
+		.ncommon = 2,
+		.line = { line, line } };
 	char why[STORE_WHY];
 	struct decision d;
 
@@ -110,7 +113,8 @@ measure(struct store *s, const struct config *conf, const char *name,
 	start = microseconds() - start;
 	qsort(took, n, sizeof(*took), by_size);
 	printf("%-40s %3zu threads %8.0f/s  p50 %6.2f ms  p99 %6.2f ms  "
-	    "%zu failed\n", name, threads, (double)n * 1e6 / (double)start,
+	       "%zu failed\n",
+	    name, threads, (double)n * 1e6 / (double)start,
 	    (double)took[n / 2] / 1e3, (double)took[n * 99 / 100] / 1e3,
 	    failed);
 	free(took);
