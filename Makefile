@@ -27,7 +27,7 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 WERROR ?=
 CFLAGS ?= -g
 SAN ?=
-LIBS_PC = libconfuse jansson sqlite3 libcrypto libidn2
+LIBS_PC = libconfuse jansson sqlite3 hiredis libssl libcrypto libidn2
 SYSTEMD ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes || echo no)
 ifeq ($(SYSTEMD),yes)
 LIBS_PC += libsystemd
@@ -68,13 +68,20 @@ $(BUILD)/%.o: %.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# What `postmeterctl setup sendmail` writes, as C strings.
+# What `postmeterctl setup sendmail` writes, and the script of the shared
+# store, as C strings.
+AS_STRING = sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(BUILD)/%.inc: %.m4
 	@mkdir -p $(@D)
-	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+	@$(AS_STRING)
+$(BUILD)/%.inc: %.lua
+	@mkdir -p $(@D)
+	@$(AS_STRING)
 $(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
+$(BUILD)/milter/redis_script.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/redis_script.o: $(BUILD)/milter/store_redis.inc
 
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
@@ -105,7 +112,7 @@ $(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
     $(BUILD)/milter/mlfi.o
 
 # What every store must do is one suite, for each of them.
-$(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
+$(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
     $(BUILD)/tests/store_contract.o
 
 # The tool without its main, as its tests need it.
@@ -120,7 +127,8 @@ $(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
 $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
-TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter
+TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
+    $(BUILD)/tests/tools/storebench
 
 $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
     tests/tools/milterclient.c)
@@ -140,6 +148,10 @@ $(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/tools/storebench: $(call obj,tests/tools/storebench.c) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
