@@ -68,7 +68,7 @@ bool	meter_renames(const struct smarthost *sh,
  * if no rule gives it a route, -1 if that could not be known; why says why.
  */
 int	meter_route(const struct config *conf, struct store *store,
-	    const struct mailaddr *sender, int64_t now,
+	    struct health *health, const struct mailaddr *sender, int64_t now,
 	    const struct smarthost **sh_r, char *why);
 
 /*
@@ -77,7 +77,7 @@ int	meter_route(const struct config *conf, struct store *store,
  * that is not known, as of a split or cloned message, goes by its sender.
  */
 int	meter_route_id(const struct config *conf, struct store *store,
-	    const char *queue_id, const struct mailaddr *sender, int64_t now,
+	    struct health *health, const char *queue_id, const struct mailaddr *sender, int64_t now,
 	    const struct smarthost **sh_r, char *why);
 
 #endif

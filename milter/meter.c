@@ -672,9 +672,39 @@ is_own(const struct smarthost *sh, const struct mailaddr *sender)
 	    strcmp(sh->envelope_key, sender->text) == 0;
 }
 
+/*
+ * likely - the smarthost that the charge would choose now for one recipient.
+ * Sendmail decides by what it hears before the charge, so the guess should be
+ * good; where it is not, the other maps let the message wait.
+ */
+static const struct smarthost *
+likely(const struct config *conf, struct store *store, struct health *health,
+    const struct rule *rule, const struct mailaddr *sender, int64_t now)
+{
+	struct txn_rcpt one = { .external = true };
+	struct txn t = { .sender = *sender, .rcpt = &one, .nrcpt = 1,
+		.nexternal = 1 };
+	size_t choice = 0;
+	struct bill_work work;
+	struct decision d;
+	struct bill bill;
+	char why[STORE_WHY];
+
+	if (rule->route->n == 1 ||
+	    meter_bill(conf, rule, health, &t, now, &bill, &work) == -1)
+		return rule->route->smarthost[0];
+	bill.ncommon = 0;	/* the budgets alone, whoever sends */
+	if (bill.nchoice > 0 &&
+	    store_preview(store, &bill, &d, why) == STORE_OK)
+		choice = d.choice;
+	bill_work_end(&work);
+	return bill.nchoice == 0 ? rule->route->smarthost[0] :
+	    config_smarthost(conf, bill.choice[choice].smarthost);
+}
+
 int
 meter_route(const struct config *conf, struct store *store,
-    const struct mailaddr *sender, int64_t now,
+    struct health *health, const struct mailaddr *sender, int64_t now,
     const struct smarthost **sh_r, char *why)
 {
 	const struct smarthost *sh = NULL;
@@ -705,20 +735,20 @@ meter_route(const struct config *conf, struct store *store,
 		if (is_own(&conf->smarthost[i], sender))
 			sh = &conf->smarthost[i];
 	if (sh == NULL && rule != NULL && rule->route != NULL)
-		sh = rule->route->smarthost[0];
+		sh = likely(conf, store, health, rule, sender, now);
 	*sh_r = sh;
 	return sh != NULL;
 }
 
 int
 meter_route_id(const struct config *conf, struct store *store,
-    const char *queue_id, const struct mailaddr *sender, int64_t now,
+    struct health *health, const char *queue_id, const struct mailaddr *sender, int64_t now,
     const struct smarthost **sh_r, char *why)
 {
 	char id[TXN_QUEUE_ID + 1], name[STORE_NAME];
 
 	if (!by_id(queue_id, sender))
-		return meter_route(conf, store, sender, now, sh_r, why);
+		return meter_route(conf, store, health, sender, now, sh_r, why);
 	switch (store_bound(store, bound_to_id(queue_id, id), now, name,
 	    why)) {
 	case STORE_OK:
@@ -732,5 +762,5 @@ meter_route_id(const struct config *conf, struct store *store,
 	case STORE_UNCERTAIN:
 		return -1;
 	}
-	return meter_route(conf, store, sender, now, sh_r, why);
+	return meter_route(conf, store, health, sender, now, sh_r, why);
 }

@@ -338,7 +338,8 @@ start_serving(int *milter_rc)
 		.started = clock_now(),
 		.reload = reload,
 	};
-	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store);
+	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store,
+	    d.health);
 	d.control = control_start(d.control_fd, &env);
 	if (d.maps != NULL && d.control != NULL &&
 	    prober_start(d.health) == 0)

@@ -498,7 +498,7 @@ assert_routed(const char *id, const char *name)
 	char why[STORE_WHY];
 
 	mailaddr_canon(&sender, "al@office.example", 17, "");
-	assert_int_equal(meter_route_id(conf, store, id, &sender, MONDAY, &sh,
+	assert_int_equal(meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh,
 	    why), 1);
 	assert_string_equal(sh->name, name);
 	snapshot_release(&conf);

@@ -35,7 +35,7 @@ next_of(const char *sender)
 	const char *name;
 
 	mailaddr_canon(&a, sender, strlen(sender), "+");
-	assert_int_equal(meter_route(conf, store, &a, house_time, &sh, why), 1);
+	assert_int_equal(meter_route(conf, store, NULL, &a, house_time, &sh, why), 1);
 	name = sh->name;
 	snapshot_release(&conf);
 	return name;
@@ -393,6 +393,27 @@ a_reload_that_needs_headers_defers_who_did_not_negotiate(void **state)
 	close_office();
 }
 
+/* --- before the charge ---------------------------------------------------- */
+
+/* Sendmail hears where mail goes before the budget is spent on it. */
+static void
+who_asks_early_is_told_what_the_charge_would_choose(void **state)
+{
+	open_office("policy \"one\" { per = \"everyone\" messages = "
+	    "{\"1/24h\"} }\n"
+	    "smarthost \"a\" { host = \"a.test\" policies = {\"one\"} }\n"
+	    "smarthost \"b\" { host = \"b.test\" }\n"
+	    "route \"both\" { smarthosts = {\"a\", \"b\"} }\n"
+	    "rule \"all\" { route = \"both\" }\n");
+	connect_from("10.0.0.1");
+	assert_string_equal(next_of("new@office.example"), "a");
+	assert_int_equal(recipients("<al@office.example>", 1), 1);
+	assert_string_equal(next_of("new@office.example"), "b");
+	assert_string_equal(next_of("al@office.example"), "a");	/* bound */
+	hang_up();
+	close_office();
+}
+
 int
 main(void)
 {
@@ -417,6 +438,8 @@ main(void)
 		cmocka_unit_test(a_server_that_changes_no_sender_must_wait),
 		cmocka_unit_test(
 		    a_reload_that_needs_headers_defers_who_did_not_negotiate),
+		cmocka_unit_test(
+		    who_asks_early_is_told_what_the_charge_would_choose),
 	};
 
 	log_open("test_routing", LOG_LEVEL_ERROR);

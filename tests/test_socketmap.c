@@ -172,7 +172,7 @@ setup(void **state)
 	publish_secrets();
 	map = endpoint_listen(&map_ep, &us, &live, why, sizeof(why));
 	auth = endpoint_listen(&auth_ep, &us, &live, why, sizeof(why));
-	server = socketmap_start(map, auth, NULL);
+	server = socketmap_start(map, auth, NULL, NULL);
 	return server == NULL ? -1 : 0;
 }
 

@@ -121,7 +121,7 @@ a_route_that_cannot_be_known_is_no_route(void **state)
 
 	answer = STORE_FAILED;
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
-	assert_int_equal(meter_route(conf, NULL, &sender, MONDAY, &sh, why),
+	assert_int_equal(meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, why),
 	    -1);
 	config_free(&conf);
 }
