@@ -465,7 +465,7 @@ a_folder_that_does_not_exist_is_named(void **state)
 	conf->store = strdup("sqlite:/nowhere/at/all.db");
 	assert_refused(73, "/nowhere/at/all.db");
 	free(conf->store);
-	conf->store = strdup("redis://localhost");
+	conf->store = strdup("mysql://localhost");
 	assert_refused(78, "memory:");
 }
 
