@@ -27,7 +27,7 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 WERROR ?=
 CFLAGS ?= -g
 SAN ?=
-LIBS_PC = libconfuse jansson sqlite3 libcrypto libidn2
+LIBS_PC = libconfuse jansson sqlite3 hiredis libssl libcrypto libidn2
 SYSTEMD ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes || echo no)
 ifeq ($(SYSTEMD),yes)
 LIBS_PC += libsystemd
@@ -68,13 +68,20 @@ $(BUILD)/%.o: %.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# What `postmeterctl setup sendmail` writes, as C strings.
+# What `postmeterctl setup sendmail` writes, and the script of the shared
+# store, as C strings.
+AS_STRING = sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(BUILD)/%.inc: %.m4
 	@mkdir -p $(@D)
-	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+	@$(AS_STRING)
+$(BUILD)/%.inc: %.lua
+	@mkdir -p $(@D)
+	@$(AS_STRING)
 $(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
+$(BUILD)/milter/redis_script.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/redis_script.o: $(BUILD)/milter/store_redis.inc
 
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
@@ -105,7 +112,7 @@ $(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
     $(BUILD)/milter/mlfi.o
 
 # What every store must do is one suite, for each of them.
-$(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
+$(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
     $(BUILD)/tests/store_contract.o
 
 # The tool without its main, as its tests need it.
@@ -120,7 +127,8 @@ $(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
 $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
-TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter
+TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
+    $(BUILD)/tests/tools/storebench
 
 $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
     tests/tools/milterclient.c)
@@ -130,6 +138,22 @@ $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
 $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+# What milters do in time, and a store of many senders.
+BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
+
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
+    tests/tools/milterclient.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/tools/storebench: $(call obj,tests/tools/storebench.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Every parser eats its seeds in the suite, and more under libFuzzer.
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
@@ -171,7 +195,8 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 # --- with real parts, as root -------------------------------------------------
 
-SCENARIOS = message_goes_all_the_way accounts no_credential_leaks lured parallel_limit \
+SCENARIOS = message_goes_all_the_way accounts failover_under_load \
+    no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle sendmail
 
 packages:
@@ -194,11 +219,19 @@ scenarios: all $(TOOLS)
 		[ $$rc -eq 0 ] || [ $$rc -eq 77 ] || exit 1; \
 	done
 
+# What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
+bench: all $(TOOLS) $(BENCH)
+	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
+
+bench-report:
+	@BUILD=$(BUILD) tests/bench/report.sh
+
 # --- lint --------------------------------------------------------------------
 
-LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c)
+LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c \
+    tests/bench/*.c)
 LINT_SH = .ci/run tests/check.sh tests/fuzz.sh $(wildcard tests/scenario/*.sh \
-    tests/scenario/lib/*.sh)
+    tests/scenario/lib/*.sh) $(wildcard tests/bench/*.sh)
 
 lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
 
@@ -266,6 +299,8 @@ help:
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make scenarios       the scenarios alone'
+	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
+	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
 	@echo
 	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
@@ -273,7 +308,7 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz
 
 .PHONY: all tests check check-asan check-valgrind fuzz packages demo test \
-    scenarios lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
+    scenarios bench bench-report lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)

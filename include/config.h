@@ -22,7 +22,8 @@
 #define CONFIG_DEFAULT	"/etc/postmeter/postmeter.conf"
 
 enum durability { DURABILITY_CRASH, DURABILITY_POWER };
-enum store_failure { STORE_FAILURE_DEFER, STORE_FAILURE_ACCEPT };
+enum store_failure { STORE_FAILURE_DEFER, STORE_FAILURE_ACCEPT,
+    STORE_FAILURE_LOCAL };
 enum tls_level { TLS_VERIFY, TLS_ENCRYPT };
 
 struct names {			/* a list of canonical strings */
@@ -87,7 +88,11 @@ struct config {
 	struct endpoint milter_socket, map_socket, auth_socket, control_socket;
 	struct names auth_peers;	/* user names */
 	char *user;
-	char *store;			/* "sqlite:PATH" or "memory:" */
+	char *store;			/* "sqlite:PATH", "redis://...", "memory:" */
+	char *store_secret;		/* the name of its password; "" if none */
+	char *store_local;		/* "sqlite:PATH": on-store-failure = local */
+	uint32_t store_share;		/* percent of each limit there; 0: 100 by */
+					/* the number of servers */
 	enum durability durability;
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */

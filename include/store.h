@@ -30,7 +30,7 @@ enum store_answer {
 #define STORE_WHY 160
 
 /*
- * Opens what conf->store names ("sqlite:PATH", "memory:").  Call after
+ * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").  Call after
  * privileges are dropped: its files belong to the user.  On failure returns
  * NULL, a sentence in why, and in *exit_r the sysexits(3) code to end with:
  * 65 damaged or newer, 73 cannot create, 75 another daemon holds it.
@@ -43,7 +43,7 @@ struct store *store_open(const struct config *conf, void (*fatal)(const char *),
 /* Writes all that is not yet written, then frees.  No call may be under way. */
 void	store_close(struct store **sp);
 
-/* "sqlite", "memory". */
+/* "sqlite", "redis", "memory". */
 const char *store_kind(const struct store *s);
 
 /*

@@ -108,6 +108,7 @@ store_report(const struct request *rq)
 json_t *
 control_status(const struct request *rq)
 {
+	static const char *const failures[] = { "defer", "accept", "local" };
 	const struct config *conf = rq->conf;
 	char why[STORE_WHY] = "";
 	enum store_answer a;
@@ -122,7 +123,7 @@ control_status(const struct request *rq)
 	    control_moment(rq, rq->env->started), "config",
 	    control_text(rq->env->config_file), "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
-	    conf->on_store_failure == STORE_FAILURE_ACCEPT ? "accept" : "defer",
+	    failures[conf->on_store_failure],
 	    "store", store_report(rq), "sockets", "milter",
 	    conf->milter_socket.path, "map", conf->map_socket.path, "auth",
 	    conf->auth_socket.path, "control", conf->control_socket.path,

@@ -117,6 +117,12 @@ ctl_warnings(const struct config *conf)
 	if (conf->unmatched_accept)
 		warn(list, "unmatched = accept: outgoing mail without a rule "
 			   "is not metered");
+	if (strncmp(conf->store, "redis://", 8) == 0 &&
+	    strncmp(conf->store, "redis://127.", 12) != 0 &&
+	    strncmp(conf->store, "redis://localhost", 17) != 0)
+		warn(list, "store = redis:// is in clear: whoever sees or "
+			   "changes the traffic sees or changes counters; "
+			   "rediss:// is not");
 	if (strncmp(conf->store, "memory:", 7) == 0)
 		warn(list, "store = memory: every restart forgets what was "
 			   "sent");
@@ -125,7 +131,7 @@ ctl_warnings(const struct config *conf)
 	return list;
 }
 
-/* check_secrets - does each smarthost have its key?  False: see errors. */
+/* check_secrets - do smarthosts and store have their keys?  False: see errors. */
 static bool
 check_secrets(const struct config *conf, FILE *errors)
 {
@@ -155,6 +161,13 @@ check_secrets(const struct config *conf, FILE *errors)
 		    "%s: smarthost %s: secret %s is missing, add "
 		    "it to %s\n",
 		    conf->file, sh->name, sh->secret, conf->secrets);
+		good = false;
+	}
+	if (conf->store_secret[0] != '\0' &&
+	    !secrets_has(secrets, conf->store_secret)) {
+		fprintf(errors,
+		    "%s: store-secret: secret %s is missing, add it to %s\n",
+		    conf->file, conf->store_secret, conf->secrets);
 		good = false;
 	}
 	secrets_free(&secrets);

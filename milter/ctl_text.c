@@ -268,7 +268,7 @@ static void
 text_status(const struct screen *sc, const json_t *a)
 {
 	bool observe = strcmp(str(a, "mode"), "observe") == 0;
-	bool accept = strcmp(str(a, "on_store_failure"), "accept") == 0;
+	const char *failure = str(a, "on_store_failure");
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
@@ -276,7 +276,11 @@ text_status(const struct screen *sc, const json_t *a)
 	line(sc, "postmeter", text);
 	snprintf(text, sizeof(text), "%s%s",
 	    observe ? "observe: counts and refuses nothing" : "enforce",
-	    accept ? "; mail passes unmetered while the store fails" : "");
+	    strcmp(failure, "accept") == 0
+		? "; mail passes unmetered while the store fails"
+	    : strcmp(failure, "local") == 0
+		? "; a share of each limit while the store is out"
+		: "");
 	line(sc, "mode", text);
 	print_store(sc, get(a, "store"));
 	snprintf(text, sizeof(text), "%lld rules, %lld policies",

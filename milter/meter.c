@@ -18,6 +18,13 @@
 /* What is being asked: may this recipient join, or may the whole go? */
 enum stage { STAGE_RCPT, STAGE_EXPLAIN, STAGE_CHARGE };
 
+/* copy - keys are made for every message: no formatter for a plain text */
+static void
+copy(char *dst, size_t size, const char *text)
+{
+	*(char *)mempcpy(dst, text, strnlen(text, size - 1)) = '\0';
+}
+
 /* The client's address, or what stands for it where there is none. */
 static void
 client_key(const struct txn *t, const struct policy *p, char *dst, size_t size)
@@ -26,7 +33,7 @@ client_key(const struct txn *t, const struct policy *p, char *dst, size_t size)
 	    t->client.len == 4 ? p->prefix4 : p->prefix6;
 
 	if (t->client.len == 0)
-		snprintf(dst, size, "localhost");
+		copy(dst, size, "localhost");
 	else
 		netaddr_text(&t->client, bits, dst, size);
 }
@@ -43,14 +50,14 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 
 	switch (p->per) {
 	case PER_EVERYONE:
-		snprintf(dst, size, "*");
+		copy(dst, size, "*");
 		return false;
 	case PER_CLIENT:
 		client_key(t, p, dst, size);
 		return false;
 	case PER_SENDER:
 		if (!mailaddr_is_null(&t->sender)) {
-			snprintf(dst, size, "%s", t->sender.text);
+			copy(dst, size, t->sender.text);
 			return true;
 		}
 		break;
@@ -62,7 +69,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	case PER_ACCOUNT:
 		if (t->login[0] == '\0' && !mailaddr_is_null(&t->sender)) {
-			snprintf(dst, size, "%s", t->sender.text);
+			copy(dst, size, t->sender.text);
 			return true;
 		}
 		break;
@@ -70,7 +77,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	}
 	if (t->login[0] != '\0')
-		snprintf(dst, size, "%s", t->login);
+		copy(dst, size, t->login);
 	else
 		client_key(t, p, dst, size);
 	return false;
@@ -114,7 +121,7 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 	size_t i = b->nline++;
 
 	if (t->login[0] != '\0')
-		snprintf(w->key[i], sizeof(w->key[i]), "%s", t->login);
+		copy(w->key[i], sizeof(w->key[i]), t->login);
 	else
 		client_key(t, NULL, w->key[i], sizeof(w->key[i]));
 	b->line[i] = (struct bill_line){
@@ -384,7 +391,8 @@ blocked(struct store *store, const struct txn *t, int64_t now,
 	const char *who[] = { t->login, t->sender.text, domain, client };
 	char why[STORE_WHY];
 
-	snprintf(domain, sizeof(domain), "@%s", mailaddr_domain(&t->sender));
+	domain[0] = '@';
+	copy(domain + 1, sizeof(domain) - 1, mailaddr_domain(&t->sender));
 	client_key(t, NULL, client, sizeof(client));
 	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
 		enum store_answer a;

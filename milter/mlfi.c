@@ -193,20 +193,14 @@ session_of(SMFICTX *ctx)
 	return s;
 }
 
-/* macro - libmilter wants a char * that it does not write to */
-static const char *
-macro(SMFICTX *ctx, const char *name)
-{
-	char symbol[32];
-
-	snprintf(symbol, sizeof(symbol), "%s", name);
-	return smfi_getsymval(ctx, symbol);
-}
+/* libmilter wants names that it does not write to as char *. */
+static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
+    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
 
 static void
 note_queue_id(SMFICTX *ctx, struct session *s)
 {
-	const char *id = macro(ctx, "i");
+	const char *id = smfi_getsymval(ctx, queue_id);
 
 	if (id != NULL)
 		escape_str(s->txn.queue_id, sizeof(s->txn.queue_id), id);
@@ -232,7 +226,7 @@ mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 	if (s == NULL)
 		return SMFIS_CONTINUE;	/* refused at the first recipient */
 	/* Sendmail gives a bare number here, Postfix its name before it. */
-	version = macro(ctx, "v");
+	version = smfi_getsymval(ctx, mta_version);
 	s->sendmail = version != NULL && version[0] >= '0' &&
 	    version[0] <= '9';
 	if (addr != NULL)
@@ -253,7 +247,7 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	raw = argv[0] != NULL ? argv[0] : "";
 	mailaddr_canon(&s->txn.sender, raw, strlen(raw),
 	    s->conf->recipient_delimiter);
-	login = macro(ctx, "{auth_authen}");
+	login = smfi_getsymval(ctx, auth_authen);
 	if (login != NULL)
 		mailaddr_canon_login(s->txn.login, sizeof(s->txn.login), login,
 		    "");
@@ -315,7 +309,7 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 		return SMFIS_CONTINUE;
 	mailaddr_canon(&rcpt, argv[0], strlen(argv[0]), "");
 	digest = digest64(rcpt.text, strlen(rcpt.text));
-	external = match_external(s->conf, &rcpt, macro(ctx, "{rcpt_mailer}"));
+	external = match_external(s->conf, &rcpt, smfi_getsymval(ctx, rcpt_mailer));
 	/* sendmail(1) mail cannot be refused in parts: it waits for the end. */
 	if (!s->txn.submitted) {
 		sfsistat st = preview(ctx, s, digest, external);

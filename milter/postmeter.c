@@ -39,6 +39,7 @@
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
+#include "store_redis.h"
 #include "zone.h"
 
 #define DRAIN	(30 * SECOND)	/* for answers under way at SIGTERM */
@@ -156,7 +157,7 @@ no_cores(void)
 /* --- configuration and secrets ----------------------------------------------
  */
 
-/* load_secrets - all that smarthosts name; none is needed if none is named */
+/* load_secrets - all that is named; none is needed if none is */
 static int
 load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
     struct secrets **s_r)
@@ -180,6 +181,13 @@ load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
 		    "%s`\n", conf->secrets, sh->name, sh->secret, sh->secret);
 		missing++;
 	}
+	if (conf->store_secret[0] != '\0' &&
+	    !secrets_has(*s_r, conf->store_secret)) {
+		fprintf(errors, "%s: store-secret = \"%s\" is not there: add it "
+		    "with `postmeterctl secret set %s`\n", conf->secrets,
+		    conf->store_secret, conf->store_secret);
+		missing++;
+	}
 	if (missing > 0)
 		secrets_free(s_r);
 	return missing > 0 ? -1 : 0;
@@ -201,6 +209,7 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 		    new->control_socket.path },
 		{ "user", old->user, new->user },
 		{ "store", old->store, new->store },
+		{ "store-secret", old->store_secret, new->store_secret },
 	};
 	int changed = old->durability != new->durability;
 
@@ -509,6 +518,8 @@ main(int argc, char **argv)
 		return rc;
 	if (drop_privileges(conf) == -1)
 		return EX_NOPERM;
+	creds_publish(secrets);
+	store_redis_password = creds_secret;
 	d.store = store_open(conf, fatal, why, sizeof(why), &rc);
 	if (d.store == NULL) {		/* its files belong to the user */
 		log_error("store: %s", why);
@@ -517,7 +528,6 @@ main(int argc, char **argv)
 	zone_freeze();			/* from here on there are threads */
 	if (snapshot_publish(conf) == -1)	/* no longer ours to look at */
 		return EX_OSERR;
-	creds_publish(secrets);
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;

@@ -319,7 +319,8 @@ forget_warnings(const struct policy *policy, struct slot *s, uint64_t now)
 	if (s->warned > policy->nwarn)
 		s->warned = (uint8_t)policy->nwarn;
 	while (s->warned > 0 &&
-	       (now == 0 || now + WARN_SLACK < policy->warn_at[s->warned - 1]))
+	       (now == 0 ||
+		   sat_add(now, WARN_SLACK) < policy->warn_at[s->warned - 1]))
 		s->warned--;
 }
 

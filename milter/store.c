@@ -12,6 +12,7 @@
 static const struct store_backend *const backends[] = {
 	&store_sqlite,
 	&store_memory,
+	&store_redis,
 };
 
 struct store *
@@ -27,7 +28,8 @@ store_open(const struct config *conf, void (*fatal)(const char *), char *why,
 			    conf, conf->store + n, fatal, why, size, exit_r);
 	}
 	snprintf(why, size,
-	    "store = \"%s\": want sqlite:PATH or memory:", conf->store);
+	    "store = \"%s\": want sqlite:PATH, "
+	    "redis://... or memory:", conf->store);
 	*exit_r = EX_CONFIG;
 	return NULL;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libmilter/mfapi.h>
@@ -243,6 +244,15 @@ say_header(struct milterclient *m)
 	put_strings(m, SMFIC_HEADER, "", 0, pair);
 }
 
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 static void
 say(struct milterclient *m)
 {
@@ -275,6 +285,7 @@ say(struct milterclient *m)
 		say_with_id(m, SMFIC_BODY, m->msg->body, strlen(m->msg->body));
 		break;
 	case STEP_EOM:
+		m->result.end_sent = now();
 		say_with_id(m, SMFIC_BODYEOB, "", 0);
 		break;
 	case STEP_IDLE:
