@@ -118,7 +118,7 @@ $(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
-    $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
+    $(BUILD)/tests/test_audit $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
 $(CTL_TESTS): $(CTL)
 $(CTL_TESTS): LIBS += -lcurl
 

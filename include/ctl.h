@@ -28,7 +28,7 @@ struct ctl {
 	const char **rcpt;
 	size_t nrcpt;
 	const char *span, *why, *count;
-	bool apply, undo, check;
+	bool apply, undo, check, mta;
 	const char *send;	/* to whom test sends a message */
 	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
 	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */

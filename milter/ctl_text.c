@@ -484,6 +484,25 @@ print_strings(FILE *out, const char *before, const json_t *list)
 		fprintf(out, "%s%s\n", before, json_string_value(s));
 }
 
+/* print_finding - what is wrong and, if that is known, the remedy */
+static void
+print_finding(const struct screen *sc, const char *indent, const json_t *c)
+{
+	fprintf(sc->out, "%s%s: %s%s%s\n", indent,
+	    yes(c, "must") ? "attention" : "note", str(c, "text"),
+	    str(c, "remedy")[0] != '\0' ? "; " : "", str(c, "remedy"));
+}
+
+static void
+print_findings(const struct screen *sc, const char *indent, const json_t *list)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach (list, i, c)
+		print_finding(sc, indent, c);
+}
+
 static void
 text_check(const struct screen *sc, const json_t *a)
 {
@@ -493,6 +512,7 @@ text_check(const struct screen *sc, const json_t *a)
 	    str(a, "file"), num(a, "rules"), num(a, "policies"),
 	    num(a, "routes"), num(a, "smarthosts"));
 	print_strings(sc->out, "warning: ", get(a, "warnings"));
+	print_findings(sc, "", get(a, "findings"));
 }
 
 static void
@@ -504,9 +524,7 @@ text_setup(const struct screen *sc, const json_t *a)
 	json_array_foreach (get(a, "changes"), i, c)
 		fprintf(
 		    sc->out, "# %s\n%s\n", str(c, "why"), str(c, "command"));
-	json_array_foreach (get(a, "notes"), i, c)
-		fprintf(sc->out, "# %s: %s\n",
-		    yes(c, "must") ? "attention" : "note", str(c, "text"));
+	print_findings(sc, "# ", get(a, "notes"));
 	fprintf(sc->out, "# %s\n", str(a, "summary"));
 }
 
@@ -551,6 +569,8 @@ print_failure(
 
 	if (get(safe, "changes") != NULL)
 		text_setup(sc, safe);
+	if (get(safe, "findings") != NULL)
+		text_check(sc, safe);
 	if (get(safe, "steps") != NULL)
 		ctl_test_text(sc, safe);
 	print_strings(sc->err, "", get(safe, "errors"));

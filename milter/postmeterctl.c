@@ -52,8 +52,8 @@ static const struct command commands[] = {
 	    { NULL } },
 	{ "export", "", 0, 0, "", "all counters, blocks and events as JSON",
 	    NULL, { NULL } },
-	{ "check", "[FILE]", 0, 1, "", "is the configuration good?", ctl_check,
-	    { NULL } },
+	{ "check", "[FILE] [--mta [--postfix-config DIR]]", 0, 1, "TP",
+	    "is the configuration good?", ctl_check, { NULL } },
 	{ "setup",
 	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
 	    "[--sendmail-config DIR]",
@@ -85,6 +85,7 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
+	{ "mta", no_argument, NULL, 'T' },
 	{ "send", required_argument, NULL, 'E' },
 	{ "postfix-config", required_argument, NULL, 'P' },
 	{ "sendmail-config", required_argument, NULL, 'M' },
@@ -197,6 +198,9 @@ note_option(struct line *l, int letter, const char *value)
 		break;
 	case 'K':
 		ctl->check = true;
+		break;
+	case 'T':
+		ctl->mta = true;
 		break;
 	case 'E':
 		ctl->send = value;

@@ -150,8 +150,11 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	if (a != STORE_OK)
 		a = outage_charge(s->outage, b, bound, d_r, why);
 	else if (d_r->fits && b->nchoice > 0 && bound[0] != '\0')
-		outage_bind(
-		    s->outage, bound, b->now, b->choice[d_r->choice].smarthost);
+		outage_bind(s->outage,
+		    b->choice[d_r->choice].bound != NULL
+			? b->choice[d_r->choice].bound
+			: bound,
+		    b->now, b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
 	if (a != STORE_OK)
 		s->stats.failed++;

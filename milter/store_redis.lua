@@ -612,10 +612,12 @@ local function decide()
 		local s = judge(choice, false)
 		local left = (ask.spread and choice) and budget_left(choice) or 0
 
+		-- One that is ailing is worse than any other, however full.
+		left = left - ((choice and choice[4]) and 2 or 0)
 		if is_better(d, s, left, best) then
 			best = left
 			d.choice, d.shortfall, d.fits = k, s, s.what == NOTHING
-			if d.fits and not ask.spread then
+			if d.fits and not ask.spread and left >= 0 then
 				break
 			end
 		end
@@ -865,8 +867,11 @@ function answer.charge()
 	end
 	spend(d)
 	if ask.life and #ask.choice > 0 then
-		redis.call('SET', KEYS[#KEYS],
-		    text(now) .. ' ' .. ask.choice[d.choice][3], 'PX', text(ask.life))
+		local choice = ask.choice[d.choice]
+
+		-- A choice may have a name of its own to be bound.
+		redis.call('SET', choice[5] ~= '' and choice[5] or KEYS[#KEYS],
+		    text(now) .. ' ' .. choice[3], 'PX', text(ask.life))
 	end
 	return told(d)
 end

@@ -139,10 +139,17 @@ json_choices(const struct bill *b)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < b->nchoice; i++)
+	for (size_t i = 0; i < b->nchoice; i++) {
+		const struct bill_choice *ch = &b->choice[i];
+		char key[REDIS_KEY] = "";
+
+		if (ch->bound != NULL)
+			snprintf(
+			    key, sizeof(key), REDIS_PREFIX "b:%s", ch->bound);
 		json_array_append_new(list,
-		    json_pack("[I, I, s]", (json_int_t)b->choice[i].first,
-			(json_int_t)b->choice[i].n, b->choice[i].smarthost));
+		    json_pack("[I, I, s, b, s]", (json_int_t)ch->first,
+			(json_int_t)ch->n, ch->smarthost, (int)ch->last, key));
+	}
 	return list;
 }
 
