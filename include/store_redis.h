@@ -126,9 +126,9 @@ enum store_answer redis_events(struct store *s, const char *key, size_t n,
 /* Sends what waits. */
 enum store_answer redis_send_events(struct redis_store *s, char *why);
 
-/* From a reply to HGETALL: who is blocked, as store_blocked. */
-bool	redis_block_of(const redisReply *all, const char *who, int64_t now,
-	    char *text_r);
+/* redis_blocked, of the server alone. */
+enum store_answer redis_ask_blocked(struct redis_store *s, const char *who,
+	    int64_t now, char *text_r, char *why);
 
 /* --- store_redis_outage.c: a share of each limit while the server is out --- */
 

@@ -147,9 +147,11 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = put_bill(s, b, bound, true, d_r, why);
 
-	if (a != STORE_OK)
-		a = outage_charge(s->outage, b, bound, d_r, why);
-	else if (d_r->fits && b->nchoice > 0 && bound[0] != '\0')
+	if (a != STORE_OK &&
+	    outage_charge(s->outage, b, bound, d_r, why) == STORE_OK)
+		a = STORE_OK;
+	else if (a == STORE_OK && d_r->fits && b->nchoice > 0 &&
+		 bound[0] != '\0')
 		outage_bind(
 		    s->outage, bound, b->now, b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
