@@ -107,7 +107,9 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
-$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
+$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
+    $(BUILD)/tests/test_routing: $(BUILD)/tests/fake_smfi.o \
+    $(BUILD)/milter/mlfi.o
 
 # What every store must do is one suite, for each of them.
 $(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
@@ -136,6 +138,18 @@ $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
 $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+# What milters do in time, and a store of many senders.
+BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
+
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
+    tests/tools/milterclient.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BUILD)/tests/tools/storebench: $(call obj,tests/tools/storebench.c) $(LIB)
 	$(if $(Q),$(say) LD $@)
@@ -181,7 +195,8 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 # --- with real parts, as root -------------------------------------------------
 
-SCENARIOS = message_goes_all_the_way no_credential_leaks parallel_limit \
+SCENARIOS = message_goes_all_the_way accounts failover_under_load \
+    no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle sendmail
 
 packages:
@@ -204,11 +219,19 @@ scenarios: all $(TOOLS)
 		[ $$rc -eq 0 ] || [ $$rc -eq 77 ] || exit 1; \
 	done
 
+# What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
+bench: all $(TOOLS) $(BENCH)
+	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
+
+bench-report:
+	@BUILD=$(BUILD) tests/bench/report.sh
+
 # --- lint --------------------------------------------------------------------
 
-LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c)
+LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c \
+    tests/bench/*.c)
 LINT_SH = .ci/run tests/check.sh tests/fuzz.sh $(wildcard tests/scenario/*.sh \
-    tests/scenario/lib/*.sh)
+    tests/scenario/lib/*.sh) $(wildcard tests/bench/*.sh)
 
 lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
 
@@ -276,6 +299,8 @@ help:
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make scenarios       the scenarios alone'
+	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
+	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
 	@echo
 	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
@@ -283,7 +308,7 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz
 
 .PHONY: all tests check check-asan check-valgrind fuzz packages demo test \
-    scenarios lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
+    scenarios bench bench-report lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)

@@ -61,6 +61,7 @@ int	ctl_ask(const struct endpoint *ep, const json_t *request,
 int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
 int	ctl_test(const struct ctl *ctl, json_t **answer_r);
+int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 
 /* Are the words "list", "set NAME" or "remove NAME"? */
@@ -68,6 +69,7 @@ bool	ctl_secret_words(const struct ctl *ctl);
 
 /* For people; the answer was made harmless. */
 void	ctl_test_text(const struct screen *sc, const json_t *answer);
+void	ctl_providers_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */

@@ -48,9 +48,10 @@ const char *store_kind(const struct store *s);
 
 /*
  * The one place that spends.  Decides the bill and, if it fits, spends it on
- * all its counters or on none and binds bound (see below) to the chosen
- * smarthost, in one step.  A bill that does not fit starts the lockouts of
- * the limits it would pass.  STORE_OK: *d_r holds the decision.
+ * all its counters or on none and binds bound (see below; a choice may name
+ * another one) to the chosen smarthost, in one step.  A bill that does not
+ * fit starts the lockouts of the limits it would pass.  STORE_OK: *d_r holds
+ * the decision.
  */
 enum store_answer store_charge(struct store *s, const struct bill *bill,
 	    const char *bound, struct decision *d_r, char *why);

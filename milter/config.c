@@ -13,10 +13,12 @@
 #include <unistd.h>
 
 #include "config_read.h"
+#include "limit.h"
 #include "redis_where.h"
 #include "safefile.h"
 
 #define FILE_LARGEST (1024 * 1024)
+#define PROBE_LEAST (5 * SECOND)
 
 static cfg_opt_t options[] = {
 	CONF_ONE("milter-socket"),
@@ -39,6 +41,9 @@ static cfg_opt_t options[] = {
 	CONF_ONE("recipient-delimiter"),
 	CONF_ONE("unmatched"),
 	CONF_ONE("new-senders"),
+	CONF_ONE("providers"),
+	CONF_ONE("margin"),
+	CONF_ONE("probe-every"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -301,6 +306,25 @@ read_secrets(struct reading *r, cfg_t *root)
 }
 
 static void
+read_probe_every(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "probe-every");
+	char text[SHOWN];
+	const char *why;
+
+	if (v == NULL)
+		return;
+	if (span_parse(v->text, &r->conf->probe_every, &why) == -1)
+		mistake(&r->m, v->line, "probe-every = \"%s\": %s",
+		    shown(text, v), why);
+	else if (r->conf->probe_every > 0 && r->conf->probe_every < PROBE_LEAST)
+		mistake(&r->m, v->line,
+		    "probe-every = \"%s\": at least 5s, or \"0\" for never: "
+		    "providers shut out who knocks too often",
+		    shown(text, v));
+}
+
+static void
 read_all(struct reading *r, cfg_t *root)
 {
 	static const char *const usual[] = { "127.0.0.0/8", "::1/128", NULL };
@@ -328,6 +352,8 @@ read_all(struct reading *r, cfg_t *root)
 	    read_choice(r, root, "unmatched", unmatched, 0) == 1;
 	if (conf->recipient_delimiter == NULL)
 		return;
+	read_probe_every(r, root);
+	read_providers(r, root);
 	read_policies(r, root);
 	read_smarthosts(r, root);
 	read_secrets(r, root);
@@ -378,6 +404,7 @@ config_load(const char *file, FILE *errors)
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
 		read_all(&r, r.text.tree);
 	conftext_free(&r.text);
+	providers_free(&r.providers);
 	free(text);
 	if (r.m.n > 0)
 		config_free(&r.conf);
@@ -425,7 +452,10 @@ config_free(struct config **cp)
 		free_route(&conf->route[i]);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		free(conf->smarthost[i].name);
+		free(conf->smarthost[i].provider);
 		free(conf->smarthost[i].host);
+		free(conf->smarthost[i].envelope_sender);
+		free(conf->smarthost[i].envelope_key);
 		free(conf->smarthost[i].username);
 		free(conf->smarthost[i].secret);
 		free(conf->smarthost[i].policies.v);
@@ -448,6 +478,7 @@ config_free(struct config **cp)
 	free(conf->store_secret);
 	free(conf->store_local);
 	free(conf->secrets);
+	free(conf->providers);
 	free(conf->recipient_delimiter);
 	free(conf);
 }
@@ -488,6 +519,15 @@ config_is_local(const struct config *conf, const struct mailaddr *a)
 
 	for (size_t i = 0; i < conf->local_domains.n; i++)
 		if (strcmp(conf->local_domains.v[i], domain) == 0)
+			return true;
+	return false;
+}
+
+bool
+config_needs_headers(const struct config *conf)
+{
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (conf->smarthost[i].envelope_sender[0] != '\0')
 			return true;
 	return false;
 }

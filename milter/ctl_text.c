@@ -192,6 +192,18 @@ print_store(const struct screen *sc, const json_t *st)
 	}
 }
 
+/* health_text - ", open until 14:05 +0200 (in 2m): connect: timed out" */
+static void
+health_text(const json_t *health, char *dst, size_t size)
+{
+	const char *trouble = str(health, "trouble");
+	const char *until = moment(health, "until");
+
+	snprintf(dst, size, ", %s%s%s%s%s", str(health, "state"),
+	    until[0] != '\0' ? " until " : "", until,
+	    trouble[0] != '\0' ? ": " : "", trouble);
+}
+
 static void
 print_smarthosts(const struct screen *sc, const json_t *list)
 {
@@ -212,6 +224,10 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 			    "%s%s", link, json_string_value(route));
 			link = ", ";
 		}
+		if (json_is_object(get(sh, "health")) && n >= 0 &&
+		    n < (int)sizeof(text))
+			health_text(get(sh, "health"), text + n,
+			    sizeof(text) - (size_t)n);
 		line(sc, i == 0 ? "smarthosts" : "", text);
 	}
 }
@@ -512,6 +528,7 @@ static const struct printer {
 	{ "check", text_check },
 	{ "setup", text_setup },
 	{ "test", ctl_test_text },
+	{ "providers", ctl_providers_text },
 	{ "secret", ctl_secret_text },
 };
 

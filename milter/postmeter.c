@@ -34,6 +34,7 @@
 #include "endpoint.h"
 #include "log.h"
 #include "mlfi.h"
+#include "prober.h"
 #include "secrets.h"
 #include "snapshot.h"
 #include "socketmap.h"
@@ -49,6 +50,7 @@ static struct daemon {
 	gid_t group;			/* of the daemon itself */
 	int map_fd, auth_fd, control_fd;
 	struct store *store;
+	struct health *health;
 	struct socketmap_server *maps;
 	struct control_server *control;
 	pthread_t milter;
@@ -263,6 +265,7 @@ reload(char **errors_r)
 	}
 	snapshot_release(&old);
 	creds_publish(secrets);
+	prober_wake();
 	log_info("reload: %s is in force", d.file);
 	return 0;
 }
@@ -313,7 +316,7 @@ serve(void *arg)
 	int *rc = arg;
 	const char gone = 0;
 
-	*rc = mlfi_serve(d.store);
+	*rc = mlfi_serve(d.store, d.health);
 	(void)!write(d.wake[1], &gone, 1);
 	return NULL;
 }
@@ -330,13 +333,15 @@ start_serving(int *milter_rc)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	env = (struct control_env){
 		.store = d.store,
+		.health = d.health,
 		.config_file = d.file,
 		.started = clock_now(),
 		.reload = reload,
 	};
 	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store);
 	d.control = control_start(d.control_fd, &env);
-	if (d.maps != NULL && d.control != NULL)
+	if (d.maps != NULL && d.control != NULL &&
+	    prober_start(d.health) == 0)
 		rc = pthread_create(&d.milter, NULL, serve, milter_rc);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc != 0)
@@ -523,7 +528,8 @@ main(int argc, char **argv)
 	zone_freeze();			/* from here on there are threads */
 	if (snapshot_publish(conf) == -1)	/* no longer ours to look at */
 		return EX_OSERR;
-	if (start_serving(&milter_rc) != 0)
+	d.health = health_new();
+	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;
 	log_info("ready: %s is in force", d.file);
 	tell_manager("READY=1");

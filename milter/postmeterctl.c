@@ -60,7 +60,9 @@ static const struct command commands[] = {
 	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
 	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
-	    "can mail be sent through it?", ctl_test, { NULL } },
+	    "can mail be sent through a smarthost?", ctl_test, { NULL } },
+	{ "providers", "", 0, 0, "", "what is known about providers",
+	    ctl_providers, { NULL } },
 	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
 	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };

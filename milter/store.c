@@ -82,6 +82,8 @@ is_bill(const struct bill *b)
 			return false;
 	for (size_t i = 0; i < b->nchoice; i++)
 		if (!is_name(b->choice[i].smarthost) ||
+		    (b->choice[i].bound != NULL &&
+			!is_key(b->choice[i].bound)) ||
 		    b->choice[i].first > b->nline ||
 		    b->choice[i].n > b->nline - b->choice[i].first)
 			return false;

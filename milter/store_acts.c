@@ -270,6 +270,7 @@ list_put(struct local *l, const struct block *b)
 	memmove(&list[i + 1], &list[i], (l->nblock - i) * sizeof(list[0]));
 	list[i] = *b;
 	l->nblock++;
+	atomic_store(&l->any_block, true);
 	return 0;
 }
 
@@ -382,6 +383,7 @@ local_unblock(
 		return a;
 	pthread_mutex_lock(&l->lock);
 	list_drop(l, who);
+	atomic_store(&l->any_block, l->nblock > 0);
 	pthread_mutex_unlock(&l->lock);
 	note_act(l, "unblock", "", who, now, actor, "");
 	return STORE_OK;
@@ -396,6 +398,8 @@ local_blocked(
 	size_t i;
 
 	(void)why;
+	if (!atomic_load(&l->any_block)) /* as nearly always */
+		return STORE_NONE;
 	pthread_mutex_lock(&l->lock);
 	i = block_place(l, who);
 	if (block_is_at(l, i, who) && l->block[i].until > now) {

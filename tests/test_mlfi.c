@@ -691,7 +691,7 @@ explain_and_the_real_answer_agree(void **state)
 			txn_add(&t, digest64(a.text, strlen(a.text)),
 			    match_external(conf, &a, NULL));
 		}
-		meter_explain(conf, store, &t, house_time, &o);
+		meter_explain(conf, store, NULL, &t, house_time, &o);
 		verdict_reply(&o, house_time, conf->zone, &r);
 		st = eom();
 		if (r.code != NULL) {
