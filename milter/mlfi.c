@@ -195,7 +195,7 @@ session_of(SMFICTX *ctx)
 
 /* libmilter wants names that it does not write to as char *. */
 static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
-    rcpt_mailer[] = "{rcpt_mailer}";
+    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
 
 static void
 note_queue_id(SMFICTX *ctx, struct session *s)
@@ -226,7 +226,7 @@ mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 	if (s == NULL)
 		return SMFIS_CONTINUE;	/* refused at the first recipient */
 	/* Sendmail gives a bare number here, Postfix its name before it. */
-	version = macro(ctx, "v");
+	version = smfi_getsymval(ctx, mta_version);
 	s->sendmail = version != NULL && version[0] >= '0' &&
 	    version[0] <= '9';
 	if (addr != NULL)
