@@ -90,8 +90,8 @@ struct redis_digests {
  * What is asked, to be freed; NULL: out of memory.  at is the server's time as
  * far as we know it, so that it is told the calendar's periods around it.
  */
-char	*redis_bill_text(const struct bill *b, bool binds, bool spend,
-	    int64_t at, struct redis_digests *d);
+char	*redis_bill_text(const struct bill *b, bool spend, int64_t at,
+	    struct redis_digests *d);
 
 /* Element i of a list; 0 if it is no number. */
 long long redis_integer(const redisReply *r, size_t i);

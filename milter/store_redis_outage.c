@@ -124,7 +124,7 @@ outage_bind(
 	struct decision d;
 	char why[STORE_WHY];
 
-	if (o == NULL)
+	if (o == NULL || bound[0] == '\0')
 		return;
 	b.choice[0].smarthost = smarthost;
 	pthread_mutex_lock(&o->lock);
