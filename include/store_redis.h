@@ -90,8 +90,8 @@ struct redis_digests {
  * What is asked, to be freed; NULL: out of memory.  at is the server's time as
  * far as we know it, so that it is told the calendar's periods around it.
  */
-char	*redis_bill_text(const struct bill *b, bool binds, bool spend,
-	    int64_t at, struct redis_digests *d);
+char	*redis_bill_text(const struct bill *b, bool spend, int64_t at,
+	    struct redis_digests *d);
 
 /* Element i of a list; 0 if it is no number. */
 long long redis_integer(const redisReply *r, size_t i);
@@ -126,9 +126,9 @@ enum store_answer redis_events(struct store *s, const char *key, size_t n,
 /* Sends what waits. */
 enum store_answer redis_send_events(struct redis_store *s, char *why);
 
-/* From a reply to HGETALL: who is blocked, as store_blocked. */
-bool	redis_block_of(const redisReply *all, const char *who, int64_t now,
-	    char *text_r);
+/* redis_blocked, of the server alone. */
+enum store_answer redis_ask_blocked(struct redis_store *s, const char *who,
+	    int64_t now, char *text_r, char *why);
 
 /* --- store_redis_outage.c: a share of each limit while the server is out --- */
 

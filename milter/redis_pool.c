@@ -39,6 +39,7 @@ struct redis_pool {
 	bool is_found; /* peer is somebody */
 	bool ails;     /* something is wrong with it */
 	unsigned failures;
+	int64_t failed_at; /* when the last one of them was counted */
 	uint64_t generation; /* of peer */
 	char trouble[STORE_WHY];
 	size_t nlink, nidle;
@@ -442,13 +443,18 @@ give_back(struct redis_pool *p, struct redis_link *l, uint64_t generation)
 	redis_link_close(&l);
 }
 
+/* Many that waited for the same moment failed once. */
 static void
-count_failure(struct redis_pool *p, uint64_t generation, const char *why)
+count_failure(
+    struct redis_pool *p, uint64_t generation, int64_t begun, const char *why)
 {
 	pthread_mutex_lock(&p->lock);
 	if (generation == p->generation) {
 		p->ails = true;
-		p->failures++;
+		if (begun >= p->failed_at) {
+			p->failures++;
+			p->failed_at = clock_steady();
+		}
 		snprintf(p->trouble, sizeof(p->trouble), "%s", why);
 		pthread_cond_broadcast(&p->freed);
 	}
@@ -508,6 +514,7 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
     const size_t *len, redisReply **reply_r, char why[STORE_WHY])
 {
 	enum redis_sent sent = REDIS_UNSENT;
+	int64_t begun = clock_steady();
 	struct redis_peer peer;
 	struct redis_link *l;
 	uint64_t generation;
@@ -529,10 +536,10 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 		if (!unable)
 			count_success(p, generation);
 		else if (!is_good(*reply_r, why))
-			count_failure(p, generation, why);
+			count_failure(p, generation, begun, why);
 		return STORE_OK;
 	}
-	count_failure(p, generation, why);
+	count_failure(p, generation, begun, why);
 	return sent == REDIS_UNSENT ? STORE_FAILED : STORE_UNCERTAIN;
 }
 

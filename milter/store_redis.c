@@ -74,17 +74,23 @@ redis_counter_key(char *dst, const char *policy, const char *key)
 
 /* --- asking -------------------------------------------------------------- */
 
+/* What choice i binds: its own name, or that of the charge. */
+static const char *
+name_bound(const struct bill *b, size_t i, const char *bound)
+{
+	return b->choice[i].bound != NULL ? b->choice[i].bound : bound;
+}
+
 static enum store_answer
 run_bill(struct redis_store *s, const struct bill *b, const char *bound,
     bool spend, redisReply **reply_r, char *why)
 {
-	char key[BILL_LINES][REDIS_KEY], binding[REDIS_KEY];
+	char key[BILL_LINES][REDIS_KEY], binding[BILL_CHOICES][REDIS_KEY];
 	int64_t at = b->now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
-	bool binds = bound[0] != '\0' && b->nchoice > 0;
 	struct redis_digests d = { 0 };
 	struct redis_call c;
 	enum store_answer a;
-	char *text = redis_bill_text(b, binds, spend, at, &d);
+	char *text = redis_bill_text(b, spend, at, &d);
 
 	if (text == NULL) {
 		free(d.bytes);
@@ -96,15 +102,18 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 		redis_call_text(
 		    &c, redis_counter_key(
 			    key[i], b->line[i].policy->name, b->line[i].key));
-	if (binds) {
-		snprintf(binding, sizeof(binding), REDIS_PREFIX "b:%s", bound);
-		redis_call_text(&c, binding);
+	for (size_t i = 0; i < b->nchoice; i++) {
+		const char *name = name_bound(b, i, bound);
+
+		snprintf(binding[i], REDIS_KEY, "%s%s",
+		    name[0] != '\0' ? REDIS_PREFIX "b:" : "", name);
+		redis_call_text(&c, binding[i]);
 	}
 	redis_call_text(&c, "charge");
 	redis_call_text(&c, text);
 	redis_call_add(&c, d.bytes != NULL ? (char *)d.bytes : "", 8 * d.n);
 	a = redis_call_run(
-	    s, &c, (int)b->nline + binds, redis_budget, reply_r, why);
+	    s, &c, (int)(b->nline + b->nchoice), redis_budget, reply_r, why);
 	free(text);
 	free(d.bytes);
 	if (a == STORE_OK && !store_redis_callers_time)
@@ -147,14 +156,13 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = put_bill(s, b, bound, true, d_r, why);
 
-	if (a != STORE_OK)
-		a = outage_charge(s->outage, b, bound, d_r, why);
-	else if (d_r->fits && b->nchoice > 0 && bound[0] != '\0')
-		outage_bind(s->outage,
-		    b->choice[d_r->choice].bound != NULL
-			? b->choice[d_r->choice].bound
-			: bound,
-		    b->now, b->choice[d_r->choice].smarthost);
+	if (a != STORE_OK &&
+	    outage_charge(s->outage, b, bound, d_r, why) == STORE_OK)
+		a = STORE_OK;
+	else if (a == STORE_OK && d_r->fits && b->nchoice > 0 &&
+		 bound[0] != '\0')
+		outage_bind(
+		    s->outage, bound, b->now, b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
 	if (a != STORE_OK)
 		s->stats.failed++;

@@ -594,14 +594,22 @@ local function budget_left(choice)
 	return least
 end
 
-local function is_better(d, s, left, best)
-	if d.shortfall == nil then
+-- Ailing: only if no other one fits.
+local function is_last(k)
+	return ask.choice[k] ~= nil and ask.choice[k][4]
+end
+
+local function is_better(d, k, s, left, best)
+	if k == 1 then
 		return true
 	end
-	if s.what == NOTHING then
-		return not d.fits or left > best
+	if s.what ~= NOTHING then
+		return not d.fits and s.again < d.shortfall.again
 	end
-	return not d.fits and s.again < d.shortfall.again
+	if not d.fits or is_last(k) ~= is_last(d.choice) then
+		return not d.fits or not is_last(k)
+	end
+	return left > best
 end
 
 local function decide()
@@ -612,12 +620,10 @@ local function decide()
 		local s = judge(choice, false)
 		local left = (ask.spread and choice) and budget_left(choice) or 0
 
-		-- One that is ailing is worse than any other, however full.
-		left = left - ((choice and choice[4]) and 2 or 0)
-		if is_better(d, s, left, best) then
+		if is_better(d, k, s, left, best) then
 			best = left
 			d.choice, d.shortfall, d.fits = k, s, s.what == NOTHING
-			if d.fits and not ask.spread and left >= 0 then
+			if d.fits and not ask.spread and not is_last(k) then
 				break
 			end
 		end
@@ -845,7 +851,7 @@ end
 
 local answer = {}
 
--- KEYS: the counter of each line; last, if ask.life, the binding.
+-- KEYS: the counter of each line; the binding of each choice, or ''.
 function answer.charge()
 	local d
 
@@ -866,12 +872,9 @@ function answer.charge()
 		return told(d)
 	end
 	spend(d)
-	if ask.life and #ask.choice > 0 then
-		local choice = ask.choice[d.choice]
-
-		-- A choice may have a name of its own to be bound.
-		redis.call('SET', choice[5] ~= '' and choice[5] or KEYS[#KEYS],
-		    text(now) .. ' ' .. choice[3], 'PX', text(ask.life))
+	if ask.choice[d.choice] and KEYS[#ask.line + d.choice] ~= '' then
+		redis.call('SET', KEYS[#ask.line + d.choice],
+		    text(now) .. ' ' .. ask.choice[d.choice][3], 'PX', text(ask.life))
 	end
 	return told(d)
 end

@@ -327,18 +327,17 @@ block_unpack(
 }
 
 enum store_answer
-redis_blocked(
-    struct store *st, const char *who, int64_t now, char *text_r, char *why)
+redis_ask_blocked(struct redis_store *s, const char *who, int64_t now,
+    char *text_r, char *why)
 {
 	const char *argv[] = { "HGET", REDIS_BLOCKS, who }, *text;
 	redisReply *r = NULL;
-	enum store_answer a = redis_pool_ask(
-	    redis_of(st)->pool, redis_budget, 3, argv, NULL, &r, why);
+	enum store_answer a =
+	    redis_pool_ask(s->pool, redis_budget, 3, argv, NULL, &r, why);
 	int64_t until;
 
 	if (a != STORE_OK)
-		return outage_blocked(
-		    redis_of(st)->outage, who, now, text_r, why);
+		return a;
 	if (block_unpack(r, now, &until, &text))
 		snprintf(text_r, STORE_WHY, "%s", text);
 	else
@@ -347,22 +346,16 @@ redis_blocked(
 	return a;
 }
 
-bool
-redis_block_of(
-    const redisReply *all, const char *who, int64_t now, char *text_r)
+enum store_answer
+redis_blocked(
+    struct store *st, const char *who, int64_t now, char *text_r, char *why)
 {
-	const char *text;
-	int64_t until;
+	struct redis_store *s = redis_of(st);
+	enum store_answer a = redis_ask_blocked(s, who, now, text_r, why);
 
-	for (size_t i = 0; i + 1 < all->elements; i += 2) {
-		if (strcmp(all->element[i]->str, who) != 0)
-			continue;
-		if (!block_unpack(all->element[i + 1], now, &until, &text))
-			return false;
-		snprintf(text_r, STORE_WHY, "%s", text);
-		return true;
-	}
-	return false;
+	return a == STORE_OK || a == STORE_NONE
+		   ? a
+		   : outage_blocked(s->outage, who, now, text_r, why);
 }
 
 enum store_answer

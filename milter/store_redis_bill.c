@@ -139,17 +139,10 @@ json_choices(const struct bill *b)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < b->nchoice; i++) {
-		const struct bill_choice *ch = &b->choice[i];
-		char key[REDIS_KEY] = "";
-
-		if (ch->bound != NULL)
-			snprintf(
-			    key, sizeof(key), REDIS_PREFIX "b:%s", ch->bound);
+	for (size_t i = 0; i < b->nchoice; i++)
 		json_array_append_new(list,
-		    json_pack("[I, I, s, b, s]", (json_int_t)ch->first,
-			(json_int_t)ch->n, ch->smarthost, (int)ch->last, key));
-	}
+		    json_pack("[I, I, s, b]", (json_int_t)b->choice[i].first,
+			(json_int_t)b->choice[i].n, b->choice[i].smarthost, (int)b->choice[i].last));
 	return list;
 }
 
@@ -172,7 +165,7 @@ redis_periods(const struct zone *zone, int64_t now)
 }
 
 char *
-redis_bill_text(const struct bill *b, bool binds, bool spend, int64_t at,
+redis_bill_text(const struct bill *b, bool spend, int64_t at,
     struct redis_digests *d)
 {
 	json_t *lines = json_lines(b, d), *ask;
@@ -180,16 +173,14 @@ redis_bill_text(const struct bill *b, bool binds, bool spend, int64_t at,
 
 	if (lines == NULL)
 		return NULL;
-	ask = json_pack("{s:I, s:o, s:o, s:I, s:o, s:b, s:b}", "now",
+	ask = json_pack("{s:I, s:I, s:o, s:o, s:I, s:o, s:b, s:b}", "life",
+	    (json_int_t)REDIS_BINDING_LIFE, "now",
 	    (json_int_t)redis_moment(b->now), "period",
 	    redis_periods(b->zone, at), "line", lines, "common",
 	    (json_int_t)b->ncommon, "choice", json_choices(b), "spread",
 	    (int)b->spread, "spend", (int)spend);
 	if (ask == NULL)
 		return NULL;
-	if (binds)
-		json_object_set_new(
-		    ask, "life", json_integer(REDIS_BINDING_LIFE));
 	text = json_dumps(ask, JSON_COMPACT);
 	json_decref(ask);
 	return text;

@@ -28,11 +28,11 @@ struct outage {
 	pthread_mutex_t lock; /* for what follows */
 	struct config conf;   /* the daemon's, with the store of the outage */
 	struct store *store;
-	bool is_wanted;     /* a reload may say otherwise */
-	size_t servers;     /* seen by the shared store; 0: not known */
-	redisReply *blocks; /* as last seen, or NULL */
-	int64_t told;       /* clock_steady: when we last said we are here */
-	bool is_used;       /* there may be something to merge */
+	bool is_wanted; /* a reload may say otherwise */
+	size_t servers; /* seen by the shared store; 0: not known */
+	int64_t told;   /* clock_steady: when we last said we are here; the
+			   worker's own */
+	bool is_used;   /* there may be something to merge */
 };
 
 /* --- the share ----------------------------------------------------------- */
@@ -124,7 +124,7 @@ outage_bind(
 	struct decision d;
 	char why[STORE_WHY];
 
-	if (o == NULL)
+	if (o == NULL || bound[0] == '\0')
 		return;
 	b.choice[0].smarthost = smarthost;
 	pthread_mutex_lock(&o->lock);
@@ -150,36 +150,78 @@ enum store_answer
 outage_blocked(
     struct outage *o, const char *who, int64_t now, char *text_r, char *why)
 {
-	enum store_answer a = STORE_FAILED;
+	bool usable;
 
 	if (o == NULL)
 		return STORE_FAILED;
 	pthread_mutex_lock(&o->lock);
-	if (is_usable(o, why) && (o->blocks != NULL || o->servers == 0))
-		a = o->blocks != NULL &&
-			    redis_block_of(o->blocks, who, now, text_r)
-			? STORE_OK
-			: STORE_NONE;
+	usable = is_usable(o, why);
 	pthread_mutex_unlock(&o->lock);
-	return a;
+	return usable ? store_blocked(o->store, who, now, text_r, why)
+		      : STORE_FAILED;
+}
+
+/* One block, sought among those of another store. */
+struct sought {
+	const char *who, *text;
+	int64_t until;
+	bool found;
+};
+
+static bool
+seek(void *arg, const char *who, int64_t until, const char *text)
+{
+	struct sought *b = arg;
+
+	b->found = strcmp(who, b->who) == 0 && until == b->until &&
+		   strcmp(text, b->text) == 0;
+	return !b->found;
+}
+
+/* A block of the shared store is one here. */
+static bool
+learn_block(void *arg, const char *who, int64_t until, const char *text)
+{
+	struct sought b = { who, text, until, false };
+	struct outage *o = arg;
+	char why[STORE_WHY];
+
+	if (store_blocks(o->store, clock_now(), seek, &b, why) == STORE_OK &&
+	    !b.found)
+		(void)store_block(
+		    o->store, who, until, clock_now(), "postmeter", text, why);
+	return true;
+}
+
+/* A block here is one of the shared store, or it was lifted. */
+struct lifted {
+	struct outage *o;
+	struct redis_store *s;
+};
+
+static bool
+lift_block(void *arg, const char *who, int64_t until, const char *text)
+{
+	struct lifted *l = arg;
+	char there[STORE_WHY], why[STORE_WHY];
+
+	(void)until;
+	(void)text;
+	if (redis_ask_blocked(l->s, who, clock_now(), there, why) == STORE_NONE)
+		(void)store_unblock(
+		    l->o->store, who, clock_now(), "postmeter", why);
+	return true;
 }
 
 static void
 learn_blocks(struct outage *o, struct redis_store *s)
 {
-	const char *argv[] = { "HGETALL", REDIS_BLOCKS };
+	struct lifted l = { o, s };
+	int64_t now = clock_now();
 	char why[STORE_WHY];
-	redisReply *r = NULL, *old;
 
-	if (redis_pool_ask(s->pool, REDIS_PATIENCE, 2, argv, NULL, &r, why) !=
-	    STORE_OK)
-		return;
-	pthread_mutex_lock(&o->lock);
-	old = o->blocks;
-	o->blocks = r;
-	pthread_mutex_unlock(&o->lock);
-	if (old != NULL)
-		freeReplyObject(old);
+	if (redis_blocks(&s->store, now, learn_block, o, why) == STORE_OK)
+		(void)store_blocks(o->store, now, lift_block, &l, why);
 }
 
 static void
@@ -188,10 +230,7 @@ tell_server(struct outage *o, struct redis_store *s)
 	char text[64], why[STORE_WHY];
 	struct redis_call c;
 	redisReply *r = NULL;
-	int64_t now = clock_steady();
 
-	if (o->told != 0 && now - o->told < SERVER_PACE)
-		return;
 	snprintf(text, sizeof(text), "{\"now\":0,\"life\":%" PRId64 "}",
 	    (int64_t)SERVER_LIFE);
 	redis_call_begin(&c);
@@ -205,7 +244,6 @@ tell_server(struct outage *o, struct redis_store *s)
 	pthread_mutex_lock(&o->lock);
 	o->servers = (size_t)redis_integer(r, 1);
 	pthread_mutex_unlock(&o->lock);
-	o->told = now;
 	freeReplyObject(r);
 }
 
@@ -409,12 +447,16 @@ merge(struct outage *o, struct redis_store *s)
 void
 outage_tend(struct outage *o, struct redis_store *s)
 {
+	int64_t now = clock_steady();
 	bool is_used;
 
 	if (o == NULL || redis_pool_ails(s->pool))
 		return;
-	tell_server(o, s);
-	learn_blocks(o, s);
+	if (o->told == 0 || now - o->told >= SERVER_PACE) {
+		tell_server(o, s);
+		learn_blocks(o, s);
+		o->told = now;
+	}
 	pthread_mutex_lock(&o->lock);
 	is_used = o->is_used;
 	pthread_mutex_unlock(&o->lock);
@@ -484,8 +526,6 @@ outage_close(struct outage **op)
 	if (o == NULL)
 		return;
 	store_close(&o->store);
-	if (o->blocks != NULL)
-		freeReplyObject(o->blocks);
 	pthread_mutex_destroy(&o->lock);
 	free(o->conf.store);
 	free(o);

@@ -484,7 +484,7 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	const struct timespec pause = { .tv_nsec = 20000000 };
 	struct config *conf = config_redis();
 	struct redis_server own;
-	char why[STORE_WHY];
+	char why[STORE_WHY], text[STORE_WHY];
 	struct store *s;
 	int passed = 0;
 	bool fits;
@@ -499,7 +499,15 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	conf->store_share = 50;
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	store_block(s, "bad", NEVER, house_time, "root", "spam", why);
+	store_close(&s);
+	s = store_must_open(conf);	/* it learns as it starts */
 	redis_kill(&own);
+	assert_int_equal(
+	    STORE_OK, store_blocked(s, "bad", house_time, text, why));
+	assert_string_equal("spam", text);
+	assert_int_equal(
+	    STORE_NONE, store_blocked(s, "good", house_time, text, why));
 	for (int i = 0; i < 10; i++) {
 		if (one_more(s, conf, why, &fits) != STORE_OK)
 			fail_msg("%s", why);

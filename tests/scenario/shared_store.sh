@@ -1,7 +1,8 @@
 #!/bin/bash
 # shared_store.sh - two daemons, one Redis, 400 connections at once against a
 # limit of 1,000: exactly 1,000 messages pass; and none too many when a daemon
-# or the Redis dies, or stands still, in the midst.
+# or the Redis dies, or stands still, in the midst.  On a machine so busy that
+# a charge took longer than the budget, that one counts and is put off.
 #
 # shellcheck source=tests/scenario/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,7 +18,7 @@ install -d -m 755 "$STAGE/redis" "$STAGE/redis/data"
 start_redis() {
 	redis-server --port 0 --unixsocket "$REDIS" --unixsocketperm 777 \
 	    --dir "$STAGE/redis/data" --save "" --appendonly yes \
-	    --appendfsync always --enable-debug-command local \
+	    --appendfsync everysec --enable-debug-command local \
 	    >"$STAGE/redis/log" &
 	REDIS_PID=$!
 	wait_until 30 "Redis answers" "$STAGE/redis/log" redis ping
@@ -100,19 +101,24 @@ no_more() {
 declare -A PID
 start_redis
 
-step "400 connections, 1,600 messages, $RUNS times"
+step "400 connections, 3,200 messages, $RUNS times"
 for ((run = 1; run <= RUNS; run++)); do
 	redis flushall
 	daemon a
 	daemon b
-	both 4 true
+	late=$(grep -c verdict=unavailable "$LOG" || true)
+	both 8 true
+	late=$(($(grep -c verdict=unavailable "$LOG" || true) - late))
 	accepted=$(($(total a accepted) + $(total b accepted)))
-	[[ $accepted == 1000 && $(counted) == 1000 ]] ||
-	    fail "run $run: $accepted accepted, $(counted) counted" "$LOG"
+	missing=$((1000 - accepted))
+	((missing >= 0 && missing <= late)) && [[ $(counted) == 1000 ]] ||
+	    fail "run $run: $accepted accepted, $(counted) counted, $late late" \
+		"$LOG"
+	((missing == 0)) || note "run $run: $missing counted but put off"
 	end_daemon TERM a
 	end_daemon TERM b
 done
-ok "1,000 accepted, 1,000 counted, each time"
+ok "1,000 counted, no more accepted, each time"
 
 step "trouble in the midst"
 killed_daemon() {
