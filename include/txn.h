@@ -27,6 +27,7 @@ struct txn {
 	struct mailaddr sender;		/* envelope sender, canonical */
 	bool submitted;			/* handed in by sendmail(1) */
 	char queue_id[TXN_QUEUE_ID];	/* "" until the MTA tells it */
+	bool by_id;			/* the MTA asks for routes by queue id */
 	uint64_t bytes;			/* of header and body, as far as seen */
 	struct txn_rcpt *rcpt;		/* no two with the same digest */
 	size_t nrcpt, room;

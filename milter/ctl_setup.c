@@ -1,6 +1,6 @@
 /*
  * ctl_setup.c - `setup postfix`: show, do, undo or check the mail server's
- * half of the wiring.
+ * half of the wiring.  Sendmail's is in ctl_sendmail.c.
  *
  * What was there before is kept in a file beside main.cf, written before the
  * first change: an apply that breaks off in the middle can be undone too.
@@ -206,6 +206,20 @@ verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
 	return 1;
 }
 
+/* audit - findings in place of the notes that must be heeded: it has them */
+static void
+audit(const struct postfix *pf, const struct config *conf, json_t *notes)
+{
+	json_t *found = postfix_audit(pf, conf);
+
+	for (size_t i = json_array_size(notes); i-- > 0;)
+		if (json_is_true(
+			json_object_get(json_array_get(notes, i), "must")))
+			json_array_remove(notes, i);
+	json_array_extend(notes, found);
+	json_decref(found);
+}
+
 /* work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
 work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
@@ -222,6 +236,8 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 		r = undo(pf, changes, failure_r);
 	else if (changes != NULL && ctl->apply)
 		r = apply(pf, made, changes, failure_r);
+	if (changes != NULL && ctl->check)
+		audit(pf, conf, notes);
 	if (changes != NULL && r == 0) {
 		answer = tell(pf, ctl, changes, notes);
 		*code_r = verdict(ctl, changes, notes, answer);
@@ -247,18 +263,14 @@ read_config(const char *file, json_t **failure_r)
 	return conf;
 }
 
-int
-ctl_setup(const struct ctl *ctl, json_t **answer_r)
+static int
+setup_postfix(
+    const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
-	struct config *conf = NULL;
 	json_t *notes, *failure = NULL;
 	struct postfix pf;
 	int code = 1;
 
-	*answer_r = NULL;
-	/* --undo must work when the configuration is broken or gone. */
-	if (!ctl->undo && (conf = read_config(ctl->config, answer_r)) == NULL)
-		return EX_CONFIG;
 	if (postfix_read(&pf, ctl->postfix, &failure) == 0) {
 		notes = json_array();
 		*answer_r = work(&pf, ctl, conf, notes, &code, &failure);
@@ -267,6 +279,23 @@ ctl_setup(const struct ctl *ctl, json_t **answer_r)
 	}
 	if (*answer_r == NULL)
 		*answer_r = failure;
+	return code;
+}
+
+int
+ctl_setup(const struct ctl *ctl, json_t **answer_r)
+{
+	struct config *conf = NULL;
+	int code;
+
+	*answer_r = NULL;
+	/* --undo must work when the configuration is broken or gone. */
+	if (!ctl->undo && (conf = read_config(ctl->config, answer_r)) == NULL)
+		return EX_CONFIG;
+	if (strcmp(ctl->word[0], "sendmail") == 0)
+		code = ctl_setup_sendmail(ctl, conf, answer_r);
+	else
+		code = setup_postfix(ctl, conf, answer_r);
 	config_free(&conf);
 	return code;
 }

@@ -52,13 +52,17 @@ static const struct command commands[] = {
 	    { NULL } },
 	{ "export", "", 0, 0, "", "all counters, blocks and events as JSON",
 	    NULL, { NULL } },
-	{ "check", "[FILE]", 0, 1, "", "is the configuration good?", ctl_check,
-	    { NULL } },
-	{ "setup", "postfix [--apply|--undo|--check] [--postfix-config DIR]", 1,
-	    1, "AUKP", "the mail server's half of the wiring", ctl_setup,
+	{ "check", "[FILE] [--mta [--postfix-config DIR]]", 0, 1, "TP",
+	    "is the configuration good?", ctl_check, { NULL } },
+	{ "setup",
+	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
+	    "[--sendmail-config DIR]",
+	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
 	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
-	    "can mail be sent through it?", ctl_test, { NULL } },
+	    "can mail be sent through a smarthost?", ctl_test, { NULL } },
+	{ "providers", "", 0, 0, "", "what is known about providers",
+	    ctl_providers, { NULL } },
 	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
 	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };
@@ -81,8 +85,10 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
+	{ "mta", no_argument, NULL, 'T' },
 	{ "send", required_argument, NULL, 'E' },
 	{ "postfix-config", required_argument, NULL, 'P' },
+	{ "sendmail-config", required_argument, NULL, 'M' },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -193,11 +199,17 @@ note_option(struct line *l, int letter, const char *value)
 	case 'K':
 		ctl->check = true;
 		break;
+	case 'T':
+		ctl->mta = true;
+		break;
 	case 'E':
 		ctl->send = value;
 		break;
 	case 'P':
 		ctl->postfix = value;
+		break;
+	case 'M':
+		ctl->sendmail = value;
 		break;
 	default:
 		return false;
@@ -243,7 +255,8 @@ fits_command(const struct line *l, size_t nword)
 	if (strcmp(c->name, "secret") == 0)
 		return ctl_secret_words(&l->ctl);
 	if (strcmp(c->name, "setup") == 0)
-		return strcmp(l->ctl.word[0], "postfix") == 0 &&
+		return (strcmp(l->ctl.word[0], "postfix") == 0 ||
+			   strcmp(l->ctl.word[0], "sendmail") == 0) &&
 		       l->ctl.apply + l->ctl.undo + l->ctl.check <= 1;
 	return true;
 }

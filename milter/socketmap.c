@@ -24,6 +24,7 @@
 #include "mailaddr.h"
 #include "meter.h"
 #include "netstring.h"
+#include "sendmail_map.h"
 #include "snapshot.h"
 #include "socketmap.h"
 
@@ -59,6 +60,7 @@ struct socketmap_server {
 	pthread_t thread;
 	int door[DOORS], stop;
 	struct store *store;
+	struct health *health;
 	size_t npeer;
 	struct peer *peer[PEERS];
 	struct pace pace[RECENT];
@@ -113,7 +115,7 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	if (key.len > 0 && key.p[0] == '@') {
 		snprintf(dst, size, "NOTFOUND ");
 	} else {
-		switch (meter_route(conf, s->store, &sender, clock_now(), &sh,
+		switch (meter_route(conf, s->store, s->health, &sender, clock_now(), &sh,
 		    why)) {
 		case 1:
 			snprintf(dst, size, "OK smarthost-%s:[%s]:%u",
@@ -130,21 +132,47 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	snapshot_release(&conf);
 }
 
+/* route, tls - the mailer for a recipient; how safe a server must be (Sendmail) */
+static void
+route(struct socketmap_server *s, struct span key, char *dst, size_t size)
+{
+	const struct config *conf = snapshot_hold();
+
+	sendmail_map_route(conf, s->store, s->health, key, clock_now(), dst, size);
+	snapshot_release(&conf);
+}
+
+static void
+tls(struct socketmap_server *s, struct span key, char *dst, size_t size)
+{
+	const struct config *conf = snapshot_hold();
+
+	sendmail_map_tls(conf, s->store, s->health, key, clock_now(), dst, size);
+	snapshot_release(&conf);
+}
+
 static const struct map {
 	const char *name;
 	void (*answer)(struct socketmap_server *, struct span key, char *dst,
 	    size_t size);
 } maps[] = {
 	{ "transport", transport },
+	{ "route", route },
+	{ "tls", tls },
 };
+
+static bool
+is_map(struct span map, const char *name)
+{
+	return map.len == strlen(name) && memcmp(map.p, name, map.len) == 0;
+}
 
 static void
 answer_map(struct socketmap_server *s, struct span map, struct span key,
     char *dst, size_t size)
 {
 	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		if (map.len == strlen(maps[i].name) &&
-		    memcmp(map.p, maps[i].name, map.len) == 0) {
+		if (is_map(map, maps[i].name)) {
 			maps[i].answer(s, key, dst, size);
 			return;
 		}
@@ -179,19 +207,13 @@ too_fast(struct socketmap_server *s, pid_t pid)
 	return false;
 }
 
-/* answer_auth - the key of the smarthost that the map is named after */
+/* smarthost_key - of the one that the map is named after (Postfix) */
 static void
-answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
-    struct span key, char *dst, size_t size)
+smarthost_key(const struct config *conf, struct span map, struct span key,
+    char *dst, size_t size)
 {
-	const struct config *conf;
 	char name[STORE_NAME], nexthop[300], why[STORE_WHY] = "";
 
-	if (too_fast(s, p->pid)) {
-		tell(s, p, "asks for keys too fast: answered TEMP");
-		snprintf(dst, size, "TEMP too many requests");
-		return;
-	}
 	if (map.len >= sizeof(name) || key.len >= sizeof(nexthop) ||
 	    memchr(map.p, '\0', map.len) != NULL ||
 	    memchr(key.p, '\0', key.len) != NULL) {
@@ -200,7 +222,6 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 	}
 	snprintf(name, sizeof(name), "%.*s", (int)map.len, map.p);
 	snprintf(nexthop, sizeof(nexthop), "%.*s", (int)key.len, key.p);
-	conf = snapshot_hold();
 	memcpy(dst, "OK ", 3);
 	switch (creds_lookup(conf, name, nexthop, dst + 3, size - 3, why)) {
 	case 1:
@@ -212,6 +233,26 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 		snprintf(dst, size, "TEMP %s", why);
 		break;
 	}
+}
+
+/* answer_auth - a key, of a smarthost or (Sendmail) of a message */
+static void
+answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
+    struct span key, char *dst, size_t size)
+{
+	const struct config *conf;
+
+	if (too_fast(s, p->pid)) {
+		tell(s, p, "asks for keys too fast: answered TEMP");
+		snprintf(dst, size, "TEMP too many requests");
+		return;
+	}
+	conf = snapshot_hold();
+	/* A smarthost of that name is still found: its key has brackets. */
+	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[')
+		sendmail_map_auth(conf, s->store, s->health, key, clock_now(), dst, size);
+	else
+		smarthost_key(conf, map, key, dst, size);
 	snapshot_release(&conf);
 }
 
@@ -269,6 +310,8 @@ take_request(struct socketmap_server *s, struct peer *p)
 static int
 give(struct peer *p)
 {
+	if (p->nout == 0)
+		return 0;
 	while (p->taken < p->nout) {
 		ssize_t n = send(p->fd, p->out + p->taken,
 		    p->nout - p->taken, MSG_NOSIGNAL);
@@ -456,7 +499,8 @@ serve(void *arg)
 }
 
 struct socketmap_server *
-socketmap_start(int map_fd, int auth_fd, struct store *store)
+socketmap_start(int map_fd, int auth_fd, struct store *store,
+    struct health *health)
 {
 	struct socketmap_server *s = calloc(1, sizeof(*s));
 
@@ -465,6 +509,7 @@ socketmap_start(int map_fd, int auth_fd, struct store *store)
 	s->door[DOOR_MAP] = map_fd;
 	s->door[DOOR_AUTH] = auth_fd;
 	s->store = store;
+	s->health = health;
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	if (s->stop == -1 ||
 	    pthread_create(&s->thread, NULL, serve, s) != 0) {

@@ -361,8 +361,11 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	struct item *binding = NULL;
 	bool made = false;
 
-	if (b->nchoice > 0)
+	if (b->nchoice > 0) {
 		rec.smarthost = b->choice[d->choice].smarthost;
+		if (b->choice[d->choice].bound != NULL)
+			bound = b->choice[d->choice].bound;
+	}
 	if (make_counters(l, b, d, h, why) == STORE_FAILED)
 		return STORE_FAILED;
 	if (bound[0] != '\0' && b->nchoice > 0 &&

@@ -14,7 +14,7 @@ txn_begin(struct txn *t)
 {
 	t->login[0] = '\0';
 	memset(&t->sender, 0, sizeof(t->sender));
-	t->submitted = false;
+	t->submitted = t->by_id = false;
 	t->queue_id[0] = '\0';
 	t->bytes = 0;
 	t->nrcpt = 0;

@@ -21,9 +21,14 @@ struct smfi_str {
 	char quarantined[1024];	/* the reason, "" if not */
 	bool cannot_hold;	/* answers smfi_quarantine with failure */
 	const char *login;	/* {auth_authen} */
+	const char *version;	/* v */
 	const char *queue_id;	/* i */
 	const char *mailer;	/* {rcpt_mailer} */
 	unsigned long steps;	/* what negotiation asked for */
+	unsigned long actions;
+	bool cannot_rename;	/* answers smfi_chgfrom with failure */
+	char sender[512];	/* as smfi_chgfrom set it, "" if it did not */
+	char headers[4096];	/* "change From 1: value\n", "add Name: value\n" */
 };
 
 #endif

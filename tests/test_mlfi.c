@@ -463,6 +463,78 @@ one_exempt_recipient_does_not_free_the_message(void **state)
 	close_office();
 }
 
+/* --- Sendmail ---------------------------------------------------------------
+ */
+
+#define BY_LOGIN							\
+	"secrets = \"/nonexistent\"\n"					\
+	"smarthost \"a\" { host = \"a.test\" username = \"u\" "		\
+	"secret = \"s\" }\n"						\
+	"smarthost \"b\" { host = \"b.test\" username = \"u\" "		\
+	"secret = \"s\" }\n"						\
+	"route \"a\" { smarthosts = {\"a\"} }\n"				\
+	"route \"b\" { smarthosts = {\"b\"} }\n"				\
+	"rule \"ceo\" { login = {\"ceo\"} route = \"b\" }\n"		\
+	"rule \"all\" { route = \"a\" }\n"
+
+static void
+send_as(const char *login, const char *id)
+{
+	server.version = "8.17.1.9";
+	server.login = login;
+	server.queue_id = id;
+	connect_from("192.0.2.1");
+	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+}
+
+static void
+assert_routed(const char *id, const char *name)
+{
+	const struct config *conf = snapshot_hold();
+	const struct smarthost *sh = NULL;
+	struct mailaddr sender;
+	char why[STORE_WHY];
+
+	mailaddr_canon(&sender, "al@office.example", 17, "");
+	assert_int_equal(meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh,
+	    why), 1);
+	assert_string_equal(sh->name, name);
+	snapshot_release(&conf);
+}
+
+/* One sender, two logins with routes of their own. */
+static void
+sendmail_hears_for_each_message_what_its_charge_chose(void **state)
+{
+	open_office(BY_LOGIN);
+	send_as("ceo", "6AL1");
+	send_as("al", "6AL2");
+	send_as("ceo", "6AL3");
+	send_as("al", "6AL4");
+	assert_routed("6AL1", "b");
+	assert_routed("6AL2", "a");
+	assert_routed("6AL3", "b");
+	assert_routed("6AL4", "a");
+	close_office();
+}
+
+/* From outside, so none of our business, whatever the address looks like. */
+static void
+an_address_without_brackets_makes_nobody_sendmail(void **state)
+{
+	open_office("policy \"none\" { messages = {\"0/24h\"} }\n"
+	    "rule \"all\" { policies = {\"none\"} }\n");
+	server.version = "8.17.1.9";
+	server.queue_id = "6AL1";
+	connect_from("192.0.2.1");
+	assert_int_equal(send_one("al@office.example", "<x@y.test>"),
+	    SMFIS_CONTINUE);
+	hang_up();
+	close_office();
+}
+
 /* --- sendmail(1) -------------------------------------------------------------
  */
 
@@ -619,7 +691,7 @@ explain_and_the_real_answer_agree(void **state)
 			txn_add(&t, digest64(a.text, strlen(a.text)),
 			    match_external(conf, &a, NULL));
 		}
-		meter_explain(conf, store, &t, house_time, &o);
+		meter_explain(conf, store, NULL, &t, house_time, &o);
 		verdict_reply(&o, house_time, conf->zone, &r);
 		st = eom();
 		if (r.code != NULL) {
@@ -678,6 +750,10 @@ main(void)
 		    a_flood_of_invented_senders_ends_at_one_shared_counter),
 		cmocka_unit_test(
 		    one_exempt_recipient_does_not_free_the_message),
+		cmocka_unit_test(
+		    sendmail_hears_for_each_message_what_its_charge_chose),
+		cmocka_unit_test(
+		    an_address_without_brackets_makes_nobody_sendmail),
 		cmocka_unit_test(
 		    handed_in_mail_is_decided_as_a_whole_at_its_end),
 		cmocka_unit_test(

@@ -1,0 +1,65 @@
+dnl # postmeter, part B: belongs at the very end of sendmail.mc, behind MAILER(`smtp').
+dnl # It defines rules, so it may not come earlier.
+dnl #
+dnl # One mailer for each port of a smarthost, the ports that postmeter answers with.
+dnl # m=1: a connection, and so its login, never serves a second message.
+define(`PM_MAILER', `Mpm$1, P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\r\n, L=2040, m=1, T=DNS/RFC822/SMTP, A=TCP DOL(h) $1')dnl
+MAILER_DEFINITIONS
+PM_MAILER(25)
+PM_MAILER(26)
+PM_MAILER(587)
+PM_MAILER(588)
+PM_MAILER(2525)
+PM_MAILER(2587)
+
+LOCAL_CONFIG
+# The names are what postmeter is asked for.
+# -f keeps case (queue ids), -q keeps quotes, -T marks "could not know";
+# -t makes that mark reach the authinfo rules.  Never -o: it fails open.
+Kroute socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
+Ktls socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
+Ksendmail socket -f -q -t -T<TMPF> unix:PM_AUTH_SOCKET
+
+LOCAL_NET_CONFIG
+R$* < @ $+ > $*		$: $>PmRoute $1 < @ $2 > $3
+
+LOCAL_RULE_0
+R$* < @ [ $+ ] > $*	$: $>PmRoute $1 < @ [ $2 ] > $3	address literals
+
+SPmRoute
+R$*			$: $1 $| $&{addr_type}
+R$* $| e s		$@ $1				the sender takes no route
+R$* $| $*		$: $1
+R$* < @ $+ > $*		$: < $1@$2 > $1 < @ $2 > $3
+R< $* . > $*		$: < $1 > $2			no root dot in the key
+R< $* > $*		$: < $(route $&i<$&f><$1>$&{dsn_envid} $: ? $) > $2
+R< ? > $*		$@ $1				not ours: the stock rules
+R< $* <TMPF> > $*	$#error $@ 4.3.0 $: "451 postmeter does not say where this goes, try again later"
+R< $+ > $*		$@ $>MailerToTriple < $1 > $2
+
+Sauthinfo
+R$*			$: <$(sendmail $&i<$&f><$&{server_name}> $: ? $)>
+R<$* <TMPF>>		$# temp				never go on without a login
+R<?>			$: no				not ours: access_db may know
+R<$*>			$# $1
+
+LOCAL_TLS_SERVER
+R$*			$: $1 $| $(tls $&i<$&f><$&{server_name}> $: ? $)
+R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say how safe this server must be"
+R$* $| ?		$: $1 $(macro {PmLogin} $@ $)	not ours: access_db may know
+R$* $| $+		$: $1 $| $2 $| $(sendmail $&i<$&f><$&{server_name}> $: ? $)
+R$* $| $+ $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter has no login for this server now"
+R$* $| $+ $| ?		$: $1 $(macro {PmLogin} $@ $) $| $2
+R$* $| $+ $| $+		$: $1 $(macro {PmLogin} $@ due $) $| $2
+R$* $| $+		$: $1 $(macro {TLS_Name} $@ $&{server_name} $) $| <$2>
+R$* $| <$+>		$@ $>"TLS_connection" $1 $| <$2>
+
+LOCAL_TLS_RCPT
+R$*			$: $1 $| $&{PmLogin} $| $&{auth_type}
+R$* $| due $|		$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
+R$* $| $* $| $*		$: $1				logged in, or no login is due
+
+LOCAL_RULESETS
+Stls_clt_features
+R[ $* ] $| $*		$@ ""
+R$* $| $*		$@ servername=hostname		name the host we mean (SNI)

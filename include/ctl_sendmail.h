@@ -1,0 +1,41 @@
+/*
+ * ctl_sendmail.h - Sendmail's half of the wiring: sendmail.mc with our two
+ * lines and without them.
+ *
+ * Pure but for memory.  What is added stands between comments that say whose
+ * it is, so taking it out leaves every other byte as it was.
+ */
+#ifndef CTL_SENDMAIL_H
+#define CTL_SENDMAIL_H
+
+#include <jansson.h>
+
+#include "config.h"
+
+/*
+ * mc with include lines for the two parts in dir: A in front of the mailers,
+ * B at the end.  Lines from an earlier run move to where they belong now.
+ * To be freed; NULL and *why_r (a sentence, or NULL if memory is out).
+ */
+char	*mc_with(const char *mc, const char *dir, const char **why_r);
+
+/* mc without them.  To be freed; NULL if memory is out. */
+char	*mc_without(const char *mc);
+
+/*
+ * The text of the two m4 files for conf, which names the sockets.  To be
+ * freed; NULL and *why_r as above.
+ */
+char	*mc_part_a(const struct config *conf, const char **why_r);
+char	*mc_part_b(void);
+
+/*
+ * An object {"text", "must"} in notes for each thing that only a person can
+ * decide ("must": mail suffers as it is): what conf asks and Sendmail cannot
+ * do, what sendmail.cf or the access table would spoil.  cf and access may be
+ * NULL: not to be judged.
+ */
+void	mc_notes(const struct config *conf, const char *cf,
+	    const char *access, json_t *notes);
+
+#endif
