@@ -14,11 +14,11 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 #include <time.h>
@@ -72,7 +72,7 @@ static struct {
 };
 
 static struct client *client;
-static struct pollfd *pfd;
+static int ears; /* epoll: hundreds of connections, few of them ready */
 static const char *recipient[RECIPIENTS_MAX];
 static size_t serial;
 
@@ -320,20 +320,24 @@ listen_to(struct client *c, struct turn *t)
 static void
 hear(struct turn *t, double wake)
 {
+	struct epoll_event event[64];
 	double left = wake - now();
 	struct timespec ts = { 0 };
+	int n;
 
 	if (left > 0) {
 		ts.tv_sec = (time_t)left;
 		ts.tv_nsec = (long)((left - (double)ts.tv_sec) * 1e9);
 	}
-	if (ppoll(pfd, want.clients, &ts, NULL) == -1 && errno != EINTR)
-		give_up("ppoll");
-	for (size_t i = 0; i < want.clients; i++)
-		if (pfd[i].revents != 0 && !listen_to(&client[i], t)) {
+	n = epoll_pwait2(ears, event, 64, &ts, NULL);
+	if (n == -1 && errno != EINTR)
+		give_up("epoll");
+	for (int i = 0; i < n; i++) {
+		if (!listen_to(event[i].data.ptr, t)) {
 			errno = ECONNRESET;
 			give_up("a connection was lost");
 		}
+	}
 }
 
 static size_t
@@ -347,6 +351,15 @@ count_idle(void)
 }
 
 static void
+listen_for(struct client *c)
+{
+	struct epoll_event e = { .events = EPOLLIN, .data = { .ptr = c } };
+
+	if (epoll_ctl(ears, EPOLL_CTL_ADD, mc_fd(c->m), &e) == -1)
+		give_up("epoll");
+}
+
+static void
 connect_all(const struct target *to, struct turn *t)
 {
 	double lid = now() + PATIENCE;
@@ -355,10 +368,7 @@ connect_all(const struct target *to, struct turn *t)
 		client[i] = (struct client){ .m = mc_open(to->socket) };
 		if (client[i].m == NULL)
 			give_up(to->socket);
-		pfd[i] = (struct pollfd){
-			.fd = mc_fd(client[i].m),
-			.events = POLLIN,
-		};
+		listen_for(&client[i]);
 	}
 	while (count_idle() < want.clients) {
 		errno = ETIMEDOUT;
@@ -527,8 +537,8 @@ main(int argc, char **argv)
 	make_recipients();
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	client = calloc(want.clients, sizeof(*client));
-	pfd = calloc(want.clients, sizeof(*pfd));
-	if (client == NULL || pfd == NULL)
+	ears = epoll_create1(EPOLL_CLOEXEC);
+	if (client == NULL || ears == -1)
 		give_up("connections");
 	if (want.hold)
 		hold();
