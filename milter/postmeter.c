@@ -41,6 +41,7 @@
 #include "zone.h"
 
 #define DRAIN	(30 * SECOND)	/* for answers under way at SIGTERM */
+#define DESCRIPTORS 1024	/* fewer are worth a warning */
 
 static struct daemon {
 	const char *file;
@@ -149,6 +150,26 @@ no_cores(void)
 	const struct rlimit none = { 0, 0 };
 
 	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/*
+ * all_descriptors - libmilter's listener spins when there are none left, and
+ * the customary 1,024 are fewer than the connections of a busy mail server
+ */
+static void
+all_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+	if (r.rlim_max < DESCRIPTORS)
+		log_warn("only %llu descriptors: a mail server with many "
+		    "connections may have to wait; raise LimitNOFILE= or "
+		    "ulimit -n to %d", (unsigned long long)r.rlim_max,
+		    DESCRIPTORS);
 }
 
 /* --- configuration and secrets ----------------------------------------------
@@ -498,6 +519,7 @@ main(int argc, char **argv)
 		config_free(&conf);
 		return 0;
 	}
+	all_descriptors();
 	if (catch_signals() == -1)
 		return EX_OSERR;
 	if (open_doors(conf, &rc) == -1)	/* as root */
