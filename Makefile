@@ -142,8 +142,8 @@ SUITE = $(TESTS) $(REPLAYS)
 
 tests: $(SUITE) $(TOOLS)
 
-check: $(SUITE)
-	@tests/check.sh $(SUITE)
+check: $(SUITE) all
+	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh
 
 check-asan:
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory check \

@@ -1,33 +1,24 @@
 /*
  * digest.c - 64 bits that stand for some bytes.
+ *
+ * The newer interface of the library allocates, so it can fail, and there is
+ * no answer for a digest that could not be had.  The older one cannot.
  */
-#include <openssl/evp.h>
-#include <pthread.h>
-#include <stdlib.h>
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
 #include "digest.h"
-
-static EVP_MD *sha256;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-/* Fetched once: looking an algorithm up costs more than using it. */
-static void
-fetch(void)
-{
-	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
 
 uint64_t
 digest64(const void *bytes, size_t len)
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned char md[SHA256_DIGEST_LENGTH];
+	SHA256_CTX c;
 	uint64_t v = 0;
 
-	(void)pthread_once(&once, fetch);
-	/* Two recipients taken for one would be a wrong count: no way on. */
-	if (sha256 == NULL ||
-	    EVP_Digest(bytes, len, md, NULL, sha256, NULL) != 1)
-		abort();
+	SHA256_Init(&c);
+	SHA256_Update(&c, bytes, len);
+	SHA256_Final(md, &c);
 	for (int i = 0; i < 8; i++)
 		v = v << 8 | md[i];
 	return v;

@@ -4,7 +4,8 @@
  * The main thread only waits for signals.  libmilter wants SIGHUP and SIGTERM
  * for itself and takes both as stop, without a drain; Linux gives a signal to
  * the main thread first if that does not block it.  So the doors run in
- * threads that block them, and the last word on stopping is here.
+ * threads that block them, SIGHUP is ignored, and the last word on stopping is
+ * here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -372,7 +373,7 @@ on_signal(int sig)
 static int
 catch_signals(void)
 {
-	static const int caught[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	static const int caught[] = { SIGTERM, SIGINT, SIGUSR1 };
 	struct sigaction sa = { .sa_handler = on_signal,
 		.sa_flags = SA_RESTART };
 
@@ -381,6 +382,11 @@ catch_signals(void)
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
 		if (sigaction(caught[i], &sa, NULL) == -1)
 			return -1;
+	/*
+	 * In a storm of them the kernel hands some to libmilter's own thread;
+	 * only what is ignored never arrives there.
+	 */
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
@@ -433,7 +439,7 @@ wait_for_end(void)
 				wanted = true;
 		}
 		if (!wanted)
-			continue;	/* SIGHUP: no terminal to lose */
+			continue;
 		(void)reload(&errors);	/* many at once are one */
 		free(errors);
 	}

@@ -7,7 +7,7 @@
 
 # attach CALLS ERROR - from now on these calls fail
 attach() {
-	strace -f -qq -e trace=none -o /dev/null -p "$METER_PID" \
+	strace -f -qq -e "trace=$1" -o /dev/null -p "$METER_PID" \
 	    -e "inject=$1:error=$2" &
 	STRACE=$!
 	wait_until 10 "strace is attached" '' traced
@@ -18,7 +18,8 @@ traced() {
 }
 
 detach() {
-	kill -INT "$STRACE"
+	# It ends with the daemon, if that ended.
+	kill -INT "$STRACE" 2>/dev/null || true
 	wait "$STRACE" 2>/dev/null || true
 }
 

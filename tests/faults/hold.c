@@ -89,7 +89,7 @@ ask(const char *path, const char *bytes, size_t len)
 	return n == 0 ? 0 : EX_IOERR;
 }
 
-static int
+static _Noreturn void
 hold(const char *path, size_t count, bool again, const char *bytes, size_t len)
 {
 	const struct timespec breath = { .tv_nsec = 2 * 1000 * 1000 };
@@ -126,6 +126,6 @@ main(int argc, char **argv)
 			     strcmp(argv[1], "-r") != 0))
 		usage();
 	len = unescape(argv[4]);
-	return hold(argv[3], strtoul(argv[2], NULL, 10), argv[1][1] == 'r',
+	hold(argv[3], strtoul(argv[2], NULL, 10), argv[1][1] == 'r',
 	    argv[4], len);
 }

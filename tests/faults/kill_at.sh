@@ -10,7 +10,7 @@ an_office 'messages = {"3000/24h"}'
 
 # killed_at CALLS N - EXIT tells if there was an N-th
 killed_at() {
-	start_under strace -f -qq -e trace=none -o /dev/null \
+	start_under strace -f -qq -e "trace=$1" -o /dev/null \
 	    -e "inject=$1:signal=SIGKILL:when=$2"
 	if await_start; then
 		load -c 4 -m 25 -w 1 >/dev/null 2>&1 || true
@@ -22,24 +22,25 @@ killed_at() {
 
 slowest=0
 each() {
-	local calls=$1 n began took
+	local calls=$1 n i=0 began took
 
-	for ((n = 1; n <= $2; n++)); do
+	for ((n = 1; n <= $2; n += $3)); do
+		i=$((i + 1))
 		killed_at "$calls" "$n"
 		began=$(date +%s%N)
 		start_postmeter
 		took=$((($(date +%s%N) - began) / 1000000))
 		((took <= slowest)) || slowest=$took
 		# A load that is killed with it cannot note its last four.
-		books $((4 * n + SLACK))
+		books $((4 * i + SLACK))
 		end_postmeter KILL
 	done
-	SLACK=$((SLACK + 4 * n))
+	SLACK=$((SLACK + 4 * i))
 }
 
 SLACK=0
-each pwrite64 "$(rounds 6 120)"
-each fdatasync,fsync "$(rounds 4 30)"
+each pwrite64 160 "$(rounds 40 1)"
+each fdatasync,fsync 20 "$(rounds 7 1)"
 ok "$(in_ledger accepted) accepted, $(in_ledger unanswered) unanswered, all \
 in the books after every kill; slowest start after one $slowest ms"
 

@@ -23,8 +23,10 @@ rounds() {
 
 # an_office - one policy, everybody; the policy's limits from the arguments
 an_office() {
+	local limits='messages = {"100M/24h"}'
+
 	stage_meter <<-END
-		policy "staff" { per = "sender" ${*:-messages = \{"100M/24h"\}} }
+		policy "staff" { per = "sender" ${*:-$limits} }
 		rule "everybody" { policies = {"staff"} }
 	END
 }
@@ -33,6 +35,9 @@ an_office() {
 CANARY=Canary-9f2c77d1e0b44a5c-in-the-coal-mine
 with_smarthost() {
 	meter_secrets relay "$CANARY"
+	# A reload reads it as the daemon's own user.
+	chgrp "$(id -gn "$METER_USER")" "$STAGE/secrets.conf"
+	chmod 640 "$STAGE/secrets.conf"
 	stage_meter <<-END
 		auth-peers = {"root", "daemon"}
 		policy "staff" { per = "sender" messages = {"100M/24h"} }
@@ -78,6 +83,18 @@ reap() {
 # load ARGS... - messages, and the ledger of their answers
 load() {
 	"$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" "$@"
+}
+
+# load_on ARGS... - the same in the background, until end_load
+load_on() {
+	"$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" "$@" \
+	    >/dev/null 2>&1 &
+	LOAD=$!
+}
+
+end_load() {
+	kill "$LOAD"
+	wait "$LOAD" 2>/dev/null || true
 }
 
 # in_ledger VERDICT [SENDER]

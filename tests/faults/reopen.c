@@ -35,7 +35,7 @@ compare(struct store *s, const struct policy *policy, const char *key,
 
 	switch (store_read(s, policy, key, now, &c, why)) {
 	case STORE_OK:
-		used = counter_used(c, 0, now);
+		used = window_used(&c->slot[0].sum, now);
 		counter_free(&c);
 		break;
 	case STORE_NONE:

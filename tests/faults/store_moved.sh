@@ -19,7 +19,8 @@ notices() {
 
 start_postmeter
 load -c 4 -m 25 >/dev/null
-for file in "$DB" "$(journal)"; do
+for file in "$DB" journal; do
+	[[ $file == "$DB" ]] || file=$(journal)
 	mv "$file" "$file.away"
 	since=$SECONDS
 	wait_until 30 "it notices" "$LOG" notices
