@@ -2,7 +2,7 @@
 # hardening.sh - what the built binaries are made of, as a
 # suite in TAP: the loader's and compiler's guards, and no way to start another
 # program from the daemon.
-set -uo pipefail
+set -u
 
 set -- "${BUILD:-build}/postmeter" "${BUILD:-build}/postmeterctl"
 

@@ -77,12 +77,12 @@ for error in ENOSPC EIO EROFS; do
 done
 
 # What cannot be synced is not tried again: the next start reads what is there.
-for calls in fdatasync fsync; do
+for round in 1 2; do
 	attach fdatasync,fsync EIO
 	load -c 1 -m 20 >/dev/null 2>&1 || true
 	reap
 	detach
-	is "EIO on a sync ends it with 74 (round: $calls)" 74 "$EXIT" "$LOG"
+	is "EIO on a sync ends it with 74 (round $round)" 74 "$EXIT" "$LOG"
 	grep -q 'the next start replays the journal' "$LOG" ||
 	    fail "no word of why" "$LOG"
 	start_postmeter
