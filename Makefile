@@ -27,7 +27,7 @@ HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack
 WERROR ?=
 CFLAGS ?= -g
 SAN ?=
-LIBS_PC = libconfuse jansson sqlite3 libcrypto libidn2
+LIBS_PC = libconfuse jansson sqlite3 hiredis libssl libcrypto libidn2
 SYSTEMD ?= $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo yes || echo no)
 ifeq ($(SYSTEMD),yes)
 LIBS_PC += libsystemd
@@ -68,13 +68,20 @@ $(BUILD)/%.o: %.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# What `postmeterctl setup sendmail` writes, as C strings.
+# What `postmeterctl setup sendmail` writes, and the script of the shared
+# store, as C strings.
+AS_STRING = sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 $(BUILD)/%.inc: %.m4
 	@mkdir -p $(@D)
-	@sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+	@$(AS_STRING)
+$(BUILD)/%.inc: %.lua
+	@mkdir -p $(@D)
+	@$(AS_STRING)
 $(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
+$(BUILD)/milter/redis_script.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/redis_script.o: $(BUILD)/milter/store_redis.inc
 
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
@@ -100,16 +107,18 @@ $(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
-$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers: $(BUILD)/tests/fake_smfi.o $(BUILD)/milter/mlfi.o
+$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
+    $(BUILD)/tests/test_routing: $(BUILD)/tests/fake_smfi.o \
+    $(BUILD)/milter/mlfi.o
 
 # What every store must do is one suite, for each of them.
-$(BUILD)/tests/test_store $(BUILD)/tests/test_crash: \
+$(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
     $(BUILD)/tests/store_contract.o
 
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
-    $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
+    $(BUILD)/tests/test_audit $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
 $(CTL_TESTS): $(CTL)
 $(CTL_TESTS): LIBS += -lcurl
 
@@ -118,7 +127,8 @@ $(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
 $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
-TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter
+TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
+    $(BUILD)/tests/tools/storebench
 
 $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
     tests/tools/milterclient.c)
@@ -128,6 +138,22 @@ $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
 $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+# What milters do in time, and a store of many senders.
+BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
+
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
+    tests/tools/milterclient.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/tests/tools/storebench: $(call obj,tests/tools/storebench.c) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Every parser eats its seeds in the suite, and more under libFuzzer.
 FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
@@ -177,7 +203,8 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 # --- with real parts, as root -------------------------------------------------
 
-SCENARIOS = message_goes_all_the_way no_credential_leaks parallel_limit \
+SCENARIOS = message_goes_all_the_way accounts failover_under_load \
+    no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle sendmail
 
 packages:
@@ -230,12 +257,19 @@ $(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+# What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
+bench: all $(TOOLS) $(BENCH)
+	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
+
+bench-report:
+	@BUILD=$(BUILD) tests/bench/report.sh
+
 # --- lint --------------------------------------------------------------------
 
 LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c \
-    tests/faults/*.c)
+    tests/bench/*.c tests/faults/*.c)
 LINT_SH = .ci/run $(wildcard tests/*.sh tests/scenario/*.sh \
-    tests/scenario/lib/*.sh tests/faults/*.sh)
+    tests/scenario/lib/*.sh tests/bench/*.sh tests/faults/*.sh)
 
 lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
 
@@ -305,14 +339,17 @@ help:
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make scenarios       the scenarios alone'
 	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 3 minutes'
+	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
+	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
 	@echo
 	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
-.PHONY: faults fault-tools check-tsan check-threads all tests check check-asan check-valgrind fuzz packages demo test \
-    scenarios lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
+.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz packages \
+    demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
+    lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)

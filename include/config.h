@@ -22,7 +22,8 @@
 #define CONFIG_DEFAULT	"/etc/postmeter/postmeter.conf"
 
 enum durability { DURABILITY_CRASH, DURABILITY_POWER };
-enum store_failure { STORE_FAILURE_DEFER, STORE_FAILURE_ACCEPT };
+enum store_failure { STORE_FAILURE_DEFER, STORE_FAILURE_ACCEPT,
+    STORE_FAILURE_LOCAL };
 enum tls_level { TLS_VERIFY, TLS_ENCRYPT };
 
 struct names {			/* a list of canonical strings */
@@ -47,12 +48,22 @@ struct smarthost {
 	enum tls_level tls;
 	char *username;		/* "" if it wants no login */
 	char *secret;		/* the name of its secret, or "" */
-	struct policies policies;	/* the budget of the account itself */
+	/*
+	 * The budget of the account itself: those it names, then those that
+	 * its provider brings, named "SMARTHOST.LIMIT".
+	 */
+	struct policies policies;
+	char *provider;		/* "" if it names none */
 	/*
 	 * Recipients in one delivery: the mail server splits a message with
 	 * more, and the provider counts each part.  0: it never splits.
 	 */
 	uint32_t recipient_limit;
+	/*
+	 * The only sender that it takes, as written and as a key; "" if it
+	 * takes any.
+	 */
+	char *envelope_sender, *envelope_key;
 };
 
 struct route {
@@ -77,10 +88,16 @@ struct config {
 	struct endpoint milter_socket, map_socket, auth_socket, control_socket;
 	struct names auth_peers;	/* user names */
 	char *user;
-	char *store;			/* "sqlite:PATH" or "memory:" */
+	char *store;			/* "sqlite:PATH", "redis://...", "memory:" */
+	char *store_secret;		/* the name of its password; "" if none */
+	char *store_local;		/* "sqlite:PATH": on-store-failure = local */
+	uint32_t store_share;		/* percent of each limit there; 0: 100 by */
+					/* the number of servers */
 	enum durability durability;
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */
+	char *providers;		/* path of providers.conf */
+	int64_t probe_every;		/* ms; 0: nobody looks at smarthosts */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;
 	struct zone *zone;
@@ -88,7 +105,7 @@ struct config {
 	struct names local_domains;	/* canonical */
 	char *recipient_delimiter;
 	size_t npolicy;
-	struct policy *policy;		/* the built-in one included */
+	struct policy *policy;		/* those built in included */
 	/*
 	 * "(senders)", built in, made of `new-senders` (default 1000/24h, one
 	 * unique-recipients limit, per client): how many different senders one
@@ -124,5 +141,8 @@ bool	config_is_local(const struct config *conf, const struct mailaddr *a);
 
 /* True if any policy counts bytes: then the body must be seen. */
 bool	config_needs_body(const struct config *conf);
+
+/* True if mail may have to bear a smarthost's own sender. */
+bool	config_needs_headers(const struct config *conf);
 
 #endif

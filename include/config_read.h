@@ -10,13 +10,17 @@
 
 #include "config.h"
 #include "conftext.h"
+#include "provider.h"
 
 struct reading {
 	struct config *conf;
 	struct conftext text;
 	struct mistakes m;
+	struct providers *providers;	/* NULL if nobody names one */
+	uint32_t margin;	/* percent, of a smarthost that says nothing */
 };
 
+#define MARGIN_LARGEST 50	/* percent */
 #define SHOWN 100	/* a value in a message, escaped */
 
 /* The one value of an option; NULL if it is not given. */
@@ -62,10 +66,24 @@ void	read_prefixes(struct reading *r, cfg_t *sec, const char *name,
 	    const char *const *fallback, struct prefixes *p_r);
 
 /* Sections, in the order in which they refer to each other. */
+void	read_providers(struct reading *r, cfg_t *root);
 void	read_policies(struct reading *r, cfg_t *root);
 void	read_smarthosts(struct reading *r, cfg_t *root);
 void	read_routes(struct reading *r, cfg_t *root);
 void	read_rules(struct reading *r, cfg_t *root);
+
+/* The provider that a smarthost names; NULL if none, or a mistake. */
+const struct provider *read_provider(struct reading *r, cfg_t *sec);
+
+/* How many policies the providers of all smarthosts bring, at most. */
+size_t	provider_room(const struct reading *r, cfg_t *root);
+
+/*
+ * The policies that p brings, less margin percent, behind those that sh has;
+ * both arrays have room.  line is where it is named.
+ */
+void	provider_bring(struct reading *r, const struct provider *p,
+	    unsigned margin, unsigned line, struct smarthost *sh);
 
 /* The option tables of those sections. */
 extern cfg_opt_t policy_options[], smarthost_options[], route_options[],

@@ -16,6 +16,7 @@
 
 #include <jansson.h>
 
+#include "health.h"
 #include "store.h"
 
 #define CONTROL_REQUEST_MAX 65536	/* bytes */
@@ -24,6 +25,7 @@ struct control_server;
 
 struct control_env {
 	struct store *store;
+	struct health *health;	/* NULL: nobody looks at smarthosts */
 	const char *config_file;
 	int64_t started;		/* ms */
 	/*

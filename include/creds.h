@@ -34,4 +34,10 @@ bool	creds_peer_allowed(const struct config *conf, uid_t uid);
 int	creds_lookup(const struct config *conf, const char *map,
 	    const char *key, char *dst, size_t size, char why[CREDS_WHY]);
 
+/*
+ * The secret of that name, for a part of the daemon itself (the store); its
+ * length, or -1 if it is not there or does not fit.  The caller wipes dst.
+ */
+ssize_t	creds_secret(const char *name, char *dst, size_t size);
+
 #endif

@@ -57,6 +57,18 @@ json_t	*postfix_plan_back(const struct postfix *pf, const json_t *made,
 	    json_t *notes);
 
 /*
+ * What is wrong with pf as it is, for conf: an array of {"text", "remedy",
+ * "must"}.  What must be otherwise lets mail go unmetered or a key go astray.
+ */
+json_t	*postfix_audit(const struct postfix *pf, const struct config *conf);
+
+/* The next of "a, { b, c = d } e" and its length; NULL at the end. */
+const char *postfix_next_item(const char **rest, size_t *len_r);
+
+/* Is item that UNIX socket, bare or as "{ unix:path, ... }"? */
+bool	postfix_names_socket(const char *item, size_t len, const char *path);
+
+/*
  * made and the changes as one: the first "before", the last "value".  Once
  * all is done, what is as it was before is forgotten.
  */

@@ -70,7 +70,10 @@ enum store_answer database_put_block(struct database *db, const char *who,
 enum store_answer database_drop_block(struct database *db, const char *who,
 	    char *why);
 
-/* Forgets at most n bindings older than before, and events beyond keep. */
+/*
+ * Forgets blocks that ended before that moment, at most n bindings older than
+ * it, and events beyond keep.
+ */
 enum store_answer database_tidy(struct database *db, int64_t before, size_t n,
 	    size_t keep, char *why);
 

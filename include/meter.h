@@ -3,6 +3,8 @@
  *
  * The only place that charges.  Door and tool ask the same questions here, so
  * what `explain` says is what the mail server will hear.
+ *
+ * health tells which smarthosts to prefer; NULL: all are well.
  */
 #ifndef METER_H
 #define METER_H
@@ -12,6 +14,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "health.h"
 #include "store.h"
 #include "txn.h"
 #include "verdict.h"
@@ -21,19 +24,21 @@
  * nothing, also not the transaction.
  */
 void	meter_preview(const struct config *conf, struct store *store,
-	    const struct txn *t, uint64_t digest, bool external, int64_t now,
-	    struct outcome *o_r);
+	    struct health *health, const struct txn *t, uint64_t digest,
+	    bool external, int64_t now, struct outcome *o_r);
 
 /*
  * Spends what the transaction costs, or nothing; chooses the smarthost.  For
  * end of message, once.
  */
 void	meter_charge(const struct config *conf, struct store *store,
-	    const struct txn *t, int64_t now, struct outcome *o_r);
+	    struct health *health, const struct txn *t, int64_t now,
+	    struct outcome *o_r);
 
 /* The same answer as meter_charge would give, and nothing is changed. */
 void	meter_explain(const struct config *conf, struct store *store,
-	    const struct txn *t, int64_t now, struct outcome *o_r);
+	    struct health *health, const struct txn *t, int64_t now,
+	    struct outcome *o_r);
 
 /*
  * The bill of a transaction under a rule: every counter it touches, with
@@ -47,16 +52,23 @@ struct bill_work {
 	uint64_t few[2 * 64];		/* room for most messages */
 };
 int	meter_bill(const struct config *conf, const struct rule *rule,
-	    const struct txn *t, int64_t now, struct bill *b_r,
+	    struct health *health, const struct txn *t, int64_t now, struct bill *b_r,
 	    struct bill_work *work_r);
 void	bill_work_end(struct bill_work *work);
+
+/*
+ * Must mail of this sender bear the smarthost's own (envelope-sender) in its
+ * place?  A notice (<>) never does.
+ */
+bool	meter_renames(const struct smarthost *sh,
+	    const struct mailaddr *sender);
 
 /*
  * Where mail of this envelope sender goes: 1 and *sh_r (points into conf), 0
  * if no rule gives it a route, -1 if that could not be known; why says why.
  */
 int	meter_route(const struct config *conf, struct store *store,
-	    const struct mailaddr *sender, int64_t now,
+	    struct health *health, const struct mailaddr *sender, int64_t now,
 	    const struct smarthost **sh_r, char *why);
 
 /*
@@ -65,7 +77,7 @@ int	meter_route(const struct config *conf, struct store *store,
  * that is not known, as of a split or cloned message, goes by its sender.
  */
 int	meter_route_id(const struct config *conf, struct store *store,
-	    const char *queue_id, const struct mailaddr *sender, int64_t now,
+	    struct health *health, const char *queue_id, const struct mailaddr *sender, int64_t now,
 	    const struct smarthost **sh_r, char *why);
 
 #endif

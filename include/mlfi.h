@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "health.h"
 #include "store.h"
 
 /*
@@ -22,7 +23,7 @@ int	mlfi_open(const struct config *conf,
 	    size_t size);
 
 /* Serves until mlfi_stop; store must be open and stay so.  0 or -1. */
-int	mlfi_serve(struct store *store);
+int	mlfi_serve(struct store *store, struct health *health);
 
 /*
  * From now on every new transaction is answered 451.  Returns when no callback

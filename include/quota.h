@@ -36,6 +36,9 @@ struct bill_line {
 struct bill_choice {
 	const char *smarthost;	/* its name */
 	size_t first, n;	/* its lines */
+	const char *bound;	/* what to bind if not what the charge says; */
+				/* NULL: that */
+	bool last;		/* it is ailing: only if no other one fits */
 };
 
 struct bill {
@@ -46,7 +49,8 @@ struct bill {
 	struct bill_line line[BILL_LINES];
 	size_t nchoice;		/* 0: the message takes no smarthost */
 	struct bill_choice choice[BILL_CHOICES];
-	bool spread;		/* by remaining budget, else the first that fits */
+	bool spread;		/* by remaining budget, else the first that fits; */
+				/* those marked last behind all others */
 };
 
 enum shortage {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "health.h"
 #include "span.h"
 #include "store.h"
 
@@ -25,10 +26,10 @@ struct socketmap_server;
 
 /*
  * Starts the thread that answers on two listening descriptors, which it takes
- * over.  store must outlive it.  NULL if out of resources.
+ * over.  store and health (may be NULL) must outlive it.  NULL if out of resources.
  */
 struct socketmap_server *socketmap_start(int map_fd, int auth_fd,
-	    struct store *store);
+	    struct store *store, struct health *health);
 
 /* Answers what is complete, closes all peers, joins the thread. */
 void	socketmap_stop(struct socketmap_server **sp);

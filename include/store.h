@@ -30,7 +30,7 @@ enum store_answer {
 #define STORE_WHY 160
 
 /*
- * Opens what conf->store names ("sqlite:PATH", "memory:").  Call after
+ * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").  Call after
  * privileges are dropped: its files belong to the user.  On failure returns
  * NULL, a sentence in why, and in *exit_r the sysexits(3) code to end with:
  * 65 damaged or newer, 73 cannot create, 75 another daemon holds it.
@@ -43,14 +43,15 @@ struct store *store_open(const struct config *conf, void (*fatal)(const char *),
 /* Writes all that is not yet written, then frees.  No call may be under way. */
 void	store_close(struct store **sp);
 
-/* "sqlite", "memory". */
+/* "sqlite", "redis", "memory". */
 const char *store_kind(const struct store *s);
 
 /*
  * The one place that spends.  Decides the bill and, if it fits, spends it on
- * all its counters or on none and binds bound (see below) to the chosen
- * smarthost, in one step.  A bill that does not fit starts the lockouts of
- * the limits it would pass.  STORE_OK: *d_r holds the decision.
+ * all its counters or on none and binds bound (see below; a choice may name
+ * another one) to the chosen smarthost, in one step.  A bill that does not
+ * fit starts the lockouts of the limits it would pass.  STORE_OK: *d_r holds
+ * the decision.
  */
 enum store_answer store_charge(struct store *s, const struct bill *bill,
 	    const char *bound, struct decision *d_r, char *why);
@@ -67,7 +68,10 @@ enum store_answer store_preview(struct store *s, const struct bill *bill,
 enum store_answer store_bound(struct store *s, const char *bound, int64_t now,
 	    char *smarthost_r, char *why);
 
-/* Operator's acts.  Each leaves an event.  actor and text are for the audit. */
+/*
+ * Operator's acts.  Each leaves an event.  actor and text are for the audit.
+ * STORE_NONE: nothing to reset, no room for one more grant, no such block.
+ */
 enum store_answer store_reset(struct store *s, const struct policy *policy,
 	    const char *key, int64_t now, const char *actor, char *why);
 enum store_answer store_grant(struct store *s, const struct policy *policy,

@@ -12,7 +12,7 @@
 
 struct store_backend {
 	const char *kind;
-	const char *scheme;	/* how conf->store begins, colon included */
+	const char *scheme;	/* how conf->store begins */
 	/* where is what follows the scheme. */
 	struct store *(*open)(const struct config *conf, const char *where,
 	    void (*fatal)(const char *), char *why, size_t size, int *exit_r);
@@ -56,6 +56,6 @@ struct store {
 	const struct store_backend *backend;
 };
 
-extern const struct store_backend store_sqlite, store_memory;
+extern const struct store_backend store_sqlite, store_memory, store_redis;
 
 #endif

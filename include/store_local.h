@@ -12,6 +12,7 @@
 #define STORE_LOCAL_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "database.h"
 #include "journal.h"
@@ -46,6 +47,7 @@ struct local {
 	uint64_t unfolded;		/* bytes of journal since the last fold */
 	struct block *block;		/* in order of who */
 	size_t nblock;
+	atomic_bool any_block;		/* may be read without the lock */
 	struct store_event *event;	/* a ring of EVENT_QUEUE */
 	size_t first_event, nevent;
 	struct store_stats stats;

@@ -29,6 +29,7 @@ struct item {
 	enum item_state state;
 	size_t bytes;			/* as last measured */
 	uint64_t seq;			/* of the last operation in it */
+	uint64_t hash;			/* of its names */
 	struct counter *counter;	/* NULL: a binding */
 	int64_t bound_at;		/* a binding: when, ms */
 	char smarthost[STORE_NAME];	/* a binding: to what */

@@ -13,9 +13,12 @@
 #include <unistd.h>
 
 #include "config_read.h"
+#include "limit.h"
+#include "redis_where.h"
 #include "safefile.h"
 
 #define FILE_LARGEST (1024 * 1024)
+#define PROBE_LEAST (5 * SECOND)
 
 static cfg_opt_t options[] = {
 	CONF_ONE("milter-socket"),
@@ -25,6 +28,9 @@ static cfg_opt_t options[] = {
 	CONF_ONE("control-socket"),
 	CONF_ONE("user"),
 	CONF_ONE("store"),
+	CONF_ONE("store-secret"),
+	CONF_ONE("store-local"),
+	CONF_ONE("store-share"),
 	CONF_ONE("durability"),
 	CONF_ONE("on-store-failure"),
 	CONF_ONE("secrets"),
@@ -35,6 +41,9 @@ static cfg_opt_t options[] = {
 	CONF_ONE("recipient-delimiter"),
 	CONF_ONE("unmatched"),
 	CONF_ONE("new-senders"),
+	CONF_ONE("providers"),
+	CONF_ONE("margin"),
+	CONF_ONE("probe-every"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -154,21 +163,71 @@ read_zone(struct reading *r, cfg_t *root)
 
 /* --- the rest ----------------------------------------------------------- */
 
+/* store_wrong - what is wrong with it, or NULL */
+static const char *
+store_wrong(const char *store)
+{
+	struct redis_where where;
+	const char *why;
+
+	if (strncmp(store, REDIS_SCHEME, strlen(REDIS_SCHEME)) == 0)
+		return redis_where_parse(store, &where, &why) == -1 ? why
+								    : NULL;
+	if (strcmp(store, "memory:") == 0 || strncmp(store, "sqlite:/", 8) == 0)
+		return NULL;
+	return "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for "
+	       "several mail servers, or \"memory:\" to forget everything at "
+	       "the end";
+}
+
 static void
 read_store(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "store");
+	const struct conf_value *secret = read_one(r, root, "store-secret");
+	const char *wrong;
 	char text[SHOWN];
 
 	r->conf->store = read_text(
 	    r, root, "store", "sqlite:/var/lib/postmeter/postmeter.db");
-	if (v != NULL && strcmp(v->text, "memory:") != 0 &&
-	    strncmp(v->text, "sqlite:/", 8) != 0)
+	r->conf->store_secret = read_text(r, root, "store-secret", "");
+	if (v != NULL && (wrong = store_wrong(v->text)) != NULL)
+		mistake(&r->m, v->line, "store = \"%s\": %s", shown(text, v),
+		    wrong);
+	if (secret != NULL && secret->len > 0 &&
+	    (v == NULL ||
+		strncmp(v->text, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0))
+		mistake(&r->m, secret->line,
+		    "store-secret: only a store at redis://... has a password");
+}
+
+/* read_store_failure - what becomes of the mail while the store is out */
+static void
+read_store_failure(struct reading *r, cfg_t *root)
+{
+	static const char *const failure[] = { [STORE_FAILURE_DEFER] = "defer",
+		[STORE_FAILURE_ACCEPT] = "accept",
+		[STORE_FAILURE_LOCAL] = "local", NULL };
+	const struct conf_value *v = read_one(r, root, "on-store-failure");
+	const struct conf_value *local = read_one(r, root, "store-local");
+	struct config *conf = r->conf;
+	char text[SHOWN];
+
+	conf->on_store_failure = (enum store_failure)read_choice(
+	    r, root, "on-store-failure", failure, STORE_FAILURE_DEFER);
+	conf->store_local = read_text(
+	    r, root, "store-local", "sqlite:/var/lib/postmeter/outage.db");
+	conf->store_share = read_number(r, root, "store-share", 1, 100, 0);
+	if (local != NULL && strncmp(local->text, "sqlite:/", 8) != 0)
+		mistake(&r->m, local->line,
+		    "store-local = \"%s\": write \"sqlite:/absolute/path\"",
+		    shown(text, local));
+	if (v != NULL && conf->on_store_failure == STORE_FAILURE_LOCAL &&
+	    conf->store != NULL &&
+	    strncmp(conf->store, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0)
 		mistake(&r->m, v->line,
-		    "store = \"%s\": write "
-		    "\"sqlite:/absolute/path\", or \"memory:\" to forget "
-		    "everything at the end",
-		    shown(text, v));
+		    "on-store-failure = \"local\" is for a shared store at "
+		    "redis://...: this one is local already");
 }
 
 static void
@@ -222,12 +281,13 @@ read_local_domains(struct reading *r, cfg_t *root)
 	}
 }
 
-/* read_secrets - where the keys are, if any smarthost needs one */
+/* read_secrets - where the keys are, if a smarthost or the store needs one */
 static void
 read_secrets(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "secrets");
-	bool needed = false;
+	bool needed = r->conf->store_secret != NULL &&
+		      r->conf->store_secret[0] != '\0';
 	char text[SHOWN];
 
 	for (size_t i = 0; i < r->conf->nsmarthost; i++) {
@@ -246,15 +306,31 @@ read_secrets(struct reading *r, cfg_t *root)
 }
 
 static void
+read_probe_every(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "probe-every");
+	char text[SHOWN];
+	const char *why;
+
+	if (v == NULL)
+		return;
+	if (span_parse(v->text, &r->conf->probe_every, &why) == -1)
+		mistake(&r->m, v->line, "probe-every = \"%s\": %s",
+		    shown(text, v), why);
+	else if (r->conf->probe_every > 0 && r->conf->probe_every < PROBE_LEAST)
+		mistake(&r->m, v->line,
+		    "probe-every = \"%s\": at least 5s, or \"0\" for never: "
+		    "providers shut out who knocks too often",
+		    shown(text, v));
+}
+
+static void
 read_all(struct reading *r, cfg_t *root)
 {
 	static const char *const usual[] = { "127.0.0.0/8", "::1/128", NULL };
 	static const char *const durability[] = {
 		[DURABILITY_CRASH] = "crash", [DURABILITY_POWER] = "power", NULL
 	};
-	static const char *const failure[] = { [STORE_FAILURE_DEFER] = "defer",
-		[STORE_FAILURE_ACCEPT] = "accept",
-		NULL };
 	static const char *const mode[] = { "enforce", "observe", NULL };
 	static const char *const unmatched[] = { "reject", "accept", NULL };
 	struct config *conf = r->conf;
@@ -266,8 +342,7 @@ read_all(struct reading *r, cfg_t *root)
 	read_store(r, root);
 	conf->durability = (enum durability)read_choice(
 	    r, root, "durability", durability, DURABILITY_CRASH);
-	conf->on_store_failure = (enum store_failure)read_choice(
-	    r, root, "on-store-failure", failure, STORE_FAILURE_DEFER);
+	read_store_failure(r, root);
 	conf->observe = read_choice(r, root, "mode", mode, 0) == 1;
 	read_zone(r, root);
 	read_prefixes(r, root, "networks", usual, &conf->networks);
@@ -277,6 +352,8 @@ read_all(struct reading *r, cfg_t *root)
 	    read_choice(r, root, "unmatched", unmatched, 0) == 1;
 	if (conf->recipient_delimiter == NULL)
 		return;
+	read_probe_every(r, root);
+	read_providers(r, root);
 	read_policies(r, root);
 	read_smarthosts(r, root);
 	read_secrets(r, root);
@@ -327,6 +404,7 @@ config_load(const char *file, FILE *errors)
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
 		read_all(&r, r.text.tree);
 	conftext_free(&r.text);
+	providers_free(&r.providers);
 	free(text);
 	if (r.m.n > 0)
 		config_free(&r.conf);
@@ -374,7 +452,10 @@ config_free(struct config **cp)
 		free_route(&conf->route[i]);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		free(conf->smarthost[i].name);
+		free(conf->smarthost[i].provider);
 		free(conf->smarthost[i].host);
+		free(conf->smarthost[i].envelope_sender);
+		free(conf->smarthost[i].envelope_key);
 		free(conf->smarthost[i].username);
 		free(conf->smarthost[i].secret);
 		free(conf->smarthost[i].policies.v);
@@ -394,7 +475,10 @@ config_free(struct config **cp)
 	free(conf->file);
 	free(conf->user);
 	free(conf->store);
+	free(conf->store_secret);
+	free(conf->store_local);
 	free(conf->secrets);
+	free(conf->providers);
 	free(conf->recipient_delimiter);
 	free(conf);
 }
@@ -435,6 +519,15 @@ config_is_local(const struct config *conf, const struct mailaddr *a)
 
 	for (size_t i = 0; i < conf->local_domains.n; i++)
 		if (strcmp(conf->local_domains.v[i], domain) == 0)
+			return true;
+	return false;
+}
+
+bool
+config_needs_headers(const struct config *conf)
+{
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (conf->smarthost[i].envelope_sender[0] != '\0')
 			return true;
 	return false;
 }

@@ -212,7 +212,8 @@ read_policies(struct reading *r, cfg_t *root)
 	struct config *conf = r->conf;
 	const size_t n = conftext_size(root, "policy");
 
-	conf->policy = keep_array(r, n + 1, sizeof(*conf->policy));
+	conf->policy = keep_array(
+	    r, n + 1 + provider_room(r, root), sizeof(*conf->policy));
 	if (conf->policy == NULL)
 		return;
 	read_senders(r, root, &conf->policy[conf->npolicy++]);

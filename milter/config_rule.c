@@ -11,6 +11,8 @@
 #include "nearest.h"
 
 cfg_opt_t smarthost_options[] = {
+	CONF_ONE("provider"),
+	CONF_ONE("margin"),
 	CONF_ONE("host"),
 	CONF_ONE("port"),
 	CONF_ONE("tls"),
@@ -18,6 +20,7 @@ cfg_opt_t smarthost_options[] = {
 	CONF_ONE("secret"),
 	CONF_LIST("policies"),
 	CONF_ONE("recipient-limit"),
+	CONF_ONE("envelope-sender"),
 	CFG_END(),
 };
 
@@ -74,14 +77,18 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 	return -1;
 }
 
-/* read_budget - the policies that a rule or a smarthost names */
+/*
+ * read_budget - the policies that a rule or a smarthost names, and room for
+ * more behind them
+ */
 static void
-read_budget(struct reading *r, cfg_t *root, cfg_t *sec, struct policies *p)
+read_budget(
+    struct reading *r, cfg_t *root, cfg_t *sec, size_t more, struct policies *p)
 {
 	const size_t n = conftext_size(sec, "policies");
 	char text[SHOWN];
 
-	p->v = keep_array(r, n, sizeof(*p->v));
+	p->v = keep_array(r, n + more, sizeof(*p->v));
 	for (size_t i = 0; i < n && p->v != NULL; i++) {
 		const struct conf_value *v =
 		    conftext_value(&r->text, sec, "policies", i);
@@ -104,12 +111,15 @@ read_budget(struct reading *r, cfg_t *root, cfg_t *sec, struct policies *p)
 /* --- smarthosts --------------------------------------------------------- */
 
 static char *
-read_host(struct reading *r, cfg_t *sec, unsigned line)
+read_host(
+    struct reading *r, cfg_t *sec, const struct provider *p, unsigned line)
 {
 	const struct conf_value *v = read_one(r, sec, "host");
 	struct netaddr addr;
 	char name[MAILADDR_MAX + 1], text[SHOWN];
 
+	if (v == NULL && p != NULL && p->host[0] != '\0')
+		return keep(r, p->host);
 	if (v == NULL) {
 		mistake(&r->m, line,
 		    "a smarthost needs a host: the name on "
@@ -156,20 +166,54 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 		    "add username = \"...\", or remove both");
 }
 
+/* read_envelope_sender - an address that needs no quotes in any header */
+static void
+read_envelope_sender(struct reading *r, cfg_t *sec, struct smarthost *sh)
+{
+	const struct conf_value *v = read_one(r, sec, "envelope-sender");
+	const char *plain = "abcdefghijklmnopqrstuvwxyz0123456789"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-/=?^_`{|}~.@";
+	struct mailaddr a = { .text = "" };
+	char text[SHOWN];
+
+	if (v != NULL && v->len > 0) {
+		mailaddr_canon(
+		    &a, v->text, v->len, r->conf->recipient_delimiter);
+		if (a.at == 0 || mailaddr_domain(&a)[0] == '\0' ||
+		    v->len > MAILADDR_MAX || strspn(v->text, plain) != v->len ||
+		    strchr(v->text, '@') != strrchr(v->text, '@'))
+			mistake(&r->m, v->line,
+			    "envelope-sender = \"%s\": write the account's "
+			    "address, \"user@domain\", in ASCII",
+			    shown(text, v));
+	}
+	sh->envelope_sender = read_text(r, sec, "envelope-sender", "");
+	sh->envelope_key = keep(r, a.text);
+}
+
 static void
 read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 {
 	static const char *const tls[] = {
 		[TLS_VERIFY] = "verify", [TLS_ENCRYPT] = "encrypt", NULL
 	};
+	const unsigned line = conftext_title(&r->text, sec)->line;
+	const struct provider *p = read_provider(r, sec);
+	const uint32_t margin =
+	    read_number(r, sec, "margin", 0, MARGIN_LARGEST, r->margin);
 
-	sh->host = read_host(r, sec, conftext_title(&r->text, sec)->line);
-	sh->port = (uint16_t)read_number(r, sec, "port", 1, 65535, 587);
+	sh->provider = keep(r, p != NULL ? p->name : "");
+	sh->host = read_host(r, sec, p, line);
+	sh->port = (uint16_t)read_number(
+	    r, sec, "port", 1, 65535, p != NULL ? p->port : 587);
 	sh->tls = (enum tls_level)read_choice(r, sec, "tls", tls, TLS_VERIFY);
 	read_login(r, sec, sh);
-	read_budget(r, root, sec, &sh->policies);
-	sh->recipient_limit =
-	    read_number(r, sec, "recipient-limit", 1, 100000, 0);
+	read_budget(r, root, sec, p != NULL ? p->nlimit + 1 : 0, &sh->policies);
+	if (p != NULL)
+		provider_bring(r, p, margin, line, sh);
+	sh->recipient_limit = read_number(r, sec, "recipient-limit", 1, 100000,
+	    p != NULL ? p->recipient_limit : 0);
+	read_envelope_sender(r, sec, sh);
 }
 
 void
@@ -334,6 +378,36 @@ bill_lines(const struct rule *rule)
 	return n;
 }
 
+/* charges - is p one of the policies of the rule itself? */
+static bool
+charges(const struct rule *rule, const struct policy *p)
+{
+	for (size_t i = 0; i < rule->policies.n; i++)
+		if (rule->policies.v[i] == p)
+			return true;
+	return false;
+}
+
+/* no_double_senders - one counter of a sender must not pay twice */
+static void
+no_double_senders(struct reading *r, cfg_t *sec, const struct rule *rule)
+{
+	const unsigned line = conftext_title(&r->text, sec)->line;
+
+	for (size_t i = 0; rule->route != NULL && i < rule->route->n; i++) {
+		const struct smarthost *sh = rule->route->smarthost[i];
+
+		for (size_t j = 0; j < sh->policies.n; j++)
+			if (sh->policies.v[j]->per == PER_SENDER &&
+			    charges(rule, sh->policies.v[j]))
+				mistake(&r->m, line,
+				    "policy \"%s\" counts each sender for this "
+				    "rule and again for smarthost \"%s\" of "
+				    "its route: give one of them its own",
+				    sh->policies.v[j]->name, sh->name);
+	}
+}
+
 static void
 read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 {
@@ -344,12 +418,13 @@ read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 	read_condition(r, sec, "sender", read_sender, &rule->sender);
 	read_condition(r, sec, "login", read_rule_login, &rule->login);
 	read_prefixes(r, sec, "client", nothing, &rule->client);
-	read_budget(r, root, sec, &rule->policies);
+	read_budget(r, root, sec, 0, &rule->policies);
 	if (route == NULL)
 		return;
 	i = refer(r, root, "route", route);
 	if (i != -1 && r->conf->route != NULL)
 		rule->route = &r->conf->route[i];
+	no_double_senders(r, sec, rule);
 	if (bill_lines(rule) > BILL_LINES)
 		mistake(&r->m, conftext_title(&r->text, sec)->line,
 		    "this rule and the smarthosts of its route name %zu "

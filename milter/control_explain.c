@@ -104,7 +104,8 @@ bill_limits(const struct request *rq, const struct rule *rule,
 
 	*a_r = STORE_OK;
 	if (work == NULL ||
-	    meter_bill(rq->conf, rule, t, rq->now, &bill, work) == -1) {
+	    meter_bill(
+		rq->conf, rule, rq->env->health, t, rq->now, &bill, work) == -1) {
 		free(work);
 		json_decref(limits);
 		return NULL;
@@ -139,7 +140,8 @@ explain(const struct request *rq, const struct txn *t)
 		json_decref(limits);
 		return control_store_failure(a, why);
 	}
-	meter_explain(rq->conf, rq->env->store, t, rq->now, &o);
+	meter_explain(
+	    rq->conf, rq->env->store, rq->env->health, t, rq->now, &o);
 	verdict_reply(&o, rq->now, rq->conf->zone, &r);
 	if (r.code != NULL)
 		answer = json_pack("{s:s, s:s, s:s}", "code", r.code, "xcode",

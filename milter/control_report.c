@@ -22,9 +22,23 @@
 /* A daemon must not fall over its own export; a database has its own tools. */
 #define EXPORT_MOST 20000
 
+/* look - what the prober saw of a smarthost; null if it did not look */
 static json_t *
-smarthosts(const struct config *conf)
+look(const struct request *rq, const struct smarthost *sh)
 {
+	struct health_report r;
+
+	if (!health_ask(rq->env->health, sh->name, rq->now, &r))
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:o}", "state",
+	    breaker_name(r.state), "seen", control_moment(rq, r.seen), "until",
+	    control_moment(rq, r.until), "trouble", control_text(r.why));
+}
+
+static json_t *
+smarthosts(const struct request *rq)
+{
+	const struct config *conf = rq->conf;
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
@@ -36,11 +50,11 @@ smarthosts(const struct config *conf)
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
-		    json_pack("{s:o, s:o, s:i, s:s, s:o}", "name",
+		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o}", "name",
 			control_text(sh->name), "host", control_text(sh->host),
 			"port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
-			routes));
+			routes, "health", look(rq, sh)));
 	}
 	return list;
 }
@@ -94,6 +108,7 @@ store_report(const struct request *rq)
 json_t *
 control_status(const struct request *rq)
 {
+	static const char *const failures[] = { "defer", "accept", "local" };
 	const struct config *conf = rq->conf;
 	char why[STORE_WHY] = "";
 	enum store_answer a;
@@ -108,11 +123,11 @@ control_status(const struct request *rq)
 	    control_moment(rq, rq->env->started), "config",
 	    control_text(rq->env->config_file), "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
-	    conf->on_store_failure == STORE_FAILURE_ACCEPT ? "accept" : "defer",
+	    failures[conf->on_store_failure],
 	    "store", store_report(rq), "sockets", "milter",
 	    conf->milter_socket.path, "map", conf->map_socket.path, "auth",
 	    conf->auth_socket.path, "control", conf->control_socket.path,
-	    "smarthosts", smarthosts(conf), "policies", (int)conf->npolicy,
+	    "smarthosts", smarthosts(rq), "policies", (int)conf->npolicy,
 	    "rules", (int)conf->nrule, "blocks", blocked);
 }
 

@@ -80,13 +80,14 @@ control_who(const struct config *conf, const struct policy *policy,
     const char *who, struct who *w_r)
 {
 	w_r->n = 0;
+	if (strncmp(who, "others of ", 10) == 0 ||
+	    strncmp(who, "smarthost ", 10) == 0) {
+		add(w_r, who);
+		return;
+	}
 	if (strcmp(who, "*") == 0 || policy->per == PER_EVERYONE) {
 		if (strcmp(who, "*") == 0 && policy->per == PER_EVERYONE)
 			add(w_r, "*");
-		return;
-	}
-	if (strncmp(who, "others of ", 10) == 0) {
-		add(w_r, who);
 		return;
 	}
 	if (add_client(policy, who, w_r) || policy->per == PER_CLIENT)

@@ -99,3 +99,15 @@ creds_lookup(const struct config *conf, const char *map, const char *key,
 		return 0;
 	return fill(sh, dst, size, why);
 }
+
+ssize_t
+creds_secret(const char *name, char *dst, size_t size)
+{
+	ssize_t len = -1;
+
+	pthread_rwlock_rdlock(&lock);
+	if (current != NULL)
+		len = secrets_get(current, name, dst, size);
+	pthread_rwlock_unlock(&lock);
+	return len;
+}

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 
 #include "ctl.h"
+#include "ctl_postfix.h"
 #include "secrets.h"
 
 static void warn(json_t *list, const char *fmt, ...)
@@ -87,7 +88,8 @@ unused_warnings(const struct config *conf, json_t *list)
 	for (size_t i = 0; i < conf->npolicy; i++)
 		if (!policy_used(conf, &conf->policy[i]))
 			warn(list,
-			    "policy %s is used by no rule and no smarthost: it limits "
+			    "policy %s is used by no rule and no smarthost: it "
+			    "limits "
 			    "nothing",
 			    conf->policy[i].name);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
@@ -115,6 +117,12 @@ ctl_warnings(const struct config *conf)
 	if (conf->unmatched_accept)
 		warn(list, "unmatched = accept: outgoing mail without a rule "
 			   "is not metered");
+	if (strncmp(conf->store, "redis://", 8) == 0 &&
+	    strncmp(conf->store, "redis://127.", 12) != 0 &&
+	    strncmp(conf->store, "redis://localhost", 17) != 0)
+		warn(list, "store = redis:// is in clear: whoever sees or "
+			   "changes the traffic sees or changes counters; "
+			   "rediss:// is not");
 	if (strncmp(conf->store, "memory:", 7) == 0)
 		warn(list, "store = memory: every restart forgets what was "
 			   "sent");
@@ -123,7 +131,7 @@ ctl_warnings(const struct config *conf)
 	return list;
 }
 
-/* check_secrets - does each smarthost have its key?  False: see errors. */
+/* check_secrets - do smarthosts and store have their keys?  False: see errors. */
 static bool
 check_secrets(const struct config *conf, FILE *errors)
 {
@@ -155,6 +163,13 @@ check_secrets(const struct config *conf, FILE *errors)
 		    conf->file, sh->name, sh->secret, conf->secrets);
 		good = false;
 	}
+	if (conf->store_secret[0] != '\0' &&
+	    !secrets_has(secrets, conf->store_secret)) {
+		fprintf(errors,
+		    "%s: store-secret: secret %s is missing, add it to %s\n",
+		    conf->file, conf->store_secret, conf->secrets);
+		good = false;
+	}
 	secrets_free(&secrets);
 	return good;
 }
@@ -175,6 +190,37 @@ failure(const char *file, char *text)
 	return answer;
 }
 
+/*
+ * check_mta - Postfix as it is set up now, too.  The code to exit with; what
+ * was found is in the answer.
+ */
+static int
+check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
+{
+	struct postfix pf;
+	json_t *found, *answer = NULL;
+	size_t musts = 0, i;
+	const json_t *f;
+
+	if (postfix_read(&pf, ctl->postfix, &answer) == -1) {
+		json_decref(*answer_r);
+		*answer_r = answer;
+		return EX_CONFIG;
+	}
+	found = postfix_audit(&pf, conf);
+	postfix_free(&pf);
+	json_array_foreach (found, i, f)
+		musts += json_is_true(json_object_get(f, "must"));
+	json_object_set_new(*answer_r, "findings", found);
+	if (musts == 0)
+		return EX_OK;
+	answer = ctl_failure("each finding names its own",
+	    "Postfix lets mail go unmetered or a key go astray: %zu", musts);
+	json_object_update(*answer_r, answer);
+	json_decref(answer);
+	return 1;
+}
+
 int
 ctl_check(const struct ctl *ctl, json_t **answer_r)
 {
@@ -184,6 +230,7 @@ ctl_check(const struct ctl *ctl, json_t **answer_r)
 	size_t len = 0;
 	FILE *errors = open_memstream(&text, &len);
 	bool good;
+	int code = EX_OK;
 
 	*answer_r = NULL;
 	if (errors == NULL)
@@ -199,7 +246,9 @@ ctl_check(const struct ctl *ctl, json_t **answer_r)
 		    ctl_warnings(conf));
 	else
 		*answer_r = failure(file, text);
+	if (good && ctl->mta)
+		code = check_mta(ctl, conf, answer_r);
 	free(text);
 	config_free(&conf);
-	return good ? EX_OK : EX_CONFIG;
+	return good ? code : EX_CONFIG;
 }

@@ -69,9 +69,8 @@ want(struct plan *p, const char *file, const char *name, const char *value,
 /* --- lists of main.cf -------------------------------------------------------
  */
 
-/* next_item - the next of "a, { b, c = d } e"; NULL at the end */
-static const char *
-next_item(const char **rest, size_t *len_r)
+const char *
+postfix_next_item(const char **rest, size_t *len_r)
 {
 	const char *start = *rest + strspn(*rest, ", \t\r\n"), *end;
 	int depth = 0;
@@ -89,9 +88,8 @@ next_item(const char **rest, size_t *len_r)
 	return end > start ? start : NULL;
 }
 
-/* names_socket - is item that socket, bare or as "{ socket, ... }"? */
-static bool
-names_socket(const char *item, size_t len, const char *path)
+bool
+postfix_names_socket(const char *item, size_t len, const char *path)
 {
 	size_t n = strlen(path);
 
@@ -124,7 +122,8 @@ without(const char *list,
 	const char *item;
 	size_t len;
 
-	while (left != NULL && (item = next_item(&list, &len)) != NULL) {
+	while (
+	    left != NULL && (item = postfix_next_item(&list, &len)) != NULL) {
 		if (ours(p, item, len))
 			continue;
 		append(left, item, len);
@@ -135,8 +134,8 @@ without(const char *list,
 static bool
 is_milter(const struct plan *p, const char *item, size_t len)
 {
-	return names_socket(item, len, p->milter) ||
-	       names_socket(item, len, p->conf->milter_socket.path);
+	return postfix_names_socket(item, len, p->milter) ||
+	       postfix_names_socket(item, len, p->conf->milter_socket.path);
 }
 
 static bool
@@ -168,7 +167,7 @@ has(const struct plan *p, const char *list,
 	const char *item;
 	size_t len;
 
-	while ((item = next_item(&list, &len)) != NULL)
+	while ((item = postfix_next_item(&list, &len)) != NULL)
 		if (ours(p, item, len))
 			return true;
 	return false;
@@ -298,8 +297,8 @@ note_override(struct plan *p, const char *name, const char *value)
 	if (!has(p, value, is_milter) && !has(p, value, is_reference))
 		note(p->notes, true,
 		    "master.cf sets %s = %s: mail that comes in "
-		    "there is not metered; remove it or add "
-		    "$smtpd_milters",
+		    "there is not metered; remove it or name "
+		    "postmeter's socket in it",
 		    name, value);
 }
 
@@ -468,7 +467,7 @@ has_item(const char *list, const char *item, size_t len)
 	const char *other;
 	size_t n;
 
-	while (list != NULL && (other = next_item(&list, &n)) != NULL)
+	while (list != NULL && (other = postfix_next_item(&list, &n)) != NULL)
 		if (n == len && memcmp(other, item, n) == 0)
 			return true;
 	return false;
@@ -486,7 +485,7 @@ rest_of(const json_t *made, const char *now)
 	char *left = calloc(1, strlen(now) * 2 + 1);
 	size_t len;
 
-	while (left != NULL && (item = next_item(&now, &len)) != NULL)
+	while (left != NULL && (item = postfix_next_item(&now, &len)) != NULL)
 		if (!has_item(ours, item, len) || has_item(before, item, len))
 			append(left, item, len);
 	if (left != NULL && left[0] == '\0') {

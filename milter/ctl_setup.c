@@ -206,6 +206,20 @@ verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
 	return 1;
 }
 
+/* audit - findings in place of the notes that must be heeded: it has them */
+static void
+audit(const struct postfix *pf, const struct config *conf, json_t *notes)
+{
+	json_t *found = postfix_audit(pf, conf);
+
+	for (size_t i = json_array_size(notes); i-- > 0;)
+		if (json_is_true(
+			json_object_get(json_array_get(notes, i), "must")))
+			json_array_remove(notes, i);
+	json_array_extend(notes, found);
+	json_decref(found);
+}
+
 /* work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
 work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
@@ -222,6 +236,8 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 		r = undo(pf, changes, failure_r);
 	else if (changes != NULL && ctl->apply)
 		r = apply(pf, made, changes, failure_r);
+	if (changes != NULL && ctl->check)
+		audit(pf, conf, notes);
 	if (changes != NULL && r == 0) {
 		answer = tell(pf, ctl, changes, notes);
 		*code_r = verdict(ctl, changes, notes, answer);

@@ -192,6 +192,18 @@ print_store(const struct screen *sc, const json_t *st)
 	}
 }
 
+/* health_text - ", open until 14:05 +0200 (in 2m): connect: timed out" */
+static void
+health_text(const json_t *health, char *dst, size_t size)
+{
+	const char *trouble = str(health, "trouble");
+	const char *until = moment(health, "until");
+
+	snprintf(dst, size, ", %s%s%s%s%s", str(health, "state"),
+	    until[0] != '\0' ? " until " : "", until,
+	    trouble[0] != '\0' ? ": " : "", trouble);
+}
+
 static void
 print_smarthosts(const struct screen *sc, const json_t *list)
 {
@@ -212,6 +224,10 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 			    "%s%s", link, json_string_value(route));
 			link = ", ";
 		}
+		if (json_is_object(get(sh, "health")) && n >= 0 &&
+		    n < (int)sizeof(text))
+			health_text(get(sh, "health"), text + n,
+			    sizeof(text) - (size_t)n);
 		line(sc, i == 0 ? "smarthosts" : "", text);
 	}
 }
@@ -252,7 +268,7 @@ static void
 text_status(const struct screen *sc, const json_t *a)
 {
 	bool observe = strcmp(str(a, "mode"), "observe") == 0;
-	bool accept = strcmp(str(a, "on_store_failure"), "accept") == 0;
+	const char *failure = str(a, "on_store_failure");
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
@@ -260,7 +276,11 @@ text_status(const struct screen *sc, const json_t *a)
 	line(sc, "postmeter", text);
 	snprintf(text, sizeof(text), "%s%s",
 	    observe ? "observe: counts and refuses nothing" : "enforce",
-	    accept ? "; mail passes unmetered while the store fails" : "");
+	    strcmp(failure, "accept") == 0
+		? "; mail passes unmetered while the store fails"
+	    : strcmp(failure, "local") == 0
+		? "; a share of each limit while the store is out"
+		: "");
 	line(sc, "mode", text);
 	print_store(sc, get(a, "store"));
 	snprintf(text, sizeof(text), "%lld rules, %lld policies",
@@ -464,6 +484,25 @@ print_strings(FILE *out, const char *before, const json_t *list)
 		fprintf(out, "%s%s\n", before, json_string_value(s));
 }
 
+/* print_finding - what is wrong and, if that is known, the remedy */
+static void
+print_finding(const struct screen *sc, const char *indent, const json_t *c)
+{
+	fprintf(sc->out, "%s%s: %s%s%s\n", indent,
+	    yes(c, "must") ? "attention" : "note", str(c, "text"),
+	    str(c, "remedy")[0] != '\0' ? "; " : "", str(c, "remedy"));
+}
+
+static void
+print_findings(const struct screen *sc, const char *indent, const json_t *list)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach (list, i, c)
+		print_finding(sc, indent, c);
+}
+
 static void
 text_check(const struct screen *sc, const json_t *a)
 {
@@ -473,6 +512,7 @@ text_check(const struct screen *sc, const json_t *a)
 	    str(a, "file"), num(a, "rules"), num(a, "policies"),
 	    num(a, "routes"), num(a, "smarthosts"));
 	print_strings(sc->out, "warning: ", get(a, "warnings"));
+	print_findings(sc, "", get(a, "findings"));
 }
 
 static void
@@ -484,9 +524,7 @@ text_setup(const struct screen *sc, const json_t *a)
 	json_array_foreach (get(a, "changes"), i, c)
 		fprintf(
 		    sc->out, "# %s\n%s\n", str(c, "why"), str(c, "command"));
-	json_array_foreach (get(a, "notes"), i, c)
-		fprintf(sc->out, "# %s: %s\n",
-		    yes(c, "must") ? "attention" : "note", str(c, "text"));
+	print_findings(sc, "# ", get(a, "notes"));
 	fprintf(sc->out, "# %s\n", str(a, "summary"));
 }
 
@@ -508,6 +546,7 @@ static const struct printer {
 	{ "check", text_check },
 	{ "setup", text_setup },
 	{ "test", ctl_test_text },
+	{ "providers", ctl_providers_text },
 	{ "secret", ctl_secret_text },
 };
 
@@ -530,6 +569,8 @@ print_failure(
 
 	if (get(safe, "changes") != NULL)
 		text_setup(sc, safe);
+	if (get(safe, "findings") != NULL)
+		text_check(sc, safe);
 	if (get(safe, "steps") != NULL)
 		ctl_test_text(sc, safe);
 	print_strings(sc->err, "", get(safe, "errors"));

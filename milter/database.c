@@ -59,6 +59,7 @@ enum statement {
 	DROP_BLOCK,
 	TIDY_BINDINGS,
 	TIDY_EVENTS,
+	TIDY_BLOCKS,
 	WRITER_END,
 	GET_META = WRITER_END,
 	GET_COUNTER,
@@ -93,6 +94,7 @@ static const char *const sql[STATEMENTS] = {
 			  " FROM binding WHERE updated < ?1 LIMIT ?2)",
 	[TIDY_EVENTS] = "DELETE FROM event WHERE id <="
 			" (SELECT max(id) FROM event) - ?1",
+	[TIDY_BLOCKS] = "DELETE FROM block WHERE until < ?1",
 	[GET_META] = "SELECT name, value FROM meta",
 	[GET_COUNTER] = "SELECT record, seq, updated, digest FROM counter"
 			" WHERE policy = ?1 AND key = ?2",
@@ -623,13 +625,16 @@ database_tidy(
 {
 	sqlite3_stmt *bindings = statement(db, TIDY_BINDINGS, why);
 	sqlite3_stmt *events = statement(db, TIDY_EVENTS, why);
+	sqlite3_stmt *blocks = statement(db, TIDY_BLOCKS, why);
 
-	if (bindings == NULL || events == NULL)
+	if (bindings == NULL || events == NULL || blocks == NULL)
 		return STORE_FAILED;
 	bind_int(bindings, 1, before);
 	bind_int(bindings, 2, (int64_t)n);
 	bind_int(events, 1, (int64_t)keep);
-	if (run(db, TIDY_BINDINGS, why) == STORE_FAILED)
+	bind_int(blocks, 1, before);
+	if (run(db, TIDY_BINDINGS, why) == STORE_FAILED ||
+	    run(db, TIDY_BLOCKS, why) == STORE_FAILED)
 		return STORE_FAILED;
 	return run(db, TIDY_EVENTS, why);
 }

@@ -319,7 +319,8 @@ write_folded(struct text *t, const char *p, size_t len, const char *syntax)
 		folded = fold(p, len, &n);
 		if (folded == NULL)
 			return false;
-		before = *t;
+		before.len = t->len;
+		memcpy(before.p, t->p, t->len);
 		text_init(t);
 		write_utf8(t, (const char *)folded, n, syntax);
 		free(folded);

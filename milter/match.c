@@ -93,20 +93,38 @@ match_outgoing(const struct config *conf, const struct txn *t)
 	    among(&conf->networks, &t->client);
 }
 
-bool
-match_external(const struct config *conf, const struct mailaddr *rcpt,
-    const char *mailer)
+/* Postfix transports and Sendmail mailers that end on the machine. */
+static bool
+delivers_here(const char *mailer)
 {
-	/* Postfix transports and Sendmail mailers that end on the machine. */
 	static const char *const local[] = { "local", "virtual", "lmtp",
 	    "prog", "*file*", "*include*", "procmail", "cyrus", "cyrusv2",
 	    "dovecot", "maildrop", "error", "discard" };
 
-	if (config_is_local(conf, rcpt) || mailaddr_domain(rcpt)[0] == '\0')
-		return false;
-	for (size_t i = 0; mailer != NULL &&
-	    i < sizeof(local) / sizeof(local[0]); i++)
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		if (strcmp(mailer, local[i]) == 0)
-			return false;
-	return true;
+			return true;
+	return false;
+}
+
+/*
+ * relayed_on - "victim%elsewhere.test@office.example": a mail server may take
+ * what stands before the "@" for another address (RFC 5321 appendix F.2)
+ */
+static bool
+relayed_on(const struct mailaddr *rcpt)
+{
+	return strcspn(rcpt->text, "%!") < rcpt->at;
+}
+
+bool
+match_external(const struct config *conf, const struct mailaddr *rcpt,
+    const char *mailer)
+{
+	if (mailer != NULL && delivers_here(mailer))
+		return false;
+	if (relayed_on(rcpt))
+		return true;
+	return !config_is_local(conf, rcpt) &&
+	    mailaddr_domain(rcpt)[0] != '\0';
 }

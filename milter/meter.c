@@ -18,6 +18,13 @@
 /* What is being asked: may this recipient join, or may the whole go? */
 enum stage { STAGE_RCPT, STAGE_EXPLAIN, STAGE_CHARGE };
 
+/* copy - keys are made for every message: no formatter for a plain text */
+static void
+copy(char *dst, size_t size, const char *text)
+{
+	*(char *)mempcpy(dst, text, strnlen(text, size - 1)) = '\0';
+}
+
 /* The client's address, or what stands for it where there is none. */
 static void
 client_key(const struct txn *t, const struct policy *p, char *dst, size_t size)
@@ -26,7 +33,7 @@ client_key(const struct txn *t, const struct policy *p, char *dst, size_t size)
 	    t->client.len == 4 ? p->prefix4 : p->prefix6;
 
 	if (t->client.len == 0)
-		snprintf(dst, size, "localhost");
+		copy(dst, size, "localhost");
 	else
 		netaddr_text(&t->client, bits, dst, size);
 }
@@ -43,14 +50,14 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 
 	switch (p->per) {
 	case PER_EVERYONE:
-		snprintf(dst, size, "*");
+		copy(dst, size, "*");
 		return false;
 	case PER_CLIENT:
 		client_key(t, p, dst, size);
 		return false;
 	case PER_SENDER:
 		if (!mailaddr_is_null(&t->sender)) {
-			snprintf(dst, size, "%s", t->sender.text);
+			copy(dst, size, t->sender.text);
 			return true;
 		}
 		break;
@@ -62,7 +69,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	case PER_ACCOUNT:
 		if (t->login[0] == '\0' && !mailaddr_is_null(&t->sender)) {
-			snprintf(dst, size, "%s", t->sender.text);
+			copy(dst, size, t->sender.text);
 			return true;
 		}
 		break;
@@ -70,7 +77,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	}
 	if (t->login[0] != '\0')
-		snprintf(dst, size, "%s", t->login);
+		copy(dst, size, t->login);
 	else
 		client_key(t, p, dst, size);
 	return false;
@@ -114,7 +121,7 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 	size_t i = b->nline++;
 
 	if (t->login[0] != '\0')
-		snprintf(w->key[i], sizeof(w->key[i]), "%s", t->login);
+		copy(w->key[i], sizeof(w->key[i]), t->login);
 	else
 		client_key(t, NULL, w->key[i], sizeof(w->key[i]));
 	b->line[i] = (struct bill_line){
@@ -125,13 +132,76 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 	};
 }
 
+bool
+meter_renames(const struct smarthost *sh, const struct mailaddr *sender)
+{
+	return sh->envelope_key[0] != '\0' && !mailaddr_is_null(sender) &&
+	    strcmp(sh->envelope_key, sender->text) != 0;
+}
+
+/*
+ * by_id - does this message have a binding of its own?  A notice about a
+ * message may bear its id, and goes its own way all the same.
+ */
+static bool
+by_id(const char *queue_id, const struct mailaddr *sender)
+{
+	return queue_id[0] != '\0' && !mailaddr_is_null(sender);
+}
+
+/*
+ * sender_key - does a policy of a smarthost keep a counter for each sender of
+ * the account?  Then dst gets its name.  Any other is the account's own.
+ */
+static bool
+sender_key(const struct policy *p, const struct smarthost *sh,
+    const struct txn *t, char *dst, size_t size)
+{
+	const bool each = p->per == PER_SENDER;
+
+	if (each && !meter_renames(sh, &t->sender))
+		return key_of(p, t, dst, size);
+	snprintf(dst, size, "%s%s", each ? "" : "smarthost ",
+	    each ? sh->envelope_key : sh->name);
+	return false;
+}
+
+/* cap_of - the policy that caps messages of a smarthost, or NULL */
+static const struct policy *
+cap_of(const struct config *conf, const struct smarthost *sh)
+{
+	const struct policy *cap = NULL;
+
+	for (size_t i = 0; i < sh->policies.n && !conf->observe; i++) {
+		const struct policy *p = sh->policies.v[i];
+
+		if (p->recipients_per_message == 0 ||
+		    p->when_over == OVER_OBSERVE)
+			continue;
+		if (cap == NULL ||
+		    p->recipients_per_message < cap->recipients_per_message)
+			cap = p;
+	}
+	return cap;
+}
+
+/* takes - is the message small enough for that smarthost? */
+static bool
+takes(const struct config *conf, const struct smarthost *sh,
+    const struct txn *t)
+{
+	const struct policy *p = cap_of(conf, sh);
+
+	return p == NULL || t->nexternal <= p->recipients_per_message;
+}
+
 /*
  * offer - one smarthost that could take the message, and what that costs its
  * account: only what leaves, and each delivery that the mail server makes of it
  */
 static void
 offer(const struct config *conf, const struct smarthost *sh,
-    const struct txn *t, struct bill *b, struct bill_work *w)
+    struct health *health, const struct txn *t, struct bill *b, struct bill_work *w)
 {
 	uint64_t parts = sh->recipient_limit == 0 ? 1 :
 	    (t->nexternal + sh->recipient_limit - 1) / sh->recipient_limit;
@@ -140,11 +210,16 @@ offer(const struct config *conf, const struct smarthost *sh,
 	ch->smarthost = sh->name;
 	ch->first = b->nline;
 	ch->n = sh->policies.n;
+	ch->last = health_is_ailing(health, sh->name);
+	/* The mail server will ask with the sender that it is told now. */
+	if (meter_renames(sh, &t->sender) &&
+	    !(t->by_id && by_id(t->queue_id, &t->sender)))
+		ch->bound = sh->envelope_key;
 	for (size_t i = 0; i < sh->policies.n; i++) {
 		size_t at = b->nline++;
 
-		snprintf(w->key[at], sizeof(w->key[at]), "smarthost %s",
-		    sh->name);
+		(void)sender_key(sh->policies.v[i], sh, t, w->key[at],
+		    sizeof(w->key[at]));
 		b->line[at] = (struct bill_line){
 			.policy = sh->policies.v[i],
 			.key = w->key[at],
@@ -158,9 +233,27 @@ offer(const struct config *conf, const struct smarthost *sh,
 	}
 }
 
+/* offers_senders - may a smarthost of the route count a sender made up? */
+static bool
+offers_senders(const struct rule *rule, const struct txn *t)
+{
+	char key[MAILADDR_MAX + 1];
+
+	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
+	    i < rule->route->n; i++) {
+		const struct smarthost *sh = rule->route->smarthost[i];
+
+		for (size_t j = 0; j < sh->policies.n; j++)
+			if (sender_key(sh->policies.v[j], sh, t, key,
+			    sizeof(key)))
+				return true;
+	}
+	return false;
+}
+
 int
 meter_bill(const struct config *conf, const struct rule *rule,
-    const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
+    struct health *health, const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
 {
 	bool made_up = false;
 
@@ -189,12 +282,14 @@ meter_bill(const struct config *conf, const struct rule *rule,
 		};
 		b_r->nline++;
 	}
-	if (made_up)
+	if (made_up || offers_senders(rule, t))
 		senders_line(conf, t, b_r, w);
 	b_r->ncommon = b_r->nline;
 	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
 	    i < rule->route->n; i++)
-		offer(conf, rule->route->smarthost[i], t, b_r, w);
+		if (takes(conf, rule->route->smarthost[i], t))
+			offer(conf, rule->route->smarthost[i], health, t, b_r,
+			    w);
 	b_r->spread = rule->route != NULL && rule->route->spread;
 	return 0;
 }
@@ -209,17 +304,27 @@ share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
 	struct bill_line *senders = &b->line[b->ncommon - 1];
 	char made_up[MAILADDR_MAX + 1];
 
-	for (size_t i = 0; i + 1 < b->ncommon; i++)
-		if (key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
+	for (size_t i = 0; i < b->nline; i++)
+		if (i + 1 != b->ncommon &&
+		    (i < b->ncommon || b->line[i].policy->per == PER_SENDER) &&
+		    key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
 			snprintf(w->key[i], sizeof(w->key[i]),
 			    "others of %.*s", MAILADDR_MAX - 10,
 			    senders->key);
 	senders->nrcpt = 0;	/* costs nothing more */
 }
 
-/* cap - too many recipients in this one message, whatever was sent before? */
+/* too_many - how a message with more recipients than p allows is answered */
+static enum verdict
+too_many(const struct policy *p, enum stage stage)
+{
+	return stage == STAGE_RCPT ? VERDICT_TOO_MANY :
+	    p->when_over == OVER_HOLD ? VERDICT_HOLD : VERDICT_TOO_LARGE;
+}
+
+/* cap_of_rule - too many recipients in this one message for a rule's policy? */
 static bool
-cap(const struct config *conf, const struct rule *rule, const struct txn *t,
+cap_of_rule(const struct config *conf, const struct rule *rule, const struct txn *t,
     enum stage stage, struct outcome *o)
 {
 	for (size_t i = 0; i < rule->policies.n; i++) {
@@ -235,12 +340,46 @@ cap(const struct config *conf, const struct rule *rule, const struct txn *t,
 			o->observed = true;
 			continue;
 		}
-		o->verdict = stage == STAGE_RCPT ? VERDICT_TOO_MANY :
-		    p->when_over == OVER_HOLD ? VERDICT_HOLD :
-		    VERDICT_TOO_LARGE;
+		o->verdict = too_many(p, stage);
 		return true;
 	}
 	return false;
+}
+
+/* cap_of_route - too many for each of the smarthosts?  The widest speaks. */
+static bool
+cap_of_route(const struct config *conf, const struct rule *rule,
+    const struct txn *t, enum stage stage, struct outcome *o)
+{
+	const struct policy *widest = NULL;
+
+	if (rule->route == NULL || t->nexternal == 0)
+		return false;
+	for (size_t i = 0; i < rule->route->n; i++) {
+		const struct policy *p =
+		    cap_of(conf, rule->route->smarthost[i]);
+
+		if (p == NULL || t->nexternal <= p->recipients_per_message)
+			return false;
+		if (widest == NULL || p->recipients_per_message >
+		    widest->recipients_per_message)
+			widest = p;
+	}
+	if (widest == NULL)
+		return false;
+	o->policy = widest;
+	o->max = widest->recipients_per_message;
+	o->verdict = too_many(widest, stage);
+	return true;
+}
+
+/* cap - is it too large, whatever was sent before? */
+static bool
+cap(const struct config *conf, const struct rule *rule, const struct txn *t,
+    enum stage stage, struct outcome *o)
+{
+	return cap_of_rule(conf, rule, t, stage, o) ||
+	    cap_of_route(conf, rule, t, stage, o);
 }
 
 /* blocked - has the operator stopped one of the names of this client? */
@@ -252,7 +391,8 @@ blocked(struct store *store, const struct txn *t, int64_t now,
 	const char *who[] = { t->login, t->sender.text, domain, client };
 	char why[STORE_WHY];
 
-	snprintf(domain, sizeof(domain), "@%s", mailaddr_domain(&t->sender));
+	domain[0] = '@';
+	copy(domain + 1, sizeof(domain) - 1, mailaddr_domain(&t->sender));
 	client_key(t, NULL, client, sizeof(client));
 	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
 		enum store_answer a;
@@ -366,16 +506,6 @@ bound_to_sender(const struct mailaddr *sender)
 	return mailaddr_is_null(sender) ? "<>" : sender->text;
 }
 
-/*
- * by_id - does this message have a binding of its own?  A notice about a
- * message may bear its id, and goes its own way all the same.
- */
-static bool
-by_id(const char *queue_id, const struct mailaddr *sender)
-{
-	return queue_id[0] != '\0' && !mailaddr_is_null(sender);
-}
-
 /* bound_to_id - the name for a message; no sender's name has a tab */
 static const char *
 bound_to_id(const char *queue_id, char dst[TXN_QUEUE_ID + 1])
@@ -429,8 +559,8 @@ again:
 }
 
 static void
-judge(const struct config *conf, struct store *store, const struct txn *t,
-    enum stage stage, int64_t now, struct outcome *o)
+judge(const struct config *conf, struct store *store, struct health *health,
+    const struct txn *t, enum stage stage, int64_t now, struct outcome *o)
 {
 	const struct rule *rule;
 	struct bill bill;
@@ -462,7 +592,7 @@ judge(const struct config *conf, struct store *store, const struct txn *t,
 	o->rule = rule->name;
 	if (cap(conf, rule, t, stage, o))
 		return;
-	if (meter_bill(conf, rule, t, now, &bill, &work) == -1) {
+	if (meter_bill(conf, rule, health, t, now, &bill, &work) == -1) {
 		could_not_know(conf, stage, "out of memory", o);
 		return;
 	}
@@ -488,8 +618,8 @@ soften(const struct txn *t, struct outcome *o)
 
 void
 meter_preview(const struct config *conf, struct store *store,
-    const struct txn *t, uint64_t digest, bool external, int64_t now,
-    struct outcome *o_r)
+    struct health *health, const struct txn *t, uint64_t digest,
+    bool external, int64_t now, struct outcome *o_r)
 {
 	struct txn with = *t;
 
@@ -509,32 +639,72 @@ meter_preview(const struct config *conf, struct store *store,
 			memcpy(with.rcpt, t->rcpt,
 			    t->nrcpt * sizeof(with.rcpt[0]));
 		txn_add(&with, digest, external);
-		judge(conf, store, &with, STAGE_RCPT, now, o_r);
+		judge(conf, store, health, &with, STAGE_RCPT, now, o_r);
 		free(with.rcpt);
 	} else {
-		judge(conf, store, t, STAGE_RCPT, now, o_r);
+		judge(conf, store, health, t, STAGE_RCPT, now, o_r);
 	}
 }
 
 void
 meter_charge(const struct config *conf, struct store *store,
-    const struct txn *t, int64_t now, struct outcome *o_r)
+    struct health *health, const struct txn *t, int64_t now,
+    struct outcome *o_r)
 {
-	judge(conf, store, t, STAGE_CHARGE, now, o_r);
+	judge(conf, store, health, t, STAGE_CHARGE, now, o_r);
 	soften(t, o_r);
 }
 
 void
 meter_explain(const struct config *conf, struct store *store,
-    const struct txn *t, int64_t now, struct outcome *o_r)
+    struct health *health, const struct txn *t, int64_t now,
+    struct outcome *o_r)
 {
-	judge(conf, store, t, STAGE_EXPLAIN, now, o_r);
+	judge(conf, store, health, t, STAGE_EXPLAIN, now, o_r);
 	soften(t, o_r);
+}
+
+/* is_own - is that the smarthost's own sender? */
+static bool
+is_own(const struct smarthost *sh, const struct mailaddr *sender)
+{
+	return sh != NULL && sh->envelope_key[0] != '\0' &&
+	    strcmp(sh->envelope_key, sender->text) == 0;
+}
+
+/*
+ * likely - the smarthost that the charge would choose now for one recipient.
+ * Sendmail decides by what it hears before the charge, so the guess should be
+ * good; where it is not, the other maps let the message wait.
+ */
+static const struct smarthost *
+likely(const struct config *conf, struct store *store, struct health *health,
+    const struct rule *rule, const struct mailaddr *sender, int64_t now)
+{
+	struct txn_rcpt one = { .external = true };
+	struct txn t = { .sender = *sender, .rcpt = &one, .nrcpt = 1,
+		.nexternal = 1 };
+	size_t choice = 0;
+	struct bill_work work;
+	struct decision d;
+	struct bill bill;
+	char why[STORE_WHY];
+
+	if (rule->route->n == 1 ||
+	    meter_bill(conf, rule, health, &t, now, &bill, &work) == -1)
+		return rule->route->smarthost[0];
+	bill.ncommon = 0;	/* the budgets alone, whoever sends */
+	if (bill.nchoice > 0 &&
+	    store_preview(store, &bill, &d, why) == STORE_OK)
+		choice = d.choice;
+	bill_work_end(&work);
+	return bill.nchoice == 0 ? rule->route->smarthost[0] :
+	    config_smarthost(conf, bill.choice[choice].smarthost);
 }
 
 int
 meter_route(const struct config *conf, struct store *store,
-    const struct mailaddr *sender, int64_t now,
+    struct health *health, const struct mailaddr *sender, int64_t now,
     const struct smarthost **sh_r, char *why)
 {
 	const struct smarthost *sh = NULL;
@@ -555,25 +725,30 @@ meter_route(const struct config *conf, struct store *store,
 	}
 	/*
 	 * The rules may have changed since the message was bound: where they
-	 * leave no doubt, they speak.
+	 * leave no doubt, they speak.  They do not know a smarthost's own
+	 * sender: somebody else's mail may bear it.
 	 */
-	if (sure && (rule == NULL || !config_leads_to(rule->route, sh)))
+	if (sure && !is_own(sh, sender) &&
+	    (rule == NULL || !config_leads_to(rule->route, sh)))
 		sh = NULL;
+	for (size_t i = 0; sh == NULL && i < conf->nsmarthost; i++)
+		if (is_own(&conf->smarthost[i], sender))
+			sh = &conf->smarthost[i];
 	if (sh == NULL && rule != NULL && rule->route != NULL)
-		sh = rule->route->smarthost[0];
+		sh = likely(conf, store, health, rule, sender, now);
 	*sh_r = sh;
 	return sh != NULL;
 }
 
 int
 meter_route_id(const struct config *conf, struct store *store,
-    const char *queue_id, const struct mailaddr *sender, int64_t now,
+    struct health *health, const char *queue_id, const struct mailaddr *sender, int64_t now,
     const struct smarthost **sh_r, char *why)
 {
 	char id[TXN_QUEUE_ID + 1], name[STORE_NAME];
 
 	if (!by_id(queue_id, sender))
-		return meter_route(conf, store, sender, now, sh_r, why);
+		return meter_route(conf, store, health, sender, now, sh_r, why);
 	switch (store_bound(store, bound_to_id(queue_id, id), now, name,
 	    why)) {
 	case STORE_OK:
@@ -587,5 +762,5 @@ meter_route_id(const struct config *conf, struct store *store,
 	case STORE_UNCERTAIN:
 		return -1;
 	}
-	return meter_route(conf, store, sender, now, sh_r, why);
+	return meter_route(conf, store, health, sender, now, sh_r, why);
 }

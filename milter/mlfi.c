@@ -3,7 +3,8 @@
  *
  * Each step that is answered is a round trip for the mail server, so the door
  * asks for few: nothing is said at CONNECT and MAIL, where postmeter never
- * refuses, and headers and body come only if a policy counts bytes.
+ * refuses, and headers and body come only if a policy counts bytes, or headers
+ * if a smarthost takes mail of its own account only.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include "clock.h"
 #include "digest.h"
 #include "escape.h"
+#include "fromline.h"
 #include "log.h"
 #include "match.h"
 #include "meter.h"
@@ -33,15 +35,20 @@ struct session {
 	bool quiet_connect, quiet_mail;	/* the step wants no reply */
 	bool quiet_header, quiet_body;
 	bool sees_body;
+	bool can_rename;		/* sees headers, may change them */
 	bool sendmail;			/* the mail server is Sendmail */
 	const struct config *conf;	/* held while a transaction runs */
 	struct txn txn;
 	bool outgoing;
 	unsigned refused;		/* recipients of this transaction */
 	uint64_t seen;			/* bytes of header and body */
+	char *from;			/* the first From:, as it came */
+	unsigned nfrom;
+	bool has_reply_to;
 };
 
 static struct store *the_store;
+static struct health *the_health;
 
 /* --- who is at the store ----------------------------------------------------
  *
@@ -165,6 +172,10 @@ finish(struct session *s)
 	s->outgoing = false;
 	s->refused = 0;
 	s->seen = 0;
+	free(s->from);
+	s->from = NULL;
+	s->nfrom = 0;
+	s->has_reply_to = false;
 }
 
 static struct session *
@@ -182,20 +193,14 @@ session_of(SMFICTX *ctx)
 	return s;
 }
 
-/* macro - libmilter wants a char * that it does not write to */
-static const char *
-macro(SMFICTX *ctx, const char *name)
-{
-	char symbol[32];
-
-	snprintf(symbol, sizeof(symbol), "%s", name);
-	return smfi_getsymval(ctx, symbol);
-}
+/* libmilter wants names that it does not write to as char *. */
+static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
+    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
 
 static void
 note_queue_id(SMFICTX *ctx, struct session *s)
 {
-	const char *id = macro(ctx, "i");
+	const char *id = smfi_getsymval(ctx, queue_id);
 
 	if (id != NULL)
 		escape_str(s->txn.queue_id, sizeof(s->txn.queue_id), id);
@@ -221,7 +226,7 @@ mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 	if (s == NULL)
 		return SMFIS_CONTINUE;	/* refused at the first recipient */
 	/* Sendmail gives a bare number here, Postfix its name before it. */
-	version = macro(ctx, "v");
+	version = smfi_getsymval(ctx, mta_version);
 	s->sendmail = version != NULL && version[0] >= '0' &&
 	    version[0] <= '9';
 	if (addr != NULL)
@@ -242,7 +247,7 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	raw = argv[0] != NULL ? argv[0] : "";
 	mailaddr_canon(&s->txn.sender, raw, strlen(raw),
 	    s->conf->recipient_delimiter);
-	login = macro(ctx, "{auth_authen}");
+	login = smfi_getsymval(ctx, auth_authen);
 	if (login != NULL)
 		mailaddr_canon_login(s->txn.login, sizeof(s->txn.login), login,
 		    "");
@@ -259,11 +264,12 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	return s->quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
-/* blind - a reload asked for the body after this connection was negotiated */
+/* blind - a reload asked for more after this connection was negotiated */
 static bool
 blind(const struct session *s)
 {
-	return config_needs_body(s->conf) && !s->sees_body;
+	return (config_needs_body(s->conf) && !s->sees_body) ||
+	    (config_needs_headers(s->conf) && !s->can_rename);
 }
 
 static sfsistat
@@ -275,7 +281,8 @@ preview(SMFICTX *ctx, struct session *s, uint64_t digest, bool external)
 
 	if (!enter())
 		return unavailable(ctx);
-	meter_preview(s->conf, the_store, &s->txn, digest, external, now, &o);
+	meter_preview(s->conf, the_store, the_health, &s->txn, digest,
+	    external, now, &o);
 	leave("rcpt", since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	if (r.code != NULL) {
@@ -302,7 +309,7 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 		return SMFIS_CONTINUE;
 	mailaddr_canon(&rcpt, argv[0], strlen(argv[0]), "");
 	digest = digest64(rcpt.text, strlen(rcpt.text));
-	external = match_external(s->conf, &rcpt, macro(ctx, "{rcpt_mailer}"));
+	external = match_external(s->conf, &rcpt, smfi_getsymval(ctx, rcpt_mailer));
 	/* sendmail(1) mail cannot be refused in parts: it waits for the end. */
 	if (!s->txn.submitted) {
 		sfsistat st = preview(ctx, s, digest, external);
@@ -323,6 +330,9 @@ mlfi_header(SMFICTX *ctx, char *name, char *value)
 	if (s == NULL)
 		return SMFIS_CONTINUE;
 	s->seen += strlen(name) + strlen(value) + 4; /* ": " and CRLF */
+	if (strcasecmp(name, "From") == 0 && s->nfrom++ == 0)
+		s->from = strdup(value);
+	s->has_reply_to |= strcasecmp(name, "Reply-To") == 0;
 	return s->quiet_header ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
@@ -354,6 +364,46 @@ answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
 	return r->code != NULL ? set_reply(ctx, r) : SMFIS_CONTINUE;
 }
 
+/* replace_from - one From: with address; who it was gets the replies */
+static int
+replace_from(SMFICTX *ctx, const struct session *s, const char *address)
+{
+	char from[] = "From", reply_to[] = "Reply-To", line[FROMLINE_MAX];
+	int rc;
+
+	if (s->nfrom > 0 && s->from == NULL)
+		return MI_FAILURE;	/* memory was out when it came */
+	fromline_rewrite(line, sizeof(line), s->nfrom > 0 ? s->from : "",
+	    s->nfrom > 0 ? strlen(s->from) : 0, address);
+	rc = s->nfrom > 0 ? smfi_chgheader(ctx, from, 1, line) :
+	    smfi_addheader(ctx, from, line);
+	for (unsigned i = s->nfrom; i > 1 && rc == MI_SUCCESS; i--)
+		rc = smfi_chgheader(ctx, from, (int)i, NULL);
+	if (rc == MI_SUCCESS && s->nfrom > 0 && !s->has_reply_to &&
+	    s->from[strspn(s->from, " \t\r\n")] != '\0')
+		rc = smfi_addheader(ctx, reply_to, s->from);
+	return rc;
+}
+
+/* rename_sender - the smarthost's own sender, if it insists on that.  0 or -1. */
+static int
+rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
+{
+	const struct smarthost *sh = o->smarthost == NULL ? NULL :
+	    config_smarthost(s->conf, o->smarthost);
+	char sender[MAILADDR_MAX + 3];
+
+	if (sh == NULL || !meter_renames(sh, &s->txn.sender))
+		return 0;
+	snprintf(sender, sizeof(sender), "<%s>", sh->envelope_sender);
+	if (smfi_chgfrom(ctx, sender, NULL) == MI_SUCCESS &&
+	    replace_from(ctx, s, sh->envelope_sender) == MI_SUCCESS)
+		return 0;
+	log_error("%s: the mail server does not let the sender be changed to "
+	    "that of smarthost %s: deferred", s->txn.queue_id, sh->name);
+	return -1;
+}
+
 static sfsistat
 mlfi_eom(SMFICTX *ctx)
 {
@@ -374,11 +424,12 @@ mlfi_eom(SMFICTX *ctx)
 	note_queue_id(ctx, s);
 	if (s->sees_body)
 		s->txn.bytes = s->seen;	/* no longer what was declared */
-	meter_charge(s->conf, the_store, &s->txn, now, &o);
+	meter_charge(s->conf, the_store, the_health, &s->txn, now, &o);
 	leave("eom", since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
-	st = answer(ctx, &o, &r);
+	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r) :
+	    unavailable(ctx);
 	finish(s);
 	return st;
 }
@@ -433,6 +484,9 @@ ask_macros(SMFICTX *ctx)
 	}
 }
 
+/* What changing the sender of a message takes. */
+#define RENAMES (SMFIF_CHGFROM | SMFIF_CHGHDRS | SMFIF_ADDHDRS)
+
 static sfsistat
 mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
     unsigned long f2, unsigned long f3, unsigned long *pactions,
@@ -441,14 +495,20 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 	const struct config *conf = snapshot_hold();
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
 	    SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_MAIL;
+	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 	struct session *s = session_of(ctx);
+	const bool body = config_needs_body(conf);
+	const bool headers = config_needs_headers(conf);
 
 	(void)f2;
 	(void)f3;
-	if (config_needs_body(conf))
-		steps |= SMFIP_NR_HDR | SMFIP_NR_BODY;
-	else
-		steps |= SMFIP_NOHDRS | SMFIP_NOBODY;
+	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
+	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
+	if (headers)
+		wanted |= RENAMES;
+	if (wanted & RENAMES & ~actions)
+		log_error("the mail server lets no milter change a sender: "
+		    "remove envelope-sender, or mail is deferred");
 	snapshot_release(&conf);
 	steps &= offered;
 	if (s == NULL)
@@ -458,8 +518,10 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 	s->quiet_header = (steps & SMFIP_NR_HDR) != 0;
 	s->quiet_body = (steps & SMFIP_NR_BODY) != 0;
 	s->sees_body = (steps & SMFIP_NOBODY) == 0;
+	s->can_rename = (steps & SMFIP_NOHDRS) == 0 &&
+	    (wanted & actions & RENAMES) == RENAMES;
 	ask_macros(ctx);
-	*pactions = actions & (SMFIF_QUARANTINE | SMFIF_SETSYMLIST);
+	*pactions = actions & wanted;
 	*psteps = steps;
 	*pf2 = *pf3 = 0;
 	return SMFIS_CONTINUE;
@@ -473,7 +535,7 @@ mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
 	struct smfiDesc desc = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = SMFIF_QUARANTINE | SMFIF_SETSYMLIST,
+		.xxfi_flags = SMFIF_QUARANTINE | SMFIF_SETSYMLIST | RENAMES,
 		.xxfi_connect = mlfi_connect,
 		.xxfi_envfrom = mlfi_envfrom,
 		.xxfi_envrcpt = mlfi_envrcpt,
@@ -506,9 +568,10 @@ mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
 }
 
 int
-mlfi_serve(struct store *store)
+mlfi_serve(struct store *store, struct health *health)
 {
 	the_store = store;
+	the_health = health;
 	return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
 

@@ -120,6 +120,22 @@ netprefix_has(const struct netprefix *p, const struct netaddr *a)
 	return memcmp(net.byte, p->addr.byte, net.len) == 0;
 }
 
+/* quad - four numbers and three points: not worth a formatter's time */
+static void
+quad(const uint8_t byte[4], char *dst)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		if (i > 0)
+			*dst++ = '.';
+		if (byte[i] >= 100)
+			*dst++ = (char)('0' + byte[i] / 100);
+		if (byte[i] >= 10)
+			*dst++ = (char)('0' + byte[i] / 10 % 10);
+		*dst++ = (char)('0' + byte[i] % 10);
+	}
+	*dst = '\0';
+}
+
 char *
 netaddr_text(const struct netaddr *a, unsigned bits, char *dst, size_t size)
 {
@@ -127,12 +143,13 @@ netaddr_text(const struct netaddr *a, unsigned bits, char *dst, size_t size)
 	struct netaddr net = *a;
 
 	mask(&net, bits);
-	if (a->len != 0)
-		(void)inet_ntop(a->len == 4 ? AF_INET : AF_INET6, net.byte,
-		    text, sizeof(text));
+	if (a->len == 4)
+		quad(net.byte, text);
+	else if (a->len != 0)
+		(void)inet_ntop(AF_INET6, net.byte, text, sizeof(text));
 	if (bits < 8U * a->len)
 		snprintf(dst, size, "%s/%u", text, bits);
-	else
-		snprintf(dst, size, "%s", text);
+	else if (size > 0)
+		*(char *)mempcpy(dst, text, strnlen(text, size - 1)) = '\0';
 	return dst;
 }

@@ -35,10 +35,12 @@
 #include "endpoint.h"
 #include "log.h"
 #include "mlfi.h"
+#include "prober.h"
 #include "secrets.h"
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
+#include "store_redis.h"
 #include "zone.h"
 
 #define DRAIN	(30 * SECOND)	/* for answers under way at SIGTERM */
@@ -50,6 +52,7 @@ static struct daemon {
 	gid_t group;			/* of the daemon itself */
 	int map_fd, auth_fd, control_fd;
 	struct store *store;
+	struct health *health;
 	struct socketmap_server *maps;
 	struct control_server *control;
 	pthread_t milter;
@@ -176,7 +179,7 @@ all_descriptors(void)
 /* --- configuration and secrets ----------------------------------------------
  */
 
-/* load_secrets - all that smarthosts name; none is needed if none is named */
+/* load_secrets - all that is named; none is needed if none is */
 static int
 load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
     struct secrets **s_r)
@@ -200,6 +203,13 @@ load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
 		    "%s`\n", conf->secrets, sh->name, sh->secret, sh->secret);
 		missing++;
 	}
+	if (conf->store_secret[0] != '\0' &&
+	    !secrets_has(*s_r, conf->store_secret)) {
+		fprintf(errors, "%s: store-secret = \"%s\" is not there: add it "
+		    "with `postmeterctl secret set %s`\n", conf->secrets,
+		    conf->store_secret, conf->store_secret);
+		missing++;
+	}
 	if (missing > 0)
 		secrets_free(s_r);
 	return missing > 0 ? -1 : 0;
@@ -221,6 +231,7 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 		    new->control_socket.path },
 		{ "user", old->user, new->user },
 		{ "store", old->store, new->store },
+		{ "store-secret", old->store_secret, new->store_secret },
 	};
 	int changed = old->durability != new->durability;
 
@@ -276,6 +287,7 @@ reload(char **errors_r)
 	}
 	snapshot_release(&old);
 	creds_publish(secrets);
+	prober_wake();
 	log_info("reload: %s is in force", d.file);
 	return 0;
 }
@@ -326,7 +338,7 @@ serve(void *arg)
 	int *rc = arg;
 	const char gone = 0;
 
-	*rc = mlfi_serve(d.store);
+	*rc = mlfi_serve(d.store, d.health);
 	(void)!write(d.wake[1], &gone, 1);
 	return NULL;
 }
@@ -343,13 +355,16 @@ start_serving(int *milter_rc)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	env = (struct control_env){
 		.store = d.store,
+		.health = d.health,
 		.config_file = d.file,
 		.started = clock_now(),
 		.reload = reload,
 	};
-	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store);
+	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store,
+	    d.health);
 	d.control = control_start(d.control_fd, &env);
-	if (d.maps != NULL && d.control != NULL)
+	if (d.maps != NULL && d.control != NULL &&
+	    prober_start(d.health) == 0)
 		rc = pthread_create(&d.milter, NULL, serve, milter_rc);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc != 0)
@@ -532,6 +547,8 @@ main(int argc, char **argv)
 		return rc;
 	if (drop_privileges(conf) == -1)
 		return EX_NOPERM;
+	creds_publish(secrets);
+	store_redis_password = creds_secret;
 	d.store = store_open(conf, fatal, why, sizeof(why), &rc);
 	if (d.store == NULL) {		/* its files belong to the user */
 		log_error("store: %s", why);
@@ -540,8 +557,8 @@ main(int argc, char **argv)
 	zone_freeze();			/* from here on there are threads */
 	if (snapshot_publish(conf) == -1)	/* no longer ours to look at */
 		return EX_OSERR;
-	creds_publish(secrets);
-	if (start_serving(&milter_rc) != 0)
+	d.health = health_new();
+	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;
 	log_info("ready: %s is in force", d.file);
 	tell_manager("READY=1");

@@ -52,15 +52,17 @@ static const struct command commands[] = {
 	    { NULL } },
 	{ "export", "", 0, 0, "", "all counters, blocks and events as JSON",
 	    NULL, { NULL } },
-	{ "check", "[FILE]", 0, 1, "", "is the configuration good?", ctl_check,
-	    { NULL } },
+	{ "check", "[FILE] [--mta [--postfix-config DIR]]", 0, 1, "TP",
+	    "is the configuration good?", ctl_check, { NULL } },
 	{ "setup",
 	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
 	    "[--sendmail-config DIR]",
 	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
 	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
-	    "can mail be sent through it?", ctl_test, { NULL } },
+	    "can mail be sent through a smarthost?", ctl_test, { NULL } },
+	{ "providers", "", 0, 0, "", "what is known about providers",
+	    ctl_providers, { NULL } },
 	{ "secret", "set NAME | list | remove NAME", 1, 2, "",
 	    "the keys of the smarthosts", ctl_secret, { NULL } },
 };
@@ -83,6 +85,7 @@ static const struct option options[] = {
 	{ "apply", no_argument, NULL, 'A' },
 	{ "undo", no_argument, NULL, 'U' },
 	{ "check", no_argument, NULL, 'K' },
+	{ "mta", no_argument, NULL, 'T' },
 	{ "send", required_argument, NULL, 'E' },
 	{ "postfix-config", required_argument, NULL, 'P' },
 	{ "sendmail-config", required_argument, NULL, 'M' },
@@ -195,6 +198,9 @@ note_option(struct line *l, int letter, const char *value)
 		break;
 	case 'K':
 		ctl->check = true;
+		break;
+	case 'T':
+		ctl->mta = true;
 		break;
 	case 'E':
 		ctl->send = value;

@@ -256,14 +256,18 @@ budget_left(const struct bill *b, struct counter *const *counter,
 
 /* Is choice k, judged as s, better than what *d holds? */
 static bool
-is_better(const struct decision *d, const struct shortfall *s, bool first,
-    double left, double best)
+is_better(const struct bill *b, size_t k, const struct decision *d,
+    const struct shortfall *s, double left, double best)
 {
-	if (first)
+	const bool last = choice_at(b, k)->last;
+
+	if (k == 0)
 		return true;
-	if (s->what == SHORT_NOTHING)
-		return !d->fits || left > best;
-	return !d->fits && s->again < d->shortfall.again;
+	if (s->what != SHORT_NOTHING)
+		return !d->fits && s->again < d->shortfall.again;
+	if (!d->fits || last != choice_at(b, d->choice)->last)
+		return !d->fits || !last;
+	return left > best;
 }
 
 void
@@ -278,13 +282,13 @@ quota_decide(const struct bill *bill, struct counter *const *counter,
 		struct shortfall s = judge(bill, counter, ch, false);
 		double left = bill->spread ? budget_left(bill, counter, ch) : 0;
 
-		if (!is_better(d_r, &s, k == 0, left, best))
+		if (!is_better(bill, k, d_r, &s, left, best))
 			continue;
 		best = left;
 		d_r->choice = k;
 		d_r->shortfall = s;
 		d_r->fits = s.what == SHORT_NOTHING;
-		if (d_r->fits && !bill->spread)
+		if (d_r->fits && !bill->spread && !ch->last)
 			break;
 	}
 	d_r->observed =
@@ -315,7 +319,8 @@ forget_warnings(const struct policy *policy, struct slot *s, uint64_t now)
 	if (s->warned > policy->nwarn)
 		s->warned = (uint8_t)policy->nwarn;
 	while (s->warned > 0 &&
-	       (now == 0 || now + WARN_SLACK < policy->warn_at[s->warned - 1]))
+	       (now == 0 ||
+		   sat_add(now, WARN_SLACK) < policy->warn_at[s->warned - 1]))
 		s->warned--;
 }
 

@@ -27,7 +27,7 @@ temp(char *dst, size_t size, const char *why)
  * none.  -1 if that could not be known: then dst is the answer.
  */
 static int
-message(const struct config *conf, struct store *store, struct span key,
+message(const struct config *conf, struct store *store, struct health *health, struct span key,
     int64_t now, struct sendmail_key *k, const struct smarthost **sh_r,
     char *dst, size_t size)
 {
@@ -46,7 +46,7 @@ message(const struct config *conf, struct store *store, struct span key,
 		k->sender.len = 0;
 	mailaddr_canon(
 	    &sender, k->sender.p, k->sender.len, conf->recipient_delimiter);
-	if (meter_route_id(conf, store, id, &sender, now, sh_r, why) == -1) {
+	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, why) == -1) {
 		temp(dst, size, why);
 		return -1;
 	}
@@ -54,14 +54,14 @@ message(const struct config *conf, struct store *store, struct span key,
 }
 
 void
-sendmail_map_route(const struct config *conf, struct store *store,
+sendmail_map_route(const struct config *conf, struct store *store, struct health *health,
     struct span key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 	struct sendmail_key k;
 	const char *why;
 
-	if (message(conf, store, key, now, &k, &sh, dst, size) == -1)
+	if (message(conf, store, health, key, now, &k, &sh, dst, size) == -1)
 		return;
 	if (sh == NULL) {
 		snprintf(dst, size, "NOTFOUND ");
@@ -79,12 +79,12 @@ sendmail_map_route(const struct config *conf, struct store *store,
  * dst is the answer.
  */
 static bool
-due(const struct config *conf, struct store *store, struct span key,
+due(const struct config *conf, struct store *store, struct health *health, struct span key,
     int64_t now, const struct smarthost **sh_r, char *dst, size_t size)
 {
 	struct sendmail_key k;
 
-	if (message(conf, store, key, now, &k, sh_r, dst, size) == -1)
+	if (message(conf, store, health, key, now, &k, sh_r, dst, size) == -1)
 		return false;
 	switch (sendmail_server(conf, *sh_r, k.about)) {
 	case SENDMAIL_DUE:
@@ -102,12 +102,12 @@ due(const struct config *conf, struct store *store, struct span key,
 }
 
 void
-sendmail_map_tls(const struct config *conf, struct store *store,
+sendmail_map_tls(const struct config *conf, struct store *store, struct health *health,
     struct span key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 
-	if (due(conf, store, key, now, &sh, dst, size))
+	if (due(conf, store, health, key, now, &sh, dst, size))
 		snprintf(dst, size, "OK %s", sendmail_tls(sh));
 }
 
@@ -142,11 +142,11 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 }
 
 void
-sendmail_map_auth(const struct config *conf, struct store *store,
+sendmail_map_auth(const struct config *conf, struct store *store, struct health *health,
     struct span key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 
-	if (due(conf, store, key, now, &sh, dst, size))
+	if (due(conf, store, health, key, now, &sh, dst, size))
 		login(conf, sh, dst, size);
 }

@@ -60,6 +60,7 @@ struct socketmap_server {
 	pthread_t thread;
 	int door[DOORS], stop;
 	struct store *store;
+	struct health *health;
 	size_t npeer;
 	struct peer *peer[PEERS];
 	struct pace pace[RECENT];
@@ -114,7 +115,7 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	if (key.len > 0 && key.p[0] == '@') {
 		snprintf(dst, size, "NOTFOUND ");
 	} else {
-		switch (meter_route(conf, s->store, &sender, clock_now(), &sh,
+		switch (meter_route(conf, s->store, s->health, &sender, clock_now(), &sh,
 		    why)) {
 		case 1:
 			snprintf(dst, size, "OK smarthost-%s:[%s]:%u",
@@ -137,7 +138,7 @@ route(struct socketmap_server *s, struct span key, char *dst, size_t size)
 {
 	const struct config *conf = snapshot_hold();
 
-	sendmail_map_route(conf, s->store, key, clock_now(), dst, size);
+	sendmail_map_route(conf, s->store, s->health, key, clock_now(), dst, size);
 	snapshot_release(&conf);
 }
 
@@ -146,7 +147,7 @@ tls(struct socketmap_server *s, struct span key, char *dst, size_t size)
 {
 	const struct config *conf = snapshot_hold();
 
-	sendmail_map_tls(conf, s->store, key, clock_now(), dst, size);
+	sendmail_map_tls(conf, s->store, s->health, key, clock_now(), dst, size);
 	snapshot_release(&conf);
 }
 
@@ -249,7 +250,7 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 	conf = snapshot_hold();
 	/* A smarthost of that name is still found: its key has brackets. */
 	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[')
-		sendmail_map_auth(conf, s->store, key, clock_now(), dst, size);
+		sendmail_map_auth(conf, s->store, s->health, key, clock_now(), dst, size);
 	else
 		smarthost_key(conf, map, key, dst, size);
 	snapshot_release(&conf);
@@ -309,6 +310,8 @@ take_request(struct socketmap_server *s, struct peer *p)
 static int
 give(struct peer *p)
 {
+	if (p->nout == 0)
+		return 0;
 	while (p->taken < p->nout) {
 		ssize_t n = send(p->fd, p->out + p->taken,
 		    p->nout - p->taken, MSG_NOSIGNAL);
@@ -496,7 +499,8 @@ serve(void *arg)
 }
 
 struct socketmap_server *
-socketmap_start(int map_fd, int auth_fd, struct store *store)
+socketmap_start(int map_fd, int auth_fd, struct store *store,
+    struct health *health)
 {
 	struct socketmap_server *s = calloc(1, sizeof(*s));
 
@@ -505,6 +509,7 @@ socketmap_start(int map_fd, int auth_fd, struct store *store)
 	s->door[DOOR_MAP] = map_fd;
 	s->door[DOOR_AUTH] = auth_fd;
 	s->store = store;
+	s->health = health;
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	if (s->stop == -1 ||
 	    pthread_create(&s->thread, NULL, serve, s) != 0) {

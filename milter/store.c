@@ -12,6 +12,7 @@
 static const struct store_backend *const backends[] = {
 	&store_sqlite,
 	&store_memory,
+	&store_redis,
 };
 
 struct store *
@@ -27,7 +28,8 @@ store_open(const struct config *conf, void (*fatal)(const char *), char *why,
 			    conf, conf->store + n, fatal, why, size, exit_r);
 	}
 	snprintf(why, size,
-	    "store = \"%s\": want sqlite:PATH or memory:", conf->store);
+	    "store = \"%s\": want sqlite:PATH, "
+	    "redis://... or memory:", conf->store);
 	*exit_r = EX_CONFIG;
 	return NULL;
 }
@@ -80,6 +82,8 @@ is_bill(const struct bill *b)
 			return false;
 	for (size_t i = 0; i < b->nchoice; i++)
 		if (!is_name(b->choice[i].smarthost) ||
+		    (b->choice[i].bound != NULL &&
+			!is_key(b->choice[i].bound)) ||
 		    b->choice[i].first > b->nline ||
 		    b->choice[i].n > b->nline - b->choice[i].first)
 			return false;

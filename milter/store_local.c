@@ -362,8 +362,11 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	struct item *binding = NULL;
 	bool made = false;
 
-	if (b->nchoice > 0)
+	if (b->nchoice > 0) {
 		rec.smarthost = b->choice[d->choice].smarthost;
+		if (b->choice[d->choice].bound != NULL)
+			bound = b->choice[d->choice].bound;
+	}
 	if (make_counters(l, b, d, h, why) == STORE_FAILED)
 		return STORE_FAILED;
 	if (bound[0] != '\0' && b->nchoice > 0 &&
@@ -702,6 +705,18 @@ local_free(struct local *l)
 	free(l);
 }
 
+/* The lock is held for less than it takes to fall asleep and be woken. */
+static void
+lock_init(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ADAPTIVE_NP);
+	pthread_mutex_init(lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+}
+
 static struct local *
 local_new(const struct store_backend *backend, const struct config *conf,
     const char *where, void (*fatal)(const char *), char *why, size_t size)
@@ -713,7 +728,7 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		l->conf = conf;
 		l->fatal = fatal;
 		l->lock_fd = -1;
-		pthread_mutex_init(&l->lock, NULL);
+		lock_init(&l->lock);
 		pthread_mutex_init(&l->folding, NULL);
 		wake_init(&l->wake);
 		l->table = table_new();

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digest.h"
 #include "table.h"
 
 #define GENERATIONS 4096 /* so that one leaving seldom disturbs another */
@@ -23,12 +22,30 @@ struct table {
 	uint64_t generation[GENERATIONS];
 };
 
+/*
+ * item_hash - FNV-1a, so that most comparisons need not look at the names.
+ * Who makes names collide gains a few of those, and the tree stays a tree.
+ */
+static uint64_t
+item_hash(const char *policy, const char *key)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	for (; *policy != '\0'; policy++)
+		h = (h ^ (unsigned char)*policy) * UINT64_C(0x100000001b3);
+	for (; *key != '\0'; key++)
+		h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
+	return h;
+}
+
 static int
 item_order(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
-	int order = strcmp(x->key, y->key);
+	int order = (x->hash > y->hash) - (x->hash < y->hash);
 
+	if (order == 0)
+		order = strcmp(x->key, y->key);
 	return order != 0 ? order : strcmp(x->policy, y->policy);
 }
 
@@ -102,7 +119,11 @@ table_free(struct table **tp)
 struct item *
 table_peek(struct table *t, const char *policy, const char *key)
 {
-	const struct item probe = { .policy = policy, .key = key };
+	const struct item probe = {
+		.hash = item_hash(policy, key),
+		.policy = policy,
+		.key = key,
+	};
 	struct item **node = tfind(&probe, &t->root, item_order);
 
 	return node == NULL ? NULL : *node;
@@ -131,6 +152,7 @@ table_add(
 		return NULL;
 	item->policy = memcpy(item->text, policy, npolicy);
 	item->key = memcpy(item->text + npolicy, key, nkey);
+	item->hash = item_hash(policy, key);
 	if (tsearch(item, &t->root, item_order) == NULL) {
 		free(item);
 		return NULL;
@@ -148,9 +170,7 @@ table_add(
 static size_t
 generation_of(const char *policy, const char *key)
 {
-	uint64_t h = digest64(key, strlen(key)) + strlen(policy);
-
-	return (size_t)(h % GENERATIONS);
+	return (size_t)(item_hash(policy, key) % GENERATIONS);
 }
 
 uint64_t

@@ -106,11 +106,11 @@ verdict_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 
 	r_r->code = words[o->verdict].code;
 	r_r->xcode = words[o->verdict].xcode;
+	r_r->text[0] = '\0';
 	switch (o->verdict) {
 	case VERDICT_IGNORE:
 	case VERDICT_PASS:
-		text = "";
-		break;
+		return;
 	case VERDICT_DEFER:
 	case VERDICT_REJECT:
 	case VERDICT_HOLD:

@@ -107,3 +107,49 @@ smfi_quarantine(SMFICTX *ctx, char *reason)
 	snprintf(ctx->quarantined, sizeof(ctx->quarantined), "%s", reason);
 	return MI_SUCCESS;
 }
+
+/* may - was the action negotiated, as libmilter demands? */
+static bool
+may(const SMFICTX *ctx, unsigned long action)
+{
+	return (ctx->actions & action) != 0;
+}
+
+int
+smfi_chgfrom(SMFICTX *ctx, char *sender, char *args)
+{
+	if (!may(ctx, SMFIF_CHGFROM) || ctx->cannot_rename || args != NULL)
+		return MI_FAILURE;
+	snprintf(ctx->sender, sizeof(ctx->sender), "%s", sender);
+	return MI_SUCCESS;
+}
+
+/* note - one line for each change of a header; a fold is shown as it is */
+static int
+note(SMFICTX *ctx, const char *what, const char *name, const char *value)
+{
+	const size_t used = strlen(ctx->headers);
+
+	snprintf(ctx->headers + used, sizeof(ctx->headers) - used,
+	    "%s %s: %s\n", what, name, value);
+	return MI_SUCCESS;
+}
+
+int
+smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
+{
+	char what[64];
+
+	if (!may(ctx, SMFIF_CHGHDRS))
+		return MI_FAILURE;
+	snprintf(what, sizeof(what), "%s %d", value == NULL ? "remove" :
+	    "change", index);
+	return note(ctx, what, name, value == NULL ? "" : value);
+}
+
+int
+smfi_addheader(SMFICTX *ctx, char *name, char *value)
+{
+	return may(ctx, SMFIF_ADDHDRS) ? note(ctx, "add", name, value) :
+	    MI_FAILURE;
+}

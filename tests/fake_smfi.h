@@ -25,6 +25,10 @@ struct smfi_str {
 	const char *queue_id;	/* i */
 	const char *mailer;	/* {rcpt_mailer} */
 	unsigned long steps;	/* what negotiation asked for */
+	unsigned long actions;
+	bool cannot_rename;	/* answers smfi_chgfrom with failure */
+	char sender[512];	/* as smfi_chgfrom set it, "" if it did not */
+	char headers[4096];	/* "change From 1: value\n", "add Name: value\n" */
 };
 
 #endif

@@ -22,7 +22,7 @@
 /* 2026-03-02 09:00:00 UTC, a Monday. */
 #define MONDAY (INT64_C(1772442000) * SECOND)
 
-static _Atomic int64_t house_time = MONDAY;
+static _Atomic int64_t house_time = MONDAY; /* servers have threads */
 
 int64_t
 clock_now(void)

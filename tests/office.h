@@ -15,6 +15,7 @@
 
 static struct store *store;
 static SMFICTX server;
+static struct health *health;	/* NULL until a test wants some */
 
 static void
 open_office_of(struct config *conf)
@@ -27,7 +28,7 @@ open_office_of(struct config *conf)
 	store = house_store(conf);
 	/* The callbacks register; the socket's folder may be refused. */
 	(void)mlfi_open(conf, &nobody, &live, why, sizeof(why));
-	(void)mlfi_serve(store);
+	(void)mlfi_serve(store, health);
 	snapshot_publish(conf);
 	memset(&server, 0, sizeof(server));
 }
@@ -58,6 +59,7 @@ connect_from(const char *ip)
 	assert_int_equal(fake_milter.xxfi_negotiate(&server, 0x1ff, 0x1fffff,
 	    0, 0, &actions, &steps, &f2, &f3), SMFIS_CONTINUE);
 	server.steps = steps;
+	server.actions = actions;
 	assert_int_equal(fake_milter.xxfi_connect(&server, host, &sa),
 	    SMFIS_NOREPLY);
 }
@@ -75,6 +77,7 @@ mail(const char *sender)
 
 	snprintf(raw, sizeof(raw), "%s", sender);
 	server.reply[0] = server.quarantined[0] = '\0';
+	server.sender[0] = server.headers[0] = '\0';
 	assert_int_equal(fake_milter.xxfi_envfrom(&server, argv),
 	    SMFIS_NOREPLY);
 }

@@ -342,13 +342,17 @@ static inline void
 oracle_decide(struct oracle *o, const struct bill *b, bool again,
     struct oracle_answer *a_r)
 {
-	double best = -1;
+	double best = -3;
 
 	memset(a_r, 0, sizeof(*a_r));
 	for (size_t k = 0; k == 0 || k < b->nchoice; k++) {
 		double left = b->spread && b->nchoice > 0 ?
 		    oracle_budget(o, b, k) :
 		    0;
+
+		/* One of the last is worse than any other, however full. */
+		if (b->nchoice > 0 && b->choice[k].last)
+			left -= 2;
 
 		if (oracle_fits(o, b, k, false, b->now) && left > best) {
 			best = left;

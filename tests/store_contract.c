@@ -44,8 +44,8 @@ static char why[STORE_WHY];
  * --------------------------------------------------------------------- */
 
 struct bill_line *
-bill_add(struct bill *b, const struct config *c, const char *policy,
-    const char *key)
+bill_add(
+    struct bill *b, const struct config *c, const char *policy, const char *key)
 {
 	struct bill_line *l = &b->line[b->nline++];
 
@@ -104,8 +104,7 @@ store_must_open(const struct config *c)
 {
 	char reason[512];
 	int code;
-	struct store *s =
-	    store_open(c, fatal, reason, sizeof(reason), &code);
+	struct store *s = store_open(c, fatal, reason, sizeof(reason), &code);
 
 	if (s == NULL)
 		fail_msg("%d: %s", code, reason);
@@ -219,8 +218,7 @@ a_preview_answers_and_leaves_no_trace(void **state)
 
 	bill_one(&b, conf, "five", "a", NOW);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(
-		    STORE_OK, store_preview(store, &b, &d, why));
+		assert_int_equal(STORE_OK, store_preview(store, &b, &d, why));
 		assert_true(d.fits);
 	}
 	assert_int_equal(0, walked(NOW));
@@ -293,8 +291,12 @@ the_chosen_smarthost_alone_is_charged_and_bound(void **state)
 		bill_add(&b, conf, "five", "first");
 		bill_add(&b, conf, "hundred", "second");
 		b.nchoice = 2;
-		b.choice[0] = (struct bill_choice){ "first", 1, 1 };
-		b.choice[1] = (struct bill_choice){ "second", 2, 1 };
+		b.choice[0] = (struct bill_choice){
+			.smarthost = "first", .first = 1, .n = 1
+		};
+		b.choice[1] = (struct bill_choice){
+			.smarthost = "second", .first = 2, .n = 1
+		};
 		assert_int_equal(
 		    STORE_OK, store_charge(store, &b, "a@b", &d, why));
 		assert_true(d.fits);
@@ -303,13 +305,65 @@ the_chosen_smarthost_alone_is_charged_and_bound(void **state)
 	assert_int_equal(5, used("five", "first", NOW));
 	assert_int_equal(1, used("hundred", "second", NOW));
 	reopen();
-	assert_int_equal(
-	    STORE_OK, store_bound(store, "a@b", NOW, name, why));
+	assert_int_equal(STORE_OK, store_bound(store, "a@b", NOW, name, why));
 	assert_string_equal("second", name);
+	assert_int_equal(STORE_NONE, store_bound(store, "c@d", NOW, name, why));
 	assert_int_equal(
-	    STORE_NONE, store_bound(store, "c@d", NOW, name, why));
-	assert_int_equal(STORE_NONE,
-	    store_bound(store, "a@b", NOW + 11 * DAY, name, why));
+	    STORE_NONE, store_bound(store, "a@b", NOW + 11 * DAY, name, why));
+}
+
+static void
+a_choice_may_name_what_is_bound_to_it(void **state)
+{
+	char name[STORE_NAME];
+	struct decision d;
+	struct bill b;
+
+	for (int i = 0; i < 6; i++) {
+		bill_one(&b, conf, "ten", "a", NOW);
+		bill_add(&b, conf, "five", "first");
+		b.nchoice = 2;
+		b.choice[0] = (struct bill_choice){
+			.smarthost = "first", .first = 1, .n = 1
+		};
+		b.choice[1] = (struct bill_choice){
+			.smarthost = "second", .first = 2, .bound = "own@x"
+		};
+		assert_int_equal(
+		    STORE_OK, store_charge(store, &b, "a@b", &d, why));
+	}
+	reopen();
+	assert_int_equal(STORE_OK, store_bound(store, "a@b", NOW, name, why));
+	assert_string_equal("first", name);
+	assert_int_equal(STORE_OK, store_bound(store, "own@x", NOW, name, why));
+	assert_string_equal("second", name);
+}
+
+static void
+who_is_ailing_is_chosen_last(void **state)
+{
+	struct decision d;
+	struct bill b;
+
+	for (int spread = 0; spread < 2; spread++) {
+		for (int ailing = 0; ailing < 4; ailing++) {
+			bill_one(&b, conf, "million", "a", NOW);
+			b.nchoice = 2;
+			b.spread = spread == 1;
+			b.choice[0] =
+			    (struct bill_choice){ .smarthost = "first",
+				    .first = 1,
+				    .last = (ailing & 1) != 0 };
+			b.choice[1] =
+			    (struct bill_choice){ .smarthost = "second",
+				    .first = 1,
+				    .last = (ailing & 2) != 0 };
+			assert_int_equal(
+			    STORE_OK, store_charge(store, &b, "a@b", &d, why));
+			assert_true(d.fits);
+			assert_int_equal(ailing == 1 ? 1 : 0, d.choice);
+		}
+	}
 }
 
 static void *
@@ -334,8 +388,8 @@ a_hundred_of_two_hundred_threads_get_through(void **state)
 	int passed = 0;
 
 	for (size_t i = 0; i < 200; i++)
-		assert_int_equal(0,
-		    pthread_create(&thread[i], NULL, spend_once, &passed));
+		assert_int_equal(
+		    0, pthread_create(&thread[i], NULL, spend_once, &passed));
 	for (size_t i = 0; i < 200; i++)
 		pthread_join(thread[i], NULL);
 	assert_int_equal(100, passed);
@@ -372,8 +426,8 @@ a_reset_forgets_one_counter_and_tells_who_did_it(void **state)
 {
 	const struct policy *five = config_policy(conf, "five");
 
-	assert_int_equal(STORE_NONE,
-	    store_reset(store, five, "a", NOW, "root", why));
+	assert_int_equal(
+	    STORE_NONE, store_reset(store, five, "a", NOW, "root", why));
 	for (int i = 0; i < 5; i++) {
 		charge_one("five", "a", NOW);
 		charge_one("five", "b", NOW);
@@ -402,8 +456,7 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 	assert_false(charge_one("five", "a", NOW + 31 * MINUTE));
 	for (int i = 1; i < COUNTER_GRANTS; i++)
 		assert_int_equal(STORE_OK,
-		    store_grant(
-			store, five, "a", &g, NOW, "root", "", why));
+		    store_grant(store, five, "a", &g, NOW, "root", "", why));
 	assert_int_equal(STORE_NONE,
 	    store_grant(store, five, "a", &g, NOW, "root", "", why));
 }
@@ -438,24 +491,19 @@ a_block_holds_until_it_ends_or_is_lifted(void **state)
 	assert_told("block", "z");
 	reopen();
 	assert_int_equal(3, blocks(NOW));
-	assert_int_equal(
-	    STORE_OK, store_blocked(store, "z", NOW, text, why));
+	assert_int_equal(STORE_OK, store_blocked(store, "z", NOW, text, why));
 	assert_string_equal("second", text);
-	assert_int_equal(
-	    STORE_NONE, store_blocked(store, "b", NOW, text, why));
-	assert_int_equal(
-	    STORE_OK, store_blocked(store, "a", NOW, text, why));
+	assert_int_equal(STORE_NONE, store_blocked(store, "b", NOW, text, why));
+	assert_int_equal(STORE_OK, store_blocked(store, "a", NOW, text, why));
 	assert_int_equal(
 	    STORE_NONE, store_blocked(store, "a", NOW + HOUR, text, why));
 	assert_int_equal(2, blocks(NOW + HOUR));
-	assert_int_equal(
-	    STORE_OK, store_unblock(store, "m", NOW, "root", why));
+	assert_int_equal(STORE_OK, store_unblock(store, "m", NOW, "root", why));
 	assert_told("unblock", "m");
 	reopen();
 	assert_int_equal(
 	    STORE_NONE, store_unblock(store, "m", NOW, "root", why));
-	assert_int_equal(
-	    STORE_NONE, store_blocked(store, "m", NOW, text, why));
+	assert_int_equal(STORE_NONE, store_blocked(store, "m", NOW, text, why));
 }
 
 struct seen {
@@ -514,6 +562,22 @@ a_walk_meets_every_counter_that_still_says_something(void **state)
 }
 
 static void
+a_reload_does_not_hand_out_a_fresh_allowance(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (strcmp(conf->policy[i].name, "five") == 0)
+			conf->policy[i].limit[0].window.length = 2 * HOUR;
+	store_reconfigure(store, conf);
+	assert_int_equal(1, walked(NOW));
+	assert_int_equal(5, used("five", "a", NOW));
+	reopen();
+	assert_false(charge_one("five", "a", NOW + 30 * MINUTE));
+	assert_true(charge_one("five", "a", NOW + 3 * HOUR));
+}
+
+static void
 names_that_no_store_could_keep_are_refused(void **state)
 {
 	char key[MAILADDR_MAX + 2];
@@ -523,8 +587,7 @@ names_that_no_store_could_keep_are_refused(void **state)
 	memset(key, 'k', sizeof(key) - 1);
 	key[sizeof(key) - 1] = '\0';
 	bill_one(&b, conf, "five", key, NOW);
-	assert_int_equal(
-	    STORE_FAILED, store_charge(store, &b, "", &d, why));
+	assert_int_equal(STORE_FAILED, store_charge(store, &b, "", &d, why));
 	key[MAILADDR_MAX] = '\0';
 	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, why));
 	reopen();
@@ -568,8 +631,11 @@ random_bill(struct world *w, const struct config *c, struct bill *b)
 	b->nchoice = random_below(&w->rnd, 3);
 	b->spread = random_percent(&w->rnd, 50);
 	for (size_t k = 0; k < b->nchoice; k++) {
-		b->choice[k] = (struct bill_choice){ k == 0 ? "one" : "two",
-			b->nline, 1 };
+		b->choice[k] =
+		    (struct bill_choice){ .smarthost = k == 0 ? "one" : "two",
+			    .first = b->nline,
+			    .n = 1,
+			    .last = random_percent(&w->rnd, 25) };
 		random_line(w, c, b, 3 + k);
 	}
 }
@@ -588,8 +654,7 @@ charge_both(struct world *w, const struct config *c, struct store *s)
 		return true;
 	if (store_charge(s, &b, keys[w->rnd % 6], &d, why) != STORE_OK)
 		return false;
-	if (a.fits != d.fits ||
-	    (a.again_known && a.again != d.shortfall.again))
+	if (a.fits != d.fits || (a.again_known && a.again != d.shortfall.again))
 		return false;
 	return !a.fits || (a.nwarning == d.nwarning &&
 			      (b.nchoice == 0 || a.choice == d.choice));
@@ -651,17 +716,15 @@ world_check(struct world *w, const struct config *cf, struct store *s)
 			store_read(s, policy, keys[k], w->now, &c, why);
 			for (size_t i = 0; i < policy->nlimit; i++) {
 				quota_usage(policy, c, i, w->now, &n, &max);
-				assert_int_equal(
-				    oracle_used(&w->oracle, policy, keys[k],
-					i, w->now),
+				assert_int_equal(oracle_used(&w->oracle, policy,
+						     keys[k], i, w->now),
 				    n);
 				assert_int_equal(
 				    oracle_max(policy, oc, i, w->now), max);
 			}
-			assert_true(
-			    (c == NULL ? 0 : c->locked_until) ==
-				oc->locked_until ||
-			    oc->locked_until <= w->now);
+			assert_true((c == NULL ? 0 : c->locked_until) ==
+					oc->locked_until ||
+				    oc->locked_until <= w->now);
 			counter_free(&c);
 		}
 	}
@@ -696,12 +759,15 @@ store_contract_run(const struct store_maker *m)
 		T(different_recipients_are_told_apart_for_ever),
 		T(a_lockout_begins_with_the_first_refusal_and_outlives_the_window),
 		T(the_chosen_smarthost_alone_is_charged_and_bound),
+		T(a_choice_may_name_what_is_bound_to_it),
+		T(who_is_ailing_is_chosen_last),
 		T(a_hundred_of_two_hundred_threads_get_through),
 		T(a_reset_forgets_one_counter_and_tells_who_did_it),
 		T(a_grant_widens_a_limit_until_it_ends),
 		T(a_block_holds_until_it_ends_or_is_lifted),
 		T(events_come_back_newest_first_and_by_key),
 		T(a_walk_meets_every_counter_that_still_says_something),
+		T(a_reload_does_not_hand_out_a_fresh_allowance),
 		T(names_that_no_store_could_keep_are_refused),
 		T(the_store_agrees_with_the_oracle),
 	};

@@ -128,6 +128,10 @@ print_smarthost(FILE *f, const struct smarthost *sh)
 	    sh->host, sh->port, sh->tls, sh->username, sh->secret);
 	for (size_t i = 0; i < sh->policies.n; i++)
 		fprintf(f, " %s", sh->policies.v[i]->name);
+	if (sh->provider[0] != '\0')
+		fprintf(f, " of %s", sh->provider);
+	if (sh->envelope_sender[0] != '\0')
+		fprintf(f, " as %s", sh->envelope_sender);
 	if (sh->recipient_limit > 0)
 		fprintf(f, " split=%u", sh->recipient_limit);
 	fputc('\n', f);
@@ -275,6 +279,166 @@ the_full_file_shows_the_defaults(void **state)
 	assert_string_equal(text[0], text[1]);
 	free(text[0]);
 	free(text[1]);
+}
+
+/* --- providers ------------------------------------------------------------ */
+
+#define HERE_PROVIDERS "providers = \"%s/../../conf/providers.conf\"\n"
+
+/* with_providers - the configuration of text, with the file that is shipped */
+static struct config *
+with_providers(const char *text)
+{
+	char all[4096], here[1024];
+	int n;
+
+	assert_non_null(getcwd(here, sizeof(here)));
+	n = snprintf(all, sizeof(all),
+	    HERE_PROVIDERS "%s"
+			   "rule \"all\" { }\n",
+	    here, text);
+	return load_text(all, (size_t)n);
+}
+
+#define ACCOUNT "username = \"u@office.example\" secret = \"s\" "
+
+static void
+a_provider_fills_in_what_the_smarthost_does_not_say(void **state)
+{
+	struct config *conf = with_providers(
+	    "policy \"mine\" { messages = {\"9/1h\"} }\n"
+	    "smarthost \"work\" { provider = \"google-workspace\" " ACCOUNT
+	    "policies = {\"mine\"} }\n"
+	    "smarthost \"own\" { provider = \"fastmail\" port = 587 "
+	    "host = \"mx.office.example\" recipient-limit = 7 }\n"
+	    "smarthost \"ses\" { provider = \"amazon-ses\" "
+	    "host = \"ses.test\" }\n");
+	const struct smarthost *work, *own, *ses;
+
+	assert_non_null(conf);
+	work = config_smarthost(conf, "work");
+	own = config_smarthost(conf, "own");
+	ses = config_smarthost(conf, "ses");
+	assert_string_equal(work->host, "smtp.gmail.com");
+	assert_string_equal(work->provider, "google-workspace");
+	assert_int_equal(work->port, 587);
+	assert_int_equal(work->recipient_limit, 100);
+	assert_int_equal(work->policies.n, 3);
+	assert_string_equal(work->policies.v[0]->name, "mine");
+	assert_string_equal(work->policies.v[1]->name, "work.account");
+	assert_string_equal(work->policies.v[2]->name, "work.external");
+	assert_int_equal(work->policies.v[1]->recipients_per_message, 100);
+	assert_ptr_equal(
+	    config_policy(conf, "work.account"), work->policies.v[1]);
+	assert_string_equal(own->host, "mx.office.example");
+	assert_int_equal(own->port, 587);
+	assert_int_equal(own->recipient_limit, 7);
+	assert_int_equal(own->policies.n, 0);
+	assert_int_equal(ses->policies.n, 1);
+	assert_string_equal(ses->policies.v[0]->name, "ses.message");
+	assert_int_equal(ses->policies.v[0]->recipients_per_message, 50);
+	config_free(&conf);
+}
+
+static void
+a_margin_stays_below_the_limits_of_the_provider(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t messages;
+	} cases[] = {
+		{ "smarthost \"g\" { provider = \"gmail\" }", 475 },
+		{ "margin = 10 smarthost \"g\" { provider = \"gmail\" }", 450 },
+		{ "margin = 10 smarthost \"g\" { provider = \"gmail\" "
+		  "margin = 0 }",
+		    500 },
+		{ "smarthost \"g\" { provider = \"gmail\" margin = 50 }", 250 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct config *conf = with_providers(cases[i].text);
+
+		assert_non_null(conf);
+		assert_int_equal(config_policy(conf, "g.account")->limit[0].max,
+		    cases[i].messages);
+		config_free(&conf);
+	}
+}
+
+static void
+is_refused_with_providers(const char *text, const char *words)
+{
+	struct config *conf = with_providers(text);
+
+	config_free(&conf);
+	if (strstr(said, words) == NULL)
+		fail_msg("expected \"%s\", got: %s", words, said);
+}
+
+static void
+a_wrong_word_about_a_provider_is_told(void **state)
+{
+	is_refused_with_providers("smarthost \"g\" { provider = \"gmial\" }",
+	    "there is no provider \"gmial\", did you mean \"gmail\"?");
+	is_refused_with_providers(
+	    "smarthost \"g\" { provider = \"xyzzyxyzzy\" }",
+	    "`postmeterctl providers` lists them");
+	is_refused_with_providers("smarthost \"c\" { provider = \"custom\" }",
+	    "a smarthost needs a host");
+	is_refused_with_providers(
+	    "smarthost \"g\" { provider = \"gmail\" margin = 51 }",
+	    "margin = \"51\": it is a number from 0 to 50");
+	is_refused_with_providers(
+	    "policy \"g.account\" { messages = {\"1/1h\"} }\n"
+	    "smarthost \"g\" { provider = \"gmail\" }",
+	    "policy \"g.account\": its provider brings one of this name");
+}
+
+static void
+the_providers_file_is_needed_only_by_who_names_one(void **state)
+{
+	static const char calm[] = "providers = \"/nonexistent/p.conf\"\n"
+				   "rule \"all\" { }\n";
+	struct config *conf = load_text(calm, strlen(calm));
+
+	assert_non_null(conf);
+	config_free(&conf);
+	is_refused("providers = \"/nonexistent/p.conf\"\n"
+		   "smarthost \"g\" { provider = \"gmail\" }\n"
+		   "rule \"all\" { }\n",
+	    "/nonexistent/p.conf: cannot be read: No such file");
+	is_refused("providers = \"p.conf\"\nrule \"all\" { }\n",
+	    "providers = \"p.conf\": write the absolute path");
+}
+
+static void
+the_own_sender_of_an_account_is_a_plain_address(void **state)
+{
+	static const char *const wrong[] = { "office", "@provider.test",
+		"a b@c.test", "\\\"a\\\"@c.test", "<a@b.test>", "a@b@c.test",
+		"j\xc3\xbc@c.test" };
+	char text[300];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "smarthost \"a\" { "
+		    "host = \"a.test\" envelope-sender = \"%s\" }\n"
+		    "rule \"all\" { }\n",
+		    wrong[i]);
+		is_refused(text, "write the account's address");
+	}
+}
+
+static void
+a_sender_pays_once_for_a_message(void **state)
+{
+	is_refused(
+	    "policy \"each\" { per = \"sender\" messages = {\"1/1h\"} }\n"
+	    "smarthost \"a\" { host = \"a.test\" policies = {\"each\"} }\n"
+	    "route \"r\" { smarthosts = {\"a\"} }\n"
+	    "rule \"all\" { policies = {\"each\"} route = \"r\" }\n",
+	    "policy \"each\" counts each sender for this rule and again for "
+	    "smarthost \"a\"");
 }
 
 /* --- files ---------------------------------------------------------------- */
@@ -459,6 +623,16 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_case_says_what_it_should),
 		cmocka_unit_test(what_is_shipped_is_good),
+		cmocka_unit_test(
+		    a_provider_fills_in_what_the_smarthost_does_not_say),
+		cmocka_unit_test(
+		    a_margin_stays_below_the_limits_of_the_provider),
+		cmocka_unit_test(a_wrong_word_about_a_provider_is_told),
+		cmocka_unit_test(
+		    the_providers_file_is_needed_only_by_who_names_one),
+		cmocka_unit_test(
+		    the_own_sender_of_an_account_is_a_plain_address),
+		cmocka_unit_test(a_sender_pays_once_for_a_message),
 		cmocka_unit_test(the_full_file_shows_the_defaults),
 		cmocka_unit_test(a_file_that_is_none_is_one_line),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_one_line),

@@ -130,7 +130,7 @@ send_mail(const char *sender, unsigned n)
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
 	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(txn_add(&t, i + 1, true), 0);
-	meter_charge(conf, store, &t, house_time, &o);
+	meter_charge(conf, store, NULL, &t, house_time, &o);
 	txn_end(&t);
 	snapshot_release(&conf);
 	return o.verdict;

@@ -192,6 +192,13 @@ count_event(void *arg, const struct store_event *e)
 	return true;
 }
 
+static bool
+count_block(void *arg, const char *who, int64_t until, const char *text)
+{
+	++*(size_t *)arg;
+	return true;
+}
+
 static void
 old_events_and_bindings_go_and_the_newest_stay(void **state)
 {
@@ -205,12 +212,17 @@ old_events_and_bindings_go_and_the_newest_stay(void **state)
 		database_put_event(db, &e, why);
 	database_put_binding(db, "old", "one", 10, why);
 	database_put_binding(db, "new", "one", 20, why);
+	database_put_block(db, "over", 14, "", "", why);
+	database_put_block(db, "holds", 16, "", "", why);
 	assert_int_equal(STORE_OK, database_tidy(db, 15, 10, 20, why));
 	database_commit(db, why);
 	database_events(db, NULL, 1000, count_event, &n, why);
 	assert_int_equal(20, n);
 	assert_int_equal(STORE_NONE, database_binding(db, "old", &row, why));
 	assert_int_equal(STORE_OK, database_binding(db, "new", &row, why));
+	n = 0;
+	database_blocks(db, count_block, &n, why);
+	assert_int_equal(1, n);
 	database_close(&db);
 }
 

@@ -122,6 +122,25 @@ external_is_what_leaves_the_office(void **state)
 	config_free(&conf);
 }
 
+static void
+a_local_domain_does_not_hide_an_address_before_it(void **state)
+{
+	static const char *const hidden[] = { "victim%y.test@office.example",
+	    "y.test!victim@office.example", "victim%y.test" };
+	struct config *conf = house_config("rule \"r\" {}\n");
+
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
+		struct mailaddr a;
+
+		mailaddr_canon(&a, hidden[i], strlen(hidden[i]), "");
+		assert_true(match_external(conf, &a, "smtp"));
+		assert_true(match_external(conf, &a, NULL));
+		/* Unless the mail server says that it will not send it on. */
+		assert_false(match_external(conf, &a, "local"));
+	}
+	config_free(&conf);
+}
+
 int
 main(void)
 {
@@ -133,6 +152,8 @@ main(void)
 		cmocka_unit_test(
 		    a_sender_alone_is_sure_until_a_login_could_decide),
 		cmocka_unit_test(external_is_what_leaves_the_office),
+		cmocka_unit_test(
+		    a_local_domain_does_not_hide_an_address_before_it),
 	};
 
 	return cmocka_run_group_tests_name("match", tests, NULL, NULL);

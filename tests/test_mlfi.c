@@ -498,7 +498,7 @@ assert_routed(const char *id, const char *name)
 	char why[STORE_WHY];
 
 	mailaddr_canon(&sender, "al@office.example", 17, "");
-	assert_int_equal(meter_route_id(conf, store, id, &sender, MONDAY, &sh,
+	assert_int_equal(meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh,
 	    why), 1);
 	assert_string_equal(sh->name, name);
 	snapshot_release(&conf);
@@ -691,7 +691,7 @@ explain_and_the_real_answer_agree(void **state)
 			txn_add(&t, digest64(a.text, strlen(a.text)),
 			    match_external(conf, &a, NULL));
 		}
-		meter_explain(conf, store, &t, house_time, &o);
+		meter_explain(conf, store, NULL, &t, house_time, &o);
 		verdict_reply(&o, house_time, conf->zone, &r);
 		st = eom();
 		if (r.code != NULL) {

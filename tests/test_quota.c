@@ -158,6 +158,7 @@ some_bill(struct world *w, struct made *m)
 	for (size_t c = 0; c < b->nchoice; c++) {
 		b->choice[c].first = b->nline;
 		b->choice[c].smarthost = keys[c];
+		b->choice[c].last = random_percent(&w->rnd, 25);
 		if (random_percent(&w->rnd, 90))
 			some_line(w, m, 5, c);
 		b->choice[c].n = b->nline - b->choice[c].first;

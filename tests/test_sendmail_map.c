@@ -100,7 +100,7 @@ close_office(void **state)
 	return 0;
 }
 
-typedef void ask_fn(const struct config *, struct store *, struct span, int64_t,
+typedef void ask_fn(const struct config *, struct store *, struct health *, struct span, int64_t,
     char *, size_t);
 
 static void
@@ -109,7 +109,7 @@ assert_answer(ask_fn *ask, const char *key, const char *answer)
 	char dst[4096];
 	size_t n = strlen(answer);
 
-	ask(conf, NULL, (struct span){ key, strlen(key) }, MONDAY, dst,
+	ask(conf, NULL, NULL, (struct span){ key, strlen(key) }, MONDAY, dst,
 	    sizeof(dst));
 	/* The words behind TEMP are for people. */
 	if (strcmp(answer, "TEMP") == 0)

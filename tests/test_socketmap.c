@@ -24,13 +24,14 @@
 #include "random.h"
 #include "socketmap.h"
 
-/* --- the store and the log -------------------------------------------------- */
+/* --- the store and the log --------------------------------------------------
+ */
 
-static atomic_bool broken;	/* the store could not know */
+static atomic_bool broken; /* the store could not know */
 
 enum store_answer
-store_bound(struct store *s, const char *bound, int64_t now,
-    char *smarthost_r, char *why)
+store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
+    char *why)
 {
 	snprintf(why, STORE_WHY, "the disk is full");
 	return broken ? STORE_FAILED : STORE_NONE;
@@ -40,19 +41,19 @@ enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,
     struct decision *d_r, char *why)
 {
-	abort();	/* a lookup never charges */
+	abort(); /* a lookup never charges */
 }
 
 enum store_answer
-store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
-    char *why)
+store_preview(
+    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
 {
 	abort();
 }
 
 enum store_answer
-store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
-    char *why)
+store_blocked(
+    struct store *s, const char *who, int64_t now, char *text_r, char *why)
 {
 	abort();
 }
@@ -63,7 +64,10 @@ store_note(struct store *s, const struct store_event *e)
 	abort();
 }
 
-static atomic_int lines;	/* logged */
+static atomic_int lines; /* logged */
+
+static void hush(const char *fmt, va_list ap)
+    __attribute__((format(printf, 1, 0)));
 
 static void
 hush(const char *fmt, va_list ap)
@@ -72,18 +76,18 @@ hush(const char *fmt, va_list ap)
 
 	vsnprintf(line, sizeof(line), fmt, ap);
 	if (strstr(line, "canary") != NULL)
-		abort();	/* a secret in the log */
+		abort(); /* a secret in the log */
 	lines++;
 }
 
-#define HUSHED(function)		\
-	void function(const char *fmt, ...)	\
-	{					\
-		va_list ap;			\
-						\
-		va_start(ap, fmt);		\
-		hush(fmt, ap);			\
-		va_end(ap);			\
+#define HUSHED(function)                                                       \
+	void function(const char *fmt, ...)                                    \
+	{                                                                      \
+		va_list ap;                                                    \
+                                                                               \
+		va_start(ap, fmt);                                             \
+		hush(fmt, ap);                                                 \
+		va_end(ap);                                                    \
 	}
 
 void
@@ -95,30 +99,31 @@ HUSHED(log_warn)
 HUSHED(log_info)
 HUSHED(log_debug)
 
-/* --- a house with two doors -------------------------------------------------- */
+/* --- a house with two doors --------------------------------------------------
+ */
 
-#define OFFICE								\
-	"smarthost \"workspace\" { host = \"smtp.gmail.com\"\n"	\
-	"    username = \"office@office.example\" secret = \"w\" }\n"	\
-	"smarthost \"open\" { host = \"in.office.example\" port = 25 }\n" \
-	"route \"office\" { smarthosts = {\"workspace\"} }\n"		\
-	"route \"in\" { smarthosts = {\"open\"} }\n"			\
-	"rule \"null\" { sender = {\"<>\"} route = \"in\" }\n"		\
-	"rule \"boss\" { sender = {\"ceo@office.example\"} }\n"		\
-	"rule \"all\" { sender = {\"@office.example\"} route = "	\
+#define OFFICE                                                                 \
+	"smarthost \"workspace\" { host = \"smtp.gmail.com\"\n"                \
+	"    username = \"office@office.example\" secret = \"w\" }\n"          \
+	"smarthost \"open\" { host = \"in.office.example\" port = 25 }\n"      \
+	"route \"office\" { smarthosts = {\"workspace\"} }\n"                  \
+	"route \"in\" { smarthosts = {\"open\"} }\n"                           \
+	"rule \"null\" { sender = {\"<>\"} route = \"in\" }\n"                 \
+	"rule \"boss\" { sender = {\"ceo@office.example\"} }\n"                \
+	"rule \"all\" { sender = {\"@office.example\"} route = "               \
 	"\"office\" }\n"
 
 static char dir[64];
 static struct endpoint map_ep, auth_ep;
 static struct socketmap_server *server;
+static struct rlimit files; /* as it was */
 
 static void
 publish(const char *peer)
 {
 	char text[2048];
 
-	snprintf(text, sizeof(text), "auth-peers = {\"%s\"}\n%s", peer,
-	    OFFICE);
+	snprintf(text, sizeof(text), "auth-peers = {\"%s\"}\n%s", peer, OFFICE);
 	assert_int_equal(snapshot_publish(house_config(text)), 0);
 }
 
@@ -154,6 +159,7 @@ setup(void **state)
 	bool live;
 	int map, auth;
 
+	getrlimit(RLIMIT_NOFILE, &files);
 	snprintf(dir, sizeof(dir), "/tmp/pm-map-XXXXXX");
 	if (mkdtemp(dir) == NULL)
 		return -1;
@@ -166,13 +172,14 @@ setup(void **state)
 	publish_secrets();
 	map = endpoint_listen(&map_ep, &us, &live, why, sizeof(why));
 	auth = endpoint_listen(&auth_ep, &us, &live, why, sizeof(why));
-	server = socketmap_start(map, auth, NULL);
+	server = socketmap_start(map, auth, NULL, NULL);
 	return server == NULL ? -1 : 0;
 }
 
 static int
 teardown(void **state)
 {
+	setrlimit(RLIMIT_NOFILE, &files);
 	if (server != NULL)
 		socketmap_stop(&server);
 	creds_publish(NULL);
@@ -200,7 +207,8 @@ enter(const struct endpoint *door)
 
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
-	    sizeof(patience)), 0);
+			     sizeof(patience)),
+	    0);
 	return fd;
 }
 
@@ -305,15 +313,16 @@ still_there(int fd)
 
 #define OFFICE_ROUTE "OK smarthost-workspace:[smtp.gmail.com]:587"
 
-/* --- requests ---------------------------------------------------------------- */
+/* --- requests ----------------------------------------------------------------
+ */
 
 static void
 a_request_is_split_at_its_first_blank(void **state)
 {
 	struct span map, key;
 
-#define SPLIT(text) socketmap_split( \
-	(struct span){ text, sizeof(text) - 1 }, &map, &key)
+#define SPLIT(text)                                                            \
+	socketmap_split((struct span){ text, sizeof(text) - 1 }, &map, &key)
 	assert_true(SPLIT("transport a b@x.test"));
 	assert_int_equal(map.len, 9);
 	assert_int_equal(key.len, 10);
@@ -381,13 +390,13 @@ a_reload_answers_the_next_request(void **state)
 	int fd = enter(&map_ep);
 
 	hears(fd, "transport al@office.example", OFFICE_ROUTE);
-	assert_int_equal(snapshot_publish(house_config("rule \"r\" { }\n")),
-	    0);
+	assert_int_equal(snapshot_publish(house_config("rule \"r\" { }\n")), 0);
 	hears(fd, "transport al@office.example", "NOTFOUND ");
 	close(fd);
 }
 
-/* --- bytes ------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------
+ */
 
 static void
 pipelined_requests_are_answered_in_order(void **state)
@@ -397,17 +406,19 @@ pipelined_requests_are_answered_in_order(void **state)
 	size_t len = 0;
 
 	for (int i = 0; i < 500; i++) {
-		const char *text = i % 3 == 0 ? "transport a@office.example" :
-		    i % 3 == 1 ? "transport @x.test" : "transport <>";
+		const char *text = i % 3 == 0   ? "transport a@office.example"
+				   : i % 3 == 1 ? "transport @x.test"
+						: "transport <>";
 
-		len += netstring_put(all + len, sizeof(all) - len, text,
-		    strlen(text));
+		len += netstring_put(
+		    all + len, sizeof(all) - len, text, strlen(text));
 	}
 	assert_true(say(fd, all, len));
 	for (int i = 0; i < 500; i++)
-		assert_string_equal(next(fd), i % 3 == 0 ? OFFICE_ROUTE :
-		    i % 3 == 1 ? "NOTFOUND " :
-		    "OK smarthost-open:[in.office.example]:25");
+		assert_string_equal(next(fd),
+		    i % 3 == 0   ? OFFICE_ROUTE
+		    : i % 3 == 1 ? "NOTFOUND "
+				 : "OK smarthost-open:[in.office.example]:25");
 	close(fd);
 }
 
@@ -446,7 +457,8 @@ the_longest_request_is_answered_and_a_longer_one_is_not(void **state)
 static void
 nonsense_is_hung_up_on(void **state)
 {
-	static const char *const t[] = { "x", "01:", "1;", ":", "1:ab", "GET " };
+	static const char *const t[] = { "x", "01:", "1;", ":", "1:ab",
+		"GET " };
 	int good = enter(&map_ep);
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
@@ -474,9 +486,9 @@ what_came_before_nonsense_is_answered(void **state)
 static void
 a_hundred_thousand_random_packets_leave_it_answering(void **state)
 {
-	static const char *const part[] = { "17:transport @x.test,",
-		"3:a b,", "0:,", "1", "0", "9", ":", ",", " ", "transport ",
-		"\n", "16384:", "5:" };
+	static const char *const part[] = { "17:transport @x.test,", "3:a b,",
+		"0:,", "1", "0", "9", ":", ",", " ", "transport ", "\n",
+		"16384:", "5:" };
 	uint64_t seed = random_seed("socketmap", 1);
 	int good = enter(&map_ep), fd = -1;
 
@@ -494,8 +506,8 @@ a_hundred_thousand_random_packets_leave_it_answering(void **state)
 			len += noise ? 1 : strlen(s);
 		}
 		if (fd == -1)
-			fd = enter(random_percent(&seed, 50) ? &map_ep :
-			    &auth_ep);
+			fd = enter(
+			    random_percent(&seed, 50) ? &map_ep : &auth_ep);
 		if (!say(fd, packet, len) ||
 		    recv(fd, sink, sizeof(sink), MSG_DONTWAIT) == 0) {
 			close(fd);
@@ -508,7 +520,8 @@ a_hundred_thousand_random_packets_leave_it_answering(void **state)
 	close(good);
 }
 
-/* --- time -------------------------------------------------------------------- */
+/* --- time --------------------------------------------------------------------
+ */
 
 static void
 half_a_request_has_five_seconds(void **state)
@@ -519,7 +532,7 @@ half_a_request_has_five_seconds(void **state)
 	assert_true(say(fd, "17:trans", 8));
 	wake();
 	house_time += 5 * SECOND;
-	assert_true(say(fd, "p", 1));	/* a drop now and then wins no time */
+	assert_true(say(fd, "p", 1)); /* a drop now and then wins no time */
 	wake();
 	assert_true(still_there(fd));
 	house_time += 1;
@@ -537,6 +550,7 @@ an_idle_peer_has_an_hour(void **state)
 
 	hears(fd, "transport @x.test", "NOTFOUND ");
 	hears(other, "transport @x.test", "NOTFOUND ");
+	wake();			/* both are idle since then, not later */
 	house_time += HOUR;
 	wake();
 	hears(fd, "transport @x.test", "NOTFOUND ");
@@ -559,7 +573,7 @@ a_peer_that_never_reads_costs_only_itself(void **state)
 	assert_int_equal(fcntl(deaf, F_SETFL, O_NONBLOCK), 0);
 	for (int quiet = 0; quiet < 3; quiet++) {
 		while (send(deaf, ask, sizeof(ask) - 1, MSG_NOSIGNAL) ==
-		    sizeof(ask) - 1) {
+		       sizeof(ask) - 1) {
 			asked++;
 			quiet = 0;
 		}
@@ -581,11 +595,9 @@ the_longest_idle_makes_place_for_a_new_one(void **state)
 {
 	enum { PEERS = 1024 };
 	static int fd[PEERS];
-	struct rlimit old, more;
+	struct rlimit more = files;
 	int extra;
 
-	getrlimit(RLIMIT_NOFILE, &old);
-	more = old;
 	more.rlim_cur = 2 * PEERS + 64;
 	if (more.rlim_max < more.rlim_cur ||
 	    setrlimit(RLIMIT_NOFILE, &more) == -1)
@@ -605,28 +617,44 @@ the_longest_idle_makes_place_for_a_new_one(void **state)
 		close(fd[i]);
 	}
 	close(extra);
-	setrlimit(RLIMIT_NOFILE, &old);
+}
+
+/* Valgrind plays the kernel here, and hangs up on whom it cannot let in. */
+static bool
+kernel_allows(rlim_t files_open)
+{
+	FILE *f = fopen("/proc/self/limits", "r");
+	unsigned long long n = 0;
+	char line[256];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "Max open files %llu", &n);
+	if (f != NULL)
+		fclose(f);
+	return n == files_open;
 }
 
 static void
 out_of_descriptors_it_listens_again_soon(void **state)
 {
 	int good = enter(&map_ep), probe, late;
-	struct rlimit old, less;
+	struct rlimit less = files;
 
 	hears(good, "transport @x.test", "NOTFOUND ");
 	probe = open("/dev/null", O_RDONLY);
-	getrlimit(RLIMIT_NOFILE, &old);
-	less = old;
-	less.rlim_cur = (rlim_t)probe + 1;	/* room for our end only */
+	less.rlim_cur = (rlim_t)probe + 1; /* room for our end only */
 	close(probe);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &less), 0);
+	if (!kernel_allows(less.rlim_cur)) {
+		close(good);
+		skip();
+	}
 	late = enter(&map_ep);
 	request(late, "transport al@office.example");
 	hears(good, "transport @x.test", "NOTFOUND ");
 	hears(good, "transport @x.test", "NOTFOUND ");
 	assert_true(still_there(late));
-	setrlimit(RLIMIT_NOFILE, &old);
+	setrlimit(RLIMIT_NOFILE, &files);
 	house_time += 100;
 	assert_string_equal(next(late), OFFICE_ROUTE);
 	close(late);
@@ -647,7 +675,8 @@ what_was_asked_is_answered_before_the_end(void **state)
 	close(fd);
 }
 
-/* --- keys -------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------
+ */
 
 #define KEY "workspace [smtp.gmail.com]:587"
 #define SECRET "OK office@office.example:canary w:1"
@@ -775,6 +804,6 @@ main(void)
 		T(a_process_gets_twenty_keys_a_second_after_its_first_hundred),
 	};
 
-	return cmocka_run_group_tests_name("socketmap", tests, NULL,
-	    drop_config);
+	return cmocka_run_group_tests_name(
+	    "socketmap", tests, NULL, drop_config);
 }

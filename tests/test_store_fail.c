@@ -66,9 +66,9 @@ ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
 	netaddr_parse("10.0.0.1", &t.client);
 	t.sender = sender;
-	meter_preview(conf, NULL, &t, 7, true, MONDAY, preview_r);
+	meter_preview(conf, NULL, NULL, &t, 7, true, MONDAY, preview_r);
 	assert_int_equal(txn_add(&t, 7, true), 0);
-	meter_charge(conf, NULL, &t, MONDAY, charge_r);
+	meter_charge(conf, NULL, NULL, &t, MONDAY, charge_r);
 	txn_end(&t);
 	config_free(&conf);
 }
@@ -121,7 +121,7 @@ a_route_that_cannot_be_known_is_no_route(void **state)
 
 	answer = STORE_FAILED;
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
-	assert_int_equal(meter_route(conf, NULL, &sender, MONDAY, &sh, why),
+	assert_int_equal(meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, why),
 	    -1);
 	config_free(&conf);
 }

@@ -4,7 +4,7 @@ _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
 	local commands='status top show explain events reset grant block
-	    unblock reload export check setup'
+	    unblock reload export check setup test secret providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
@@ -17,7 +17,7 @@ _postmeterctl()
 	explain) word='--sender --login --client --size --rcpt' ;;
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
 	block) word='--for --why' ;;
-	check) word=$(compgen -f -- "$cur") ;;
+	check) word="--mta --postfix-config $(compgen -f -- "$cur")" ;;
 	setup) word='postfix --apply --undo --check --postfix-config' ;;
 	*) word='' ;;
 	esac

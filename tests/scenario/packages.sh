@@ -8,10 +8,12 @@ set -euo pipefail
 
 BUILD_NEEDS=(gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
 	libjansson-dev libsqlite3-dev libssl-dev libidn2-dev libunistring-dev
-	libcurl4-openssl-dev libsystemd-dev libcmocka-dev)
+	libcurl4-openssl-dev libsystemd-dev libcmocka-dev
+	libhiredis-dev)
 STAGE_NEEDS=(postfix dovecot-core libsasl2-modules openssl iproute2 procps
-	tzdata ca-certificates debootstrap)
-SERVICES=(postfix.service dovecot.service dovecot.socket)
+	tzdata ca-certificates debootstrap redis-server redis-sentinel)
+SERVICES=(postfix.service dovecot.service dovecot.socket
+	redis-server.service redis-sentinel.service)
 
 is_installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == \

@@ -7,7 +7,6 @@
 on_stage "$@"
 
 title "killed in the middle of the day's mail"
-PROVIDER=smtp.provider.test
 LOG=$STAGE/postmeter.log
 PROGRAMS=4 EACH=30
 

@@ -36,6 +36,11 @@ meter_rules() {
 		route "c" { smarthosts = {"c"} }
 		route "w" { smarthosts = {"w"} }
 		route "p" { smarthosts = {"p"} }
+		policy "one-a-day" { per = "everyone" messages = {"1/24h"} }
+		smarthost "d" { host = "$PROVIDER" username = "al-at-p" secret = "a"
+		    policies = {"one-a-day"} }
+		route "thrifty" { smarthosts = {"d", "c"} }
+		rule "th" { sender = {"th@office.example"} route = "thrifty" }
 		rule "al" { sender = {"al@office.example"} route = "a" }
 		rule "bo" { sender = {"bo@office.example"} route = "b" }
 		rule "cy" { sender = {"cy@office.example"} route = "c" }
@@ -54,6 +59,10 @@ came() {
 		grep -qF "(Authenticated sender: $2)" "$file" && n=$((n + 1))
 	done
 	echo "$n"
+}
+
+came_is() {
+	(($(came "$1" "$2" "$3") >= $4))
 }
 
 # from WHO HOST - copies from WHO, by whatever login
@@ -159,6 +168,18 @@ matches "two are left for the next message" \
 wait_for_arrival "$PROVIDER" 15
 is "na by bo-at-p" 3 "$(came na bo-at-p "$PROVIDER")"
 
+step "A budget is used up: the next account takes over, at once"
+for way in "d al-at-p $PROVIDER" "c cy-at-s $SECOND" "c cy-at-s $SECOND"; do
+	read -r smarthost login host <<<"$way"
+	matches "explain names $smarthost" "\"smarthost\": *\"$smarthost\"" \
+	    "$(ctl --json explain --sender th@office.example --rcpt x@customer.test)"
+	before=$(came th "$login" "$host")
+	sent th@office.example "by $smarthost" bob@office.example x@customer.test
+	wait_until 100 "it is at $host" "$STAGE/sendmail.log" \
+	    came_is th "$login" "$host" $((before + 1))
+	ok "it left as $login"
+done
+
 step "A certificate for another name: the mail waits, no login is shown"
 sent wu@office.example nine x@customer.test
 wait_until 150 "it waits" "$STAGE/sendmail.log" \
@@ -183,10 +204,11 @@ smtp_connect
 smtp "MAIL FROM:<al@office.example>"
 is "nothing is taken" 451 "$CODE"
 smtp_hang_up
-is "not sent" 1 "$(arrived "$SECOND")"
+is "not sent" 1 "$(from cy "$SECOND")"
 start_postmeter
 queue_run
-wait_for_arrival "$SECOND" 2
+wait_until 150 "cy's second has come" "$STAGE/sendmail.log" \
+    came_is cy cy-at-s "$SECOND" 2
 is "cy by cy-at-s" 2 "$(came cy cy-at-s "$SECOND")"
 
 step "What was proved"

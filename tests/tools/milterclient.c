@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libmilter/mfapi.h>
@@ -165,7 +166,7 @@ say_helo(struct milterclient *m)
 	static const char *const name[] = { "desk.office.example", NULL };
 
 	put_macros(m, SMFIC_HELO, none);
-	put_strings(m, SMFIC_HELO, NULL, 0, name);
+	put_strings(m, SMFIC_HELO, "", 0, name);
 }
 
 static void
@@ -180,7 +181,7 @@ say_mail(struct milterclient *m)
 
 	snprintf(path, sizeof(path), "<%s>", m->msg->sender);
 	put_macros(m, SMFIC_MAIL, macros);
-	put_strings(m, SMFIC_MAIL, NULL, 0, args);
+	put_strings(m, SMFIC_MAIL, "", 0, args);
 }
 
 static void
@@ -197,7 +198,7 @@ say_rcpt(struct milterclient *m)
 
 	snprintf(path, sizeof(path), "<%s>", rcpt);
 	put_macros(m, SMFIC_RCPT, macros);
-	put_strings(m, SMFIC_RCPT, NULL, 0, args);
+	put_strings(m, SMFIC_RCPT, "", 0, args);
 }
 
 /* header - the n-th header's name and value; false after the last */
@@ -240,7 +241,16 @@ say_header(struct milterclient *m)
 	if (!header(m, m->header, value, sizeof(value), pair))
 		return;
 	put_macros(m, SMFIC_HEADER, macros);
-	put_strings(m, SMFIC_HEADER, NULL, 0, pair);
+	put_strings(m, SMFIC_HEADER, "", 0, pair);
+}
+
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 static void
@@ -263,19 +273,20 @@ say(struct milterclient *m)
 		say_rcpt(m);
 		break;
 	case STEP_DATA:
-		say_with_id(m, SMFIC_DATA, NULL, 0);
+		say_with_id(m, SMFIC_DATA, "", 0);
 		break;
 	case STEP_HEADER:
 		say_header(m);
 		break;
 	case STEP_EOH:
-		say_with_id(m, SMFIC_EOH, NULL, 0);
+		say_with_id(m, SMFIC_EOH, "", 0);
 		break;
 	case STEP_BODY:
 		say_with_id(m, SMFIC_BODY, m->msg->body, strlen(m->msg->body));
 		break;
 	case STEP_EOM:
-		say_with_id(m, SMFIC_BODYEOB, NULL, 0);
+		m->result.end_sent = now();
+		say_with_id(m, SMFIC_BODYEOB, "", 0);
 		break;
 	case STEP_IDLE:
 		break;

@@ -41,6 +41,7 @@ struct mc_result {
 	size_t recipients;		/* how many were accepted */
 	bool quarantined;
 	char reply[MC_REPLY_MAX];	/* the last words of a refusal, or "" */
+	double end_sent;	/* s, CLOCK_MONOTONIC: when its end was told; 0 */
 };
 
 /* Connects to the UNIX socket and begins to negotiate; NULL and errno. */

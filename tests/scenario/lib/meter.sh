@@ -72,13 +72,15 @@ ctl() {
 
 # fresh_store - as if it had never run
 fresh_store() {
-	find "$STAGE/store" -mindepth 1 -delete
+	[[ ! -d $STAGE/store ]] ||
+	    find "$STAGE/store" -mindepth 1 -delete
 }
 
 # stage_meter - postmeter with nobody around it; policies and rules from stdin.
 # It is not started yet.
 stage_meter() {
 	install -d "$STAGE/office/queue"
+	# shellcheck disable=SC2034
 	MILTER=$STAGE/office/queue/postmeter/milter.sock
 	meter_configure
 }

@@ -61,9 +61,19 @@ postfix_services() {
 # postfix_start DIR ADDRESS:PORT - and until it greets
 postfix_start() {
 	echo "$2 inet n - n - - smtpd" >>"$1/master.cf"
+	postfix_again "$1" "$2"
+}
+
+# postfix_again DIR ADDRESS:PORT - after postfix_stop
+postfix_again() {
 	postfix_do "$1" start
 	wait_until 60 "Postfix greets on $2" "$1/mail.log" \
 	    port_open "${2%:*}" "${2#*:}"
+}
+
+# postfix_stop DIR - orderly, and until it has ended
+postfix_stop() {
+	postfix_do "$1" stop
 }
 
 postfix_reload() {

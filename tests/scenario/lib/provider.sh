@@ -154,7 +154,7 @@ provider_records() {
 	postfix_reload "$STAGE/$1"
 }
 
-# subjects - of all that arrived, a line a copy
+# subjects [PROVIDER] - of all that arrived, a line a copy
 subjects() {
-	sed -nE 's/^Subject: //p' "$STAGE"/smtp.provider.test/mail/inbox/new/*
+	sed -nE 's/^Subject: //p' "$STAGE/${1:-smtp.provider.test}"/mail/inbox/new/*
 }

@@ -34,6 +34,7 @@ stage_from_outside() {
 	# shellcheck disable=SC2064
 	trap "kill -KILL $child; wait $child; exit 130" INT TERM HUP
 	wait "$child" || status=$?
+	dim "$(basename "$0" .sh): $SECONDS s"
 	((status != 137)) || note "FAIL  it took longer than $LID s"
 	if ((status != 0)) && [[ -n ${KEEP:-} ]]; then
 		trap - EXIT
@@ -52,16 +53,22 @@ stage_private() {
 	mount --bind "$own" "$1"
 }
 
+# stage_hosts ADDRESS - where the provider's name leads from now on
+stage_hosts() {
+	cat >/etc/hosts <<-END
+		127.0.0.1 localhost mail.office.example
+		$1 smtp.provider.test
+		127.0.0.3 smtp.second.test
+	END
+}
+
 stage_build() {
 	ip link set lo up
 	ip address add 127.0.0.2/8 dev lo
 	ip address add 127.0.0.3/8 dev lo
 	hostname mail.office.example
-	stage_private /etc/hosts <<-END
-		127.0.0.1 localhost mail.office.example
-		127.0.0.2 smtp.provider.test
-		127.0.0.3 smtp.second.test
-	END
+	stage_private /etc/hosts </dev/null
+	stage_hosts 127.0.0.2
 	stage_private /etc/resolv.conf <<<"nameserver 127.0.0.1"
 }
 
@@ -72,6 +79,6 @@ on_stage() {
 	STAGE=$1
 	export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 	unset MAIL_CONFIG MAIL_VERBOSE MAIL_DEBUG
-	cd "$STAGE"
+	cd "$STAGE" || exit 1
 	stage_build
 }

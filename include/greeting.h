@@ -1,0 +1,26 @@
+/*
+ * greeting.h - does a mail server say hello?
+ *
+ * As little as shows that it lives: connect, its greeting, EHLO, QUIT.  No
+ * TLS, no login, no key.
+ */
+#ifndef GREETING_H
+#define GREETING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum greeting { GREETING_GOOD, GREETING_BAD, GREETING_UNKNOWN };
+
+#define GREETING_WHY 160
+
+/*
+ * Speaks to host (a name or an address) at port for at most timeout ms after
+ * the name was looked up.  A port of implicit TLS says nothing in clear: there
+ * a connection is enough.  Unless it is good, why says what was wrong;
+ * UNKNOWN: it was this machine that could not ask.
+ */
+enum greeting greeting_ask(const char *host, uint16_t port, int64_t timeout,
+	    char why[GREETING_WHY]);
+
+#endif

@@ -1,0 +1,136 @@
+#!/bin/bash
+# bench.sh [PART...] - what postmeter costs, held against milters and servers
+# that do less or the same, in one run on one machine.
+#
+# Parts: speed latency postfix growth memory (all of them if none is named).
+# The numbers go to build/bench/PART.json, what people read to the terminal.
+# BENCH_SECONDS is the length of one turn, BENCH_ROUNDS how often all take
+# theirs.  Everything runs in namespaces of its own, as the scenarios do.
+# shellcheck disable=SC2034
+LID=3600
+# shellcheck source=tests/scenario/lib.sh
+. "$(dirname "$0")/../scenario/lib.sh"
+for tool in jq column; do
+	command -v "$tool" >/dev/null ||
+	    fail "$tool is missing: apt-get install jq bsdextrautils"
+done
+on_stage "$@"
+shift
+
+TURN=${BENCH_SECONDS:-1}
+ROUNDS=${BENCH_ROUNDS:-5}
+OUT=$BUILD/bench
+BENCH=$TREE/tests/bench
+PARTS=("$@")
+((${#PARTS[@]} > 0)) || PARTS=(speed latency postfix growth memory)
+
+# The store is on a disk: /run, where the stage is, may be none.
+DISK=$(mktemp -d "${BENCH_DISK:-/var/tmp}/postmeter-bench.XXXXXX")
+chmod 755 "$DISK"
+# shellcheck disable=SC2064
+trap "rm -rf '$DISK'" EXIT
+mkdir -p "$OUT"
+
+# configure FILE STORE - limits that are counted and never reached
+configure() {
+	install -d -o "$METER_USER" -m 700 "$DISK/${2%/*}"
+	cat >"$1" <<-END
+		milter-socket  = "unix:$STAGE/${1##*/}.d/milter.sock"
+		map-socket     = "unix:$STAGE/${1##*/}.d/map.sock"
+		auth-socket    = "unix:$STAGE/${1##*/}.d/auth.sock"
+		control-socket = "unix:$STAGE/${1##*/}.c/control.sock"
+		user           = "$METER_USER"
+		store          = "sqlite:$DISK/$2"
+		durability     = "crash"
+		secrets        = "$STAGE/secrets.conf"
+		networks       = {"127.0.0.0/8"}
+		local-domains  = {"office.example"}
+		new-senders    = "100M/24h"
+		policy "staff" {
+		    messages = {"100M/24h", "100M/10m"}
+		    recipients = {"100M/24h"}
+		}
+		policy "company" { per = "everyone" recipients = {"100M/24h"} }
+		policy "account" { recipients = {"100M/24h"} }
+		policy "hundred" { messages = {"100/24h"} }
+		smarthost "workspace" {
+		    host = "smtp.provider.test"
+		    username = "office@office.example"
+		    secret = "workspace"
+		    policies = {"account"}
+		}
+		route "office" { smarthosts = {"workspace"} }
+		rule "over" { sender = {"over-postmeter@office.example"}
+		    policies = {"hundred"} }
+		rule "everybody" { sender = {"@office.example"}
+		    policies = {"staff", "company"} route = "office" }
+	END
+}
+
+seconds_since() {
+	awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'
+}
+
+# daemon FILE - starts postmeter; PID is its, START how long until it served
+daemon() {
+	local begun=$EPOCHREALTIME
+
+	: >"$1.log"
+	"$BUILD/postmeter" -c "$1" 2>>"$1.log" &
+	PID=$!
+	until grep -q 'ready:' "$1.log"; do
+		kill -0 "$PID" 2>/dev/null || fail "postmeter" "$1.log"
+		sleep 0.002
+	done
+	# shellcheck disable=SC2034
+	START=$(seconds_since "$begun")
+}
+
+# null NAME STEPS - starts the milter that says yes; PID is its
+null() {
+	"$BUILD/tests/tools/nullmilter" "unix:$STAGE/$1.sock" "$2" &
+	PID=$!
+	wait_until 10 "the null milter listens" "" test -S "$STAGE/$1.sock"
+}
+
+end() {
+	kill "$@"
+	wait "$@" 2>/dev/null || true
+}
+
+# measure OPTIONS... - null and postmeter take turns
+measure() {
+	"$BUILD/tests/bench/milterbench" -t "$TURN" -n "$ROUNDS" "$@" \
+	    "null=$STAGE/null.sock,$NULL" \
+	    "postmeter=$STAGE/pm.d/milter.sock,$METER"
+}
+
+# keep PART FILTER - rows from stdin and what FILTER makes of them, as JSON
+keep() {
+	jq -s -L "$BENCH" --arg date "$(date -u +%FT%TZ)" \
+	    --arg cpu "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)" \
+	    --argjson cpus "$(nproc)" --arg load "$(cut -d' ' -f1 /proc/loadavg)" \
+	    "include \"bench\"; {date: \$date, cpu: \$cpu, cpus: \$cpus,
+	    load: \$load, rows: ., summary: ($2)}" >"$OUT/$1.json"
+}
+
+# show PART FILTER - its summary as a table; FILTER makes arrays of cells
+show() {
+	jq -r -L "$BENCH" "include \"bench\"; $2 | map(tostring) | @tsv" \
+	    "$OUT/$1.json" | column -t -s $'\t' | indent
+}
+
+meter_secrets workspace secret
+configure "$STAGE/pm" main/postmeter.db
+daemon "$STAGE/pm"
+METER=$PID
+null null rcpt
+NULL=$PID
+title "postmeter beside milters and servers that do less or the same"
+dim "$(nproc) processors, turns of $TURN s, $ROUNDS rounds; compare within a table only"
+for part in "${PARTS[@]}"; do
+	# shellcheck source=/dev/null
+	. "$BENCH/$part.sh"
+done
+end "$METER" "$NULL"
+note "numbers: $OUT/*.json; pictures: make bench-report"

@@ -1,0 +1,73 @@
+/*
+ * fillstore.c - a store that has known many senders for a while.
+ *
+ * Each sender is charged one message, as the daemon would: the same rules,
+ * the same bill, the same store.  Only the mail is missing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "clock.h"
+#include "config.h"
+#include "digest.h"
+#include "meter.h"
+#include "store.h"
+#include "txn.h"
+
+#define FLUSH_EVERY 10000 /* what waits for the database has a bound */
+
+static void
+fatal(const char *why)
+{
+	fprintf(stderr, "fillstore: %s\n", why);
+	exit(EX_IOERR);
+}
+
+/* charge - one message of the n-th sender, from the office's own machine */
+static void
+charge(const struct config *conf, struct store *store, size_t n)
+{
+	static const char rcpt[] = "rcpt0@example.org";
+	struct txn t = { .client = { .len = 4, .byte = { 127, 0, 0, 1 } } };
+	char sender[64];
+	struct outcome o;
+
+	snprintf(sender, sizeof(sender), "<sender%zu@office.example>", n);
+	mailaddr_canon(&t.sender, sender, strlen(sender), "");
+	if (txn_add(&t, digest64(rcpt, strlen(rcpt)), true) == -1)
+		fatal("out of memory");
+	meter_charge(conf, store, &t, clock_now(), &o);
+	txn_end(&t);
+	if (o.verdict != VERDICT_PASS)
+		fatal(o.why[0] != '\0' ? o.why : verdict_name(o.verdict));
+}
+
+int
+main(int argc, char **argv)
+{
+	char why[STORE_WHY], *end;
+	struct config *conf;
+	struct store *store;
+	unsigned long n;
+	int rc;
+
+	if (argc != 3 || (n = strtoul(argv[2], &end, 10), *end != '\0')) {
+		fputs("usage: fillstore FILE SENDERS\n", stderr);
+		return EX_USAGE;
+	}
+	if ((conf = config_load(argv[1], stderr)) == NULL)
+		return EX_CONFIG;
+	store = store_open(conf, fatal, why, sizeof(why), &rc);
+	if (store == NULL)
+		fatal(why);
+	for (size_t i = 0; i < n; i++) {
+		charge(conf, store, i);
+		if (i % FLUSH_EVERY == 0 && store_flush(store, why) != STORE_OK)
+			fatal(why);
+	}
+	store_close(&store);
+	config_free(&conf);
+	return 0;
+}

@@ -1,0 +1,538 @@
+/*
+ * milterbench.c - how fast milters answer, side by side in one run.
+ *
+ * A machine is never twice the same, so a speed alone says little.  Here the
+ * milters take turns, a few seconds each, round after round, and what is
+ * worth keeping is the ratio within a round.
+ *
+ * Closed loop: each connection sends the next message when the last has been
+ * answered.  Open loop (-R): messages are due at fixed moments whether or not
+ * the milter keeps up, and a latency counts from the moment a message was
+ * due.  Otherwise a milter that stalls would slow its own examiner down, and
+ * the messages that would have waited would never have been asked
+ * (coordinated omission).
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../tools/milterclient.h"
+
+#define PATIENCE 30.0 /* s for what is under way when a turn is over */
+#define RECIPIENTS_MAX 1000
+#define TARGETS_MAX 8
+
+struct target {
+	const char *name, *socket;
+	pid_t pid; /* 0: its CPU time is not asked for */
+};
+
+struct client {
+	struct milterclient *m;
+	bool idle;
+	double due, began; /* of the message under way */
+	size_t answered;
+	char id[32], sender[64];
+	struct mc_message msg;
+};
+
+/* Latencies of one turn, ms. */
+struct sample {
+	size_t n, room;
+	double *v;
+};
+
+/* What one turn of one target gave. */
+struct turn {
+	double began, ends, seconds, longest, cpu;
+	size_t sent, accepted, other, unanswered;
+	struct sample eom, message;
+};
+
+static struct {
+	size_t clients, recipients, senders, hot, rounds;
+	double seconds, rate;
+	bool hold;
+	size_t ntarget;
+	struct target target[TARGETS_MAX];
+} want = {
+	.clients = 1,
+	.recipients = 1,
+	.senders = 200,
+	.rounds = 1,
+	.seconds = 1,
+};
+
+static struct client *client;
+static struct pollfd *pfd;
+static const char *recipient[RECIPIENTS_MAX];
+static size_t serial;
+
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void
+give_up(const char *what)
+{
+	fprintf(stderr, "milterbench: %s: %s\n", what, strerror(errno));
+	exit(EX_OSERR);
+}
+
+/* --- options ----------------------------------------------------------------
+ */
+
+static void
+usage(void)
+{
+	fputs("usage: milterbench [-c connections] [-r recipients each] "
+	      "[-S senders]\n"
+	      "           [-P percent of all mail from one hot sender] "
+	      "[-t seconds a turn]\n"
+	      "           [-n rounds] [-R messages a second: open loop]\n"
+	      "           NAME=SOCKET[,PID] ...\n"
+	      "       milterbench -H [-c connections] NAME=SOCKET\n"
+	      "           each connection sends one message, then all wait "
+	      "until stdin ends\n",
+	    stderr);
+	exit(EX_USAGE);
+}
+
+static size_t
+number(const char *text, size_t max)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*end != '\0' || end == text || n > max)
+		usage();
+	return n;
+}
+
+static double
+positive(const char *text)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	if (*end != '\0' || end == text || !(n > 0))
+		usage();
+	return n;
+}
+
+static void
+add_target(char *text)
+{
+	struct target *t = &want.target[want.ntarget];
+	char *socket = strchr(text, '='), *pid;
+
+	if (socket == NULL || want.ntarget == TARGETS_MAX)
+		usage();
+	*socket++ = '\0';
+	pid = strchr(socket, ',');
+	if (pid != NULL) {
+		*pid++ = '\0';
+		t->pid = (pid_t)number(pid, INT32_MAX);
+	}
+	t->name = text;
+	t->socket = socket;
+	want.ntarget++;
+}
+
+static void
+read_options(int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "c:r:S:P:t:n:R:H")) != -1) {
+		if (opt == 'c')
+			want.clients = number(optarg, 100000);
+		else if (opt == 'r')
+			want.recipients = number(optarg, RECIPIENTS_MAX);
+		else if (opt == 'S')
+			want.senders = number(optarg, 100000000);
+		else if (opt == 'P')
+			want.hot = number(optarg, 100);
+		else if (opt == 't')
+			want.seconds = positive(optarg);
+		else if (opt == 'n')
+			want.rounds = number(optarg, 1000);
+		else if (opt == 'R')
+			want.rate = positive(optarg);
+		else if (opt == 'H')
+			want.hold = true;
+		else
+			usage();
+	}
+	for (; optind < argc; optind++)
+		add_target(argv[optind]);
+	if (want.ntarget == 0 || want.clients == 0 || want.recipients == 0 ||
+	    want.senders == 0 || (want.hold && want.ntarget > 1))
+		usage();
+}
+
+static void
+make_recipients(void)
+{
+	for (size_t i = 0; i < want.recipients; i++) {
+		char *r;
+
+		if (asprintf(&r, "rcpt%zu@example.org", i) == -1)
+			give_up("recipients");
+		recipient[i] = r;
+	}
+}
+
+/* --- samples ----------------------------------------------------------------
+ */
+
+static void
+sample_add(struct sample *s, double v)
+{
+	if (s->n == s->room) {
+		s->room = s->room == 0 ? 4096 : 2 * s->room;
+		s->v = reallocarray(s->v, s->room, sizeof(s->v[0]));
+		if (s->v == NULL)
+			give_up("latencies");
+	}
+	s->v[s->n++] = v;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	const double *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* print_sample - it is sorted by that */
+static void
+print_sample(const char *name, struct sample *s)
+{
+	static const struct {
+		const char *name;
+		double part;
+	} mark[] = { { "p50", 0.5 }, { "p99", 0.99 }, { "p999", 0.999 },
+		{ "max", 1 } };
+
+	printf(", \"%s\": {", name);
+	if (s->n > 0)
+		qsort(s->v, s->n, sizeof(s->v[0]), by_value);
+	for (size_t i = 0; i < sizeof(mark) / sizeof(mark[0]); i++) {
+		size_t at = (size_t)(mark[i].part * (double)s->n);
+
+		printf("%s\"%s\": %.3f", i > 0 ? ", " : "", mark[i].name,
+		    s->n == 0 ? 0 : s->v[at < s->n ? at : s->n - 1]);
+	}
+	printf("}");
+}
+
+/* --- one client -------------------------------------------------------------
+ */
+
+/* pick_sender - a share of all mail comes from one, the rest by turns */
+static size_t
+pick_sender(void)
+{
+	if (serial % 100 < want.hot)
+		return 0;
+	return serial % want.senders;
+}
+
+static void
+begin_message(struct client *c, struct turn *t, double due)
+{
+	snprintf(c->id, sizeof(c->id), "%zX", serial);
+	snprintf(c->sender, sizeof(c->sender), "sender%zu@office.example",
+	    pick_sender());
+	c->msg = (struct mc_message){
+		.id = c->id,
+		.sender = c->sender,
+		.recipient = recipient,
+		.nrecipient = want.recipients,
+		.body = "A message.\r\n",
+	};
+	serial++;
+	t->sent++;
+	c->idle = false;
+	c->due = due;
+	c->began = now();
+	mc_send(c->m, &c->msg);
+}
+
+static void
+end_message(struct client *c, struct turn *t)
+{
+	const struct mc_result *r = mc_result(c->m);
+	double at = now(), whole = at - c->due;
+
+	c->answered++;
+	if (r->verdict == MC_ACCEPTED)
+		t->accepted++;
+	else
+		t->other++;
+	if (whole > t->longest)
+		t->longest = whole;
+	sample_add(&t->message, whole * 1e3);
+	/* What a late start cost is part of the wait for the last answer. */
+	if (r->end_sent > 0)
+		sample_add(
+		    &t->eom, (at - r->end_sent + c->began - c->due) * 1e3);
+}
+
+/* listen_to - false if the milter hung up */
+static bool
+listen_to(struct client *c, struct turn *t)
+{
+	switch (mc_step(c->m)) {
+	case MC_BUSY:
+		return true;
+	case MC_IDLE:
+		if (c->began > 0)
+			end_message(c, t);
+		c->began = 0;
+		c->idle = true;
+		return true;
+	case MC_GONE:
+		break;
+	}
+	return false;
+}
+
+/* --- a turn -----------------------------------------------------------------
+ */
+
+/* hear - waits until something was answered or wake is there */
+static void
+hear(struct turn *t, double wake)
+{
+	double left = wake - now();
+	struct timespec ts = { 0 };
+
+	if (left > 0) {
+		ts.tv_sec = (time_t)left;
+		ts.tv_nsec = (long)((left - (double)ts.tv_sec) * 1e9);
+	}
+	if (ppoll(pfd, want.clients, &ts, NULL) == -1 && errno != EINTR)
+		give_up("ppoll");
+	for (size_t i = 0; i < want.clients; i++)
+		if (pfd[i].revents != 0 && !listen_to(&client[i], t)) {
+			errno = ECONNRESET;
+			give_up("a connection was lost");
+		}
+}
+
+static size_t
+count_idle(void)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < want.clients; i++)
+		n += client[i].idle;
+	return n;
+}
+
+static void
+connect_all(const struct target *to, struct turn *t)
+{
+	double lid = now() + PATIENCE;
+
+	for (size_t i = 0; i < want.clients; i++) {
+		client[i] = (struct client){ .m = mc_open(to->socket) };
+		if (client[i].m == NULL)
+			give_up(to->socket);
+		pfd[i] = (struct pollfd){
+			.fd = mc_fd(client[i].m),
+			.events = POLLIN,
+		};
+	}
+	while (count_idle() < want.clients) {
+		errno = ETIMEDOUT;
+		if (now() > lid)
+			give_up("negotiation");
+		hear(t, lid);
+	}
+}
+
+static void
+hang_up_all(struct turn *t)
+{
+	for (size_t i = 0; i < want.clients; i++) {
+		double waited = client[i].idle ? 0 : now() - client[i].due;
+
+		t->unanswered += !client[i].idle;
+		if (waited > t->longest)
+			t->longest = waited;
+		mc_close(&client[i].m);
+	}
+}
+
+/* speak - who is idle sends what is due; when the next will be */
+static double
+speak(struct turn *t)
+{
+	static size_t next;
+	double due = now();
+
+	for (size_t i = 0; i < want.clients; i++, next++) {
+		struct client *c = &client[next % want.clients];
+
+		if (!c->idle)
+			continue;
+		if (want.rate > 0) {
+			due = t->began + (double)t->sent / want.rate;
+			if (due > now() || due >= t->ends)
+				return due;
+		} else {
+			due = now();
+		}
+		begin_message(c, t, due);
+	}
+	return t->ends;
+}
+
+/* drain - what is under way may end; what does not, is told as unanswered */
+static void
+drain(struct turn *t)
+{
+	double lid = now() + PATIENCE;
+
+	while (count_idle() < want.clients && now() < lid)
+		hear(t, lid);
+}
+
+static double
+cpu_of(const struct target *to)
+{
+	struct timespec ts;
+	clockid_t id;
+
+	if (to->pid == 0 || clock_getcpuclockid(to->pid, &id) != 0 ||
+	    clock_gettime(id, &ts) == -1)
+		return 0;
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static void
+take_turn(const struct target *to, struct turn *t)
+{
+	double cpu;
+
+	connect_all(to, t);
+	cpu = cpu_of(to);
+	t->began = now();
+	t->ends = t->began + want.seconds;
+	while (now() < t->ends) {
+		double wake = speak(t);
+
+		hear(t, wake < t->ends ? wake : t->ends);
+	}
+	t->seconds = now() - t->began;
+	t->cpu = cpu_of(to) - cpu;
+	/* Due, and nobody was free to send it: that is a wait, too. */
+	while (
+	    want.rate > 0 && t->began + (double)t->sent / want.rate < t->ends) {
+		speak(t);
+		hear(t, now() + 0.001);
+		if (now() > t->ends + PATIENCE)
+			break;
+	}
+	drain(t);
+	hang_up_all(t);
+}
+
+static void
+print_turn(const struct target *to, size_t round, struct turn *t)
+{
+	size_t least = SIZE_MAX, most = 0, done = t->accepted + t->other;
+
+	for (size_t i = 0; i < want.clients; i++) {
+		size_t n = client[i].answered;
+
+		least = n < least ? n : least;
+		most = n > most ? n : most;
+	}
+	printf("{\"round\": %zu, \"target\": \"%s\", \"connections\": %zu, "
+	       "\"recipients\": %zu, \"senders\": %zu, \"hot\": %zu, "
+	       "\"wanted\": %.0f, \"seconds\": %.3f, \"accepted\": %zu, "
+	       "\"other\": %zu, \"unanswered\": %zu, \"per_second\": %.1f, "
+	       "\"cpu_us\": %.2f, \"longest_ms\": %.3f, \"least\": %zu, "
+	       "\"most\": %zu",
+	    round, to->name, want.clients, want.recipients, want.senders,
+	    want.hot, want.rate, t->seconds, t->accepted, t->other,
+	    t->unanswered, (double)done / t->seconds,
+	    done == 0 ? 0 : t->cpu * 1e6 / (double)done, t->longest * 1e3,
+	    least, most);
+	print_sample("eom_ms", &t->eom);
+	print_sample("message_ms", &t->message);
+	printf("}\n");
+	fflush(stdout);
+	free(t->eom.v);
+	free(t->message.v);
+}
+
+/* run - each round in the other direction, so that drift favours nobody */
+static void
+run(void)
+{
+	for (size_t round = 0; round < want.rounds; round++) {
+		for (size_t i = 0; i < want.ntarget; i++) {
+			const struct target *to =
+			    &want.target[round % 2 == 0 ? i
+							: want.ntarget - 1 - i];
+			struct turn t = { 0 };
+
+			take_turn(to, &t);
+			print_turn(to, round, &t);
+		}
+	}
+}
+
+/* hold - for somebody who weighs the milter meanwhile */
+static void
+hold(void)
+{
+	struct turn t = { 0 };
+
+	connect_all(&want.target[0], &t);
+	t.began = now();
+	t.ends = t.began + PATIENCE;
+	speak(&t);
+	drain(&t);
+	puts("holding");
+	fflush(stdout);
+	while (getchar() != EOF)
+		;
+	hang_up_all(&t);
+}
+
+int
+main(int argc, char **argv)
+{
+	read_options(argc, argv);
+	make_recipients();
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	client = calloc(want.clients, sizeof(*client));
+	pfd = calloc(want.clients, sizeof(*pfd));
+	if (client == NULL || pfd == NULL)
+		give_up("connections");
+	if (want.hold)
+		hold();
+	else
+		run();
+	return 0;
+}

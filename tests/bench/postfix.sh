@@ -1,0 +1,171 @@
+# postfix.sh - a whole mail server: one Postfix, a port for each way to meter,
+# smtp-source in front and a discarding transport behind.  The peers are the
+# policy servers that Debian offers for limits; where they are not installed
+# they are left out.
+# shellcheck shell=bash disable=SC2016
+
+MESSAGES=$(awk -v t="$TURN" 'BEGIN { print int(t * 1000) }')
+declare -A PORT=([none]=2601 [null]=2602 [postmeter]=2603)
+WAYS=(none null postmeter)
+SERVERS=()
+
+policyd_conf() {
+	cat <<-END
+		debug: False
+		user: root
+		group: root
+		pidfile: "$STAGE/policyd.pid"
+		backend: 0
+		sqlite_config:
+		    database: "$DISK/policyd.db"
+		SOCKET: "$STAGE/policyd.sock"
+		socket_permission: 0666
+		limits: [[100000000, 86400]]
+		limits_by_id:
+		    over-policyd@office.example: [[100, 86400]]
+		limit_by_sasl: False
+		limit_by_sender: True
+		limit_by_ip: False
+		limited_networks: []
+		success_action: dunno
+		fail_action: "450 4.7.1 limit reached"
+		db_error_action: dunno
+		report: False
+		delay_to_close: 300
+	END
+}
+
+peer_policyd() {
+	command -v policyd-rate-limit >/dev/null || return 0
+	policyd_conf >"$STAGE/policyd.yaml"
+	policyd-rate-limit --file "$STAGE/policyd.yaml" 2>"$STAGE/policyd.log" &
+	SERVERS+=($!)
+	wait_until 20 "policyd-rate-limit listens" "$STAGE/policyd.log" \
+	    test -S "$STAGE/policyd.sock"
+	WAYS+=(policyd)
+	PORT[policyd]=2604
+}
+
+peer_postfwd() {
+	command -v postfwd1 >/dev/null || return 0
+	cat >"$STAGE/postfwd.cf" <<-END
+		id=OVER; sender=over-postfwd@office.example; action=rate(sender/100/86400/450 4.7.1 limit reached)
+		id=ALL; sender=~.; action=rate(sender/100000000/86400/450 4.7.1 limit reached)
+	END
+	# As Debian starts it.
+	postfwd1 --summary=600 --cache=600 --cache-rdomain-only \
+	    --cache-no-size --daemon --file="$STAGE/postfwd.cf" \
+	    --interface=127.0.0.1 --port=10045 --user=nobody --group=nogroup \
+	    --pidfile="$STAGE/postfwd.pid" >"$STAGE/postfwd.log" 2>&1
+	wait_until 20 "postfwd listens" "$STAGE/postfwd.log" \
+	    port_open 127.0.0.1 10045
+	WAYS+=(postfwd)
+	PORT[postfwd]=2605
+}
+
+# way_options WAY - what its smtpd has that the others have not
+way_options() {
+	case $1 in
+	null) echo "smtpd_milters=unix:$STAGE/null.sock" ;;
+	postmeter) echo "smtpd_milters=unix:$STAGE/pm.d/milter.sock" ;;
+	policyd) echo "smtpd_recipient_restrictions=check_policy_service,unix:$STAGE/policyd.sock,permit_mynetworks,reject" ;;
+	postfwd) echo "smtpd_recipient_restrictions=check_policy_service,inet:127.0.0.1:10045,permit_mynetworks,reject" ;;
+	*) echo "smtpd_milters=" ;;
+	esac
+}
+
+start_postfix() {
+	local dir=$STAGE/postfix way
+
+	postfix_folder "$dir" <<-END
+		myhostname = mail.office.example
+		inet_interfaces = 127.0.0.1
+		mynetworks = 127.0.0.0/8
+		default_transport = outside:
+		relay_transport = outside:
+		default_process_limit = 250
+		in_flow_delay = 0
+		milter_default_action = tempfail
+	END
+	# Not "discard": that would be mail that stays in the house.
+	echo "outside unix - - n - - discard" >>"$dir/master.cf"
+	for way in "${WAYS[@]:1}"; do
+		echo "127.0.0.1:${PORT[$way]} inet n - n - - smtpd -o $(way_options "$way")"
+	done >>"$dir/master.cf"
+	chmod 666 "$STAGE/null.sock"
+	postfix_start "$dir" "127.0.0.1:${PORT[none]}"
+}
+
+# send_many WAY SENDER SESSIONS OPTIONS...
+send_many() {
+	smtp-source "${@:4}" -s "$3" -f "$2@office.example" \
+	    -t rcpt@example.org -M desk.office.example -l 500 \
+	    "127.0.0.1:${PORT[$1]}"
+}
+
+# turn ROUND WAY SESSIONS - one row
+turn() {
+	local begun=$EPOCHREALTIME took
+
+	send_many "$2" "speed-$2" "$3" -d -m "$MESSAGES" ||
+	    fail "smtp-source against $2" "$STAGE/postfix/mail.log"
+	took=$(seconds_since "$begun")
+	jq -nc --argjson r "$1" --arg t "$2" --argjson s "$3" \
+	    --argjson n "$MESSAGES" --argjson took "$took" \
+	    '{round: $r, target: $t, sessions: $s, per_second: ($n / $took)}'
+	wait_until 60 "the queue is empty" "$STAGE/postfix/mail.log" queue_is_empty
+}
+
+queue_is_empty() {
+	[[ -z $(postfix_queue "$STAGE/postfix") ]]
+}
+
+in_turns() {
+	local round sessions way
+
+	for sessions in 8 50; do
+		for ((round = 0; round < ROUNDS; round++)); do
+			for way in "${WAYS[@]}"; do
+				turn "$round" "$way" "$sessions"
+			done
+		done
+	done
+}
+
+# admitted WAY - how many of its messages for over-WAY were taken
+admitted() {
+	grep -c "from=<over-$1@office.example>, size=" \
+	    "$STAGE/postfix/mail.log" || true
+}
+
+# overshoot WAY - 200 clients at once, a limit of 100
+overshoot() {
+	send_many "$1" "over-$1" 200 -A -m 400 >/dev/null 2>&1 || true
+	wait_until 60 "the queue is empty" "$STAGE/postfix/mail.log" queue_is_empty
+	jq -nc --arg t "$1" --argjson n "$(admitted "$1")" \
+	    '{target: $t, limit: 100, clients: 200, messages: 400, admitted: $n}'
+}
+
+step "A whole Postfix, messages a second end to end"
+peer_policyd
+peer_postfwd
+start_postfix
+in_turns >"$STAGE/rows"
+keep postfix '[group_by(.sessions)[] | . as $all | map(.target) | unique[] |
+    . as $t | {sessions: $all[0].sessions, target: $t,
+    per_second: ($all | of($t; .per_second)),
+    to_null: ([$all | group_by(.round)[] |
+	(map(select(.target == $t)) | first | .per_second) /
+	(map(select(.target == "null")) | first | .per_second)] | spread)}]' \
+    <"$STAGE/rows"
+show postfix '["sessions", "", "a second", "to the null milter"],
+    (.summary[] | [.sessions, .target, (.per_second.median | round),
+    (.to_null | span)])'
+
+step "A limit of 100, 400 messages from 200 connections at once"
+for way in "${WAYS[@]:2}"; do overshoot "$way"; done >"$STAGE/rows"
+keep overshoot 'map(. + {overshoot: (.admitted - .limit)})' <"$STAGE/rows"
+show overshoot '["", "admitted", "beyond the limit"],
+    (.summary[] | [.target, .admitted, .overshoot])'
+postfix_do "$STAGE/postfix" stop
+end "${SERVERS[@]}"

@@ -1,0 +1,127 @@
+/*
+ * redis_server.h - a Redis of a test's own: in the test's folder, on a UNIX
+ * socket, gone at the end.
+ */
+#ifndef REDIS_SERVER_H
+#define REDIS_SERVER_H
+
+#include <hiredis/hiredis.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct redis_server {
+	char socket[108], folder[64];
+	pid_t pid;
+};
+
+static inline bool
+redis_is_installed(void)
+{
+	return access("/usr/bin/redis-server", X_OK) == 0;
+}
+
+/* A connection to it; NULL if there is none within five seconds. */
+static inline redisContext *
+redis_dial(const struct redis_server *s)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < 500; i++) {
+		redisContext *c = redisConnectUnix(s->socket);
+
+		if (c != NULL && c->err == 0)
+			return c;
+		if (c != NULL)
+			redisFree(c);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* One command, its reply thrown away.  False if it was an error. */
+static inline bool
+redis_tell(const struct redis_server *s, const char *command)
+{
+	redisContext *c = redis_dial(s);
+	redisReply *r = c == NULL ? NULL : redisCommand(c, command);
+	bool good = r != NULL && r->type != REDIS_REPLY_ERROR;
+
+	if (r != NULL)
+		freeReplyObject(r);
+	if (c != NULL)
+		redisFree(c);
+	return good;
+}
+
+static inline pid_t
+redis_spawn(const char *const *argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		execve("/usr/bin/redis-server",
+		    (char *const *)(uintptr_t)argv, environ);
+		_exit(127);
+	}
+	return pid;
+}
+
+/* name tells several in one folder apart; more is a list of arguments. */
+static inline void
+redis_start(struct redis_server *s, const char *folder, const char *name,
+    const char *const *more)
+{
+	const char *argv[40] = { "redis-server", "--port", "0", "--unixsocket",
+		s->socket, "--unixsocketperm", "700", "--dir", folder, "--save",
+		"", "--daemonize", "no", "--loglevel", "warning", "--logfile",
+		"redis.log", "--enable-debug-command", "yes" };
+	size_t n = 19;
+	redisContext *c;
+
+	snprintf(s->folder, sizeof(s->folder), "%s", folder);
+	snprintf(s->socket, sizeof(s->socket), "%s/%s.sock", folder, name);
+	for (; more != NULL && *more != NULL && n < 38; more++)
+		argv[n++] = *more;
+	s->pid = redis_spawn(argv);
+	if ((c = redis_dial(s)) == NULL)
+		abort();
+	redisFree(c);
+}
+
+/* A port of the loopback that nobody has. */
+static inline unsigned
+redis_free_port(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd == -1 || bind(fd, (struct sockaddr *)&sin, len) == -1 ||
+	    getsockname(fd, (struct sockaddr *)&sin, &len) == -1)
+		abort();
+	close(fd);
+	return ntohs(sin.sin_port);
+}
+
+static inline void
+redis_kill(struct redis_server *s)
+{
+	if (s->pid > 0) {
+		kill(s->pid, SIGKILL);
+		waitpid(s->pid, NULL, 0);
+	}
+	s->pid = 0;
+}
+
+#endif
