@@ -168,14 +168,22 @@ SUITE = $(TESTS) $(REPLAYS)
 
 tests: $(SUITE) $(TOOLS)
 
-check: $(SUITE)
-	@tests/check.sh $(SUITE)
+check: $(SUITE) all
+	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh
 
 check-asan:
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory check \
 	    BUILD=$(BUILD)-asan WERROR=-Werror \
-	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=all \
-	    -fno-omit-frame-pointer -U_FORTIFY_SOURCE"
+	    SAN="$(ASAN)"
+
+# What threads share: the store, the snapshot, and the doors with a thread.
+TSAN_SUITE = store ground socketmap control peers snapshot
+check-tsan:
+	@$(MAKE) --no-print-directory check-threads BUILD=$(BUILD)-tsan \
+	    WERROR=-Werror SAN="-fsanitize=thread -U_FORTIFY_SOURCE"
+
+check-threads: $(filter $(TSAN_SUITE:%=$(BUILD)/tests/test_%),$(TESTS))
+	@TSAN_OPTIONS=halt_on_error=1 tests/check.sh $^
 
 # Under valgrind every round costs twenty: the properties get fewer of them.
 check-valgrind: $(SUITE)
@@ -219,6 +227,36 @@ scenarios: all $(TOOLS)
 		[ $$rc -eq 0 ] || [ $$rc -eq 77 ] || exit 1; \
 	done
 
+# A fault each, and one checker of ledger against store.  FAULTS=short: less of
+# the same, about three minutes.
+FAULT_TOOLS = $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate \
+    $(BUILD)/tests/faults/failmalloc.so
+FAULT_SCRIPTS = $(filter-out tests/faults/lib.sh tests/faults/run.sh,$(wildcard tests/faults/*.sh))
+
+$(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate: %: %.o
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tests/faults/failmalloc.so: tests/faults/failmalloc.c
+	@mkdir -p $(@D)
+	$(if $(Q),$(say) CC $<)
+	$(Q)$(CC) $(STD) $(WARN) $(WERROR) -O2 -fPIC -shared -o $@ $<
+
+fault-tools: $(FAULT_TOOLS) $(TOOLS)
+
+# Damaged stores are opened with the sanitizers looking on.
+ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+
+faults: all fault-tools
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SAN="$(ASAN)" \
+	    $(BUILD)-asan/postmeter $(BUILD)-asan/tests/faults/reopen
+	@BUILD=$(BUILD) tests/faults/run.sh $(FAULT_SCRIPTS)
+
+$(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
 bench: all $(TOOLS) $(BENCH)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
@@ -229,9 +267,9 @@ bench-report:
 # --- lint --------------------------------------------------------------------
 
 LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c \
-    tests/bench/*.c)
-LINT_SH = .ci/run tests/check.sh tests/fuzz.sh $(wildcard tests/scenario/*.sh \
-    tests/scenario/lib/*.sh) $(wildcard tests/bench/*.sh)
+    tests/bench/*.c tests/faults/*.c)
+LINT_SH = .ci/run $(wildcard tests/*.sh tests/scenario/*.sh \
+    tests/scenario/lib/*.sh tests/bench/*.sh tests/faults/*.sh)
 
 lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
 
@@ -288,6 +326,7 @@ help:
 	@echo 'make                 build/postmeter and build/postmeterctl'
 	@echo 'make check           every suite that needs no root'
 	@echo 'make check-asan      the same under address and undefined behaviour sanitizers'
+	@echo 'make check-tsan      what threads share, under the thread sanitizer'
 	@echo 'make check-valgrind  the same under valgrind'
 	@echo 'make fuzz            every parser for FUZZ_SECONDS=60 (clang)'
 	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck'
@@ -299,16 +338,18 @@ help:
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make scenarios       the scenarios alone'
+	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 3 minutes'
 	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
 	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
 	@echo
 	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
-.PHONY: all tests check check-asan check-valgrind fuzz packages demo test \
-    scenarios bench bench-report lint lint-compilers lint-cppcheck lint-tidy lint-man lint-sh \
+.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz packages \
+    demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
+    lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:
 -include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)

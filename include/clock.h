@@ -7,6 +7,7 @@
 #ifndef CLOCK_H
 #define CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define SECOND	INT64_C(1000)
@@ -17,10 +18,26 @@
 /* No moment at all: a wait that never ends. */
 #define NEVER	INT64_MAX
 
-/* The wall clock.  It may step back; windows are made to bear that. */
+/*
+ * The wall clock.  It may step back; windows are made to bear that.  A leap of
+ * more than five minutes forward is believed when it has lasted for one.
+ */
 int64_t	clock_now(void);
 
 /* A clock that never steps, for deadlines inside the process only. */
 int64_t	clock_steady(void);
+
+/* How far the wall clock is ahead of the machine's uptime, as believed. */
+struct clock_guard {
+	int64_t ahead;
+	bool known, doubted;
+	int64_t step, since;	/* the leap in doubt, and the uptime then */
+};
+
+enum clock_news { CLOCK_QUIET, CLOCK_WENT_BACK, CLOCK_LEAPT, CLOCK_CAME_BACK,
+    CLOCK_BELIEVED };
+
+/* Both clocks were read: what is believed now (up + g->ahead), what is new. */
+enum clock_news clock_believe(struct clock_guard *g, int64_t wall, int64_t up);
 
 #endif

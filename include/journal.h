@@ -41,7 +41,7 @@ typedef bool journal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
 
 /*
  * Calls each for every frame above seq, beginning with file first (0: there
- * is none to read).  Returns 0, or the sysexits(3) code and why: 65 if files
+ * is none to read, and a file with a frame above seq is foreign: 65).  Returns 0, or the sysexits(3) code and why: 65 if files
  * are missing or damaged, 74 if they could not be read.  Changes nothing.
  */
 int	journal_replay(const char *base, uint64_t first, uint64_t seq,

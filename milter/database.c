@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 #include "database.h"
+#include "digest.h"
 
 #define VERSION 1
 #define APPLICATION 0x706d7472 /* "pmtr": tells our files from others */
 #define WRITER_WAIT 5000       /* ms: somebody else writes with sqlite3(1) */
+#define WHOLE_BYTES (32 << 20) /* a file up to this is checked at start */
 #define READER_WAIT 1000       /* ms: half of what a callback may take */
 
 static const char schema[] =
@@ -31,7 +33,8 @@ static const char schema[] =
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE counter (id INTEGER PRIMARY KEY, policy TEXT NOT NULL,"
     " key TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL,"
-    " updated INTEGER NOT NULL, UNIQUE (key, policy));"
+    " updated INTEGER NOT NULL, digest INTEGER NOT NULL,"
+    " UNIQUE (key, policy));"
     "CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL,"
     " updated INTEGER NOT NULL);"
     "CREATE INDEX binding_updated ON binding (updated);"
@@ -74,9 +77,9 @@ static const char *const sql[STATEMENTS] = {
 	[PUT_META] = "INSERT INTO meta VALUES (?1, ?2)"
 		     " ON CONFLICT DO UPDATE SET value = ?2",
 	[PUT_COUNTER] =
-	    "INSERT INTO counter (policy, key, seq, record, updated)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE"
-	    " SET seq = ?3, record = ?4, updated = ?5",
+	    "INSERT INTO counter (policy, key, seq, record, updated, digest)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE"
+	    " SET seq = ?3, record = ?4, updated = ?5, digest = ?6",
 	[DROP_COUNTER] = "DELETE FROM counter WHERE policy = ?1 AND key = ?2",
 	[PUT_BINDING] = "INSERT INTO binding VALUES (?1, ?2, ?3)"
 			" ON CONFLICT DO UPDATE"
@@ -93,11 +96,12 @@ static const char *const sql[STATEMENTS] = {
 			" (SELECT max(id) FROM event) - ?1",
 	[TIDY_BLOCKS] = "DELETE FROM block WHERE until < ?1",
 	[GET_META] = "SELECT name, value FROM meta",
-	[GET_COUNTER] = "SELECT record, seq, updated FROM counter"
+	[GET_COUNTER] = "SELECT record, seq, updated, digest FROM counter"
 			" WHERE policy = ?1 AND key = ?2",
 	[GET_BINDING] = "SELECT smarthost, updated FROM binding"
 			" WHERE bound = ?1",
-	[NEXT_COUNTERS] = "SELECT id, policy, key, record FROM counter"
+	[NEXT_COUNTERS] = "SELECT id, policy, key, record, seq, digest"
+			  " FROM counter"
 			  " WHERE id > ?1 ORDER BY id LIMIT 1",
 	[GET_EVENTS] = "SELECT at, kind, policy, key, actor, text FROM event"
 		       " WHERE ?1 IS NULL OR key = ?1"
@@ -114,6 +118,20 @@ struct database {
 	sqlite3_stmt *stmt[STATEMENTS];
 	atomic_bool damaged, unsynced;
 };
+
+/*
+ * What SQLite keeps it does not check: a row says itself whether it is as it
+ * was written.
+ */
+static int64_t
+row_digest(const char *policy, const char *key, uint64_t seq, const void *bytes,
+    size_t len)
+{
+	const uint64_t part[] = { digest64(policy, strlen(policy)),
+		digest64(key, strlen(key)), seq, digest64(bytes, len) };
+
+	return (int64_t)digest64(part, sizeof(part));
+}
 
 /* --- errors
  * -------------------------------------------------------------------- */
@@ -250,6 +268,34 @@ ask_int(sqlite3 *conn, const char *question, int *v_r)
 	return good;
 }
 
+/*
+ * A row that SQLite cannot find would be a limit that begins anew.  A small
+ * file is looked through; a large one would keep the mail waiting.
+ */
+static int
+check_whole(struct database *db, char *why, size_t size)
+{
+	sqlite3_stmt *s = NULL;
+	struct stat st;
+	bool good = true;
+
+	if (stat(db->path, &st) == 0 && st.st_size > WHOLE_BYTES)
+		return 0;
+	if (sqlite3_prepare_v2(db->writer, "PRAGMA integrity_check(1)", -1, &s,
+		NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
+		int code = opening(db, db->writer, why, size);
+
+		sqlite3_finalize(s);
+		return code;
+	}
+	good = strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+	sqlite3_finalize(s);
+	if (good)
+		return 0;
+	snprintf(why, size, "%s is damaged: %s", db->path, REMEDY);
+	return EX_DATAERR;
+}
+
 static int
 make_schema(struct database *db, char *why, size_t size)
 {
@@ -364,6 +410,8 @@ open_parts(
 		    why, size);
 	if (code == 0)
 		code = check_schema(db, why, size);
+	if (code == 0)
+		code = check_whole(db, why, size);
 	if (code == 0)
 		code = connect_to(db, &db->reader, READER_WAIT,
 		    "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF", why,
@@ -498,6 +546,7 @@ database_put_counter(struct database *db, const char *policy, const char *key,
 	bind_int(s, 3, (int64_t)seq);
 	sqlite3_bind_blob64(s, 4, bytes, len, SQLITE_STATIC);
 	bind_int(s, 5, updated);
+	bind_int(s, 6, row_digest(policy, key, seq, bytes, len));
 	return run(db, PUT_COUNTER, why);
 }
 
@@ -619,6 +668,16 @@ read_done(struct database *db, enum statement st)
 	pthread_mutex_unlock(&db->reading);
 }
 
+/* A row that is not as it was written: nothing here is believed any more. */
+static enum store_answer
+damaged(struct database *db, char *why)
+{
+	db->damaged = true;
+	snprintf(why, STORE_WHY, "%.50s: a damaged counter: " REMEDY,
+	    db->path);
+	return STORE_FAILED;
+}
+
 static enum store_answer
 copy_bytes(sqlite3_stmt *s, int i, struct row *r, char *why)
 {
@@ -651,6 +710,12 @@ database_counter(struct database *db, const char *policy, const char *key,
 		row_r->seq = (uint64_t)sqlite3_column_int64(s, 1);
 		row_r->updated = sqlite3_column_int64(s, 2);
 		a = copy_bytes(s, 0, row_r, why);
+	}
+	if (a == STORE_OK &&
+	    sqlite3_column_int64(s, 3) != row_digest(policy, key, row_r->seq,
+					      row_r->bytes, row_r->len)) {
+		row_free(row_r);
+		a = damaged(db, why);
 	}
 	read_done(db, GET_COUNTER);
 	return a;
@@ -693,7 +758,14 @@ next_counter(struct database *db, int64_t *cursor, char policy[STORE_NAME],
 		*cursor = sqlite3_column_int64(s, 0);
 		column_text(s, 1, policy, STORE_NAME);
 		column_text(s, 2, key, MAILADDR_MAX + 1);
+		row_r->seq = (uint64_t)sqlite3_column_int64(s, 4);
 		a = copy_bytes(s, 3, row_r, why);
+	}
+	if (a == STORE_OK &&
+	    sqlite3_column_int64(s, 5) != row_digest(policy, key, row_r->seq,
+					      row_r->bytes, row_r->len)) {
+		row_free(row_r);
+		a = damaged(db, why);
 	}
 	read_done(db, NEXT_COUNTERS);
 	return a;

@@ -284,6 +284,7 @@ struct replay {
 	const char *base;
 	uint64_t seq;    /* frames up to here are in the database */
 	uint64_t expect; /* of the next frame; 0: the first one decides */
+	bool known;      /* the database knows of this chain */
 	journal_each_fn *each;
 	void *arg;
 	struct journal_end *end;
@@ -293,8 +294,8 @@ struct replay {
 
 #define REMEDY                                                                 \
 	"restore the database and its journal from one backup, or, to go on "  \
-	"without what was spent since the last fold: sqlite3 %s \"UPDATE "     \
-	"meta SET value=0 WHERE name='journal'\""
+	"without what was spent since the last fold, move the journal away "   \
+	"and: sqlite3 %s \"UPDATE meta SET value=0 WHERE name='journal'\""
 
 static int
 refuse(struct replay *r, uint64_t number, const char *what, size_t at)
@@ -329,6 +330,9 @@ replay_frame(struct replay *r, uint64_t number, size_t at, uint64_t seq,
 		return refuse(r, number, "frames are missing", at);
 	r->expect = seq + 1;
 	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
+	if (seq > r->seq && !r->known)
+		return refuse(r, number,
+		    "operations that the database does not know of", at);
 	if (seq <= r->seq ||
 	    r->each(r->arg, seq, payload, len, what, sizeof(what)))
 		return 0;
@@ -452,6 +456,7 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 {
 	struct replay r = { .base = base,
 		.seq = seq,
+		.known = first > 0,
 		.each = each,
 		.arg = arg,
 		.end = end_r,
@@ -468,6 +473,9 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 	} else {
 		if (list.n > 0)
 			end_r->number = list.v[list.n - 1];
+		/* An orderly end leaves none, or some that are all folded. */
+		if (first == 0 && list.n > 0)
+			first = list.v[0];
 		if (first > 0)
 			rc = replay_list(&r, &list, first);
 	}

@@ -4,7 +4,8 @@
  * The main thread only waits for signals.  libmilter wants SIGHUP and SIGTERM
  * for itself and takes both as stop, without a drain; Linux gives a signal to
  * the main thread first if that does not block it.  So the doors run in
- * threads that block them, and the last word on stopping is here.
+ * threads that block them, SIGHUP is ignored, and the last word on stopping is
+ * here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,6 +44,7 @@
 #include "zone.h"
 
 #define DRAIN	(30 * SECOND)	/* for answers under way at SIGTERM */
+#define DESCRIPTORS 1024	/* fewer are worth a warning */
 
 static struct daemon {
 	const char *file;
@@ -152,6 +154,26 @@ no_cores(void)
 	const struct rlimit none = { 0, 0 };
 
 	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/*
+ * all_descriptors - libmilter's listener spins when there are none left, and
+ * the customary 1,024 are fewer than the connections of a busy mail server
+ */
+static void
+all_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1)
+		return;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r);
+	if (r.rlim_max < DESCRIPTORS)
+		log_warn("only %llu descriptors: a mail server with many "
+		    "connections may have to wait; raise LimitNOFILE= or "
+		    "ulimit -n to %d", (unsigned long long)r.rlim_max,
+		    DESCRIPTORS);
 }
 
 /* --- configuration and secrets ----------------------------------------------
@@ -366,7 +388,7 @@ on_signal(int sig)
 static int
 catch_signals(void)
 {
-	static const int caught[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	static const int caught[] = { SIGTERM, SIGINT, SIGUSR1 };
 	struct sigaction sa = { .sa_handler = on_signal,
 		.sa_flags = SA_RESTART };
 
@@ -375,6 +397,11 @@ catch_signals(void)
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++)
 		if (sigaction(caught[i], &sa, NULL) == -1)
 			return -1;
+	/*
+	 * In a storm of them the kernel hands some to libmilter's own thread;
+	 * only what is ignored never arrives there.
+	 */
+	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
@@ -427,7 +454,7 @@ wait_for_end(void)
 				wanted = true;
 		}
 		if (!wanted)
-			continue;	/* SIGHUP: no terminal to lose */
+			continue;
 		(void)reload(&errors);	/* many at once are one */
 		free(errors);
 	}
@@ -513,6 +540,7 @@ main(int argc, char **argv)
 		config_free(&conf);
 		return 0;
 	}
+	all_descriptors();
 	if (catch_signals() == -1)
 		return EX_OSERR;
 	if (open_doors(conf, &rc) == -1)	/* as root */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -789,6 +790,37 @@ take_lock(struct local *l, char *why, size_t size)
 	return EX_TEMPFAIL;
 }
 
+/*
+ * The lock outlives the daemon, and says whether there was a database: one
+ * that has vanished since must not be taken for a new one.
+ */
+static int
+check_vanished(struct local *l, char *why, size_t size)
+{
+	struct stat lock, db;
+
+	if (fstat(l->lock_fd, &lock) == -1 || lock.st_size == 0 ||
+	    (stat(l->path, &db) == 0 && db.st_size > 0))
+		return 0;
+	snprintf(why, size,
+	    "%.60s has vanished: restore it, or, to begin anew, remove %.60s-*",
+	    l->path, l->path);
+	return EX_DATAERR;
+}
+
+static int
+remember_database(struct local *l, char *why, size_t size)
+{
+	struct stat st;
+
+	if (fstat(l->lock_fd, &st) == 0 && st.st_size > 0)
+		return 0;
+	if (write(l->lock_fd, "1\n", 2) == 2)
+		return 0;
+	snprintf(why, size, "%s-lock: %s", l->path, strerror(errno));
+	return EX_CANTCREAT;
+}
+
 static uint64_t
 larger(uint64_t a, uint64_t b)
 {
@@ -845,10 +877,12 @@ open_parts(struct local *l, char *why, size_t size)
 	char reason[STORE_WHY];
 	int code = take_lock(l, why, size);
 
+	if (code == 0)
+		code = check_vanished(l, why, size);
 	if (code != 0)
 		return code;
 	l->db = database_open(l->path, &meta, why, size, &code);
-	if (l->db == NULL)
+	if (l->db == NULL || (code = remember_database(l, why, size)) != 0)
 		return code;
 	if (local_load_blocks(l, reason) == STORE_FAILED) {
 		snprintf(why, size, "%s", reason);

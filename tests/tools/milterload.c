@@ -21,7 +21,7 @@
 
 #define STUCK (120 * 1000) /* ms without any answer: give up */
 #define RETRY 20           /* ms between two attempts to connect */
-#define RECIPIENTS_MAX 1000
+#define RECIPIENTS_MAX 10000
 
 struct client {
 	struct milterclient *m; /* NULL: not connected */

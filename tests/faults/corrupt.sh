@@ -1,0 +1,53 @@
+#!/bin/bash
+# corrupt.sh - a store with a random flaw, again and again, opened by the
+# sanitized build: refused with 65 and words, or opened and right.  Never a
+# crash, a hang, or a counter that begins anew.
+#
+# shellcheck source=tests/faults/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+title "damaged database, damaged journal"
+an_office
+start_postmeter
+load -c 4 -m 50 -S 20 >/dev/null
+sleep 1.2
+load -c 4 -m 50 -S 20 >/dev/null
+end_postmeter KILL
+cp -a "$STAGE/store" "$STAGE/kept"
+used=$(in_ledger accepted sender7@office.example)
+opened=0 torn=0 refused=0 slowest=0
+for ((seed = 1; seed <= $(rounds 60 1000); seed++)); do
+	fresh_store
+	cp "$STAGE"/kept/* "$STAGE/store"
+	did=$("$BUILD/tests/faults/mutate" "$seed" \
+	    "$STAGE"/store/postmeter.db "$STAGE"/store/postmeter.db-journal.*)
+	status=0 since=$(date +%s%N)
+	timeout 5 "$BUILD-asan/tests/faults/reopen" "$STAGE/postmeter.conf" \
+	    staff sender7@office.example "$used" >"$STAGE/reopen.log" 2>&1 ||
+	    status=$?
+	took=$((($(date +%s%N) - since) / 1000000))
+	((took <= slowest)) || slowest=$took
+	case $status in
+	0) opened=$((opened + 1)) ;;
+	65) refused=$((refused + 1)) ;;
+	1)
+		# A journal without its end is one that was written no further.
+		[[ $did == cut ]] || grep -q 'store: cut' "$STAGE/reopen.log" ||
+		    fail "seed $seed: a wrong count" "$STAGE/reopen.log"
+		torn=$((torn + 1))
+		;;
+	*) fail "seed $seed: exit $status" "$STAGE/reopen.log" ;;
+	esac
+done
+ok "$((seed - 1)) flaws: $opened opened and right, $refused refused with 65 \
+and words, $torn taken for a torn end; slowest $slowest ms"
+fresh_store
+cp "$STAGE"/kept/* "$STAGE/store"
+chown "$METER_USER" "$STAGE"/store/*
+for journal in "$STAGE"/store/postmeter.db-journal.*; do
+	printf 'XXXXXXXX' | dd of="$journal" bs=1 conv=notrunc status=none
+done
+start_under env
+! await_start || fail "the daemon started" "$LOG"
+reap
+is "the daemon itself ends with 65" 65 "$EXIT" "$LOG"

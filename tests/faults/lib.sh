@@ -1,0 +1,152 @@
+# lib.sh - what every fault stands on: the stage of the scenarios, a load that
+# keeps a ledger, and one checker that compares the ledger with the store.
+#
+# FAULTS=short (CI) does fewer rounds of the same.
+#
+# shellcheck shell=bash disable=SC2034,SC2120
+
+# shellcheck source=tests/scenario/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../scenario/lib.sh"
+on_stage "$@"
+
+LEDGER=$STAGE/ledger
+LOG=$STAGE/postmeter.log
+CONTROL=$STAGE/control/control.sock
+MAP=$STAGE/office/queue/postmeter/map.sock
+AUTH=$STAGE/office/queue/postmeter/auth.sock
+: >"$LEDGER"
+: >"$LOG"
+
+# meter_ready COUNT - as in the scenarios, also before it was ready once
+meter_ready() {
+	(($(grep -c 'ready:' "$LOG" || true) >= $1))
+}
+
+# rounds SHORT LONG - how many of something this run does
+rounds() {
+	if [[ ${FAULTS:-} == short ]]; then echo "$1"; else echo "$2"; fi
+}
+
+# an_office - one policy, everybody; the policy's limits from the arguments
+an_office() {
+	local limits='messages = {"100M/24h"}'
+
+	stage_meter <<-END
+		policy "staff" { per = "sender" ${*:-$limits} }
+		rule "everybody" { policies = {"staff"} }
+	END
+}
+
+# with_smarthost - the same, and a smarthost whose key is CANARY
+CANARY=Canary-9f2c77d1e0b44a5c-in-the-coal-mine
+with_smarthost() {
+	meter_secrets relay "$CANARY"
+	# A reload reads it as the daemon's own user.
+	chgrp "$(id -gn "$METER_USER")" "$STAGE/secrets.conf"
+	chmod 640 "$STAGE/secrets.conf"
+	stage_meter <<-END
+		auth-peers = {"root", "daemon"}
+		policy "staff" { per = "sender" messages = {"100M/24h"} }
+		smarthost "relay" {
+			host = "smtp.provider.test"
+			username = "office@office.example"
+			secret = "relay"
+		}
+		route "out" { smarthosts = {"relay"} }
+		rule "everybody" { policies = {"staff"} route = "out" }
+	END
+}
+
+# start_under COMMAND... - postmeter as the last words of COMMAND; not awaited
+start_under() {
+	READY=$(grep -c 'ready:' "$LOG" || true)
+	"$@" "$BUILD/postmeter" -c "$STAGE/postmeter.conf" 2>>"$LOG" &
+	METER_PID=$!
+}
+
+is_gone() {
+	! kill -0 "$METER_PID" 2>/dev/null
+}
+
+ready_or_gone() {
+	meter_ready $((READY + 1)) || is_gone
+}
+
+# await_start - true if it serves, false if it has ended
+await_start() {
+	wait_until 60 "postmeter is ready or gone" "$LOG" ready_or_gone
+	meter_ready $((READY + 1))
+}
+
+# reap - waits until it has ended; EXIT is its exit status
+reap() {
+	EXIT=0
+	wait_until 60 "postmeter ends" "$LOG" is_gone
+	wait "$METER_PID" 2>/dev/null || EXIT=$?
+	METER_PID=''
+}
+
+# load ARGS... - messages, and the ledger of their answers
+load() {
+	"$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" "$@"
+}
+
+# load_on ARGS... - the same in the background, until end_load
+load_on() {
+	"$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" "$@" \
+	    >/dev/null 2>&1 &
+	LOAD=$!
+}
+
+end_load() {
+	kill "$LOAD"
+	wait "$LOAD" 2>/dev/null || true
+}
+
+# in_ledger VERDICT [SENDER]
+in_ledger() {
+	awk -v v="$1" -v s="${2:-}" '$3 == v && (s == "" || $2 == s) { n++ }
+	    END { print n + 0 }' "$LEDGER"
+}
+
+# books SLACK [SENDER...] - every accepted message is counted (INV2), and not
+# more than those, the unanswered, and SLACK that no ledger could note (INV3)
+books() {
+	local slack=$1 sender accepted owed counted
+
+	shift
+	for sender in "${@:-sender0@office.example}"; do
+		accepted=$(in_ledger accepted "$sender")
+		owed=$(in_ledger unanswered "$sender")
+		counted=$(used "$sender" || true)
+		counted=${counted:-0}
+		((counted >= accepted)) || fail \
+		    "$sender: $accepted accepted, only $counted counted" "$LOG"
+		((counted <= accepted + owed + slack)) || fail \
+		    "$sender: $accepted accepted, $owed unanswered, $counted \
+counted" "$LOG"
+	done
+}
+
+# fields of /proc/PID/status, in their unit
+status_of() {
+	awk -v f="$2:" '$1 == f { print $2 }' "/proc/$1/status"
+}
+
+# cpu_of PID - hundredths of a second that it has used
+cpu_of() {
+	awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+# answers FILE - a question in netstring form to the map socket
+ask_map() {
+	"$BUILD/tests/faults/hold" -a "$MAP" "$(netstring "$1")"
+}
+
+ask_auth() {
+	"$BUILD/tests/faults/hold" -a "$AUTH" "$(netstring "$1")"
+}
+
+netstring() {
+	printf '%d:%s,' "${#1}" "$1"
+}

@@ -1,0 +1,64 @@
+#!/bin/bash
+# hardening.sh - what the built binaries are made of, as a
+# suite in TAP: the loader's and compiler's guards, and no way to start another
+# program from the daemon.
+set -u
+
+set -- "${BUILD:-build}/postmeter" "${BUILD:-build}/postmeterctl"
+
+n=0
+# claim NAME COMMAND... - one test
+claim() {
+	n=$((n + 1))
+	if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
+}
+
+skip() {
+	n=$((n + 1))
+	echo "not ok $n # SKIP $1"
+}
+
+has() {
+	readelf "$1" "$2" 2>/dev/null | grep -Eq -- "$3"
+}
+
+# A sanitizer takes the place of these: then there is nothing to see.
+imports() {
+	nm -D "$1" | grep -Eq 'U (__asan|__tsan)' || nm -D "$1" | grep -Eq "U $2"
+}
+
+no_exec_stack() {
+	readelf -lW "$1" | grep GNU_STACK | grep -vq 'RWE'
+}
+
+# The tool may run postconf; the daemon starts nothing and loads nothing.
+starts_nothing() {
+	! nm -u "$1" | grep -E \
+	    ' (system|popen|v?fork|exec[lv][a-z]*|fexecve|posix_spawnp?|dlopen)(@|$)'
+}
+
+scores_well() {
+	local score
+
+	score=$(systemd-analyze security --offline=true "$1" 2>/dev/null |
+	    sed -nE 's/.*exposure level[^0-9]*([0-9.]+).*/\1/p')
+	awk -v s="${score:-10}" 'BEGIN { exit !(s <= 1.5) }'
+}
+
+for b in "$1" "$2"; do
+	name=${b##*/}
+	claim "${name}_is_position_independent" has -hW "$b" 'Type: +DYN'
+	claim "${name}_has_read_only_relocations" has -lW "$b" GNU_RELRO
+	claim "${name}_is_bound_at_start" has -dW "$b" 'NOW'
+	claim "${name}_has_no_executable_stack" no_exec_stack "$b"
+	claim "${name}_guards_its_stack" imports "$b" __stack_chk_fail
+	claim "${name}_is_fortified" imports "$b" '__[a-z]+_chk(@|$)'
+done
+claim the_daemon_starts_no_other_program starts_nothing "$1"
+unit=contrib/systemd/postmeter.service
+if command -v systemd-analyze >/dev/null; then
+	claim the_unit_scores_at_most_1.5 scores_well "$unit"
+else
+	skip "no systemd-analyze: the unit is not scored"
+fi
+echo "1..$n"
