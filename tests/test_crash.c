@@ -6,8 +6,6 @@
  * that a process can be killed before the n-th of them, or told that the disk
  * is full.  SQLite calls pwrite64, the journal pwrite.
  */
-/* Both names of pwrite are replaced here, so they must stay two. */
-#undef _FILE_OFFSET_BITS
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
