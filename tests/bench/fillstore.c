@@ -38,7 +38,7 @@ charge(const struct config *conf, struct store *store, size_t n)
 	mailaddr_canon(&t.sender, sender, strlen(sender), "");
 	if (txn_add(&t, digest64(rcpt, strlen(rcpt)), true) == -1)
 		fatal("out of memory");
-	meter_charge(conf, store, &t, clock_now(), &o);
+	meter_charge(conf, store, NULL, &t, clock_now(), &o);
 	txn_end(&t);
 	if (o.verdict != VERDICT_PASS)
 		fatal(o.why[0] != '\0' ? o.why : verdict_name(o.verdict));
