@@ -41,9 +41,9 @@ clock_believe(struct clock_guard *g, int64_t wall, int64_t up)
 		g->ahead = wall - up;
 		g->known = true;
 		g->doubted = false;
-		return doubted	       ? CLOCK_CAME_BACK
+		return doubted        ? CLOCK_CAME_BACK
 		       : step < -STEP ? CLOCK_WENT_BACK
-				       : CLOCK_QUIET;
+				      : CLOCK_QUIET;
 	}
 	/* Another leap is another doubt. */
 	if (!doubted || step > g->step + LEAP || step < g->step - LEAP) {
@@ -67,7 +67,8 @@ tell(enum clock_news news, int64_t step)
 		break;
 	case CLOCK_WENT_BACK:
 		log_warn("the clock went back by %" PRId64 " s: limits end "
-			 "at the times that they had", -step / SECOND);
+			 "at the times that they had",
+		    -step / SECOND);
 		break;
 	case CLOCK_LEAPT:
 		log_warn("the clock leapt forward by %" PRId64 " s: believed "

@@ -207,7 +207,8 @@ read_store_failure(struct reading *r, cfg_t *root)
 {
 	static const char *const failure[] = { [STORE_FAILURE_DEFER] = "defer",
 		[STORE_FAILURE_ACCEPT] = "accept",
-		[STORE_FAILURE_LOCAL] = "local", NULL };
+		[STORE_FAILURE_LOCAL] = "local",
+		NULL };
 	const struct conf_value *v = read_one(r, root, "on-store-failure");
 	const struct conf_value *local = read_one(r, root, "store-local");
 	struct config *conf = r->conf;
@@ -286,8 +287,8 @@ static void
 read_secrets(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "secrets");
-	bool needed = r->conf->store_secret != NULL &&
-		      r->conf->store_secret[0] != '\0';
+	bool needed =
+	    r->conf->store_secret != NULL && r->conf->store_secret[0] != '\0';
 	char text[SHOWN];
 
 	for (size_t i = 0; i < r->conf->nsmarthost; i++) {

@@ -103,9 +103,8 @@ bill_limits(const struct request *rq, const struct rule *rule,
 	struct bill bill;
 
 	*a_r = STORE_OK;
-	if (work == NULL ||
-	    meter_bill(
-		rq->conf, rule, rq->env->health, t, rq->now, &bill, work) == -1) {
+	if (work == NULL || meter_bill(rq->conf, rule, rq->env->health, t,
+				rq->now, &bill, work) == -1) {
 		free(work);
 		json_decref(limits);
 		return NULL;

@@ -30,8 +30,8 @@ look(const struct request *rq, const struct smarthost *sh)
 
 	if (!health_ask(rq->env->health, sh->name, rq->now, &r))
 		return json_null();
-	return json_pack("{s:s, s:o, s:o, s:o}", "state",
-	    breaker_name(r.state), "seen", control_moment(rq, r.seen), "until",
+	return json_pack("{s:s, s:o, s:o, s:o}", "state", breaker_name(r.state),
+	    "seen", control_moment(rq, r.seen), "until",
 	    control_moment(rq, r.until), "trouble", control_text(r.why));
 }
 
@@ -123,12 +123,11 @@ control_status(const struct request *rq)
 	    control_moment(rq, rq->env->started), "config",
 	    control_text(rq->env->config_file), "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
-	    failures[conf->on_store_failure],
-	    "store", store_report(rq), "sockets", "milter",
-	    conf->milter_socket.path, "map", conf->map_socket.path, "auth",
-	    conf->auth_socket.path, "control", conf->control_socket.path,
-	    "smarthosts", smarthosts(rq), "policies", (int)conf->npolicy,
-	    "rules", (int)conf->nrule, "blocks", blocked);
+	    failures[conf->on_store_failure], "store", store_report(rq),
+	    "sockets", "milter", conf->milter_socket.path, "map",
+	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
+	    conf->control_socket.path, "smarthosts", smarthosts(rq), "policies",
+	    (int)conf->npolicy, "rules", (int)conf->nrule, "blocks", blocked);
 }
 
 /* The fullest limits seen so far, the fullest first. */

@@ -131,7 +131,8 @@ ctl_warnings(const struct config *conf)
 	return list;
 }
 
-/* check_secrets - do smarthosts and store have their keys?  False: see errors. */
+/* check_secrets - do smarthosts and store have their keys?  False: see errors.
+ */
 static bool
 check_secrets(const struct config *conf, FILE *errors)
 {

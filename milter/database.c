@@ -282,7 +282,8 @@ check_whole(struct database *db, char *why, size_t size)
 	if (stat(db->path, &st) == 0 && st.st_size > WHOLE_BYTES)
 		return 0;
 	if (sqlite3_prepare_v2(db->writer, "PRAGMA integrity_check(1)", -1, &s,
-		NULL) != SQLITE_OK || sqlite3_step(s) != SQLITE_ROW) {
+		NULL) != SQLITE_OK ||
+	    sqlite3_step(s) != SQLITE_ROW) {
 		int code = opening(db, db->writer, why, size);
 
 		sqlite3_finalize(s);
@@ -673,8 +674,7 @@ static enum store_answer
 damaged(struct database *db, char *why)
 {
 	db->damaged = true;
-	snprintf(why, STORE_WHY, "%.50s: a damaged counter: " REMEDY,
-	    db->path);
+	snprintf(why, STORE_WHY, "%.50s: a damaged counter: " REMEDY, db->path);
 	return STORE_FAILED;
 }
 
@@ -712,8 +712,8 @@ database_counter(struct database *db, const char *policy, const char *key,
 		a = copy_bytes(s, 0, row_r, why);
 	}
 	if (a == STORE_OK &&
-	    sqlite3_column_int64(s, 3) != row_digest(policy, key, row_r->seq,
-					      row_r->bytes, row_r->len)) {
+	    sqlite3_column_int64(s, 3) !=
+		row_digest(policy, key, row_r->seq, row_r->bytes, row_r->len)) {
 		row_free(row_r);
 		a = damaged(db, why);
 	}
@@ -762,8 +762,8 @@ next_counter(struct database *db, int64_t *cursor, char policy[STORE_NAME],
 		a = copy_bytes(s, 3, row_r, why);
 	}
 	if (a == STORE_OK &&
-	    sqlite3_column_int64(s, 5) != row_digest(policy, key, row_r->seq,
-					      row_r->bytes, row_r->len)) {
+	    sqlite3_column_int64(s, 5) !=
+		row_digest(policy, key, row_r->seq, row_r->bytes, row_r->len)) {
 		row_free(row_r);
 		a = damaged(db, why);
 	}

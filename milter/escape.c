@@ -16,7 +16,7 @@ harmless(unsigned char c)
 char *
 escape(char *dst, size_t size, const char *src, size_t len)
 {
-	size_t n = 0, cut = 0;	/* cut: where "..." still fits */
+	size_t n = 0, cut = 0; /* cut: where "..." still fits */
 
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)src[i];
@@ -41,6 +41,6 @@ escape(char *dst, size_t size, const char *src, size_t len)
 char *
 escape_str(char *dst, size_t size, const char *src)
 {
-	return escape(dst, size, src != NULL ? src : "",
-	    src != NULL ? strlen(src) : 0);
+	return escape(
+	    dst, size, src != NULL ? src : "", src != NULL ? strlen(src) : 0);
 }

@@ -66,8 +66,8 @@ match_rule(const struct config *conf, const struct txn *t)
 }
 
 const struct rule *
-match_sender(const struct config *conf, const struct mailaddr *sender,
-    bool *sure_r)
+match_sender(
+    const struct config *conf, const struct mailaddr *sender, bool *sure_r)
 {
 	const struct rule *maybe = NULL;
 
@@ -90,16 +90,16 @@ bool
 match_outgoing(const struct config *conf, const struct txn *t)
 {
 	return t->submitted || t->login[0] != '\0' ||
-	    among(&conf->networks, &t->client);
+	       among(&conf->networks, &t->client);
 }
 
 /* Postfix transports and Sendmail mailers that end on the machine. */
 static bool
 delivers_here(const char *mailer)
 {
-	static const char *const local[] = { "local", "virtual", "lmtp",
-	    "prog", "*file*", "*include*", "procmail", "cyrus", "cyrusv2",
-	    "dovecot", "maildrop", "error", "discard" };
+	static const char *const local[] = { "local", "virtual", "lmtp", "prog",
+		"*file*", "*include*", "procmail", "cyrus", "cyrusv2",
+		"dovecot", "maildrop", "error", "discard" };
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		if (strcmp(mailer, local[i]) == 0)
@@ -118,13 +118,12 @@ relayed_on(const struct mailaddr *rcpt)
 }
 
 bool
-match_external(const struct config *conf, const struct mailaddr *rcpt,
-    const char *mailer)
+match_external(
+    const struct config *conf, const struct mailaddr *rcpt, const char *mailer)
 {
 	if (mailer != NULL && delivers_here(mailer))
 		return false;
 	if (relayed_on(rcpt))
 		return true;
-	return !config_is_local(conf, rcpt) &&
-	    mailaddr_domain(rcpt)[0] != '\0';
+	return !config_is_local(conf, rcpt) && mailaddr_domain(rcpt)[0] != '\0';
 }

@@ -29,8 +29,9 @@ copy(char *dst, size_t size, const char *text)
 static void
 client_key(const struct txn *t, const struct policy *p, char *dst, size_t size)
 {
-	unsigned bits = p == NULL ? 128 :
-	    t->client.len == 4 ? p->prefix4 : p->prefix6;
+	unsigned bits = p == NULL            ? 128
+			: t->client.len == 4 ? p->prefix4
+					     : p->prefix6;
 
 	if (t->client.len == 0)
 		copy(dst, size, "localhost");
@@ -136,7 +137,7 @@ bool
 meter_renames(const struct smarthost *sh, const struct mailaddr *sender)
 {
 	return sh->envelope_key[0] != '\0' && !mailaddr_is_null(sender) &&
-	    strcmp(sh->envelope_key, sender->text) != 0;
+	       strcmp(sh->envelope_key, sender->text) != 0;
 }
 
 /*
@@ -187,8 +188,8 @@ cap_of(const struct config *conf, const struct smarthost *sh)
 
 /* takes - is the message small enough for that smarthost? */
 static bool
-takes(const struct config *conf, const struct smarthost *sh,
-    const struct txn *t)
+takes(
+    const struct config *conf, const struct smarthost *sh, const struct txn *t)
 {
 	const struct policy *p = cap_of(conf, sh);
 
@@ -201,10 +202,13 @@ takes(const struct config *conf, const struct smarthost *sh,
  */
 static void
 offer(const struct config *conf, const struct smarthost *sh,
-    struct health *health, const struct txn *t, struct bill *b, struct bill_work *w)
+    struct health *health, const struct txn *t, struct bill *b,
+    struct bill_work *w)
 {
-	uint64_t parts = sh->recipient_limit == 0 ? 1 :
-	    (t->nexternal + sh->recipient_limit - 1) / sh->recipient_limit;
+	uint64_t parts = sh->recipient_limit == 0
+			     ? 1
+			     : (t->nexternal + sh->recipient_limit - 1) /
+				   sh->recipient_limit;
 	struct bill_choice *ch = &b->choice[b->nchoice++];
 
 	ch->smarthost = sh->name;
@@ -218,8 +222,8 @@ offer(const struct config *conf, const struct smarthost *sh,
 	for (size_t i = 0; i < sh->policies.n; i++) {
 		size_t at = b->nline++;
 
-		(void)sender_key(sh->policies.v[i], sh, t, w->key[at],
-		    sizeof(w->key[at]));
+		(void)sender_key(
+		    sh->policies.v[i], sh, t, w->key[at], sizeof(w->key[at]));
 		b->line[at] = (struct bill_line){
 			.policy = sh->policies.v[i],
 			.key = w->key[at],
@@ -239,13 +243,14 @@ offers_senders(const struct rule *rule, const struct txn *t)
 {
 	char key[MAILADDR_MAX + 1];
 
-	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
-	    i < rule->route->n; i++) {
+	for (size_t i = 0;
+	     rule->route != NULL && t->nexternal > 0 && i < rule->route->n;
+	     i++) {
 		const struct smarthost *sh = rule->route->smarthost[i];
 
 		for (size_t j = 0; j < sh->policies.n; j++)
-			if (sender_key(sh->policies.v[j], sh, t, key,
-			    sizeof(key)))
+			if (sender_key(
+				sh->policies.v[j], sh, t, key, sizeof(key)))
 				return true;
 	}
 	return false;
@@ -253,7 +258,8 @@ offers_senders(const struct rule *rule, const struct txn *t)
 
 int
 meter_bill(const struct config *conf, const struct rule *rule,
-    struct health *health, const struct txn *t, int64_t now, struct bill *b_r, struct bill_work *w)
+    struct health *health, const struct txn *t, int64_t now, struct bill *b_r,
+    struct bill_work *w)
 {
 	bool made_up = false;
 
@@ -274,7 +280,8 @@ meter_bill(const struct config *conf, const struct rule *rule,
 		b_r->line[at] = (struct bill_line){
 			.policy = p,
 			.key = w->key[at],
-			.cost = { [DIM_MESSAGES] = 1, [DIM_RECIPIENTS] = n,
+			.cost = { [DIM_MESSAGES] = 1,
+			    [DIM_RECIPIENTS] = n,
 			    [DIM_BYTES] = t->bytes },
 			.rcpt = all ? w->all : w->external,
 			.nrcpt = n,
@@ -285,11 +292,11 @@ meter_bill(const struct config *conf, const struct rule *rule,
 	if (made_up || offers_senders(rule, t))
 		senders_line(conf, t, b_r, w);
 	b_r->ncommon = b_r->nline;
-	for (size_t i = 0; rule->route != NULL && t->nexternal > 0 &&
-	    i < rule->route->n; i++)
+	for (size_t i = 0;
+	     rule->route != NULL && t->nexternal > 0 && i < rule->route->n; i++)
 		if (takes(conf, rule->route->smarthost[i], t))
-			offer(conf, rule->route->smarthost[i], health, t, b_r,
-			    w);
+			offer(
+			    conf, rule->route->smarthost[i], health, t, b_r, w);
 	b_r->spread = rule->route != NULL && rule->route->spread;
 	return 0;
 }
@@ -308,24 +315,24 @@ share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
 		if (i + 1 != b->ncommon &&
 		    (i < b->ncommon || b->line[i].policy->per == PER_SENDER) &&
 		    key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
-			snprintf(w->key[i], sizeof(w->key[i]),
-			    "others of %.*s", MAILADDR_MAX - 10,
-			    senders->key);
-	senders->nrcpt = 0;	/* costs nothing more */
+			snprintf(w->key[i], sizeof(w->key[i]), "others of %.*s",
+			    MAILADDR_MAX - 10, senders->key);
+	senders->nrcpt = 0; /* costs nothing more */
 }
 
 /* too_many - how a message with more recipients than p allows is answered */
 static enum verdict
 too_many(const struct policy *p, enum stage stage)
 {
-	return stage == STAGE_RCPT ? VERDICT_TOO_MANY :
-	    p->when_over == OVER_HOLD ? VERDICT_HOLD : VERDICT_TOO_LARGE;
+	return stage == STAGE_RCPT         ? VERDICT_TOO_MANY
+	       : p->when_over == OVER_HOLD ? VERDICT_HOLD
+					   : VERDICT_TOO_LARGE;
 }
 
 /* cap_of_rule - too many recipients in this one message for a rule's policy? */
 static bool
-cap_of_rule(const struct config *conf, const struct rule *rule, const struct txn *t,
-    enum stage stage, struct outcome *o)
+cap_of_rule(const struct config *conf, const struct rule *rule,
+    const struct txn *t, enum stage stage, struct outcome *o)
 {
 	for (size_t i = 0; i < rule->policies.n; i++) {
 		const struct policy *p = rule->policies.v[i];
@@ -361,8 +368,8 @@ cap_of_route(const struct config *conf, const struct rule *rule,
 
 		if (p == NULL || t->nexternal <= p->recipients_per_message)
 			return false;
-		if (widest == NULL || p->recipients_per_message >
-		    widest->recipients_per_message)
+		if (widest == NULL ||
+		    p->recipients_per_message > widest->recipients_per_message)
 			widest = p;
 	}
 	if (widest == NULL)
@@ -379,13 +386,13 @@ cap(const struct config *conf, const struct rule *rule, const struct txn *t,
     enum stage stage, struct outcome *o)
 {
 	return cap_of_rule(conf, rule, t, stage, o) ||
-	    cap_of_route(conf, rule, t, stage, o);
+	       cap_of_route(conf, rule, t, stage, o);
 }
 
 /* blocked - has the operator stopped one of the names of this client? */
 static enum store_answer
-blocked(struct store *store, const struct txn *t, int64_t now,
-    struct outcome *o)
+blocked(
+    struct store *store, const struct txn *t, int64_t now, struct outcome *o)
 {
 	char domain[MAILADDR_MAX + 2], client[NETADDR_TEXT];
 	const char *who[] = { t->login, t->sender.text, domain, client };
@@ -428,14 +435,14 @@ could_not_know(const struct config *conf, enum stage stage, const char *why,
 
 /* tell_shortfall - a shortfall of the bill in the words of an outcome */
 static void
-tell_shortfall(const struct bill *b, const struct shortfall *s,
-    struct outcome *o)
+tell_shortfall(
+    const struct bill *b, const struct shortfall *s, struct outcome *o)
 {
 	const struct bill_line *line = &b->line[s->line];
 
 	o->policy = line->policy;
-	o->limit = s->what == SHORT_LOCKED ? NULL :
-	    &line->policy->limit[s->limit];
+	o->limit =
+	    s->what == SHORT_LOCKED ? NULL : &line->policy->limit[s->limit];
 	snprintf(o->key, sizeof(o->key), "%s", line->key);
 	o->used = s->used;
 	o->max = s->max;
@@ -459,8 +466,8 @@ verdict_of(const struct policy *p, enum shortage what, const struct txn *t,
 
 /* note_warnings - tell the operator, once, that a limit comes near */
 static void
-note_warnings(struct store *store, const struct bill *b,
-    const struct decision *d)
+note_warnings(
+    struct store *store, const struct bill *b, const struct decision *d)
 {
 	for (size_t i = 0; i < d->nwarning; i++) {
 		const struct warning *w = &d->warning[i];
@@ -469,19 +476,21 @@ note_warnings(struct store *store, const struct bill *b,
 
 		snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
 		snprintf(e.key, sizeof(e.key), "%s", line->key);
-		snprintf(e.text, sizeof(e.text), "%u%% of a limit of %s used: "
-		    "%" PRIu64 " of %" PRIu64, w->percent,
-		    dimension_name(line->policy->limit[w->limit].dim),
-		    w->used, w->max);
-		log_warn("warning: policy=%s key=%s %s", e.policy, e.key,
-		    e.text);
+		snprintf(e.text, sizeof(e.text),
+		    "%u%% of a limit of %s used: "
+		    "%" PRIu64 " of %" PRIu64,
+		    w->percent,
+		    dimension_name(line->policy->limit[w->limit].dim), w->used,
+		    w->max);
+		log_warn(
+		    "warning: policy=%s key=%s %s", e.policy, e.key, e.text);
 		store_note(store, &e);
 	}
 }
 
 static void
-note_lockout(struct store *store, const struct bill *b,
-    const struct shortfall *s)
+note_lockout(
+    struct store *store, const struct bill *b, const struct shortfall *s)
 {
 	const struct bill_line *line = &b->line[s->line];
 	struct store_event e = { .when = b->now, .kind = "lockout" };
@@ -492,9 +501,9 @@ note_lockout(struct store *store, const struct bill *b,
 		return;
 	snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
 	snprintf(e.key, sizeof(e.key), "%s", line->key);
-	snprintf(e.text, sizeof(e.text), "a limit of %s was reached: %" PRIu64
-	    " of %" PRIu64, dimension_name(line->policy->limit[s->limit].dim),
-	    s->used, s->max);
+	snprintf(e.text, sizeof(e.text),
+	    "a limit of %s was reached: %" PRIu64 " of %" PRIu64,
+	    dimension_name(line->policy->limit[s->limit].dim), s->used, s->max);
 	log_warn("lockout: policy=%s key=%s %s", e.policy, e.key, e.text);
 	store_note(store, &e);
 }
@@ -520,21 +529,21 @@ decide(const struct config *conf, struct store *store, const struct txn *t,
     enum stage stage, struct bill *b, struct bill_work *w, struct outcome *o)
 {
 	char id[TXN_QUEUE_ID + 1];
-	const char *bound = t->by_id && by_id(t->queue_id, &t->sender) ?
-	    bound_to_id(t->queue_id, id) : bound_to_sender(&t->sender);
+	const char *bound = t->by_id && by_id(t->queue_id, &t->sender)
+				? bound_to_id(t->queue_id, id)
+				: bound_to_sender(&t->sender);
 	struct decision d;
 	char why[STORE_WHY] = "";
 	enum store_answer a;
 
 again:
-	a = stage == STAGE_CHARGE ? store_charge(store, b, bound, &d, why) :
-	    store_preview(store, b, &d, why);
+	a = stage == STAGE_CHARGE ? store_charge(store, b, bound, &d, why)
+				  : store_preview(store, b, &d, why);
 	if (a != STORE_OK) {
 		could_not_know(conf, stage, why, o);
 		return;
 	}
-	if (!d.fits &&
-	    b->line[d.shortfall.line].policy == conf->senders) {
+	if (!d.fits && b->line[d.shortfall.line].policy == conf->senders) {
 		share_counter(t, b, w);
 		goto again;
 	}
@@ -547,8 +556,9 @@ again:
 	if (d.fits) {
 		o->verdict = VERDICT_PASS;
 		if (b->nchoice > 0)
-			o->smarthost = config_smarthost(conf,
-			    b->choice[d.choice].smarthost)->name;
+			o->smarthost = config_smarthost(
+			    conf, b->choice[d.choice].smarthost)
+					   ->name;
 		return;
 	}
 	o->observed = false;
@@ -585,8 +595,10 @@ judge(const struct config *conf, struct store *store, struct health *health,
 	rule = match_rule(conf, t);
 	if (rule == NULL) {
 		/* What stays in the office needs nobody's leave. */
-		o->verdict = conf->unmatched_accept || conf->observe ||
-		    t->nexternal == 0 ? VERDICT_PASS : VERDICT_NO_RULE;
+		o->verdict =
+		    conf->unmatched_accept || conf->observe || t->nexternal == 0
+			? VERDICT_PASS
+			: VERDICT_NO_RULE;
 		return;
 	}
 	o->rule = rule->name;
@@ -611,15 +623,14 @@ soften(const struct txn *t, struct outcome *o)
 		return;
 	if (o->verdict == VERDICT_REJECT || o->verdict == VERDICT_TOO_LARGE)
 		o->verdict = VERDICT_DEFER;
-	else if (o->verdict == VERDICT_NO_RULE ||
-	    o->verdict == VERDICT_BLOCKED)
+	else if (o->verdict == VERDICT_NO_RULE || o->verdict == VERDICT_BLOCKED)
 		o->verdict = VERDICT_UNAVAILABLE;
 }
 
 void
 meter_preview(const struct config *conf, struct store *store,
-    struct health *health, const struct txn *t, uint64_t digest,
-    bool external, int64_t now, struct outcome *o_r)
+    struct health *health, const struct txn *t, uint64_t digest, bool external,
+    int64_t now, struct outcome *o_r)
 {
 	struct txn with = *t;
 
@@ -669,7 +680,7 @@ static bool
 is_own(const struct smarthost *sh, const struct mailaddr *sender)
 {
 	return sh != NULL && sh->envelope_key[0] != '\0' &&
-	    strcmp(sh->envelope_key, sender->text) == 0;
+	       strcmp(sh->envelope_key, sender->text) == 0;
 }
 
 /*
@@ -682,8 +693,9 @@ likely(const struct config *conf, struct store *store, struct health *health,
     const struct rule *rule, const struct mailaddr *sender, int64_t now)
 {
 	struct txn_rcpt one = { .external = true };
-	struct txn t = { .sender = *sender, .rcpt = &one, .nrcpt = 1,
-		.nexternal = 1 };
+	struct txn t = {
+		.sender = *sender, .rcpt = &one, .nrcpt = 1, .nexternal = 1
+	};
 	size_t choice = 0;
 	struct bill_work work;
 	struct decision d;
@@ -693,13 +705,14 @@ likely(const struct config *conf, struct store *store, struct health *health,
 	if (rule->route->n == 1 ||
 	    meter_bill(conf, rule, health, &t, now, &bill, &work) == -1)
 		return rule->route->smarthost[0];
-	bill.ncommon = 0;	/* the budgets alone, whoever sends */
+	bill.ncommon = 0; /* the budgets alone, whoever sends */
 	if (bill.nchoice > 0 &&
 	    store_preview(store, &bill, &d, why) == STORE_OK)
 		choice = d.choice;
 	bill_work_end(&work);
-	return bill.nchoice == 0 ? rule->route->smarthost[0] :
-	    config_smarthost(conf, bill.choice[choice].smarthost);
+	return bill.nchoice == 0
+		   ? rule->route->smarthost[0]
+		   : config_smarthost(conf, bill.choice[choice].smarthost);
 }
 
 int
@@ -742,15 +755,14 @@ meter_route(const struct config *conf, struct store *store,
 
 int
 meter_route_id(const struct config *conf, struct store *store,
-    struct health *health, const char *queue_id, const struct mailaddr *sender, int64_t now,
-    const struct smarthost **sh_r, char *why)
+    struct health *health, const char *queue_id, const struct mailaddr *sender,
+    int64_t now, const struct smarthost **sh_r, char *why)
 {
 	char id[TXN_QUEUE_ID + 1], name[STORE_NAME];
 
 	if (!by_id(queue_id, sender))
 		return meter_route(conf, store, health, sender, now, sh_r, why);
-	switch (store_bound(store, bound_to_id(queue_id, id), now, name,
-	    why)) {
+	switch (store_bound(store, bound_to_id(queue_id, id), now, name, why)) {
 	case STORE_OK:
 		*sh_r = config_smarthost(conf, name);
 		if (*sh_r != NULL)

@@ -28,21 +28,21 @@
 #include "mlfi.h"
 #include "snapshot.h"
 
-#define SLOW (100)	/* ms: a callback that takes longer is worth a line */
+#define SLOW (100) /* ms: a callback that takes longer is worth a line */
 
 /* One connection of the mail server. */
 struct session {
-	bool quiet_connect, quiet_mail;	/* the step wants no reply */
+	bool quiet_connect, quiet_mail; /* the step wants no reply */
 	bool quiet_header, quiet_body;
 	bool sees_body;
-	bool can_rename;		/* sees headers, may change them */
-	bool sendmail;			/* the mail server is Sendmail */
-	const struct config *conf;	/* held while a transaction runs */
+	bool can_rename;           /* sees headers, may change them */
+	bool sendmail;             /* the mail server is Sendmail */
+	const struct config *conf; /* held while a transaction runs */
 	struct txn txn;
 	bool outgoing;
-	unsigned refused;		/* recipients of this transaction */
-	uint64_t seen;			/* bytes of header and body */
-	char *from;			/* the first From:, as it came */
+	unsigned refused; /* recipients of this transaction */
+	uint64_t seen;    /* bytes of header and body */
+	char *from;       /* the first From:, as it came */
 	unsigned nfrom;
 	bool has_reply_to;
 };
@@ -128,8 +128,8 @@ unavailable(SMFICTX *ctx)
 }
 
 static void
-log_message(const struct session *s, const struct outcome *o,
-    const struct reply *r)
+log_message(
+    const struct session *s, const struct outcome *o, const struct reply *r)
 {
 	char sender[MAILADDR_MAX + 8], login[MAILADDR_MAX + 8], key[400];
 	char client[NETADDR_TEXT] = "", limit[64 + MAILADDR_MAX] = "", why[200];
@@ -138,16 +138,17 @@ log_message(const struct session *s, const struct outcome *o,
 	if (t->client.len > 0)
 		netaddr_text(&t->client, 128, client, sizeof(client));
 	if (o->policy != NULL)
-		snprintf(limit, sizeof(limit), " policy=%s used=%" PRIu64
-		    " max=%" PRIu64, o->policy->name, o->used, o->max);
+		snprintf(limit, sizeof(limit),
+		    " policy=%s used=%" PRIu64 " max=%" PRIu64, o->policy->name,
+		    o->used, o->max);
 	log_info("%s: client=%s login=%s sender=<%s> nrcpt=%zu external=%zu "
-	    "refused=%u bytes=%" PRIu64 " rule=%s verdict=%s%s%s%s%s%s%s%s%s%s",
+		 "refused=%u bytes=%" PRIu64
+		 " rule=%s verdict=%s%s%s%s%s%s%s%s%s%s",
 	    t->queue_id[0] != '\0' ? t->queue_id : "NOQUEUE", client,
 	    escape_str(login, sizeof(login), t->login),
 	    escape_str(sender, sizeof(sender), t->sender.text), t->nrcpt,
-	    t->nexternal, s->refused, t->bytes,
-	    o->rule != NULL ? o->rule : "-", verdict_name(o->verdict), limit,
-	    o->key[0] != '\0' ? " key=" : "",
+	    t->nexternal, s->refused, t->bytes, o->rule != NULL ? o->rule : "-",
+	    verdict_name(o->verdict), limit, o->key[0] != '\0' ? " key=" : "",
 	    escape_str(key, sizeof(key), o->key),
 	    o->smarthost != NULL ? " smarthost=" : "",
 	    o->smarthost != NULL ? o->smarthost : "",
@@ -195,7 +196,7 @@ session_of(SMFICTX *ctx)
 
 /* libmilter wants names that it does not write to as char *. */
 static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
-    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
+	    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
 
 static void
 note_queue_id(SMFICTX *ctx, struct session *s)
@@ -224,11 +225,10 @@ mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 
 	(void)hostname;
 	if (s == NULL)
-		return SMFIS_CONTINUE;	/* refused at the first recipient */
+		return SMFIS_CONTINUE; /* refused at the first recipient */
 	/* Sendmail gives a bare number here, Postfix its name before it. */
 	version = smfi_getsymval(ctx, mta_version);
-	s->sendmail = version != NULL && version[0] >= '0' &&
-	    version[0] <= '9';
+	s->sendmail = version != NULL && version[0] >= '0' && version[0] <= '9';
 	if (addr != NULL)
 		netaddr_from_sockaddr(addr, &s->txn.client);
 	return s->quiet_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -241,24 +241,24 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	const char *login, *raw;
 
 	if (s == NULL)
-		return SMFIS_CONTINUE;	/* refused at the first recipient */
+		return SMFIS_CONTINUE; /* refused at the first recipient */
 	finish(s);
 	s->conf = snapshot_hold();
 	raw = argv[0] != NULL ? argv[0] : "";
-	mailaddr_canon(&s->txn.sender, raw, strlen(raw),
-	    s->conf->recipient_delimiter);
+	mailaddr_canon(
+	    &s->txn.sender, raw, strlen(raw), s->conf->recipient_delimiter);
 	login = smfi_getsymval(ctx, auth_authen);
 	if (login != NULL)
-		mailaddr_canon_login(s->txn.login, sizeof(s->txn.login), login,
-		    "");
+		mailaddr_canon_login(
+		    s->txn.login, sizeof(s->txn.login), login, "");
 	note_queue_id(ctx, s);
 	s->txn.by_id = s->sendmail;
 	/*
 	 * Over SMTP the address has brackets, and no queue id exists yet.  In
 	 * Sendmail it does, and sendmail(1) speaks SMTP like everybody else.
 	 */
-	s->txn.submitted = !s->sendmail && raw[0] != '<' &&
-	    s->txn.queue_id[0] != '\0';
+	s->txn.submitted =
+	    !s->sendmail && raw[0] != '<' && s->txn.queue_id[0] != '\0';
 	s->txn.bytes = declared_size(argv);
 	s->outgoing = match_outgoing(s->conf, &s->txn);
 	return s->quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
@@ -269,7 +269,7 @@ static bool
 blind(const struct session *s)
 {
 	return (config_needs_body(s->conf) && !s->sees_body) ||
-	    (config_needs_headers(s->conf) && !s->can_rename);
+	       (config_needs_headers(s->conf) && !s->can_rename);
 }
 
 static sfsistat
@@ -281,8 +281,8 @@ preview(SMFICTX *ctx, struct session *s, uint64_t digest, bool external)
 
 	if (!enter())
 		return unavailable(ctx);
-	meter_preview(s->conf, the_store, the_health, &s->txn, digest,
-	    external, now, &o);
+	meter_preview(
+	    s->conf, the_store, the_health, &s->txn, digest, external, now, &o);
 	leave("rcpt", since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	if (r.code != NULL) {
@@ -309,7 +309,8 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 		return SMFIS_CONTINUE;
 	mailaddr_canon(&rcpt, argv[0], strlen(argv[0]), "");
 	digest = digest64(rcpt.text, strlen(rcpt.text));
-	external = match_external(s->conf, &rcpt, smfi_getsymval(ctx, rcpt_mailer));
+	external =
+	    match_external(s->conf, &rcpt, smfi_getsymval(ctx, rcpt_mailer));
 	/* sendmail(1) mail cannot be refused in parts: it waits for the end. */
 	if (!s->txn.submitted) {
 		sfsistat st = preview(ctx, s, digest, external);
@@ -358,7 +359,7 @@ answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
 		if (smfi_quarantine(ctx, reason) == MI_SUCCESS)
 			return SMFIS_CONTINUE;
 		log_warn("the mail server cannot hold mail for a milter: "
-		    "deferred instead");
+			 "deferred instead");
 		return unavailable(ctx);
 	}
 	return r->code != NULL ? set_reply(ctx, r) : SMFIS_CONTINUE;
@@ -372,11 +373,11 @@ replace_from(SMFICTX *ctx, const struct session *s, const char *address)
 	int rc;
 
 	if (s->nfrom > 0 && s->from == NULL)
-		return MI_FAILURE;	/* memory was out when it came */
+		return MI_FAILURE; /* memory was out when it came */
 	fromline_rewrite(line, sizeof(line), s->nfrom > 0 ? s->from : "",
 	    s->nfrom > 0 ? strlen(s->from) : 0, address);
-	rc = s->nfrom > 0 ? smfi_chgheader(ctx, from, 1, line) :
-	    smfi_addheader(ctx, from, line);
+	rc = s->nfrom > 0 ? smfi_chgheader(ctx, from, 1, line)
+			  : smfi_addheader(ctx, from, line);
 	for (unsigned i = s->nfrom; i > 1 && rc == MI_SUCCESS; i--)
 		rc = smfi_chgheader(ctx, from, (int)i, NULL);
 	if (rc == MI_SUCCESS && s->nfrom > 0 && !s->has_reply_to &&
@@ -385,12 +386,14 @@ replace_from(SMFICTX *ctx, const struct session *s, const char *address)
 	return rc;
 }
 
-/* rename_sender - the smarthost's own sender, if it insists on that.  0 or -1. */
+/* rename_sender - the smarthost's own sender, if it insists on that.  0 or -1.
+ */
 static int
 rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
 {
-	const struct smarthost *sh = o->smarthost == NULL ? NULL :
-	    config_smarthost(s->conf, o->smarthost);
+	const struct smarthost *sh =
+	    o->smarthost == NULL ? NULL
+				 : config_smarthost(s->conf, o->smarthost);
 	char sender[MAILADDR_MAX + 3];
 
 	if (sh == NULL || !meter_renames(sh, &s->txn.sender))
@@ -400,7 +403,8 @@ rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
 	    replace_from(ctx, s, sh->envelope_sender) == MI_SUCCESS)
 		return 0;
 	log_error("%s: the mail server does not let the sender be changed to "
-	    "that of smarthost %s: deferred", s->txn.queue_id, sh->name);
+		  "that of smarthost %s: deferred",
+	    s->txn.queue_id, sh->name);
 	return -1;
 }
 
@@ -423,13 +427,13 @@ mlfi_eom(SMFICTX *ctx)
 		return unavailable(ctx);
 	note_queue_id(ctx, s);
 	if (s->sees_body)
-		s->txn.bytes = s->seen;	/* no longer what was declared */
+		s->txn.bytes = s->seen; /* no longer what was declared */
 	meter_charge(s->conf, the_store, the_health, &s->txn, now, &o);
 	leave("eom", since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
-	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r) :
-	    unavailable(ctx);
+	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r)
+					    : unavailable(ctx);
 	finish(s);
 	return st;
 }
@@ -494,7 +498,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 {
 	const struct config *conf = snapshot_hold();
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
-	    SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_MAIL;
+			      SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_MAIL;
 	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 	struct session *s = session_of(ctx);
 	const bool body = config_needs_body(conf);
@@ -508,7 +512,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 		wanted |= RENAMES;
 	if (wanted & RENAMES & ~actions)
 		log_error("the mail server lets no milter change a sender: "
-		    "remove envelope-sender, or mail is deferred");
+			  "remove envelope-sender, or mail is deferred");
 	snapshot_release(&conf);
 	steps &= offered;
 	if (s == NULL)
@@ -519,7 +523,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 	s->quiet_body = (steps & SMFIP_NR_BODY) != 0;
 	s->sees_body = (steps & SMFIP_NOBODY) == 0;
 	s->can_rename = (steps & SMFIP_NOHDRS) == 0 &&
-	    (wanted & actions & RENAMES) == RENAMES;
+			(wanted & actions & RENAMES) == RENAMES;
 	ask_macros(ctx);
 	*pactions = actions & wanted;
 	*psteps = steps;
@@ -550,14 +554,14 @@ mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
 	mode_t old;
 	int rc;
 
-	if (endpoint_prepare(&conf->milter_socket, owner, live_r, why, size)
-	    == -1)
+	if (endpoint_prepare(&conf->milter_socket, owner, live_r, why, size) ==
+	    -1)
 		return -1;
 	snprintf(conn, sizeof(conn), "local:%s", conf->milter_socket.path);
 	old = umask(0177);
 	rc = smfi_setconn(conn) != MI_SUCCESS ||
-	    smfi_register(desc) != MI_SUCCESS ||
-	    smfi_opensocket(false) != MI_SUCCESS;
+	     smfi_register(desc) != MI_SUCCESS ||
+	     smfi_opensocket(false) != MI_SUCCESS;
 	umask(old);
 	if (rc != 0) {
 		snprintf(why, size, "libmilter cannot listen on %s",

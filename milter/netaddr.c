@@ -13,8 +13,8 @@
 static void
 from_v6(const uint8_t byte[static 16], struct netaddr *a_r)
 {
-	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-		0xff, 0xff };
+	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
+		0xff };
 
 	memset(a_r, 0, sizeof(*a_r));
 	if (memcmp(byte, mapped, sizeof(mapped)) == 0) {
@@ -91,8 +91,9 @@ netprefix_parse(const char *text, struct netprefix *p_r)
 	unsigned long bits;
 	char *end;
 
-	if ((size_t)snprintf(addr, sizeof(addr), "%.*s", slash != NULL ?
-	    (int)(slash - text) : (int)strlen(text), text) >= sizeof(addr) ||
+	if ((size_t)snprintf(addr, sizeof(addr), "%.*s",
+		slash != NULL ? (int)(slash - text) : (int)strlen(text),
+		text) >= sizeof(addr) ||
 	    addr[0] == '\0' || netaddr_parse(addr, &p_r->addr) == -1)
 		return -1;
 	bits = 8UL * p_r->addr.len;

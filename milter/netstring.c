@@ -13,7 +13,7 @@ netstring_take(const char *buf, size_t len, struct span *payload_r)
 
 	while (i < len && buf[i] >= '0' && buf[i] <= '9') {
 		if (i > 0 && n == 0)
-			return -1;	/* a leading zero */
+			return -1; /* a leading zero */
 		n = n * 10 + (size_t)(buf[i++] - '0');
 		if (n > NETSTRING_MAX)
 			return -1;

@@ -43,29 +43,31 @@
 #include "store_redis.h"
 #include "zone.h"
 
-#define DRAIN	(30 * SECOND)	/* for answers under way at SIGTERM */
-#define DESCRIPTORS 1024	/* fewer are worth a warning */
+#define DRAIN (30 * SECOND) /* for answers under way at SIGTERM */
+#define DESCRIPTORS 1024    /* fewer are worth a warning */
 
 static struct daemon {
 	const char *file;
-	struct endpoint_owner owner;	/* of the sockets */
-	gid_t group;			/* of the daemon itself */
+	struct endpoint_owner owner; /* of the sockets */
+	gid_t group;                 /* of the daemon itself */
 	int map_fd, auth_fd, control_fd;
 	struct store *store;
 	struct health *health;
 	struct socketmap_server *maps;
 	struct control_server *control;
 	pthread_t milter;
-	int wake[2];		/* a signal's number, from its handler */
+	int wake[2]; /* a signal's number, from its handler */
 } d = { .file = CONFIG_DEFAULT };
 
 static void
 usage(FILE *to)
 {
-	fprintf(to, "usage: postmeter [-n] [-c FILE]\n"
+	fprintf(to,
+	    "usage: postmeter [-n] [-c FILE]\n"
 	    "  -c FILE  configuration (default %s)\n"
 	    "  -n       check configuration and secrets, then end\n"
-	    "  -h       this text\n", CONFIG_DEFAULT);
+	    "  -h       this text\n",
+	    CONFIG_DEFAULT);
 }
 
 static void
@@ -78,7 +80,8 @@ tell_manager(const char *state)
 #endif
 }
 
-/* fatal - the store cannot go on; what it wrote is replayed at the next start */
+/* fatal - the store cannot go on; what it wrote is replayed at the next start
+ */
 static void
 fatal(const char *why)
 {
@@ -89,7 +92,8 @@ fatal(const char *why)
 /* --- the user it runs as ----------------------------------------------------
  */
 
-/* find_owner - whose sockets and files these are, and which group may connect */
+/* find_owner - whose sockets and files these are, and which group may connect
+ */
 static int
 find_owner(const struct config *conf, struct endpoint_owner *o_r)
 {
@@ -97,15 +101,15 @@ find_owner(const struct config *conf, struct endpoint_owner *o_r)
 
 	if (pw == NULL) {
 		log_error("%s: user \"%s\" does not exist: create it (adduser "
-		    "--system --group %s) or name another", conf->file,
-		    conf->user, conf->user);
+			  "--system --group %s) or name another",
+		    conf->file, conf->user, conf->user);
 		return -1;
 	}
 	o_r->uid = pw->pw_uid;
 	o_r->gid = d.group = pw->pw_gid;
 	if (geteuid() != 0 && geteuid() != o_r->uid) {
-		log_error("start postmeter as root or as user \"%s\"",
-		    conf->user);
+		log_error(
+		    "start postmeter as root or as user \"%s\"", conf->user);
 		return -1;
 	}
 	/* The mail server's group may connect: that of the first peer. */
@@ -171,9 +175,9 @@ all_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 	if (r.rlim_max < DESCRIPTORS)
 		log_warn("only %llu descriptors: a mail server with many "
-		    "connections may have to wait; raise LimitNOFILE= or "
-		    "ulimit -n to %d", (unsigned long long)r.rlim_max,
-		    DESCRIPTORS);
+			 "connections may have to wait; raise LimitNOFILE= or "
+			 "ulimit -n to %d",
+		    (unsigned long long)r.rlim_max, DESCRIPTORS);
 }
 
 /* --- configuration and secrets ----------------------------------------------
@@ -198,16 +202,19 @@ load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
 		if (sh->secret == NULL || sh->secret[0] == '\0' ||
 		    secrets_has(*s_r, sh->secret))
 			continue;
-		fprintf(errors, "%s: smarthost \"%s\" wants secret \"%s\", "
+		fprintf(errors,
+		    "%s: smarthost \"%s\" wants secret \"%s\", "
 		    "which is not there: add it with `postmeterctl secret set "
-		    "%s`\n", conf->secrets, sh->name, sh->secret, sh->secret);
+		    "%s`\n",
+		    conf->secrets, sh->name, sh->secret, sh->secret);
 		missing++;
 	}
 	if (conf->store_secret[0] != '\0' &&
 	    !secrets_has(*s_r, conf->store_secret)) {
-		fprintf(errors, "%s: store-secret = \"%s\" is not there: add it "
-		    "with `postmeterctl secret set %s`\n", conf->secrets,
-		    conf->store_secret, conf->store_secret);
+		fprintf(errors,
+		    "%s: store-secret = \"%s\" is not there: add it "
+		    "with `postmeterctl secret set %s`\n",
+		    conf->secrets, conf->store_secret, conf->store_secret);
 		missing++;
 	}
 	if (missing > 0)
@@ -225,8 +232,7 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 		{ "milter-socket", old->milter_socket.path,
 		    new->milter_socket.path },
 		{ "map-socket", old->map_socket.path, new->map_socket.path },
-		{ "auth-socket", old->auth_socket.path,
-		    new->auth_socket.path },
+		{ "auth-socket", old->auth_socket.path, new->auth_socket.path },
 		{ "control-socket", old->control_socket.path,
 		    new->control_socket.path },
 		{ "user", old->user, new->user },
@@ -327,8 +333,8 @@ open_doors(const struct config *conf, int *exit_r)
 	d.auth_fd = listen_on(&conf->auth_socket, "auth-socket", exit_r);
 	if (d.auth_fd == -1)
 		return -1;
-	d.control_fd = listen_on(&conf->control_socket, "control-socket",
-	    exit_r);
+	d.control_fd =
+	    listen_on(&conf->control_socket, "control-socket", exit_r);
 	return d.control_fd == -1 ? -1 : 0;
 }
 
@@ -360,11 +366,9 @@ start_serving(int *milter_rc)
 		.started = clock_now(),
 		.reload = reload,
 	};
-	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store,
-	    d.health);
+	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store, d.health);
 	d.control = control_start(d.control_fd, &env);
-	if (d.maps != NULL && d.control != NULL &&
-	    prober_start(d.health) == 0)
+	if (d.maps != NULL && d.control != NULL && prober_start(d.health) == 0)
 		rc = pthread_create(&d.milter, NULL, serve, milter_rc);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc != 0)
@@ -455,7 +459,7 @@ wait_for_end(void)
 		}
 		if (!wanted)
 			continue;
-		(void)reload(&errors);	/* many at once are one */
+		(void)reload(&errors); /* many at once are one */
 		free(errors);
 	}
 }
@@ -476,7 +480,8 @@ drain(void)
 		control_stop(&d.control);
 	if (left > 0)
 		log_warn("%u answers still under way: their charges are in "
-		    "the journal", left);
+			 "the journal",
+		    left);
 	else
 		store_close(&d.store);
 	log_info("stopped");
@@ -530,8 +535,8 @@ main(int argc, char **argv)
 	}
 	umask(077);
 	log_open("postmeter", LOG_LEVEL_INFO);
-	no_cores();			/* before the first secret is read */
-	conf = check(&secrets);		/* -n stops here */
+	no_cores();             /* before the first secret is read */
+	conf = check(&secrets); /* -n stops here */
 	if (conf == NULL)
 		return EX_CONFIG;
 	if (only_check) {
@@ -543,19 +548,19 @@ main(int argc, char **argv)
 	all_descriptors();
 	if (catch_signals() == -1)
 		return EX_OSERR;
-	if (open_doors(conf, &rc) == -1)	/* as root */
+	if (open_doors(conf, &rc) == -1) /* as root */
 		return rc;
 	if (drop_privileges(conf) == -1)
 		return EX_NOPERM;
 	creds_publish(secrets);
 	store_redis_password = creds_secret;
 	d.store = store_open(conf, fatal, why, sizeof(why), &rc);
-	if (d.store == NULL) {		/* its files belong to the user */
+	if (d.store == NULL) { /* its files belong to the user */
 		log_error("store: %s", why);
 		return rc;
 	}
-	zone_freeze();			/* from here on there are threads */
-	if (snapshot_publish(conf) == -1)	/* no longer ours to look at */
+	zone_freeze();                    /* from here on there are threads */
+	if (snapshot_publish(conf) == -1) /* no longer ours to look at */
 		return EX_OSERR;
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)

@@ -54,7 +54,7 @@ tls_step(SSL *ssl, int rc)
 	}
 }
 
-/* --- connecting ---------------------------------------------------------- */
+/* --- connecting --------------------------------------------------------- */
 
 static bool
 is_connected(int fd)
@@ -191,7 +191,7 @@ redis_link_alive(const struct redis_link *l)
 	return poll(&p, 1, 0) == 0;
 }
 
-/* --- asking -------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 static enum step
 put_some(struct redis_link *l, const char *bytes, size_t len, size_t *done)

@@ -39,14 +39,14 @@ struct redis_pool {
 	bool is_found; /* peer is somebody */
 	bool ails;     /* something is wrong with it */
 	unsigned failures;
-	int64_t failed_at; /* when the last one of them was counted */
+	int64_t failed_at;   /* when the last one of them was counted */
 	uint64_t generation; /* of peer */
 	char trouble[STORE_WHY];
 	size_t nlink, nidle;
 	struct redis_link *idle[REDIS_LINKS]; /* all of this generation */
 };
 
-/* --- one link, ready for commands ---------------------------------------- */
+/* --- one link, ready for commands --------------------------------------- */
 
 static bool
 is_good(const redisReply *r, char why[STORE_WHY])
@@ -118,7 +118,7 @@ open_link(struct redis_pool *p, const struct redis_peer *peer, int64_t deadline,
 	return l;
 }
 
-/* --- looking for the server ---------------------------------------------- */
+/* --- looking for the server --------------------------------------------- */
 
 static struct redis_peer
 unix_peer(const struct redis_where *w)
@@ -220,7 +220,7 @@ look_for(struct redis_pool *p, struct redis_peer *peer_r,
 	return false;
 }
 
-/* --- is it one to trust? ------------------------------------------------- */
+/* --- is it one to trust? ------------------------------------------------ */
 
 /* The value of "name:" in the answer to INFO; "" if it is not there. */
 static const char *
@@ -292,7 +292,7 @@ check(struct redis_link *l, char why[STORE_WHY])
 	return h;
 }
 
-/* --- links in common ----------------------------------------------------- */
+/* --- links in common ---------------------------------------------------- */
 
 static void
 close_idle(struct redis_pool *p)
@@ -473,7 +473,7 @@ count_success(struct redis_pool *p, uint64_t generation)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* --- asking -------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 static bool
 begins_with_any(const char *text, const char *const *words)
@@ -596,7 +596,7 @@ redis_pool_run(struct redis_pool *p, int budget, int argc, const char **argv,
 	return settle(a, reply_r, why);
 }
 
-/* --- a life -------------------------------------------------------------- */
+/* --- a life ------------------------------------------------------------- */
 
 static bool
 digest_script(char digest[DIGEST_TEXT])

@@ -27,9 +27,9 @@ temp(char *dst, size_t size, const char *why)
  * none.  -1 if that could not be known: then dst is the answer.
  */
 static int
-message(const struct config *conf, struct store *store, struct health *health, struct span key,
-    int64_t now, struct sendmail_key *k, const struct smarthost **sh_r,
-    char *dst, size_t size)
+message(const struct config *conf, struct store *store, struct health *health,
+    struct span key, int64_t now, struct sendmail_key *k,
+    const struct smarthost **sh_r, char *dst, size_t size)
 {
 	char id[TXN_QUEUE_ID], why[STORE_WHY] = "";
 	struct mailaddr sender;
@@ -46,7 +46,8 @@ message(const struct config *conf, struct store *store, struct health *health, s
 		k->sender.len = 0;
 	mailaddr_canon(
 	    &sender, k->sender.p, k->sender.len, conf->recipient_delimiter);
-	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, why) == -1) {
+	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, why) ==
+	    -1) {
 		temp(dst, size, why);
 		return -1;
 	}
@@ -54,8 +55,8 @@ message(const struct config *conf, struct store *store, struct health *health, s
 }
 
 void
-sendmail_map_route(const struct config *conf, struct store *store, struct health *health,
-    struct span key, int64_t now, char *dst, size_t size)
+sendmail_map_route(const struct config *conf, struct store *store,
+    struct health *health, struct span key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 	struct sendmail_key k;
@@ -79,8 +80,9 @@ sendmail_map_route(const struct config *conf, struct store *store, struct health
  * dst is the answer.
  */
 static bool
-due(const struct config *conf, struct store *store, struct health *health, struct span key,
-    int64_t now, const struct smarthost **sh_r, char *dst, size_t size)
+due(const struct config *conf, struct store *store, struct health *health,
+    struct span key, int64_t now, const struct smarthost **sh_r, char *dst,
+    size_t size)
 {
 	struct sendmail_key k;
 
@@ -102,8 +104,8 @@ due(const struct config *conf, struct store *store, struct health *health, struc
 }
 
 void
-sendmail_map_tls(const struct config *conf, struct store *store, struct health *health,
-    struct span key, int64_t now, char *dst, size_t size)
+sendmail_map_tls(const struct config *conf, struct store *store,
+    struct health *health, struct span key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 
@@ -142,8 +144,8 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 }
 
 void
-sendmail_map_auth(const struct config *conf, struct store *store, struct health *health,
-    struct span key, int64_t now, char *dst, size_t size)
+sendmail_map_auth(const struct config *conf, struct store *store,
+    struct health *health, struct span key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 

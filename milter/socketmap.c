@@ -28,14 +28,14 @@
 #include "snapshot.h"
 #include "socketmap.h"
 
-#define PEERS	1024
-#define IN_SIZE	(NETSTRING_MAX + 16)	/* one request and its frame */
-#define OUT_SIZE (2 * SECRET_MAX)	/* the longest answer and its frame */
-#define PATIENCE (5 * SECOND)	/* to send a request, to take an answer */
-#define IDLE	HOUR		/* Postfix itself hangs up after 10 s */
-#define RATE	20		/* keys a second that one process may ask for */
-#define BURST	100
-#define RECENT	64		/* processes whose rate is remembered */
+#define PEERS 1024
+#define IN_SIZE (NETSTRING_MAX + 16) /* one request and its frame */
+#define OUT_SIZE (2 * SECRET_MAX)    /* the longest answer and its frame */
+#define PATIENCE (5 * SECOND)        /* to send a request, to take an answer */
+#define IDLE HOUR                    /* Postfix itself hangs up after 10 s */
+#define RATE 20 /* keys a second that one process may ask for */
+#define BURST 100
+#define RECENT 64 /* processes whose rate is remembered */
 
 enum door { DOOR_MAP, DOOR_AUTH, DOORS };
 
@@ -43,7 +43,7 @@ struct peer {
 	int fd;
 	enum door door;
 	pid_t pid;
-	int64_t since;		/* the state it is in: idle, asking, taking */
+	int64_t since; /* the state it is in: idle, asking, taking */
 	size_t nin, nout, taken;
 	char in[IN_SIZE];
 	char out[OUT_SIZE];
@@ -53,7 +53,7 @@ struct peer {
 struct pace {
 	pid_t pid;
 	int64_t when;
-	int64_t tokens;		/* thousandths of a request */
+	int64_t tokens; /* thousandths of a request */
 };
 
 struct socketmap_server {
@@ -64,15 +64,15 @@ struct socketmap_server {
 	size_t npeer;
 	struct peer *peer[PEERS];
 	struct pace pace[RECENT];
-	int64_t deaf_until;	/* out of descriptors: listen again then */
-	int64_t told;		/* when a refusal was last logged */
+	int64_t deaf_until; /* out of descriptors: listen again then */
+	int64_t told;       /* when a refusal was last logged */
 };
 
 bool
 socketmap_split(struct span request, struct span *map_r, struct span *key_r)
 {
-	const char *blank = request.len == 0 ? NULL :
-	    memchr(request.p, ' ', request.len);
+	const char *blank =
+	    request.len == 0 ? NULL : memchr(request.p, ' ', request.len);
 
 	if (blank == NULL || blank == request.p)
 		return false;
@@ -95,7 +95,7 @@ tell(struct socketmap_server *s, const struct peer *p, const char *what)
 	log_warn("auth-socket: process %ld %s", (long)p->pid, what);
 }
 
-/* --- answers ---------------------------------------------------------------- */
+/* --- answers ------------------------------------------------------------ */
 
 /* transport - where mail of this envelope sender goes (Postfix) */
 static void
@@ -115,11 +115,11 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	if (key.len > 0 && key.p[0] == '@') {
 		snprintf(dst, size, "NOTFOUND ");
 	} else {
-		switch (meter_route(conf, s->store, s->health, &sender, clock_now(), &sh,
-		    why)) {
+		switch (meter_route(conf, s->store, s->health, &sender,
+		    clock_now(), &sh, why)) {
 		case 1:
-			snprintf(dst, size, "OK smarthost-%s:[%s]:%u",
-			    sh->name, sh->host, sh->port);
+			snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
+			    sh->host, sh->port);
 			break;
 		case 0:
 			snprintf(dst, size, "NOTFOUND ");
@@ -132,13 +132,15 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	snapshot_release(&conf);
 }
 
-/* route, tls - the mailer for a recipient; how safe a server must be (Sendmail) */
+/* route, tls - the mailer for a recipient; how safe a server must be (Sendmail)
+ */
 static void
 route(struct socketmap_server *s, struct span key, char *dst, size_t size)
 {
 	const struct config *conf = snapshot_hold();
 
-	sendmail_map_route(conf, s->store, s->health, key, clock_now(), dst, size);
+	sendmail_map_route(
+	    conf, s->store, s->health, key, clock_now(), dst, size);
 	snapshot_release(&conf);
 }
 
@@ -147,14 +149,15 @@ tls(struct socketmap_server *s, struct span key, char *dst, size_t size)
 {
 	const struct config *conf = snapshot_hold();
 
-	sendmail_map_tls(conf, s->store, s->health, key, clock_now(), dst, size);
+	sendmail_map_tls(
+	    conf, s->store, s->health, key, clock_now(), dst, size);
 	snapshot_release(&conf);
 }
 
 static const struct map {
 	const char *name;
-	void (*answer)(struct socketmap_server *, struct span key, char *dst,
-	    size_t size);
+	void (*answer)(
+	    struct socketmap_server *, struct span key, char *dst, size_t size);
 } maps[] = {
 	{ "transport", transport },
 	{ "route", route },
@@ -250,7 +253,8 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 	conf = snapshot_hold();
 	/* A smarthost of that name is still found: its key has brackets. */
 	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[')
-		sendmail_map_auth(conf, s->store, s->health, key, clock_now(), dst, size);
+		sendmail_map_auth(
+		    conf, s->store, s->health, key, clock_now(), dst, size);
 	else
 		smarthost_key(conf, map, key, dst, size);
 	snapshot_release(&conf);
@@ -274,7 +278,7 @@ answer(struct socketmap_server *s, struct peer *p, struct span request)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* --- peers ------------------------------------------------------------------ */
+/* --- peers -------------------------------------------------------------- */
 
 static void
 hang_up(struct socketmap_server *s, size_t i)
@@ -287,7 +291,8 @@ hang_up(struct socketmap_server *s, size_t i)
 	s->peer[i] = s->peer[--s->npeer];
 }
 
-/* take_request - the next complete request, if no answer waits.  -1: nonsense */
+/* take_request - the next complete request, if no answer waits.  -1: nonsense
+ */
 static int
 take_request(struct socketmap_server *s, struct peer *p)
 {
@@ -313,8 +318,8 @@ give(struct peer *p)
 	if (p->nout == 0)
 		return 0;
 	while (p->taken < p->nout) {
-		ssize_t n = send(p->fd, p->out + p->taken,
-		    p->nout - p->taken, MSG_NOSIGNAL);
+		ssize_t n = send(
+		    p->fd, p->out + p->taken, p->nout - p->taken, MSG_NOSIGNAL);
 
 		if (n == -1)
 			return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -346,7 +351,7 @@ hear(struct socketmap_server *s, struct peer *p)
 	ssize_t n;
 
 	if (p->nin == sizeof(p->in))
-		return converse(s, p);	/* full: the answer must go first */
+		return converse(s, p); /* full: the answer must go first */
 	n = recv(p->fd, p->in + p->nin, sizeof(p->in) - p->nin, 0);
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -362,8 +367,7 @@ hear(struct socketmap_server *s, struct peer *p)
 static bool
 overdue(const struct peer *p, int64_t now)
 {
-	return now - p->since >
-	    (p->nin > 0 || p->nout > 0 ? PATIENCE : IDLE);
+	return now - p->since > (p->nin > 0 || p->nout > 0 ? PATIENCE : IDLE);
 }
 
 /* make_place - hangs up on the peer that has been idle for longest */
@@ -403,8 +407,8 @@ admitted(struct socketmap_server *s, const struct peer *p)
 static void
 welcome(struct socketmap_server *s, enum door door)
 {
-	int fd = accept4(s->door[door], NULL, NULL,
-	    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd =
+	    accept4(s->door[door], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct peer *p;
 	uid_t uid;
 
@@ -429,7 +433,7 @@ welcome(struct socketmap_server *s, enum door door)
 		hang_up(s, s->npeer - 1);
 }
 
-/* --- the thread ------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------- */
 
 /* listen_for - what each descriptor may wake us for; returns the wait in ms */
 static int
@@ -499,8 +503,8 @@ serve(void *arg)
 }
 
 struct socketmap_server *
-socketmap_start(int map_fd, int auth_fd, struct store *store,
-    struct health *health)
+socketmap_start(
+    int map_fd, int auth_fd, struct store *store, struct health *health)
 {
 	struct socketmap_server *s = calloc(1, sizeof(*s));
 
@@ -511,8 +515,7 @@ socketmap_start(int map_fd, int auth_fd, struct store *store,
 	s->store = store;
 	s->health = health;
 	s->stop = eventfd(0, EFD_CLOEXEC);
-	if (s->stop == -1 ||
-	    pthread_create(&s->thread, NULL, serve, s) != 0) {
+	if (s->stop == -1 || pthread_create(&s->thread, NULL, serve, s) != 0) {
 		if (s->stop != -1)
 			close(s->stop);
 		free(s);

@@ -29,7 +29,8 @@ store_open(const struct config *conf, void (*fatal)(const char *), char *why,
 	}
 	snprintf(why, size,
 	    "store = \"%s\": want sqlite:PATH, "
-	    "redis://... or memory:", conf->store);
+	    "redis://... or memory:",
+	    conf->store);
 	*exit_r = EX_CONFIG;
 	return NULL;
 }

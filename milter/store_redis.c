@@ -23,7 +23,7 @@ redis_of(struct store *s)
 	return (struct redis_store *)s;
 }
 
-/* --- calling the script -------------------------------------------------- */
+/* --- calling the script ------------------------------------------------- */
 
 void
 redis_call_begin(struct redis_call *c)
@@ -72,7 +72,7 @@ redis_counter_key(char *dst, const char *policy, const char *key)
 	return dst;
 }
 
-/* --- asking -------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------- */
 
 /* What choice i binds: its own name, or that of the charge. */
 static const char *
@@ -213,7 +213,7 @@ redis_bound(struct store *st, const char *bound, int64_t now, char *smarthost_r,
 	return a;
 }
 
-/* --- a life -------------------------------------------------------------- */
+/* --- a life ------------------------------------------------------------- */
 
 static void
 wait_a_second(struct redis_store *s)

@@ -19,7 +19,7 @@ redis_of(struct store *s)
 	return (struct redis_store *)s;
 }
 
-/* --- events: "when NUL kind NUL policy NUL key NUL actor NUL text" -------- */
+/* --- events: "when NUL kind NUL policy NUL key NUL actor NUL text" ------ */
 
 struct event_text {
 	size_t len;
@@ -212,7 +212,7 @@ redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
 	return a;
 }
 
-/* --- acts: each with its event, in one step ------------------------------ */
+/* --- acts: each with its event, in one step ----------------------------- */
 
 /* STORE_OK or STORE_NONE, as the script said. */
 static enum store_answer
@@ -288,7 +288,7 @@ redis_grant(struct store *st, const struct policy *policy, const char *key,
 	return run_act(redis_of(st), "grant", name, g, &e, "", "", why);
 }
 
-/* --- blocks: who, to "UNTIL TEXT" ---------------------------------------- */
+/* --- blocks: who, to "UNTIL TEXT" --------------------------------------- */
 
 enum store_answer
 redis_block(struct store *st, const char *who, int64_t until, int64_t now,

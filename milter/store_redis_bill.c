@@ -22,7 +22,7 @@ redis_number(uint64_t n)
 	return (int64_t)(n < NUMBER_MAX ? n : NUMBER_MAX);
 }
 
-/* --- a bill as JSON ------------------------------------------------------ */
+/* --- a bill as JSON ----------------------------------------------------- */
 
 int
 redis_add_digests(struct redis_digests *d, const uint64_t *v, size_t n)
@@ -142,7 +142,8 @@ json_choices(const struct bill *b)
 	for (size_t i = 0; i < b->nchoice; i++)
 		json_array_append_new(list,
 		    json_pack("[I, I, s, b]", (json_int_t)b->choice[i].first,
-			(json_int_t)b->choice[i].n, b->choice[i].smarthost, (int)b->choice[i].last));
+			(json_int_t)b->choice[i].n, b->choice[i].smarthost,
+			(int)b->choice[i].last));
 	return list;
 }
 
@@ -165,8 +166,8 @@ redis_periods(const struct zone *zone, int64_t now)
 }
 
 char *
-redis_bill_text(const struct bill *b, bool spend, int64_t at,
-    struct redis_digests *d)
+redis_bill_text(
+    const struct bill *b, bool spend, int64_t at, struct redis_digests *d)
 {
 	json_t *lines = json_lines(b, d), *ask;
 	char *text;
@@ -186,7 +187,7 @@ redis_bill_text(const struct bill *b, bool spend, int64_t at,
 	return text;
 }
 
-/* --- the answer ---------------------------------------------------------- */
+/* --- the answer --------------------------------------------------------- */
 
 #define HEAD 3     /* now, fits, choice */
 #define SHORTAGE 6 /* what, line, limit, used, max, again */

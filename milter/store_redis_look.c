@@ -16,7 +16,7 @@ redis_of(struct store *s)
 	return (struct redis_store *)s;
 }
 
-/* --- a counter from a reply ---------------------------------------------- */
+/* --- a counter from a reply --------------------------------------------- */
 /* [locked until, [[dim, extra, until]...], [slot...]]; a slot is
  * [dim, calendar, span, warned, ends, [last, count...] or [digest, last...]] */
 
@@ -137,7 +137,7 @@ counter_of(const redisReply *r, int64_t now, char *why)
 	return c;
 }
 
-/* --- reading ------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------ */
 
 static enum store_answer
 read_keys(

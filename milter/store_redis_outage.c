@@ -35,7 +35,7 @@ struct outage {
 	bool is_used;   /* there may be something to merge */
 };
 
-/* --- the share ----------------------------------------------------------- */
+/* --- the share ---------------------------------------------------------- */
 
 struct share {
 	struct bill bill;
@@ -114,7 +114,7 @@ outage_preview(
 	return a;
 }
 
-/* --- what must be known when the server is out --------------------------- */
+/* --- what must be known when the server is out -------------------------- */
 
 void
 outage_bind(
@@ -247,7 +247,7 @@ tell_server(struct outage *o, struct redis_store *s)
 	freeReplyObject(r);
 }
 
-/* --- merging back -------------------------------------------------------- */
+/* --- merging back ------------------------------------------------------- */
 
 static json_t *
 json_window(const struct window *w)
@@ -481,7 +481,7 @@ outage_tell(struct outage *o, char *text, size_t size)
 	pthread_mutex_unlock(&o->lock);
 }
 
-/* --- a life -------------------------------------------------------------- */
+/* --- a life ------------------------------------------------------------- */
 
 static void
 configure(struct outage *o, const struct config *conf)

@@ -71,8 +71,8 @@ txn_add(struct txn *t, uint64_t digest, bool external)
 		t->rcpt = more;
 		t->room = room;
 	}
-	memmove(&t->rcpt[i + 1], &t->rcpt[i],
-	    (t->nrcpt - i) * sizeof(t->rcpt[0]));
+	memmove(
+	    &t->rcpt[i + 1], &t->rcpt[i], (t->nrcpt - i) * sizeof(t->rcpt[0]));
 	t->rcpt[i] = (struct txn_rcpt){ digest, external };
 	t->nrcpt++;
 	if (external)

@@ -52,8 +52,8 @@ wait_text(int64_t seconds, char *dst, size_t size)
  * minute; always the next full one, so nobody is told to come too early.
  */
 char *
-verdict_time(int64_t when, int64_t now, const struct zone *zone, char *dst,
-    size_t size)
+verdict_time(
+    int64_t when, int64_t now, const struct zone *zone, char *dst, size_t size)
 {
 	int64_t unit = when - now < 10 * MINUTE ? SECOND : MINUTE;
 	char clock[40], wait[24];
@@ -67,8 +67,8 @@ verdict_time(int64_t when, int64_t now, const struct zone *zone, char *dst,
 		strftime(clock, sizeof(clock), "%H:%M %z", &tm);
 	else
 		strftime(clock, sizeof(clock), "%Y-%m-%d %H:%M %z", &tm);
-	wait_text((when - now + unit - 1) / unit * unit / SECOND, wait,
-	    sizeof(wait));
+	wait_text(
+	    (when - now + unit - 1) / unit * unit / SECOND, wait, sizeof(wait));
 	snprintf(dst, size, "%s (in %s)", clock, wait);
 	return dst;
 }
@@ -82,7 +82,7 @@ limit_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 	const char *link = "";
 	struct limit told;
 
-	if (o->limit == NULL) {		/* a lockout, or the cap of a message */
+	if (o->limit == NULL) { /* a lockout, or the cap of a message */
 		snprintf(limit, sizeof(limit), "locked after an excess");
 	} else {
 		told = *o->limit;
@@ -117,8 +117,9 @@ verdict_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 		limit_reply(o, now, zone, body, sizeof(body));
 		break;
 	case VERDICT_TOO_MANY:
-		snprintf(body, sizeof(body), "Too many recipients: at most %"
-		    PRIu64 " in one message", o->max);
+		snprintf(body, sizeof(body),
+		    "Too many recipients: at most %" PRIu64 " in one message",
+		    o->max);
 		text = "";
 		break;
 	case VERDICT_TOO_LARGE:
@@ -127,9 +128,11 @@ verdict_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 			strncat(body, "; this message alone is more",
 			    sizeof(body) - strlen(body) - 1);
 		} else {
-			snprintf(body, sizeof(body), "Too many recipients: at "
+			snprintf(body, sizeof(body),
+			    "Too many recipients: at "
 			    "most %" PRIu64 " in one message, send it in "
-			    "parts", o->max);
+			    "parts",
+			    o->max);
 		}
 		break;
 	case VERDICT_BLOCKED:

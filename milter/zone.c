@@ -35,7 +35,7 @@ struct stretch {
 };
 
 struct zone {
-	unsigned holders;	/* that of kept included */
+	unsigned holders; /* that of kept included */
 	char *name;
 	size_t n, room;
 	struct stretch *stretch; /* stretch[0] holds since ever */
@@ -335,7 +335,7 @@ first_reached(const struct zone *z, int64_t local)
 	return t > z->stretch[lo].from ? t : z->stretch[lo].from;
 }
 
-/* --- the calendar, in local days since 1970-01-01 ------------------------ */
+/* --- the calendar, in local days since 1970-01-01 ----------------------- */
 
 /* Years begin in March here, so that the leap day is the last of its year. */
 static int64_t

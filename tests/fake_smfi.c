@@ -55,10 +55,11 @@ smfi_getpriv(SMFICTX *ctx)
 char *
 smfi_getsymval(SMFICTX *ctx, char *name)
 {
-	const char *value = strcmp(name, "{auth_authen}") == 0 ? ctx->login :
-	    strcmp(name, "v") == 0 ? ctx->version :
-	    strcmp(name, "i") == 0 ? ctx->queue_id :
-	    strcmp(name, "{rcpt_mailer}") == 0 ? ctx->mailer : NULL;
+	const char *value = strcmp(name, "{auth_authen}") == 0   ? ctx->login
+			    : strcmp(name, "v") == 0             ? ctx->version
+			    : strcmp(name, "i") == 0             ? ctx->queue_id
+			    : strcmp(name, "{rcpt_mailer}") == 0 ? ctx->mailer
+								 : NULL;
 	static _Thread_local char copy[8][512];
 	static _Thread_local unsigned next;
 	char *p = copy[next++ % 8];
@@ -73,8 +74,9 @@ int
 smfi_setsymlist(SMFICTX *ctx, int where, char *macros)
 {
 	(void)ctx;
-	return where >= SMFIM_FIRST && where <= SMFIM_LAST &&
-	    macros[0] != '\0' ? MI_SUCCESS : MI_FAILURE;
+	return where >= SMFIM_FIRST && where <= SMFIM_LAST && macros[0] != '\0'
+		   ? MI_SUCCESS
+		   : MI_FAILURE;
 }
 
 /* As libmilter does: "%" starts a format, so a lone one is refused. */
@@ -94,8 +96,8 @@ smfi_setreply(SMFICTX *ctx, char *rcode, char *xcode, char *text)
 		plain[n++] = *p;
 	}
 	plain[n] = '\0';
-	snprintf(ctx->reply, sizeof(ctx->reply), "%s %s %s", rcode, xcode,
-	    plain);
+	snprintf(
+	    ctx->reply, sizeof(ctx->reply), "%s %s %s", rcode, xcode, plain);
 	return MI_SUCCESS;
 }
 
@@ -142,14 +144,14 @@ smfi_chgheader(SMFICTX *ctx, char *name, int index, char *value)
 
 	if (!may(ctx, SMFIF_CHGHDRS))
 		return MI_FAILURE;
-	snprintf(what, sizeof(what), "%s %d", value == NULL ? "remove" :
-	    "change", index);
+	snprintf(what, sizeof(what), "%s %d",
+	    value == NULL ? "remove" : "change", index);
 	return note(ctx, what, name, value == NULL ? "" : value);
 }
 
 int
 smfi_addheader(SMFICTX *ctx, char *name, char *value)
 {
-	return may(ctx, SMFIF_ADDHDRS) ? note(ctx, "add", name, value) :
-	    MI_FAILURE;
+	return may(ctx, SMFIF_ADDHDRS) ? note(ctx, "add", name, value)
+				       : MI_FAILURE;
 }

@@ -17,12 +17,12 @@
 #include "house.h"
 #include "meter.h"
 
-#define OFFICE								\
-	"policy \"staff\" { messages = {\"3/24h\"} "			\
-	"recipients = {\"100/day\"} text = \"ask it\" }\n"		\
-	"policy \"company\" { per = \"everyone\" "			\
-	"recipients = {\"1000/24h\"} }\n"				\
-	"rule \"all\" { sender = {\"@office.example\"} "		\
+#define OFFICE                                                                 \
+	"policy \"staff\" { messages = {\"3/24h\"} "                           \
+	"recipients = {\"100/day\"} text = \"ask it\" }\n"                     \
+	"policy \"company\" { per = \"everyone\" "                             \
+	"recipients = {\"1000/24h\"} }\n"                                      \
+	"rule \"all\" { sender = {\"@office.example\"} "                       \
 	"policies = {\"staff\", \"company\"} }\n"
 
 static struct store *store;
@@ -47,8 +47,10 @@ open_office(void **state)
 	reload_error = NULL;
 	store = house_store(conf);
 	snapshot_publish(conf);
-	env = (struct control_env){ .store = store, .config_file = "f",
-		.started = MONDAY - HOUR, .reload = fake_reload };
+	env = (struct control_env){ .store = store,
+		.config_file = "f",
+		.started = MONDAY - HOUR,
+		.reload = fake_reload };
 	return 0;
 }
 
@@ -69,15 +71,15 @@ ask(const char *text)
 	for (char *p = request; *p != '\0'; p++)
 		if (*p == '\'')
 			*p = '"';
-	answer = control_answer(&env, request, strlen(request), "root",
-	    house_time);
+	answer =
+	    control_answer(&env, request, strlen(request), "root", house_time);
 	free(request);
 	assert_true(json_is_object(answer));
 	if (!json_is_true(json_object_get(answer, "ok"))) {
-		assert_non_null(json_string_value(
-		    json_object_get(answer, "error")));
-		assert_non_null(json_string_value(
-		    json_object_get(answer, "remedy")));
+		assert_non_null(
+		    json_string_value(json_object_get(answer, "error")));
+		assert_non_null(
+		    json_string_value(json_object_get(answer, "remedy")));
 	}
 	return answer;
 }
@@ -102,10 +104,10 @@ at(const char *text, const char *path)
 	long long n = -1;
 
 	for (step = strtok_r(steps, "/", &rest); step != NULL;
-	    step = strtok_r(NULL, "/", &rest))
-		v = json_is_array(v) ?
-		    json_array_get(v, strtoul(step, NULL, 10)) :
-		    json_object_get(v, step);
+	     step = strtok_r(NULL, "/", &rest))
+		v = json_is_array(v)
+			? json_array_get(v, strtoul(step, NULL, 10))
+			: json_object_get(v, step);
 	if (json_is_integer(v))
 		n = json_integer_value(v);
 	else if (json_is_boolean(v))
@@ -150,16 +152,16 @@ what_is_no_request_is_refused_with_cause_and_remedy(void **state)
 	assert_false(accepted("{'command': 'status', 'command': 'top'}"));
 	assert_false(accepted("{'command': 'explain', 'sender': 'a@b'}"));
 	assert_false(accepted("{'command': 'explain', 'sender': 'a@b',"
-	    " 'rcpt': [1]}"));
+			      " 'rcpt': [1]}"));
 	assert_false(accepted("{'command': 'explain', 'sender': 'a@b',"
-	    " 'rcpt': ['c@d'], 'client': 'no address'}"));
+			      " 'rcpt': ['c@d'], 'client': 'no address'}"));
 }
 
 static void
 status_tells_since_when_and_how_the_store_is(void **state)
 {
-	assert_int_equal(at("{'command': 'status'}", "started/ms"),
-	    MONDAY - HOUR);
+	assert_int_equal(
+	    at("{'command': 'status'}", "started/ms"), MONDAY - HOUR);
 	assert_int_equal(at("{'command': 'status'}", "store/healthy"), 1);
 	assert_int_equal(at("{'command': 'status'}", "store/charged"), 0);
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
@@ -190,8 +192,9 @@ every_spelling_of_a_name_shows_the_same_counter(void **state)
 		assert_int_equal(at(request, "counters/0/limits/0/used"), 1);
 		assert_int_equal(at(request, "counters/0/limits/1/used"), 2);
 	}
-	assert_int_equal(at("{'command': 'show', 'who': '*'}",
-	    "counters/0/limits/0/used"), 2);
+	assert_int_equal(
+	    at("{'command': 'show', 'who': '*'}", "counters/0/limits/0/used"),
+	    2);
 }
 
 static void
@@ -203,12 +206,13 @@ top_begins_with_the_fullest(void **state)
 	assert_int_equal(at("{'command': 'top'}", "limits/0/percent"), 66);
 	assert_int_equal(at("{'command': 'top'}", "limits/1/percent"), 33);
 	assert_int_equal(at("{'command': 'top', 'n': 1}", "limits"), 1);
-	assert_int_equal(at("{'command': 'top', 'n': 1}",
-	    "limits/0/percent"), 66);
+	assert_int_equal(
+	    at("{'command': 'top', 'n': 1}", "limits/0/percent"), 66);
 }
 
-#define EXPLAIN "{'command': 'explain', 'sender': 'a@office.example',"	\
-    " 'rcpt': ['x@else.example', 'y@office.example']}"
+#define EXPLAIN                                                                \
+	"{'command': 'explain', 'sender': 'a@office.example',"                 \
+	" 'rcpt': ['x@else.example', 'y@office.example']}"
 
 static void
 explain_says_what_the_mail_server_hears_and_charges_nothing(void **state)
@@ -221,22 +225,25 @@ explain_says_what_the_mail_server_hears_and_charges_nothing(void **state)
 	assert_int_equal(at(EXPLAIN, "limits/0/cost"), 1);
 	assert_int_equal(at(EXPLAIN, "limits/0/usage/used"), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(send_mail("a@office.example", 1),
-		    VERDICT_PASS);
+		assert_int_equal(
+		    send_mail("a@office.example", 1), VERDICT_PASS);
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
 	answer = ask(EXPLAIN);
 	assert_true(json_is_false(json_object_get(answer, "passes")));
 	assert_string_equal(json_string_value(json_object_get(
-	    json_object_get(answer, "reply"), "code")), "450");
+				json_object_get(answer, "reply"), "code")),
+	    "450");
 	assert_non_null(strstr(json_string_value(json_object_get(
-	    json_object_get(answer, "reply"), "text")), "ask it"));
+				   json_object_get(answer, "reply"), "text")),
+	    "ask it"));
 	json_decref(answer);
 }
 
 static void
 a_sender_without_a_rule_is_explained_too(void **state)
 {
-	static const char request[] = "{'command': 'explain',"
+	static const char request[] =
+	    "{'command': 'explain',"
 	    " 'sender': 'a@else.example', 'rcpt': ['x@y.example']}";
 
 	assert_int_equal(at(request, "passes"), 0);
@@ -250,13 +257,14 @@ static void
 a_grant_widens_a_limit_until_it_ends(void **state)
 {
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(send_mail("a@office.example", 1),
-		    VERDICT_PASS);
+		assert_int_equal(
+		    send_mail("a@office.example", 1), VERDICT_PASS);
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
 	assert_true(accepted(GRANT(GOOD "'extra': '+2', 'for': '1h',"
-	    " 'why': 'a mailing'")));
+					" 'why': 'a mailing'")));
 	assert_int_equal(at("{'command': 'show', 'who': 'a@office.example'}",
-	    "counters/0/limits/0/max"), 5);
+			     "counters/0/limits/0/max"),
+	    5);
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
 	house_time += 2 * HOUR;
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
@@ -272,55 +280,57 @@ a_grant_that_cannot_be_meant_is_refused(void **state)
 	assert_false(accepted(GRANT(GOOD "'extra': '-5', 'for': '1h'")));
 	assert_false(accepted(GRANT(GOOD "'extra': '1/day', 'for': '1h'")));
 	assert_false(accepted(GRANT("'policy': 'staf', 'dimension':"
-	    " 'messages', 'extra': '1', 'for': '1h'")));
+				    " 'messages', 'extra': '1', 'for': '1h'")));
 	assert_false(accepted(GRANT("'policy': 'staff', 'dimension':"
-	    " 'bytes', 'extra': '1', 'for': '1h'")));
-	assert_false(accepted(GRANT("'policy': 'company', 'dimension':"
-	    " 'recipients', 'extra': '1', 'for': '1h'")));
+				    " 'bytes', 'extra': '1', 'for': '1h'")));
+	assert_false(
+	    accepted(GRANT("'policy': 'company', 'dimension':"
+			   " 'recipients', 'extra': '1', 'for': '1h'")));
 	assert_false(accepted("{'command': 'show', 'who':"
-	    " 'a@office.example'}"));
+			      " 'a@office.example'}"));
 }
 
 static void
 reset_forgets_what_was_spent_under_one_policy_or_all(void **state)
 {
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(send_mail("a@office.example", 1),
-		    VERDICT_PASS);
+		assert_int_equal(
+		    send_mail("a@office.example", 1), VERDICT_PASS);
 	assert_false(accepted("{'command': 'reset', 'who':"
-	    " 'a@office.example', 'policy': 'company'}"));
+			      " 'a@office.example', 'policy': 'company'}"));
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
 	assert_true(accepted("{'command': 'reset', 'who':"
-	    " 'a@office.example', 'policy': 'staff'}"));
+			     " 'a@office.example', 'policy': 'staff'}"));
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
-	assert_int_equal(at("{'command': 'show', 'who': '*'}",
-	    "counters/0/limits/0/used"), 4);
+	assert_int_equal(
+	    at("{'command': 'show', 'who': '*'}", "counters/0/limits/0/used"),
+	    4);
 }
 
 static void
 a_block_holds_until_it_ends_or_is_taken_back(void **state)
 {
 	assert_false(accepted("{'command': 'unblock', 'who':"
-	    " 'a@office.example'}"));
+			      " 'a@office.example'}"));
 	assert_true(accepted("{'command': 'block', 'who': 'A@Office.Example',"
-	    " 'for': '1h', 'why': 'stolen password'}"));
+			     " 'for': '1h', 'why': 'stolen password'}"));
 	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_BLOCKED);
 	assert_int_equal(at(EXPLAIN, "passes"), 0);
 	assert_int_equal(at("{'command': 'status'}", "blocks"), 1);
 	assert_true(accepted("{'command': 'show', 'who':"
-	    " 'a@office.example'}"));
+			     " 'a@office.example'}"));
 	house_time += 2 * HOUR;
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
 	assert_true(accepted("{'command': 'block', 'who':"
-	    " '@office.example'}"));
+			     " '@office.example'}"));
 	assert_int_equal(send_mail("b@office.example", 1), VERDICT_BLOCKED);
 	assert_true(accepted("{'command': 'unblock', 'who':"
-	    " '@Office.Example'}"));
+			     " '@Office.Example'}"));
 	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
 	assert_false(accepted("{'command': 'block', 'who': ''}"));
 	assert_false(accepted("{'command': 'block', 'who': 'a', 'for':"
-	    " 'ever'}"));
+			      " 'ever'}"));
 }
 
 static void
@@ -344,7 +354,7 @@ a_reload_that_fails_lists_the_mistakes(void **state)
 	assert_int_equal(at("{'command': 'reload'}", "errors"), 2);
 }
 
-/* --- the socket ------------------------------------------------------------- */
+/* --- the socket --------------------------------------------------------- */
 
 static struct sockaddr_un address;
 static char folder[] = "/tmp/pm-control-XXXXXX";
@@ -385,8 +395,8 @@ dial(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	assert_int_not_equal(fd, -1);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address,
-	    sizeof(address)), 0);
+	assert_int_equal(
+	    connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
 }
 
@@ -409,8 +419,8 @@ drink(int fd, char *last_r)
 static void
 say(int fd, const char *text)
 {
-	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL),
-	    (ssize_t)strlen(text));
+	assert_int_equal(
+	    send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
 }
 
 static void
@@ -441,7 +451,7 @@ slow_peers_hurt_nobody_and_are_sent_away(void **state)
 		assert_true(drink(fd, &last) > 0);
 	}
 	house_time += 6 * SECOND;
-	fd = dial();			/* wakes the thread */
+	fd = dial(); /* wakes the thread */
 	say(fd, "{\"command\": \"top\"}\n");
 	assert_true(drink(fd, &last) > 0);
 	for (size_t i = 0; i < 15; i++)
@@ -501,7 +511,8 @@ main(void)
 		DESK(who_has_sent_nothing_is_told_so),
 		DESK(every_spelling_of_a_name_shows_the_same_counter),
 		DESK(top_begins_with_the_fullest),
-		DESK(explain_says_what_the_mail_server_hears_and_charges_nothing),
+		DESK(
+		    explain_says_what_the_mail_server_hears_and_charges_nothing),
 		DESK(a_sender_without_a_rule_is_explained_too),
 		DESK(a_grant_widens_a_limit_until_it_ends),
 		DESK(a_grant_that_cannot_be_meant_is_refused),

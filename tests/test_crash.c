@@ -28,9 +28,9 @@
 
 #define NOW STORE_CONTRACT_NOW
 
-static atomic_long kill_at;		/* 0: never */
+static atomic_long kill_at; /* 0: never */
 static atomic_long calls;
-static atomic_int journal_error;	/* errno of every write to it, 0: none */
+static atomic_int journal_error; /* errno of every write to it, 0: none */
 static atomic_int database_error;
 static atomic_int sync_error;
 
@@ -93,7 +93,7 @@ unlink(const char *path)
 /* What a child did, told to the parent. */
 static struct told {
 	atomic_long begun, done, folds;
-} *told;
+} * told;
 
 static struct config *conf;
 static atomic_int fatals;
@@ -421,12 +421,10 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 	assert_non_null(s);
 	sync_error = EIO;
 	bill_one(&b, conf, "million", "k", NOW);
-	assert_int_equal(
-	    STORE_UNCERTAIN, store_charge(s, &b, "", &d, why));
+	assert_int_equal(STORE_UNCERTAIN, store_charge(s, &b, "", &d, why));
 	sync_error = 0;
 	assert_true(fatals > 0);
-	assert_int_equal(
-	    STORE_UNCERTAIN, store_charge(s, &b, "", &d, why));
+	assert_int_equal(STORE_UNCERTAIN, store_charge(s, &b, "", &d, why));
 	store_close(&s);
 }
 

@@ -161,7 +161,8 @@ check_prints_warnings_behind_the_good_news(void **state)
 static void
 no_answer_can_steer_the_terminal(void **state)
 {
-	static const char hostile[] = "{'ok': true, 'events': [{'when':"
+	static const char hostile[] =
+	    "{'ok': true, 'events': [{'when':"
 	    " {'text': '\\u001b[2J'}, 'kind': '\\u202e', 'policy': '\\n',"
 	    " 'key': '\\u0007', 'actor': '\\r', 'text': '\\u009b31m\\u007f'}]}";
 	char *text = shown(&output_text, "events", hostile, false);
@@ -179,7 +180,8 @@ no_answer_can_steer_the_terminal(void **state)
 static void
 colour_is_put_on_bars_only_and_changes_no_width(void **state)
 {
-	static const char row[] = "{'ok': true, 'limits': [{'policy': '[x]',"
+	static const char row[] =
+	    "{'ok': true, 'limits': [{'policy': '[x]',"
 	    " 'key': 'k', 'limit': '1 messages a day', 'used': 1, 'max': 1,"
 	    " 'percent': 100, 'next': null}]}";
 	char *plain = shown(&output_text, "top", row, false);

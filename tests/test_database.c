@@ -57,8 +57,7 @@ by_hand(const char *sql)
 	sqlite3 *conn;
 
 	assert_int_equal(SQLITE_OK, sqlite3_open(path, &conn));
-	assert_int_equal(
-	    SQLITE_OK, sqlite3_exec(conn, sql, NULL, NULL, NULL));
+	assert_int_equal(SQLITE_OK, sqlite3_exec(conn, sql, NULL, NULL, NULL));
 	sqlite3_close(conn);
 }
 
@@ -85,15 +84,13 @@ what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 	assert_int_equal(40, meta.folded);
 	assert_true(meta.seq == UINT64_MAX / 2);
 	assert_int_equal(3, meta.journal);
-	assert_int_equal(
-	    STORE_OK, database_counter(db, "p", "k", &row, why));
+	assert_int_equal(STORE_OK, database_counter(db, "p", "k", &row, why));
 	assert_int_equal(42, row.seq);
 	assert_memory_equal("abc", row.bytes, 3);
 	row_free(&row);
 	assert_int_equal(
 	    STORE_NONE, database_counter(db, "p", "other", &row, why));
-	assert_int_equal(
-	    STORE_OK, database_binding(db, "a@b", &row, why));
+	assert_int_equal(STORE_OK, database_binding(db, "a@b", &row, why));
 	assert_string_equal("one", row.smarthost);
 	assert_int_equal(77, row.updated);
 	database_close(&db);

@@ -39,8 +39,8 @@ setup(void **state)
 static struct journal *
 begin(uint64_t number, uint64_t seq)
 {
-	struct journal *j = journal_begin(
-	    base, number, seq, false, fatal, why, sizeof(why));
+	struct journal *j =
+	    journal_begin(base, number, seq, false, fatal, why, sizeof(why));
 
 	if (j == NULL)
 		fail_msg("%s", why);
@@ -78,8 +78,7 @@ static int
 replay(uint64_t first, uint64_t seq, struct seen *s, struct journal_end *end)
 {
 	memset(s, 0, sizeof(*s));
-	return journal_replay(
-	    base, first, seq, see, s, end, why, sizeof(why));
+	return journal_replay(base, first, seq, see, s, end, why, sizeof(why));
 }
 
 static char *
@@ -305,8 +304,8 @@ its_file_is_for_its_user_alone_and_must_stay_in_place(void **state)
 static void
 power_waits_for_the_disk_and_crash_does_not(void **state)
 {
-	struct journal *j = journal_begin(
-	    base, 1, 0, true, fatal, why, sizeof(why));
+	struct journal *j =
+	    journal_begin(base, 1, 0, true, fatal, why, sizeof(why));
 
 	assert_non_null(j);
 	append(j, 10);
@@ -327,11 +326,13 @@ a_record_comes_back_as_it_was(void **state)
 		.bound = "a@b",
 		.smarthost = "one",
 		.nline = 3,
-		.line = { { .policy = "p", .key = "", .cost = { 1, 2, 0, 3 },
-			      .rcpt = rcpt, .nrcpt = 3 },
+		.line = { { .policy = "p",
+			      .key = "",
+			      .cost = { 1, 2, 0, 3 },
+			      .rcpt = rcpt,
+			      .nrcpt = 3 },
 		    { .policy = "q", .key = "k", .observed = true },
-		    { .policy = "r", .key = "k", .rcpt = rcpt,
-			.nrcpt = 3 } } };
+		    { .policy = "r", .key = "k", .rcpt = rcpt, .nrcpt = 3 } } };
 	uint8_t bytes[512];
 	uint64_t digest[64];
 	struct record out;
@@ -348,8 +349,8 @@ a_record_comes_back_as_it_was(void **state)
 	assert_string_equal("a@b", out.bound);
 	assert_string_equal("one", out.smarthost);
 	assert_int_equal(3, out.nline);
-	assert_memory_equal(in.line[0].cost, out.line[0].cost,
-	    sizeof(in.line[0].cost));
+	assert_memory_equal(
+	    in.line[0].cost, out.line[0].cost, sizeof(in.line[0].cost));
 	assert_memory_equal(rcpt, out.line[0].rcpt, sizeof(rcpt));
 	assert_ptr_equal(out.line[0].rcpt, out.line[2].rcpt);
 	assert_true(out.line[1].observed);

@@ -10,12 +10,12 @@
 #include "house.h"
 #include "match.h"
 
-#define HOSTS								\
-	"smarthost \"a\" { host = \"a.test\" username = \"u\" "		\
-	"secret = \"s\" }\n"						\
-	"smarthost \"b\" { host = \"b.test\" username = \"u\" "		\
-	"secret = \"s\" }\n"						\
-	"route \"a\" { smarthosts = {\"a\"} }\n"			\
+#define HOSTS                                                                  \
+	"smarthost \"a\" { host = \"a.test\" username = \"u\" "                \
+	"secret = \"s\" }\n"                                                   \
+	"smarthost \"b\" { host = \"b.test\" username = \"u\" "                \
+	"secret = \"s\" }\n"                                                   \
+	"route \"a\" { smarthosts = {\"a\"} }\n"                               \
 	"route \"b\" { smarthosts = {\"b\"} }\n"
 
 static const char *
@@ -36,39 +36,40 @@ speaks(const char *rules, const char *sender, const char *login,
 	return name;
 }
 
-#define RULES								\
-	"rule \"news\" { sender = {\"News@Office.example\"} }\n"	\
-	"rule \"printers\" { client = {\"10.0.9.0/24\"} }\n"		\
-	"rule \"board\" { login = {\"ceo\"} sender = "			\
-	"{\"@office.example\"} }\n"					\
-	"rule \"bounces\" { sender = {\"<>\"} }\n"			\
+#define RULES                                                                  \
+	"rule \"news\" { sender = {\"News@Office.example\"} }\n"               \
+	"rule \"printers\" { client = {\"10.0.9.0/24\"} }\n"                   \
+	"rule \"board\" { login = {\"ceo\"} sender = "                         \
+	"{\"@office.example\"} }\n"                                            \
+	"rule \"bounces\" { sender = {\"<>\"} }\n"                             \
 	"rule \"all\" { sender = {\"@office.example\"} }\n"
 
 static void
 the_first_rule_whose_conditions_all_hold_speaks(void **state)
 {
-	assert_string_equal(speaks(RULES, "<news@OFFICE.example.>", "ceo",
-	    "10.0.9.1"), "news");
-	assert_string_equal(speaks(RULES, "<x@y.test>", "", "10.0.9.1"),
-	    "printers");
-	assert_string_equal(speaks(RULES, "<x@office.example>", "CEO",
-	    "10.0.8.1"), "board");
-	assert_string_equal(speaks(RULES, "<x@y.test>", "ceo", "10.0.8.1"),
-	    "none");
-	assert_string_equal(speaks(RULES, "<x@office.example>", "",
-	    "10.0.8.1"), "all");
+	assert_string_equal(
+	    speaks(RULES, "<news@OFFICE.example.>", "ceo", "10.0.9.1"), "news");
+	assert_string_equal(
+	    speaks(RULES, "<x@y.test>", "", "10.0.9.1"), "printers");
+	assert_string_equal(
+	    speaks(RULES, "<x@office.example>", "CEO", "10.0.8.1"), "board");
+	assert_string_equal(
+	    speaks(RULES, "<x@y.test>", "ceo", "10.0.8.1"), "none");
+	assert_string_equal(
+	    speaks(RULES, "<x@office.example>", "", "10.0.8.1"), "all");
 	assert_string_equal(speaks(RULES, "<>", "", "10.0.8.1"), "bounces");
 }
 
 static void
 a_domain_pattern_takes_no_subdomain_and_no_lookalike(void **state)
 {
-	assert_string_equal(speaks(RULES, "<x@sub.office.example>", "",
-	    "10.0.8.1"), "none");
-	assert_string_equal(speaks(RULES, "<x@notoffice.example>", "",
-	    "10.0.8.1"), "none");
-	assert_string_equal(speaks(RULES, "<\"x@office.example\"@y.test>", "",
-	    "10.0.8.1"), "none");
+	assert_string_equal(
+	    speaks(RULES, "<x@sub.office.example>", "", "10.0.8.1"), "none");
+	assert_string_equal(
+	    speaks(RULES, "<x@notoffice.example>", "", "10.0.8.1"), "none");
+	assert_string_equal(
+	    speaks(RULES, "<\"x@office.example\"@y.test>", "", "10.0.8.1"),
+	    "none");
 }
 
 static const char *
@@ -95,11 +96,9 @@ a_sender_alone_is_sure_until_a_login_could_decide(void **state)
 	    "rule \"all\" { sender = {\"@office.example\"} route = \"b\" }\n";
 	bool sure;
 
-	assert_string_equal(routes(rules, "one@office.example", &sure),
-	    "one");
+	assert_string_equal(routes(rules, "one@office.example", &sure), "one");
 	assert_true(sure);
-	assert_string_equal(routes(rules, "two@office.example", &sure),
-	    "all");
+	assert_string_equal(routes(rules, "two@office.example", &sure), "all");
 	assert_false(sure);
 	assert_string_equal(routes(rules, "x@y.test", &sure), "ceo");
 	assert_false(sure);
@@ -126,7 +125,7 @@ static void
 a_local_domain_does_not_hide_an_address_before_it(void **state)
 {
 	static const char *const hidden[] = { "victim%y.test@office.example",
-	    "y.test!victim@office.example", "victim%y.test" };
+		"y.test!victim@office.example", "victim%y.test" };
 	struct config *conf = house_config("rule \"r\" {}\n");
 
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {

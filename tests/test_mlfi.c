@@ -15,9 +15,10 @@
 #include "meter.h"
 #include "office.h"
 
-#define STAFF "policy \"staff\" { messages = {\"5/24h\"} " \
-	"text = \"ask it@office.example\" }\n" \
-	"rule \"everybody\" { sender = {\"@office.example\"} " \
+#define STAFF                                                                  \
+	"policy \"staff\" { messages = {\"5/24h\"} "                           \
+	"text = \"ask it@office.example\" }\n"                                 \
+	"rule \"everybody\" { sender = {\"@office.example\"} "                 \
 	"policies = {\"staff\"} }\n"
 
 /* --- who is metered ----------------------------------------------------------
@@ -28,8 +29,8 @@ mail_from_outside_is_none_of_our_business(void **state)
 {
 	open_office(STAFF);
 	connect_from("192.0.2.7");
-	assert_int_equal(send_many("<a@elsewhere.test>",
-	    "<bob@office.example>", 20), 20);
+	assert_int_equal(
+	    send_many("<a@elsewhere.test>", "<bob@office.example>", 20), 20);
 	hang_up();
 	close_office();
 }
@@ -40,8 +41,8 @@ a_login_makes_mail_outgoing_from_anywhere(void **state)
 	open_office(STAFF);
 	connect_from("192.0.2.7");
 	server.login = "alice";
-	assert_int_equal(send_many("<alice@office.example>", "<x@y.test>", 9),
-	    5);
+	assert_int_equal(
+	    send_many("<alice@office.example>", "<x@y.test>", 9), 5);
 	hang_up();
 	close_office();
 }
@@ -51,10 +52,10 @@ a_sender_without_a_rule_is_refused(void **state)
 {
 	open_office(STAFF);
 	connect_from("10.0.0.1");
-	assert_int_equal(send_one("<a@other.example>", "<x@y.test>"),
-	    SMFIS_REJECT);
-	assert_string_equal(server.reply,
-	    "550 5.7.1 No sending rule for this sender");
+	assert_int_equal(
+	    send_one("<a@other.example>", "<x@y.test>"), SMFIS_REJECT);
+	assert_string_equal(
+	    server.reply, "550 5.7.1 No sending rule for this sender");
 	hang_up();
 	close_office();
 }
@@ -64,14 +65,15 @@ internal_mail_costs_nothing(void **state)
 {
 	open_office(STAFF);
 	connect_from("10.0.0.1");
-	assert_int_equal(send_one("<scanner@other.example>",
-	    "<bob@office.example>"), SMFIS_CONTINUE);
-	assert_int_equal(send_many("<al@office.example>",
-	    "<bob@office.example>", 50), 50);
+	assert_int_equal(
+	    send_one("<scanner@other.example>", "<bob@office.example>"),
+	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_many("<al@office.example>", "<bob@office.example>", 50), 50);
 	assert_int_equal(send_many("<al@office.example>", "<x@y.test>", 9), 5);
 	/* ... and goes on when the quota is full. */
-	assert_int_equal(send_many("<al@office.example>",
-	    "<bob@office.example>", 3), 3);
+	assert_int_equal(
+	    send_many("<al@office.example>", "<bob@office.example>", 3), 3);
 	hang_up();
 	close_office();
 }
@@ -82,8 +84,8 @@ what_the_mail_server_delivers_itself_is_internal(void **state)
 	open_office(STAFF);
 	connect_from("10.0.0.1");
 	server.mailer = "virtual";
-	assert_int_equal(send_many("<al@office.example>",
-	    "<bob@hosted.example>", 9), 9);
+	assert_int_equal(
+	    send_many("<al@office.example>", "<bob@hosted.example>", 9), 9);
 	hang_up();
 	close_office();
 }
@@ -99,7 +101,8 @@ the_message_over_the_limit_is_deferred_before_its_body(void **state)
 	assert_int_equal(send_many("<al@office.example>", "<x@y.test>", 5), 5);
 	mail("<al@office.example>");
 	assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
-	assert_string_equal(server.reply, "450 4.7.1 Sending limit reached: "
+	assert_string_equal(server.reply,
+	    "450 4.7.1 Sending limit reached: "
 	    "5 messages in 24h for al@office.example; next at 2026-03-03 "
 	    "11:00 +0200 (in 1d 0h). ask it@office.example");
 	hang_up();
@@ -116,15 +119,15 @@ who_waits_as_long_as_told_gets_through(void **state)
 		    SMFIS_CONTINUE);
 		house_time += HOUR + 77 * SECOND;
 	}
-	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
 	assert_non_null(strstr(server.reply, "next at 11:00 +0200 (in "));
 	house_time = MONDAY + DAY - 1;
-	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
-	house_time = MONDAY + DAY;	/* 11:00 in Kyiv, the next day */
-	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
+	house_time = MONDAY + DAY; /* 11:00 in Kyiv, the next day */
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -133,7 +136,7 @@ static void
 a_half_full_quota_takes_the_recipients_that_fit(void **state)
 {
 	open_office("policy \"p\" { recipients = {\"3/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	mail("<al@office.example>");
 	assert_int_equal(rcpt("<a@y.test>"), SMFIS_CONTINUE);
@@ -153,15 +156,15 @@ static void
 too_many_recipients_are_left_for_the_next_message(void **state)
 {
 	open_office("policy \"p\" { recipients-per-message = 2 }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	mail("<al@office.example>");
 	assert_int_equal(rcpt("<a@y.test>"), SMFIS_CONTINUE);
 	assert_int_equal(rcpt("<b@y.test>"), SMFIS_CONTINUE);
-	assert_int_equal(rcpt("<B@Y.test>"), SMFIS_CONTINUE);	/* no new one */
+	assert_int_equal(rcpt("<B@Y.test>"), SMFIS_CONTINUE); /* no new one */
 	assert_int_equal(rcpt("<c@y.test>"), SMFIS_TEMPFAIL);
 	assert_string_equal(server.reply, "452 4.5.3 Too many recipients: at "
-	    "most 2 in one message");
+					  "most 2 in one message");
 	assert_int_equal(eom(), SMFIS_CONTINUE);
 	mail("<al@office.example>");
 	assert_int_equal(rcpt("<c@y.test>"), SMFIS_CONTINUE);
@@ -193,7 +196,8 @@ mail_that_is_not_sent_is_not_charged(void **state)
 static void
 refused_mail_is_charged_nowhere(void **state)
 {
-	open_office("policy \"one\" { messages = {\"1/24h\"} }\n"
+	open_office(
+	    "policy \"one\" { messages = {\"1/24h\"} }\n"
 	    "policy \"all\" { per = \"everyone\" messages = {\"3/24h\"} }\n"
 	    "rule \"r\" { policies = {\"one\", \"all\"} }\n");
 	connect_from("10.0.0.1");
@@ -210,7 +214,7 @@ static void
 the_first_message_of_a_new_sender_can_be_too_large(void **state)
 {
 	open_office("policy \"p\" { recipients = {\"10/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	hand_in("al@office.example");
 	for (unsigned i = 0; i < 11; i++) {
@@ -220,7 +224,8 @@ the_first_message_of_a_new_sender_can_be_too_large(void **state)
 		assert_int_equal(rcpt(to), SMFIS_CONTINUE);
 	}
 	assert_int_equal(eom(), SMFIS_REJECT);
-	assert_string_equal(server.reply, "550 5.7.1 Sending limit reached: "
+	assert_string_equal(server.reply,
+	    "550 5.7.1 Sending limit reached: "
 	    "10 recipients in 24h for al@office.example; this message alone "
 	    "is more");
 	hang_up();
@@ -235,7 +240,7 @@ bytes_are_those_of_header_and_body(void **state)
 
 	memset(chunk, 'x', sizeof(chunk));
 	open_office("policy \"p\" { bytes = {\"3000/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	assert_int_equal(server.steps & (SMFIP_NOBODY | SMFIP_NOHDRS), 0);
 	for (unsigned i = 0; i < 3; i++) {
@@ -243,8 +248,8 @@ bytes_are_those_of_header_and_body(void **state)
 		assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
 		(void)fake_milter.xxfi_header(&server, name, value);
 		(void)fake_milter.xxfi_body(&server, chunk, sizeof(chunk));
-		assert_int_equal(eom(), i < 2 ? SMFIS_CONTINUE :
-		    SMFIS_TEMPFAIL);
+		assert_int_equal(
+		    eom(), i < 2 ? SMFIS_CONTINUE : SMFIS_TEMPFAIL);
 	}
 	hang_up();
 	close_office();
@@ -267,7 +272,7 @@ ten_thousand_recipients_are_counted_exactly(void **state)
 	unsigned accepted = 0;
 
 	open_office("policy \"p\" { recipients = {\"9990/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	mail("<al@office.example>");
 	for (unsigned i = 0; i < 10000; i++) {
@@ -278,8 +283,8 @@ ten_thousand_recipients_are_counted_exactly(void **state)
 	}
 	assert_int_equal(accepted, 9990);
 	assert_int_equal(eom(), SMFIS_CONTINUE);
-	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
 	hang_up();
 	close_office();
 }
@@ -291,8 +296,8 @@ static void
 reject_says_550(void **state)
 {
 	open_office("policy \"p\" { messages = {\"1/24h\"} when-over = "
-	    "\"reject\" text = \"100% full\" }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "\"reject\" text = \"100% full\" }\n"
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 2), 1);
 	assert_int_equal(strncmp(server.reply, "550 5.7.1 ", 10), 0);
@@ -305,17 +310,17 @@ static void
 hold_keeps_the_message_in_the_queue(void **state)
 {
 	open_office("policy \"p\" { messages = {\"1/24h\"} when-over = "
-	    "\"hold\" }\nrule \"r\" { policies = {\"p\"} }\n");
+		    "\"hold\" }\nrule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	assert_string_equal(server.quarantined, "");
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	assert_non_null(strstr(server.quarantined, "Sending limit reached"));
 	server.cannot_hold = true;
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
 	hang_up();
 	close_office();
 }
@@ -324,7 +329,7 @@ static void
 observe_refuses_nothing_and_counts(void **state)
 {
 	open_office("policy \"p\" { messages = {\"1/24h\"} when-over = "
-	    "\"observe\" }\nrule \"r\" { policies = {\"p\"} }\n");
+		    "\"observe\" }\nrule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 7), 7);
 	hang_up();
@@ -337,8 +342,8 @@ mode_observe_refuses_nothing_at_all(void **state)
 	open_office("mode = \"observe\"\n" STAFF);
 	connect_from("10.0.0.1");
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 7), 7);
-	assert_int_equal(send_one("<a@other.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@other.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -347,7 +352,7 @@ static void
 a_lockout_closes_for_its_whole_length(void **state)
 {
 	open_office("policy \"p\" { messages = {\"2/1h\"} lockout = \"24h\" }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 2), 2);
 	mail("<a@office.example>");
@@ -355,21 +360,21 @@ a_lockout_closes_for_its_whole_length(void **state)
 	rset();
 	/* A preview locks nobody out: an hour later there is room. */
 	house_time += HOUR;
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	/* sendmail(1) mail is charged without a preview, and refused. */
 	hand_in("a@office.example");
 	assert_int_equal(rcpt("x@y.test"), SMFIS_CONTINUE);
 	assert_int_equal(eom(), SMFIS_TEMPFAIL);
 	server.queue_id = NULL;
 	house_time += 24 * HOUR - 1;
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
 	house_time += 1;
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -407,7 +412,7 @@ spellings_of_a_login_are_one_login(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		server.login = spelt[i % 4];
 		accepted += send_one("<b@office.example>", "<x@y.test>") ==
-		    SMFIS_CONTINUE;
+			    SMFIS_CONTINUE;
 	}
 	assert_int_equal(accepted, 5);
 	hang_up();
@@ -418,7 +423,7 @@ static void
 the_null_sender_is_no_free_pass(void **state)
 {
 	open_office("policy \"p\" { per = \"sender\" messages = {\"5/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	server.login = "bob";
 	assert_int_equal(send_many("<>", "<x@y.test>", 100), 5);
@@ -434,8 +439,8 @@ a_flood_of_invented_senders_ends_at_one_shared_counter(void **state)
 	unsigned accepted = 0;
 
 	open_office("new-senders = \"100/24h\"\n"
-	    "policy \"p\" { per = \"sender\" messages = {\"3/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "policy \"p\" { per = \"sender\" messages = {\"3/24h\"} }\n"
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("10.0.0.1");
 	for (unsigned i = 0; i < 5000; i++) {
 		char from[64];
@@ -466,15 +471,15 @@ one_exempt_recipient_does_not_free_the_message(void **state)
 /* --- Sendmail ---------------------------------------------------------------
  */
 
-#define BY_LOGIN							\
-	"secrets = \"/nonexistent\"\n"					\
-	"smarthost \"a\" { host = \"a.test\" username = \"u\" "		\
-	"secret = \"s\" }\n"						\
-	"smarthost \"b\" { host = \"b.test\" username = \"u\" "		\
-	"secret = \"s\" }\n"						\
-	"route \"a\" { smarthosts = {\"a\"} }\n"				\
-	"route \"b\" { smarthosts = {\"b\"} }\n"				\
-	"rule \"ceo\" { login = {\"ceo\"} route = \"b\" }\n"		\
+#define BY_LOGIN                                                               \
+	"secrets = \"/nonexistent\"\n"                                         \
+	"smarthost \"a\" { host = \"a.test\" username = \"u\" "                \
+	"secret = \"s\" }\n"                                                   \
+	"smarthost \"b\" { host = \"b.test\" username = \"u\" "                \
+	"secret = \"s\" }\n"                                                   \
+	"route \"a\" { smarthosts = {\"a\"} }\n"                               \
+	"route \"b\" { smarthosts = {\"b\"} }\n"                               \
+	"rule \"ceo\" { login = {\"ceo\"} route = \"b\" }\n"                   \
 	"rule \"all\" { route = \"a\" }\n"
 
 static void
@@ -484,8 +489,8 @@ send_as(const char *login, const char *id)
 	server.login = login;
 	server.queue_id = id;
 	connect_from("192.0.2.1");
-	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 }
 
@@ -498,8 +503,9 @@ assert_routed(const char *id, const char *name)
 	char why[STORE_WHY];
 
 	mailaddr_canon(&sender, "al@office.example", 17, "");
-	assert_int_equal(meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh,
-	    why), 1);
+	assert_int_equal(
+	    meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh, why),
+	    1);
 	assert_string_equal(sh->name, name);
 	snapshot_release(&conf);
 }
@@ -525,12 +531,12 @@ static void
 an_address_without_brackets_makes_nobody_sendmail(void **state)
 {
 	open_office("policy \"none\" { messages = {\"0/24h\"} }\n"
-	    "rule \"all\" { policies = {\"none\"} }\n");
+		    "rule \"all\" { policies = {\"none\"} }\n");
 	server.version = "8.17.1.9";
 	server.queue_id = "6AL1";
 	connect_from("192.0.2.1");
-	assert_int_equal(send_one("al@office.example", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("al@office.example", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -542,14 +548,14 @@ static void
 handed_in_mail_is_decided_as_a_whole_at_its_end(void **state)
 {
 	open_office("policy \"p\" { recipients = {\"3/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n");
+		    "rule \"r\" { policies = {\"p\"} }\n");
 	connect_from("127.0.0.1");
 	for (unsigned i = 0; i < 2; i++) {
 		hand_in("al@office.example");
 		assert_int_equal(rcpt("a@y.test"), SMFIS_CONTINUE);
 		assert_int_equal(rcpt("b@y.test"), SMFIS_CONTINUE);
-		assert_int_equal(eom(), i == 0 ? SMFIS_CONTINUE :
-		    SMFIS_TEMPFAIL);
+		assert_int_equal(
+		    eom(), i == 0 ? SMFIS_CONTINUE : SMFIS_TEMPFAIL);
 	}
 	hang_up();
 	close_office();
@@ -558,7 +564,8 @@ handed_in_mail_is_decided_as_a_whole_at_its_end(void **state)
 static void
 a_notice_of_the_mail_server_is_never_refused_for_good(void **state)
 {
-	open_office("policy \"p\" { messages = {\"0/24h\"} when-over = "
+	open_office(
+	    "policy \"p\" { messages = {\"0/24h\"} when-over = "
 	    "\"reject\" }\nrule \"r\" { sender = {\"<>\"} policies = {\"p\"} }"
 	    "\n");
 	connect_from("127.0.0.1");
@@ -580,15 +587,17 @@ a_blocked_sender_is_refused_until_unblocked(void **state)
 	open_office(STAFF);
 	connect_from("10.0.0.1");
 	assert_int_equal(store_block(store, "al@office.example", NEVER,
-	    house_time, "root", "stolen password", why), STORE_OK);
-	assert_int_equal(send_one("<Al+x@office.example>", "<x@y.test>"),
-	    SMFIS_REJECT);
-	assert_string_equal(server.reply,
-	    "550 5.7.1 Sending is blocked: stolen password");
-	assert_int_equal(store_unblock(store, "al@office.example", house_time,
-	    "root", why), STORE_OK);
-	assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+			     house_time, "root", "stolen password", why),
+	    STORE_OK);
+	assert_int_equal(
+	    send_one("<Al+x@office.example>", "<x@y.test>"), SMFIS_REJECT);
+	assert_string_equal(
+	    server.reply, "550 5.7.1 Sending is blocked: stolen password");
+	assert_int_equal(
+	    store_unblock(store, "al@office.example", house_time, "root", why),
+	    STORE_OK);
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -626,13 +635,13 @@ a_reload_that_needs_the_body_defers_those_who_did_not_negotiate(void **state)
 	open_office(STAFF);
 	connect_from("10.0.0.1");
 	snapshot_publish(house_config("policy \"p\" { bytes = {\"1M/24h\"} }\n"
-	    "rule \"r\" { policies = {\"p\"} }\n"));
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
+				      "rule \"r\" { policies = {\"p\"} }\n"));
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
 	hang_up();
 	connect_from("10.0.0.1");
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -654,9 +663,10 @@ static void
 explain_and_the_real_answer_agree(void **state)
 {
 	static const char *const senders[] = { "al@office.example",
-	    "bo@office.example", "news@office.example", "x@other.example" };
+		"bo@office.example", "news@office.example", "x@other.example" };
 
-	open_office("policy \"p\" { messages = {\"6/1h\"} recipients = "
+	open_office(
+	    "policy \"p\" { messages = {\"6/1h\"} recipients = "
 	    "{\"20/1h\", \"60/day\"} unique-recipients = {\"12/2h\"} "
 	    "recipients-per-message = 6 }\n"
 	    "policy \"q\" { per = \"everyone\" recipients = {\"40/1h\"} "
@@ -761,7 +771,7 @@ main(void)
 		cmocka_unit_test(a_blocked_sender_is_refused_until_unblocked),
 		cmocka_unit_test(callbacks_bear_any_order_and_missing_macros),
 		cmocka_unit_test(
-	a_reload_that_needs_the_body_defers_those_who_did_not_negotiate),
+		    a_reload_that_needs_the_body_defers_those_who_did_not_negotiate),
 		cmocka_unit_test(explain_and_the_real_answer_agree),
 	};
 

@@ -26,13 +26,13 @@ connect_from_v6(const char *ip)
 	static char host[] = "client.test";
 
 	assert_int_equal(inet_pton(AF_INET6, ip, &sin6.sin6_addr), 1);
-	(void)fake_milter.xxfi_negotiate(&server, 0x1ff, 0x1fffff, 0, 0,
-	    &actions, &steps, &f2, &f3);
-	(void)fake_milter.xxfi_connect(&server, host,
-	    (_SOCK_ADDR *)(void *)&sin6);
+	(void)fake_milter.xxfi_negotiate(
+	    &server, 0x1ff, 0x1fffff, 0, 0, &actions, &steps, &f2, &f3);
+	(void)fake_milter.xxfi_connect(
+	    &server, host, (_SOCK_ADDR *)(void *)&sin6);
 }
 
-/* --- windows ------------------------------------------------------------------ */
+/* --- windows ------------------------------------------------------------ */
 
 /* A leaky bucket or GCRA of 500 a day lets 999 through. */
 static void
@@ -45,7 +45,7 @@ five_hundred_a_day_is_not_nine_hundred_and_ninety_nine(void **state)
 	for (int64_t t = 0; t < DAY; t += 20 * SECOND) {
 		house_time = MONDAY + t;
 		accepted += send_one("<a@office.example>", "<x@y.test>") ==
-		    SMFIS_CONTINUE;
+			    SMFIS_CONTINUE;
 	}
 	assert_int_equal(accepted, 500);
 	hang_up();
@@ -71,13 +71,13 @@ static void
 every_window_of_a_policy_is_enforced(void **state)
 {
 	open_office(ALL("policy \"p\" { messages = {\"100/24h\", \"5/10m\", "
-	    "\"20/1h\"} }\n"));
+			"\"20/1h\"} }\n"));
 	connect_from("10.0.0.1");
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 9), 5);
 	for (int i = 0; i < 3; i++) {
 		house_time += 10 * MINUTE;
-		assert_int_equal(send_many("<a@office.example>",
-		    "<x@y.test>", 9), 5);
+		assert_int_equal(
+		    send_many("<a@office.example>", "<x@y.test>", 9), 5);
 	}
 	house_time += 10 * MINUTE;
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 9), 0);
@@ -92,8 +92,8 @@ a_calendar_day_begins_by_itself(void **state)
 	open_office(ALL("policy \"p\" { messages = {\"5/day\"} }\n"));
 	connect_from("10.0.0.1");
 	for (int day = 0; day < 10; day++) {
-		assert_int_equal(send_many("<a@office.example>",
-		    "<x@y.test>", 9), 5);
+		assert_int_equal(
+		    send_many("<a@office.example>", "<x@y.test>", 9), 5);
 		house_time += DAY;
 	}
 	hang_up();
@@ -107,8 +107,8 @@ nobody_stays_blocked_when_the_window_has_passed(void **state)
 	open_office(ALL("policy \"p\" { messages = {\"5/1h\"} }\n"));
 	connect_from("10.0.0.1");
 	for (int i = 0; i < 50; i++) {
-		assert_int_equal(send_many("<a@office.example>",
-		    "<x@y.test>", 20), 5);
+		assert_int_equal(
+		    send_many("<a@office.example>", "<x@y.test>", 20), 5);
 		house_time += HOUR;
 	}
 	hang_up();
@@ -130,7 +130,7 @@ a_clock_set_back_neither_frees_nor_locks_out(void **state)
 	close_office();
 }
 
-/* --- counting ------------------------------------------------------------------ */
+/* --- counting ----------------------------------------------------------- */
 
 /* The comparison came before the increment: a limit of 5 let 6 pass. */
 static void
@@ -168,7 +168,7 @@ static void
 messages_are_messages_and_recipients_are_recipients(void **state)
 {
 	open_office(ALL("policy \"p\" { messages = {\"2/1h\"} "
-	    "recipients = {\"5/1h\"} }\n"));
+			"recipients = {\"5/1h\"} }\n"));
 	connect_from("10.0.0.1");
 	mail("<a@office.example>");
 	for (unsigned i = 0; i < 4; i++) {
@@ -192,17 +192,17 @@ knocking_does_not_keep_the_door_shut(void **state)
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 5), 5);
 	for (int64_t t = MINUTE; t < HOUR; t += MINUTE) {
 		house_time = MONDAY + t;
-		assert_int_equal(send_many("<a@office.example>",
-		    "<x@y.test>", 10), 0);
+		assert_int_equal(
+		    send_many("<a@office.example>", "<x@y.test>", 10), 0);
 	}
 	house_time = MONDAY + HOUR;
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
 
-/* --- identity ------------------------------------------------------------------ */
+/* --- identity ----------------------------------------------------------- */
 
 /* Upper case and plus tags were separate quotas: 20 of 20 with a limit of 5. */
 static void
@@ -216,8 +216,8 @@ case_and_tags_are_no_new_quota(void **state)
 	open_office(ALL("policy \"p\" { messages = {\"5/1h\"} }\n"));
 	connect_from("10.0.0.1");
 	for (unsigned i = 0; i < 20; i++)
-		accepted += send_one(spelt[i % 5], "<x@y.test>") ==
-		    SMFIS_CONTINUE;
+		accepted +=
+		    send_one(spelt[i % 5], "<x@y.test>") == SMFIS_CONTINUE;
 	assert_int_equal(accepted, 5);
 	hang_up();
 	close_office();
@@ -232,11 +232,11 @@ a_strange_login_is_a_login(void **state)
 
 	for (size_t i = 0; i < sizeof(logins) / sizeof(logins[0]); i++) {
 		open_office(ALL("policy \"p\" { per = \"login\" messages = "
-		    "{\"5/1h\"} }\n"));
+				"{\"5/1h\"} }\n"));
 		connect_from("192.0.2.1");
 		server.login = logins[i];
-		assert_int_equal(send_many("<a@office.example>",
-		    "<x@y.test>", 9), 5);
+		assert_int_equal(
+		    send_many("<a@office.example>", "<x@y.test>", 9), 5);
 		hang_up();
 		close_office();
 	}
@@ -247,7 +247,7 @@ static void
 a_missing_login_is_no_exemption(void **state)
 {
 	open_office(ALL("policy \"p\" { per = \"login\" messages = {\"5/1h\"} "
-	    "}\n"));
+			"}\n"));
 	connect_from("10.0.0.1");
 	for (unsigned i = 0, accepted = 0; i < 20; i++) {
 		char from[64];
@@ -267,7 +267,7 @@ clients_with_ipv6_are_counted_by_their_network(void **state)
 	unsigned accepted = 0;
 
 	open_office("policy \"p\" { per = \"client\" messages = {\"5/1h\"} }\n"
-	    "rule \"all\" { policies = {\"p\"} }\n");
+		    "rule \"all\" { policies = {\"p\"} }\n");
 	for (unsigned i = 1; i <= 20; i++) {
 		char ip[64];
 
@@ -275,13 +275,13 @@ clients_with_ipv6_are_counted_by_their_network(void **state)
 		connect_from_v6(ip);
 		server.login = "bob";
 		accepted += send_one("<a@office.example>", "<x@y.test>") ==
-		    SMFIS_CONTINUE;
+			    SMFIS_CONTINUE;
 		hang_up();
 	}
 	assert_int_equal(accepted, 5);
 	connect_from_v6("2001:db8:0:2::1");
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_CONTINUE);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	hang_up();
 	close_office();
 }
@@ -300,7 +300,7 @@ a_login_cannot_spend_another_ones_quota(void **state)
 	close_office();
 }
 
-/* --- manners ------------------------------------------------------------------- */
+/* --- manners ------------------------------------------------------------ */
 
 static bool
 count_warning(void *arg, const struct store_event *e)
@@ -317,12 +317,13 @@ a_warning_is_told_once(void **state)
 	unsigned warnings = 0;
 
 	open_office(ALL("policy \"p\" { recipients = {\"100/24h\"} "
-	    "warn-at = {80} }\n"));
+			"warn-at = {80} }\n"));
 	connect_from("10.0.0.1");
 	(void)send_many("<a@office.example>", "<x@y.test>", 150);
 	assert_int_equal(store_flush(store, why), STORE_OK);
 	assert_int_equal(store_events(store, "a@office.example", 100,
-	    count_warning, &warnings, why), STORE_OK);
+			     count_warning, &warnings, why),
+	    STORE_OK);
 	assert_int_equal(warnings, 1);
 	hang_up();
 	close_office();
@@ -335,13 +336,13 @@ a_limit_defers_unless_told_otherwise(void **state)
 	open_office(ALL("policy \"p\" { messages = {\"1/24h\"} }\n"));
 	connect_from("10.0.0.1");
 	(void)send_one("<a@office.example>", "<x@y.test>");
-	assert_int_equal(send_one("<a@office.example>", "<x@y.test>"),
-	    SMFIS_TEMPFAIL);
+	assert_int_equal(
+	    send_one("<a@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
 	hang_up();
 	close_office();
 }
 
-/* --- ready policy sets at their limits ------------------------------------------ */
+/* --- ready policy sets at their limits ---------------------------------- */
 
 /* The policies of a ready file, under a rule of ours instead of its frame. */
 static void
@@ -358,7 +359,7 @@ open_office_under(const char *file, const char *policies, const char *lockout)
 	end = strstr(text, "# --- the least");
 	assert_non_null(end);
 	snprintf(end, 600, "rule \"all\" { policies = {%s} }\n", policies);
-	if (lockout != NULL) {	/* the line that the file offers */
+	if (lockout != NULL) { /* the line that the file offers */
 		char *line = strstr(text, lockout);
 
 		assert_non_null(line);
@@ -388,18 +389,19 @@ send_to(unsigned first, unsigned n, const char *domain)
 	return accepted;
 }
 
-#define WORKSPACE "conf/policies/workspace.conf", \
-	"\"workspace-all\", \"workspace-external\""
+#define WORKSPACE                                                              \
+	"conf/policies/workspace.conf",                                        \
+	    "\"workspace-all\", \"workspace-external\""
 
 static void
 workspace_takes_2000_messages_a_day(void **state)
 {
 	open_office_under(WORKSPACE, NULL);
-	assert_int_equal(send_many("<office@office.example>", "<x@y.test>",
-	    2100), 2000);
+	assert_int_equal(
+	    send_many("<office@office.example>", "<x@y.test>", 2100), 2000);
 	house_time += DAY;
-	assert_int_equal(send_many("<office@office.example>", "<x@y.test>",
-	    1), 1);
+	assert_int_equal(
+	    send_many("<office@office.example>", "<x@y.test>", 1), 1);
 	hang_up();
 	close_office();
 }
@@ -451,18 +453,18 @@ static void
 workspace_can_be_as_strict_as_google(void **state)
 {
 	open_office_under(WORKSPACE, "# lockout");
-	assert_int_equal(send_many("<office@office.example>", "<x@y.test>",
-	    2000), 2000);
-	house_time += DAY - SECOND;	/* as a program would, without asking */
+	assert_int_equal(
+	    send_many("<office@office.example>", "<x@y.test>", 2000), 2000);
+	house_time += DAY - SECOND; /* as a program would, without asking */
 	hand_in("office@office.example");
 	assert_int_equal(rcpt("x@y.test"), SMFIS_CONTINUE);
 	assert_int_equal(eom(), SMFIS_TEMPFAIL);
 	house_time += DAY - SECOND;
-	assert_int_equal(send_many("<office@office.example>", "<x@y.test>",
-	    1), 0);
+	assert_int_equal(
+	    send_many("<office@office.example>", "<x@y.test>", 1), 0);
 	house_time += SECOND;
-	assert_int_equal(send_many("<office@office.example>", "<x@y.test>",
-	    1), 1);
+	assert_int_equal(
+	    send_many("<office@office.example>", "<x@y.test>", 1), 1);
 	hang_up();
 	close_office();
 }
@@ -472,8 +474,8 @@ gmail_takes_500_messages_and_100_recipients_in_each(void **state)
 {
 	open_office_under("conf/policies/gmail.conf", "\"gmail\"", NULL);
 	assert_int_equal(send_to(0, 150, "y.test"), 100);
-	assert_int_equal(send_many("<office@office.example>", "<x@y.test>",
-	    600), 400);
+	assert_int_equal(
+	    send_many("<office@office.example>", "<x@y.test>", 600), 400);
 	hang_up();
 	close_office();
 }
@@ -506,9 +508,9 @@ main(void)
 		cmocka_unit_test(workspace_takes_2000_messages_a_day),
 		cmocka_unit_test(workspace_takes_100_recipients_in_a_message),
 		cmocka_unit_test(
-		workspace_takes_10000_recipients_a_day_of_which_3000_external),
+		    workspace_takes_10000_recipients_a_day_of_which_3000_external),
 		cmocka_unit_test(
-	    workspace_takes_3000_different_recipients_of_which_2000_external),
+		    workspace_takes_3000_different_recipients_of_which_2000_external),
 		cmocka_unit_test(workspace_can_be_as_strict_as_google),
 		cmocka_unit_test(
 		    gmail_takes_500_messages_and_100_recipients_in_each),

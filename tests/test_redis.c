@@ -33,7 +33,7 @@ config_redis(void)
 	return conf;
 }
 
-/* --- script and engine --------------------------------------------------- */
+/* --- script and engine -------------------------------------------------- */
 
 static const char twin_policies[] =
     "policy \"roll\" { per = \"account\" messages = {\"6/7s\", \"40/5m\"} "
@@ -298,7 +298,7 @@ the_script_and_the_engine_never_differ(void **state)
 	config_free(&redis);
 }
 
-/* --- one server, many threads -------------------------------------------- */
+/* --- one server, many threads ------------------------------------------- */
 
 struct rush {
 	struct store *store[2];
@@ -346,7 +346,7 @@ two_daemons_spend_one_limit(void **state)
 	config_free(&r.conf);
 }
 
-/* --- bad days ------------------------------------------------------------ */
+/* --- bad days ----------------------------------------------------------- */
 
 static enum store_answer
 one_more(struct store *s, const struct config *conf, char *why, bool *fits_r)
@@ -501,7 +501,7 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	store_block(s, "bad", NEVER, house_time, "root", "spam", why);
 	store_close(&s);
-	s = store_must_open(conf);	/* it learns as it starts */
+	s = store_must_open(conf); /* it learns as it starts */
 	redis_kill(&own);
 	assert_int_equal(
 	    STORE_OK, store_blocked(s, "bad", house_time, text, why));
@@ -534,7 +534,7 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	config_free(&conf);
 }
 
-/* --- TLS, a password, Sentinel ------------------------------------------- */
+/* --- TLS, a password, Sentinel ------------------------------------------ */
 
 static ssize_t
 password_of_meter(const char *secret, char *dst, size_t size)
@@ -675,7 +675,7 @@ a_failover_of_sentinel_is_followed(void **state)
 	config_free(&conf);
 }
 
-/* --- where it is --------------------------------------------------------- */
+/* --- where it is -------------------------------------------------------- */
 
 static void
 an_address_is_taken_apart(void **state)

@@ -35,7 +35,8 @@ next_of(const char *sender)
 	const char *name;
 
 	mailaddr_canon(&a, sender, strlen(sender), "+");
-	assert_int_equal(meter_route(conf, store, NULL, &a, house_time, &sh, why), 1);
+	assert_int_equal(
+	    meter_route(conf, store, NULL, &a, house_time, &sh, why), 1);
 	name = sh->name;
 	snapshot_release(&conf);
 	return name;
@@ -57,7 +58,7 @@ recipients(const char *sender, unsigned n)
 	return taken;
 }
 
-/* --- what fits into one message ------------------------------------------ */
+/* --- what fits into one message ----------------------------------------- */
 
 static void
 a_message_goes_where_all_its_recipients_fit(void **state)
@@ -121,7 +122,7 @@ a_cap_that_is_observed_sends_nobody_away(void **state)
 	close_office();
 }
 
-/* --- counters of an account ---------------------------------------------- */
+/* --- counters of an account --------------------------------------------- */
 
 #define EACH                                                                   \
 	"policy \"each\" { per = \"sender\" messages = {\"2/1h\"} }\n"         \
@@ -160,7 +161,7 @@ invented_senders_of_an_account_end_at_one_counter(void **state)
 	close_office();
 }
 
-/* --- who is ailing -------------------------------------------------------- */
+/* --- who is ailing ------------------------------------------------------ */
 
 static void
 ill(const char *smarthost)
@@ -205,7 +206,7 @@ who_is_ailing_gets_mail_only_if_nobody_else_can_take_it(void **state)
 	health_free(&health);
 }
 
-/* --- a smarthost that takes its own sender only --------------------------- */
+/* --- a smarthost that takes its own sender only ------------------------- */
 
 /* "a" takes any sender, twice an hour; "b" wants its own. */
 #define OWN                                                                    \
@@ -393,13 +394,14 @@ a_reload_that_needs_headers_defers_who_did_not_negotiate(void **state)
 	close_office();
 }
 
-/* --- before the charge ---------------------------------------------------- */
+/* --- before the charge -------------------------------------------------- */
 
 /* Sendmail hears where mail goes before the budget is spent on it. */
 static void
 who_asks_early_is_told_what_the_charge_would_choose(void **state)
 {
-	open_office("policy \"one\" { per = \"everyone\" messages = "
+	open_office(
+	    "policy \"one\" { per = \"everyone\" messages = "
 	    "{\"1/24h\"} }\n"
 	    "smarthost \"a\" { host = \"a.test\" policies = {\"one\"} }\n"
 	    "smarthost \"b\" { host = \"b.test\" }\n"
@@ -409,7 +411,7 @@ who_asks_early_is_told_what_the_charge_would_choose(void **state)
 	assert_string_equal(next_of("new@office.example"), "a");
 	assert_int_equal(recipients("<al@office.example>", 1), 1);
 	assert_string_equal(next_of("new@office.example"), "b");
-	assert_string_equal(next_of("al@office.example"), "a");	/* bound */
+	assert_string_equal(next_of("al@office.example"), "a"); /* bound */
 	hang_up();
 	close_office();
 }

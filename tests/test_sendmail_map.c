@@ -100,8 +100,8 @@ close_office(void **state)
 	return 0;
 }
 
-typedef void ask_fn(const struct config *, struct store *, struct health *, struct span, int64_t,
-    char *, size_t);
+typedef void ask_fn(const struct config *, struct store *, struct health *,
+    struct span, int64_t, char *, size_t);
 
 static void
 assert_answer(ask_fn *ask, const char *key, const char *answer)

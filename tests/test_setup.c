@@ -20,35 +20,39 @@
 
 #include "ctl.h"
 
-#define SOCKETS								\
-	"milter-socket = \"unix:/var/spool/postfix/postmeter/m.sock\"\n"	\
-	"map-socket = \"unix:/var/spool/postfix/postmeter/map.sock\"\n"	\
-	"auth-socket = \"unix:/var/spool/postfix/postmeter/auth.sock\"\n"	\
-	"store = \"memory:\"\n"						\
+#define SOCKETS                                                                \
+	"milter-socket = \"unix:/var/spool/postfix/postmeter/m.sock\"\n"       \
+	"map-socket = \"unix:/var/spool/postfix/postmeter/map.sock\"\n"        \
+	"auth-socket = \"unix:/var/spool/postfix/postmeter/auth.sock\"\n"      \
+	"store = \"memory:\"\n"                                                \
 	"secrets = \"/etc/postmeter/secrets.conf\"\n"
 
-#define SMARTHOST(name, more)						\
-	"smarthost \"" name "\" {\n"					\
-	"    host = \"" name ".example\"\n"				\
-	"    username = \"office\"\n"					\
-	"    secret = \"" name "\"\n" more "}\n"			\
+#define SMARTHOST(name, more)                                                  \
+	"smarthost \"" name "\" {\n"                                           \
+	"    host = \"" name ".example\"\n"                                    \
+	"    username = \"office\"\n"                                          \
+	"    secret = \"" name "\"\n" more "}\n"                               \
 	"route \"" name "\" { smarthosts = {\"" name "\"} }\n"
 
-#define ONE SOCKETS SMARTHOST("first", "recipient-limit = 25\n")				\
-	"rule \"all\" { route = \"first\" }\n"
-#define TWO SOCKETS SMARTHOST("first", "recipient-limit = 25\n")				\
-	SMARTHOST("second", "port = 465\n tls = \"encrypt\"\n")		\
-	"rule \"b\" { sender = {\"b@c.example\"} route = \"second\" }\n"	\
-	"rule \"all\" { route = \"first\" }\n"
+#define ONE                                                                    \
+	SOCKETS SMARTHOST("first",                                             \
+	    "recipient-limit = 25\n") "rule \"all\" { route = \"first\" }\n"
+#define TWO                                                                    \
+	SOCKETS SMARTHOST("first", "recipient-limit = 25\n")                   \
+	    SMARTHOST("second",                                                \
+		"port = 465\n tls = \"encrypt\"\n") "rule \"b\" { sender = "   \
+						    "{\"b@c.example\"} route " \
+						    "= \"second\" }\n"         \
+						    "rule \"all\" { route = "  \
+						    "\"first\" }\n"
 
-static const char main_cf[] =
-    "# a comment that stays\n"
-    "compatibility_level = 3.6\n"
-    "queue_directory = /var/spool/postfix\n"
-    "\n"
-    "smtp_tls_CApath = /etc/ssl/certs\n"
-    "mynetworks = 127.0.0.0/8,\n"
-    "    10.0.0.0/8\n";
+static const char main_cf[] = "# a comment that stays\n"
+			      "compatibility_level = 3.6\n"
+			      "queue_directory = /var/spool/postfix\n"
+			      "\n"
+			      "smtp_tls_CApath = /etc/ssl/certs\n"
+			      "mynetworks = 127.0.0.0/8,\n"
+			      "    10.0.0.0/8\n";
 
 static const char master_cf[] =
     "# services\n"
@@ -159,8 +163,10 @@ settle(const char *path)
 static int
 setup(const struct office *o, enum deed deed, size_t *changes_r)
 {
-	struct ctl ctl = { .config = o->conf, .postfix = o->dir,
-		.word = { "postfix" }, .nword = 1 };
+	struct ctl ctl = { .config = o->conf,
+		.postfix = o->dir,
+		.word = { "postfix" },
+		.nword = 1 };
 	json_t *answer = NULL;
 	int code;
 
@@ -201,19 +207,23 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_true(holds(o->main, "smtpd_milters = { unix:postmeter/m.sock, "
-	    "default_action=tempfail }\n"));
+				   "default_action=tempfail }\n"));
 	assert_true(holds(o->main, "\nnon_smtpd_milters = { unix:"));
-	assert_true(holds(o->main, "sender_dependent_default_transport_maps ="
-	    " socketmap:unix:postmeter/map.sock:transport\n"));
-	assert_true(holds(o->main,
-	    "smarthost-first_destination_recipient_limit = 25\n"));
-	assert_true(holds(o->main,
-	    "smarthost-second_destination_recipient_limit = 0\n"));
-	assert_true(holds(o->master, "    -o smtp_tls_security_level=secure\n"));
-	assert_true(holds(o->master, "smtp_sasl_password_maps="
-	    "socketmap:unix:postmeter/auth.sock:first\n"));
-	assert_true(holds(o->master, "smtp_sasl_password_maps="
-	    "socketmap:unix:postmeter/auth.sock:second\n"));
+	assert_true(
+	    holds(o->main, "sender_dependent_default_transport_maps ="
+			   " socketmap:unix:postmeter/map.sock:transport\n"));
+	assert_true(holds(
+	    o->main, "smarthost-first_destination_recipient_limit = 25\n"));
+	assert_true(holds(
+	    o->main, "smarthost-second_destination_recipient_limit = 0\n"));
+	assert_true(
+	    holds(o->master, "    -o smtp_tls_security_level=secure\n"));
+	assert_true(
+	    holds(o->master, "smtp_sasl_password_maps="
+			     "socketmap:unix:postmeter/auth.sock:first\n"));
+	assert_true(
+	    holds(o->master, "smtp_sasl_password_maps="
+			     "socketmap:unix:postmeter/auth.sock:second\n"));
 	assert_true(holds(o->master, "    -o smtp_tls_wrappermode=yes\n"));
 	assert_int_equal(setup(o, CHECK, &n), EX_OK);
 }
@@ -306,7 +316,8 @@ the_milters_of_others_stay_before_ours_and_survive_undo(void **state)
 
 	put(o->main, others);
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
-	assert_true(holds(o->main, "smtpd_milters = inet:127.0.0.1:8891, "
+	assert_true(holds(o->main,
+	    "smtpd_milters = inet:127.0.0.1:8891, "
 	    "{ inet:a:1, default_action=accept }, { unix:postmeter/m.sock, "
 	    "default_action=tempfail }\n"));
 	assert_true(holds(o->main, "non_smtpd_milters = $smtpd_milters\n"));
@@ -317,8 +328,10 @@ the_milters_of_others_stay_before_ours_and_survive_undo(void **state)
 	*strstr(text, "smtpd_milters") = '#';
 	f = fopen(o->main, "w");
 	assert_non_null(f);
-	fprintf(f, "%ssmtpd_milters = { unix:postmeter/m.sock, "
-	    "default_action=tempfail }, inet:b:2\n", text);
+	fprintf(f,
+	    "%ssmtpd_milters = { unix:postmeter/m.sock, "
+	    "default_action=tempfail }, inet:b:2\n",
+	    text);
 	fclose(f);
 	free(text);
 	assert_int_equal(setup(o, CHECK, &n), 1);
@@ -351,8 +364,8 @@ certificates_are_named_where_none_are(void **state)
 
 	put(o->main, "queue_directory = /var/spool/postfix\n");
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
-	assert_true(holds(o->main,
-	    "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n"));
+	assert_true(holds(
+	    o->main, "smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n"));
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_int_equal(n, 0);
 	assert_int_equal(setup(o, UNDO, &n), EX_OK);

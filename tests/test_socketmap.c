@@ -550,7 +550,7 @@ an_idle_peer_has_an_hour(void **state)
 
 	hears(fd, "transport @x.test", "NOTFOUND ");
 	hears(other, "transport @x.test", "NOTFOUND ");
-	wake();			/* both are idle since then, not later */
+	wake(); /* both are idle since then, not later */
 	house_time += HOUR;
 	wake();
 	hears(fd, "transport @x.test", "NOTFOUND ");

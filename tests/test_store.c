@@ -46,13 +46,13 @@ config_power(void)
 /* --- more senders than memory holds
  * --------------------------------------------- */
 
-#define CROWD 1400	/* each knows 2500 recipients: more than 64 MB */
+#define CROWD 1400 /* each knows 2500 recipients: more than 64 MB */
 
 struct crowd {
 	const struct config *conf;
 	struct store *store;
 	uint64_t seed;
-	int charged[CROWD];	/* by all threads */
+	int charged[CROWD]; /* by all threads */
 	bool failed;
 };
 
@@ -124,13 +124,13 @@ counters_that_left_memory_come_back_as_they_were(void **state)
 	assert_true(n < CROWD || st.counters < 2 * CROWD);
 	for (size_t k = 0; k < CROWD; k++) {
 		snprintf(key, sizeof(key), "k%zu", k);
-		assert_int_equal(c->charged[k],
-		    store_used(c->store, conf, "million", key,
-			STORE_CONTRACT_NOW));
+		assert_int_equal(
+		    c->charged[k], store_used(c->store, conf, "million", key,
+				       STORE_CONTRACT_NOW));
 		if (c->charged[k] > 0 && k < n)
-			assert_int_equal(2500,
-			    store_used(c->store, conf, "others", key,
-				STORE_CONTRACT_NOW));
+			assert_int_equal(
+			    2500, store_used(c->store, conf, "others", key,
+				      STORE_CONTRACT_NOW));
 	}
 	store_close(&c->store);
 	config_free(&conf);
@@ -138,8 +138,8 @@ counters_that_left_memory_come_back_as_they_were(void **state)
 }
 
 static bool
-count_counter(void *arg, const char *policy, const char *key,
-    const struct counter *c)
+count_counter(
+    void *arg, const char *policy, const char *key, const struct counter *c)
 {
 	++*(size_t *)arg;
 	return true;

@@ -14,7 +14,7 @@
 #include "house.h"
 #include "meter.h"
 
-static enum store_answer answer;	/* what everything is answered */
+static enum store_answer answer; /* what everything is answered */
 
 static enum store_answer
 could_not_know(char *why)
@@ -31,22 +31,22 @@ store_charge(struct store *s, const struct bill *bill, const char *bound,
 }
 
 enum store_answer
-store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
-    char *why)
+store_preview(
+    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
 {
 	return could_not_know(why);
 }
 
 enum store_answer
-store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
-    char *why)
+store_blocked(
+    struct store *s, const char *who, int64_t now, char *text_r, char *why)
 {
 	return STORE_NONE;
 }
 
 enum store_answer
-store_bound(struct store *s, const char *bound, int64_t now,
-    char *smarthost_r, char *why)
+store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
+    char *why)
 {
 	return could_not_know(why);
 }
@@ -73,7 +73,8 @@ ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
 	config_free(&conf);
 }
 
-#define RULE "policy \"p\" { messages = {\"5/24h\"} }\n" \
+#define RULE                                                                   \
+	"policy \"p\" { messages = {\"5/24h\"} }\n"                            \
 	"rule \"r\" { policies = {\"p\"} }\n"
 
 static void
@@ -121,8 +122,8 @@ a_route_that_cannot_be_known_is_no_route(void **state)
 
 	answer = STORE_FAILED;
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
-	assert_int_equal(meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, why),
-	    -1);
+	assert_int_equal(
+	    meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, why), -1);
 	config_free(&conf);
 }
 

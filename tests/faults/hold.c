@@ -69,7 +69,7 @@ static bool
 say(int fd, const char *bytes, size_t len)
 {
 	return send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-	    (ssize_t)len;
+	       (ssize_t)len;
 }
 
 static int
@@ -122,10 +122,10 @@ main(int argc, char **argv)
 		len = unescape(argv[3]);
 		return ask(argv[2], argv[3], len);
 	}
-	if (argc != 5 || (strcmp(argv[1], "-n") != 0 &&
-			     strcmp(argv[1], "-r") != 0))
+	if (argc != 5 ||
+	    (strcmp(argv[1], "-n") != 0 && strcmp(argv[1], "-r") != 0))
 		usage();
 	len = unescape(argv[4]);
-	hold(argv[3], strtoul(argv[2], NULL, 10), argv[1][1] == 'r',
-	    argv[4], len);
+	hold(argv[3], strtoul(argv[2], NULL, 10), argv[1][1] == 'r', argv[4],
+	    len);
 }

@@ -6,7 +6,7 @@
 #include "../house.h"
 #include "log.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int
 no_reload(char **errors_r)
@@ -42,8 +42,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		snapshot_publish(conf);
 	}
 	house_time += SECOND;
-	answer = control_answer(&env, (const char *)data, size, "fuzz",
-	    house_time);
+	answer =
+	    control_answer(&env, (const char *)data, size, "fuzz", house_time);
 	if (!json_is_object(answer) || json_object_get(answer, "ok") == NULL)
 		abort();
 	json_decref(answer);
