@@ -45,9 +45,10 @@ conftree_make(const char *text, cfg_opt_t *opts, struct mistakes *m)
 		rc = cfg_parse_buf(tree, text);
 	}
 	if (rc != CFG_SUCCESS) {
+		/* What memory ran out under cannot be freed: it crashes. */
 		if (m->n == before)
 			mistake(m, 0, "out of memory");
-		if (tree != NULL)
+		else if (tree != NULL)
 			cfg_free(tree);
 		tree = NULL;
 	}

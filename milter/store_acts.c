@@ -290,7 +290,13 @@ load_block(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct block b;
 
-	return block_make(&b, who, until, text) && list_put(arg, &b) == 0;
+	if (!block_make(&b, who, until, text))
+		return false;
+	if (list_put(arg, &b) == 0)
+		return true;
+	free(b.who);
+	free(b.text);
+	return false;
 }
 
 enum store_answer

@@ -404,7 +404,7 @@ decline(struct local *l, const struct bill *b, struct decision *d,
     struct hand *h, char *why)
 {
 	struct record rec = { .kind = RECORD_LOCK, .now = b->now };
-	int64_t before[BILL_LINES];
+	int64_t before[BILL_LINES] = { 0 };
 
 	for (size_t i = 0; i < b->nline; i++)
 		before[i] =

@@ -111,9 +111,10 @@ for ((run = 1; run <= RUNS; run++)); do
 	late=$(($(grep -c verdict=unavailable "$LOG" || true) - late))
 	accepted=$(($(total a accepted) + $(total b accepted)))
 	missing=$((1000 - accepted))
-	((missing >= 0 && missing <= late)) && [[ $(counted) == 1000 ]] ||
-	    fail "run $run: $accepted accepted, $(counted) counted, $late late" \
-		"$LOG"
+	if ((missing < 0 || missing > late)) || [[ $(counted) != 1000 ]]; then
+		fail "run $run: $accepted accepted, $(counted) counted, $late late" \
+		    "$LOG"
+	fi
 	((missing == 0)) || note "run $run: $missing counted but put off"
 	end_daemon TERM a
 	end_daemon TERM b
