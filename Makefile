@@ -207,7 +207,7 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 # --- with real parts, as root -------------------------------------------------
 
-SCENARIOS = message_goes_all_the_way accounts failover_under_load \
+SCENARIOS = message_goes_all_the_way accounts own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle sendmail
 
