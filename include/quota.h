@@ -86,6 +86,9 @@ struct decision {
 	struct warning warning[BILL_WARNINGS];
 };
 
+/* Costs nothing in any dimension: it always fits and makes no counter. */
+bool	quota_is_free(const struct bill_line *line);
+
 /*
  * counter[i] belongs to bill->line[i]; NULL stands for one never used.
  * Changes nothing.  *d_r gets the decision, without warnings.

@@ -104,8 +104,8 @@ left_of(
 
 /* --- one line ----------------------------------------------------------- */
 
-static bool
-is_free(const struct bill_line *l)
+bool
+quota_is_free(const struct bill_line *l)
 {
 	return l->nrcpt == 0 && l->cost[DIM_MESSAGES] == 0 &&
 	       l->cost[DIM_RECIPIENTS] == 0 && l->cost[DIM_BYTES] == 0;
@@ -224,7 +224,7 @@ judge(const struct bill *b, struct counter *const *counter,
 			size_t n = line_of(b, ch, i);
 			const struct bill_line *l = &b->line[n];
 
-			if (is_free(l) || is_observed(l) != observed)
+			if (quota_is_free(l) || is_observed(l) != observed)
 				continue;
 			before = s.again;
 			judge_line(l, counter[n], b->now, &s);
@@ -384,7 +384,7 @@ quota_spend(
 	for (size_t i = 0; i < bill->ncommon + ch->n; i++) {
 		size_t n = line_of(bill, ch, i);
 
-		if (!is_free(&bill->line[n]))
+		if (!quota_is_free(&bill->line[n]))
 			spend_line(bill, n, counter[n], d);
 	}
 }
@@ -418,7 +418,7 @@ quota_settle(const struct bill *bill, struct counter *const *counter)
 		const struct bill_line *l = &bill->line[i];
 		struct counter *c = counter[i];
 
-		if (c == NULL || is_free(l))
+		if (c == NULL || quota_is_free(l))
 			continue;
 		counter_settle(c, bill->now, bill->zone);
 		if (c->locked_until > bill->now + l->policy->lockout)
@@ -437,7 +437,7 @@ quota_lock(
 		const struct bill_line *l = &bill->line[i];
 		struct counter *c = counter[i];
 
-		if (c == NULL || is_free(l))
+		if (c == NULL || quota_is_free(l))
 			continue;
 		if (l->policy->lockout > 0 && !is_observed(l) &&
 		    c->locked_until <= bill->now && would_pass(l, c, bill->now))

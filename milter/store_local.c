@@ -223,14 +223,6 @@ gather(struct local *l, const struct bill *b, struct hand *h, char *why)
 	return STORE_OK;
 }
 
-static bool
-is_free(const struct bill_line *line)
-{
-	return line->cost[DIM_MESSAGES] == 0 &&
-	       line->cost[DIM_RECIPIENTS] == 0 && line->cost[DIM_BYTES] == 0 &&
-	       line->nrcpt == 0;
-}
-
 /* Does line i apply with the choice that was made, and cost anything? */
 static bool
 is_spent(const struct bill *b, const struct decision *d, size_t i)
@@ -238,7 +230,7 @@ is_spent(const struct bill *b, const struct decision *d, size_t i)
 	const struct bill_choice *ch =
 	    b->nchoice == 0 ? NULL : &b->choice[d->choice];
 
-	if (is_free(&b->line[i]))
+	if (quota_is_free(&b->line[i]))
 		return false;
 	return i < b->ncommon ||
 	       (ch != NULL && i >= ch->first && i < ch->first + ch->n);
