@@ -304,7 +304,6 @@ struct replay {
 	size_t i;                   /* the file at hand */
 	uint64_t seq;               /* frames up to here are in the database */
 	uint64_t expect;            /* the next frame; 0: the first decides */
-	bool known;                 /* the database knows of this chain */
 	bool ended;                 /* what follows is cut */
 	journal_each_fn *each;
 	void *arg;
@@ -361,7 +360,7 @@ unreadable(struct replay *r, uint64_t number)
 
 /* Bytes that follow the place where the chain broke. */
 struct rest {
-	uint64_t first; /* frame among them; 0: none yet */
+	uint64_t first, last; /* frame among them; 0: none */
 	size_t n;
 	bool lost; /* one of them was written when what broke was safe */
 };
@@ -380,10 +379,31 @@ look_for_frames(
 			continue;
 		if (rest->first == 0)
 			rest->first = seq;
+		rest->last = seq > rest->last ? seq : rest->last;
 		if (frame_synced(p + i, seq) >=
 		    (r->expect > 0 ? r->expect : rest->first - 1))
 			rest->lost = true;
 	}
+}
+
+static int
+look_in_files(struct replay *r, struct rest *rest, size_t from)
+{
+	for (size_t i = from; i < r->list->n; i++) {
+		size_t n;
+		uint8_t *p = map_file(r->base, r->list->v[i], &n);
+
+		if (p == NULL && n > 0) {
+			unreadable(r, r->list->v[i]);
+			return -1;
+		}
+		if (n > JOURNAL_HEADER)
+			look_for_frames(
+			    r, rest, p + JOURNAL_HEADER, n - JOURNAL_HEADER);
+		if (p != NULL)
+			munmap(p, n);
+	}
+	return 0;
 }
 
 /*
@@ -399,19 +419,10 @@ broken(
 	struct rest rest = { 0 };
 
 	look_for_frames(r, &rest, p + at, len - at);
-	for (size_t i = r->i + 1; i < r->list->n; i++) {
-		size_t n;
-		uint8_t *next = map_file(r->base, r->list->v[i], &n);
-
-		if (next == NULL && n > 0)
-			return unreadable(r, r->list->v[i]);
-		if (n > JOURNAL_HEADER)
-			look_for_frames(r, &rest, next + JOURNAL_HEADER,
-			    n - JOURNAL_HEADER);
-		if (next != NULL)
-			munmap(next, n);
-	}
-	if (rest.lost)
+	if (look_in_files(r, &rest, r->i + 1) == -1)
+		return EX_IOERR;
+	/* A header is safe before the first frame is written. */
+	if (rest.lost || (at < JOURNAL_HEADER && rest.first > 0))
 		return refuse(r, r->list->v[r->i], what, at);
 	r->end->torn = rest.n;
 	r->ended = true;
@@ -427,9 +438,6 @@ replay_frame(struct replay *r, size_t at, uint64_t seq, const uint8_t *payload,
 
 	r->expect = seq + 1;
 	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
-	if (seq > r->seq && !r->known)
-		return refuse(r, number,
-		    "operations that the database does not know of", at);
 	if (seq <= r->seq ||
 	    r->each(r->arg, seq, payload, len, what, sizeof(what)))
 		return 0;
@@ -452,7 +460,7 @@ replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 	if (memcmp(p, header, 7) == 0 && p[7] != header[7])
 		return refuse(r, number, "another version", 0);
 	if (memcmp(p, header, JOURNAL_HEADER) != 0)
-		return refuse(r, number, "the header is damaged", 0);
+		return broken(r, "the header is damaged", p, len, 0);
 	while (rc == 0 && at < len) {
 		ssize_t n = journal_take(p + at, len - at, &seq, &payload);
 
@@ -504,6 +512,20 @@ replay_list(struct replay *r, uint64_t first)
 	return rc;
 }
 
+/* An orderly end leaves no files, or some of which all is folded. */
+static int
+replay_nothing(struct replay *r)
+{
+	struct rest rest = { 0 };
+
+	if (look_in_files(r, &rest, 0) == -1)
+		return EX_IOERR;
+	if (rest.last <= r->seq)
+		return 0;
+	return refuse(r, r->list->v[r->list->n - 1],
+	    "operations that the database does not know of", 0);
+}
+
 int
 journal_replay(const char *base, uint64_t first, uint64_t seq,
     journal_each_fn *each, void *arg, struct journal_end *end_r, char *why,
@@ -513,7 +535,6 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 	struct replay r = { .base = base,
 		.list = &list,
 		.seq = seq,
-		.known = first > 0,
 		.each = each,
 		.arg = arg,
 		.end = end_r,
@@ -529,11 +550,7 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 	} else {
 		if (list.n > 0)
 			end_r->number = list.v[list.n - 1];
-		/* An orderly end leaves none, or some that are all folded. */
-		if (first == 0 && list.n > 0)
-			first = list.v[0];
-		if (first > 0)
-			rc = replay_list(&r, first);
+		rc = first > 0 ? replay_list(&r, first) : replay_nothing(&r);
 	}
 	free(list.v);
 	return rc;
