@@ -477,6 +477,14 @@ database_in_place(struct database *db, char *why)
 	return false;
 }
 
+/* Somebody who reads with sqlite3(1) may keep some of it back: no matter. */
+void
+database_checkpoint(struct database *db)
+{
+	sqlite3_wal_checkpoint_v2(
+	    db->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
 bool
 database_unsynced(const struct database *db)
 {
