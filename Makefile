@@ -237,19 +237,20 @@ scenarios: all $(TOOLS)
 # A fault each, and one checker of ledger against store.  FAULTS=short: less of
 # the same, about three minutes.
 FAULT_TOOLS = $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate \
-    $(BUILD)/tests/faults/failmalloc.so
+    $(BUILD)/tests/faults/failmalloc.so $(BUILD)/tests/faults/slowsync.so
 FAULT_SCRIPTS = $(filter-out tests/faults/lib.sh tests/faults/run.sh,$(wildcard tests/faults/*.sh))
 
 $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate: %: %.o
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/tests/faults/failmalloc.so: tests/faults/failmalloc.c
+$(BUILD)/tests/faults/%.so: tests/faults/%.c
 	@mkdir -p $(@D)
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(STD) $(WARN) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
-fault-tools: $(FAULT_TOOLS) $(TOOLS)
+fault-tools: $(FAULT_TOOLS) $(TOOLS) $(BUILD)/tests/test_power \
+    $(BUILD)/tests/bench/milterbench
 
 # Damaged stores are opened with the sanitizers looking on.
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all \
