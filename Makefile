@@ -48,7 +48,7 @@ ALL_LDFLAGS = $(HARDEN_LD) $(SAN) $(LDFLAGS)
 # Two mains and the two milter files stand alone; the rest is one archive,
 # from which daemon, tool and tests take what they use.
 TOOL_SRC = milter/postmeterctl.c $(wildcard milter/ctl_*.c)
-DAEMON_SRC = milter/postmeter.c milter/mlfi.c
+DAEMON_SRC = milter/postmeter.c milter/mlfi.c milter/reserve.c
 LIB_SRC = $(filter-out $(TOOL_SRC) $(DAEMON_SRC),$(wildcard milter/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB = $(BUILD)/libpostmeter.a
