@@ -21,6 +21,7 @@
 #include "redis_pool.h"
 #include "redis_script.h"
 #include "secrets.h"
+#include "thread.h"
 
 #define DIGEST_TEXT 41 /* SHA-1 in hex */
 
@@ -373,25 +374,6 @@ redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY])
 	return down;
 }
 
-/* Waits on freed, lock held, for what is left of the time. */
-static bool
-wait_freed(struct redis_pool *p, int64_t deadline)
-{
-	int64_t left = deadline - clock_steady();
-	struct timespec ts;
-
-	if (left <= 0)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += left / SECOND;
-	ts.tv_nsec += left % SECOND * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	return pthread_cond_timedwait(&p->freed, &p->lock, &ts) == 0;
-}
-
 /* A link, or a place for a new one (*link_r is NULL then). */
 static bool
 take_link(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
@@ -412,7 +394,8 @@ take_link(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
 		} else if (p->nlink < REDIS_LINKS) {
 			p->nlink++;
 			got = true;
-		} else if (!wait_freed(p, deadline)) {
+		} else if (!condition_wait(&p->freed, &p->lock,
+			       condition_deadline(deadline - clock_steady()))) {
 			break;
 		}
 	}
@@ -642,16 +625,12 @@ redis_pool_open(const struct redis_where *where, const char *secret,
     redis_password_fn *password, char why[STORE_WHY])
 {
 	struct redis_pool *p = calloc(1, sizeof(*p));
-	pthread_condattr_t attr;
 
 	snprintf(why, STORE_WHY, "out of memory");
 	if (p == NULL)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	condition_init(&p->freed);
 	p->where = *where;
 	p->password = password;
 	p->secret = strdup(secret);

@@ -27,6 +27,7 @@
 #include "sendmail_map.h"
 #include "snapshot.h"
 #include "socketmap.h"
+#include "thread.h"
 
 #define PEERS 1024
 #define IN_SIZE (NETSTRING_MAX + 16) /* one request and its frame */
@@ -515,7 +516,7 @@ socketmap_start(
 	s->store = store;
 	s->health = health;
 	s->stop = eventfd(0, EFD_CLOEXEC);
-	if (s->stop == -1 || pthread_create(&s->thread, NULL, serve, s) != 0) {
+	if (s->stop == -1 || thread_start(&s->thread, serve, s) != 0) {
 		if (s->stop != -1)
 			close(s->stop);
 		free(s);

@@ -14,6 +14,7 @@
 
 #include "log.h"
 #include "store_local.h"
+#include "thread.h"
 
 #define TICK 500      /* ms */
 #define LONG_TICK 20  /* ticks: is all in its place, is something idle */
@@ -391,16 +392,11 @@ look(struct local *l)
 static bool
 tick(struct local *l, bool *dirty_r)
 {
-	struct timespec ts;
+	const int64_t next = condition_deadline(TICK);
 	bool ending;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec += TICK * 1000000L;
-	ts.tv_sec += ts.tv_nsec / 1000000000L;
-	ts.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&l->lock);
-	while (!l->ending &&
-	       pthread_cond_timedwait(&l->wake, &l->lock, &ts) != ETIMEDOUT)
+	while (!l->ending && condition_wait(&l->wake, &l->lock, next))
 		;
 	ending = l->ending;
 	*dirty_r = table_ndirty(l->table) > 0 || l->nevent > 0;
