@@ -34,6 +34,7 @@
 #include "creds.h"
 #include "endpoint.h"
 #include "log.h"
+#include "logwriter.h"
 #include "mlfi.h"
 #include "prober.h"
 #include "secrets.h"
@@ -41,10 +42,12 @@
 #include "socketmap.h"
 #include "store.h"
 #include "store_redis.h"
+#include "thread.h"
 #include "zone.h"
 
 #define DRAIN (30 * SECOND) /* for answers under way at SIGTERM */
 #define DESCRIPTORS 1024    /* fewer are worth a warning */
+#define LAST_WORDS 1000     /* ms for the log at the end */
 
 static struct daemon {
 	const char *file;
@@ -86,6 +89,7 @@ static void
 fatal(const char *why)
 {
 	log_error("%s; ending, the next start replays the journal", why);
+	(void)logwriter_end(LAST_WORDS);
 	_exit(EX_IOERR);
 }
 
@@ -349,16 +353,12 @@ serve(void *arg)
 	return NULL;
 }
 
-/* start_serving - every thread but this one is born with signals blocked */
 static int
 start_serving(int *milter_rc)
 {
 	static struct control_env env;
-	sigset_t all, before;
 	int rc = -1;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	env = (struct control_env){
 		.store = d.store,
 		.health = d.health,
@@ -369,8 +369,7 @@ start_serving(int *milter_rc)
 	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store, d.health);
 	d.control = control_start(d.control_fd, &env);
 	if (d.maps != NULL && d.control != NULL && prober_start(d.health) == 0)
-		rc = pthread_create(&d.milter, NULL, serve, milter_rc);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+		rc = thread_start(&d.milter, serve, milter_rc);
 	if (rc != 0)
 		log_error("cannot start a thread: out of resources");
 	return rc;
@@ -485,6 +484,7 @@ drain(void)
 	else
 		store_close(&d.store);
 	log_info("stopped");
+	(void)logwriter_end(LAST_WORDS);
 }
 
 /* --- main -------------------------------------------------------------------
@@ -565,6 +565,8 @@ main(int argc, char **argv)
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;
+	if (logwriter_start(STDERR_FILENO) == -1)
+		log_warn("no thread for the log: answers wait for its reader");
 	log_info("ready: %s is in force", d.file);
 	tell_manager("READY=1");
 
