@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "logwriter.h"
 
 #define LINE 2048 /* bytes; a longer line is cut */
 
@@ -61,7 +62,8 @@ say(enum log_level level, const char *fmt, va_list ap)
 	(void)vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	len = strlen(line);
 	line[len++] = '\n';
-	(void)!write(STDERR_FILENO, line, len);
+	if (!logwriter_put(line, len))
+		(void)!write(STDERR_FILENO, line, len);
 	errno = saved;
 }
 
