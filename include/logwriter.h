@@ -11,8 +11,11 @@
 /* Bytes of lines that may wait; what comes beyond is dropped, and counted. */
 #define LOGWRITER_ROOM ((size_t)256 << 10)
 
-/* Lines go to fd from now on.  0, or -1: no thread is to be had. */
-int	logwriter_start(int fd);
+/*
+ * Lines go to fd from now on; start, which must last, begins those that tell
+ * of dropped ones.  0, or -1: no thread is to be had.
+ */
+int	logwriter_start(int fd, const char *start);
 
 /*
  * Takes a whole line over, newline included; never waits for the reader.
@@ -22,7 +25,7 @@ bool	logwriter_put(const char *line, size_t len);
 
 /*
  * Waits until all lines are written, at most timeout ms; then there is no
- * writer.  False if some were not written, or were dropped before.
+ * writer.  False if that did not suffice.
  */
 bool	logwriter_end(int timeout);
 

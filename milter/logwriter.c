@@ -32,6 +32,7 @@ static struct {
 	unsigned filling; /* the half that takes lines */
 	bool running, ending;
 	int fd;
+	const char *start; /* of a line of its own */
 } w = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,
@@ -53,19 +54,19 @@ write_all(int fd, const char *bytes, size_t len)
 }
 
 static void
-write_half(int fd, const struct half *h)
+write_half(const struct half *h)
 {
-	char line[128];
+	char line[160];
 	int n;
 
-	write_all(fd, h->bytes, h->len);
+	write_all(w.fd, h->bytes, h->len);
 	if (h->dropped == 0)
 		return;
 	n = snprintf(line, sizeof(line),
-	    "postmeter: %lu lines of the log were dropped here: its reader "
-	    "did not keep up\n",
-	    h->dropped);
-	write_all(fd, line, (size_t)n);
+	    "%s%lu lines of the log were dropped here: its reader did not "
+	    "keep up\n",
+	    w.start, h->dropped);
+	write_all(w.fd, line, (size_t)n);
 }
 
 static void *
@@ -91,7 +92,7 @@ run(void *arg)
 		}
 		w.filling ^= 1;
 		pthread_mutex_unlock(&w.lock);
-		write_half(w.fd, h);
+		write_half(h);
 		pthread_mutex_lock(&w.lock);
 		h->len = 0;
 		h->dropped = 0;
@@ -103,7 +104,7 @@ run(void *arg)
 }
 
 int
-logwriter_start(int fd)
+logwriter_start(int fd, const char *start)
 {
 	pthread_t thread;
 	int error;
@@ -111,6 +112,7 @@ logwriter_start(int fd)
 	pthread_mutex_lock(&w.lock);
 	condition_init(&w.done);
 	w.fd = fd;
+	w.start = start;
 	w.ending = false;
 	error = thread_start(&thread, run, NULL);
 	w.running = error == 0;

@@ -34,7 +34,6 @@
 #include "creds.h"
 #include "endpoint.h"
 #include "log.h"
-#include "logwriter.h"
 #include "mlfi.h"
 #include "prober.h"
 #include "secrets.h"
@@ -89,7 +88,7 @@ static void
 fatal(const char *why)
 {
 	log_error("%s; ending, the next start replays the journal", why);
-	(void)logwriter_end(LAST_WORDS);
+	log_end(LAST_WORDS);
 	_exit(EX_IOERR);
 }
 
@@ -484,7 +483,7 @@ drain(void)
 	else
 		store_close(&d.store);
 	log_info("stopped");
-	(void)logwriter_end(LAST_WORDS);
+	log_end(LAST_WORDS);
 }
 
 /* --- main -------------------------------------------------------------------
@@ -565,7 +564,7 @@ main(int argc, char **argv)
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;
-	if (logwriter_start(STDERR_FILENO) == -1)
+	if (log_start() == -1)
 		log_warn("no thread for the log: answers wait for its reader");
 	log_info("ready: %s is in force", d.file);
 	tell_manager("READY=1");
