@@ -476,6 +476,49 @@ a_server_that_would_forget_is_refused_at_the_start(void **state)
 	config_free(&conf);
 }
 
+/* Until who is blocked, or no longer; a second, if the machine is quiet. */
+static void
+wait_for_blocked(struct store *s, const char *who, enum store_answer a)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	char why[STORE_WHY], text[STORE_WHY];
+
+	for (int i = 0; i < 3000; i++) {
+		if (store_blocked(s, who, house_time, text, why) == a)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail();
+}
+
+static void
+a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
+{
+	struct config *conf = config_redis();
+	struct redis_server own;
+	struct store *s[2];
+	char why[STORE_WHY];
+
+	redis_start(&own, tmpdir, "blocks", NULL);
+	free(conf->store);
+	if (asprintf(&conf->store, "redis+unix://%s", own.socket) == -1)
+		abort();
+	s[0] = store_must_open(conf);
+	s[1] = store_must_open(conf);
+	store_block(s[0], "one", NEVER, house_time, "root", "", why);
+	store_block(s[0], "two", NEVER, house_time, "root", "", why);
+	wait_for_blocked(s[1], "one", STORE_OK);
+	wait_for_blocked(s[1], "two", STORE_OK);
+	store_unblock(s[0], "one", house_time, "root", why);
+	wait_for_blocked(s[1], "one", STORE_NONE);
+	redis_kill(&own);
+	wait_for_blocked(s[1], "two", STORE_OK);
+	wait_for_blocked(s[1], "one", STORE_NONE);
+	store_close(&s[0]);
+	store_close(&s[1]);
+	config_free(&conf);
+}
+
 static void
 an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 {
@@ -756,6 +799,8 @@ main(void)
 		cmocka_unit_test(
 		    tls_wants_the_right_name_authority_and_password),
 		cmocka_unit_test(a_failover_of_sentinel_is_followed),
+		cmocka_unit_test(
+		    a_block_on_one_server_holds_on_the_other_and_in_an_outage),
 		cmocka_unit_test(
 		    an_outage_goes_on_with_a_share_and_is_told_afterwards),
 	};
