@@ -179,6 +179,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 {
 	const char *argv[] = { "SENTINEL", "get-master-addr-by-name",
 		p->where.master };
+	int64_t deadline = clock_steady() + 2 * REDIS_PATIENCE;
 	struct redis_peer peer;
 	struct redis_link *l;
 	redisReply *r = NULL;
@@ -186,7 +187,10 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 
 	if (!reach(p, sentinel, false, &peer, &l, why))
 		return false;
-	good = do_one(l, 3, argv, clock_steady() + REDIS_PATIENCE, &r, why);
+	good = do_one(l, 3, argv, deadline, &r, why);
+	if (!good && strstr(why, "NOAUTH") != NULL)
+		good = log_in(p, l, deadline, why) &&
+		       do_one(l, 3, argv, deadline, &r, why);
 	redis_link_close(&l);
 	if (!good)
 		return false;
