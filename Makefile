@@ -132,7 +132,7 @@ $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
-    $(BUILD)/tests/tools/storebench
+    $(BUILD)/tests/tools/storebench $(BUILD)/tests/tools/proxy
 
 $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
     tests/tools/milterclient.c)
@@ -142,6 +142,10 @@ $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
 $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+$(BUILD)/tests/tools/proxy: $(call obj,tests/tools/proxy.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
 # What milters do in time, and a store of many senders.
 BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
@@ -209,7 +213,8 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 SCENARIOS = message_goes_all_the_way accounts own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
-    kill_nine restart_in_the_middle sendmail
+    kill_nine restart_in_the_middle sendmail \
+    shared_store shared_store_trouble
 
 packages:
 	@tests/scenario/packages.sh

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "log.h"
 #include "store_redis.h"
@@ -231,7 +230,7 @@ mend(struct redis_store *s)
 	}
 }
 
-/* Each second: looks after the server, and does what nobody waits for. */
+/* Looks after the server, and does what nobody waits for. */
 static void *
 look_after(void *arg)
 {
@@ -240,11 +239,13 @@ look_after(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->ending) {
-		condition_wait(&s->wake, &s->lock, condition_deadline(SECOND));
+		condition_wait(
+		    &s->wake, &s->lock, condition_deadline(REDIS_PACE));
 		pthread_mutex_unlock(&s->lock);
 		if (redis_pool_ails(s->pool))
 			mend(s);
 		if (!redis_pool_ails(s->pool)) {
+			(void)redis_see_blocks(s, REDIS_PATIENCE, why);
 			(void)redis_send_events(s, why);
 			outage_tend(s->outage, s);
 		}
@@ -273,6 +274,7 @@ redis_close(struct store *st)
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->sending);
+	freeReplyObject(s->blocks);
 	free(s->event);
 	free(s);
 }
@@ -313,6 +315,7 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 		s->is_out = true;
 		break;
 	case REDIS_WELL:
+		(void)redis_see_blocks(s, REDIS_PATIENCE, reason);
 		break;
 	}
 	return 0;
