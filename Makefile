@@ -119,6 +119,9 @@ $(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
 $(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
     $(BUILD)/tests/store_contract.o
 
+# ... and what is left of it by a disk that lost its power.
+$(BUILD)/tests/test_power: $(BUILD)/tests/store_contract.o $(BUILD)/tests/disk.o
+
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \

@@ -45,6 +45,12 @@ void	database_close(struct database **dbp);
 /* False and why if the file was removed or replaced, or proved damaged. */
 bool	database_in_place(struct database *db, char *why);
 
+/*
+ * What was committed goes from the write-ahead log into the file itself, so
+ * that the loss of the log cannot bring back a time before this.
+ */
+void	database_checkpoint(struct database *db);
+
 /* True if a sync failed: the process must end, not try again. */
 bool	database_unsynced(const struct database *db);
 

@@ -22,7 +22,7 @@
 #include "database.h"
 #include "digest.h"
 
-#define VERSION 1
+#define VERSION 2
 #define APPLICATION 0x706d7472 /* "pmtr": tells our files from others */
 #define WRITER_WAIT 5000       /* ms: somebody else writes with sqlite3(1) */
 #define WHOLE_BYTES (32 << 20) /* a file up to this is checked at start */
@@ -44,7 +44,7 @@ static const char schema[] =
     "CREATE INDEX event_key ON event (key, id);"
     "CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL,"
     " actor TEXT NOT NULL, text TEXT NOT NULL);"
-    "PRAGMA user_version = 1;";
+    "PRAGMA user_version = 2;";
 
 enum statement {
 	BEGIN,
@@ -475,6 +475,14 @@ database_in_place(struct database *db, char *why)
 	    "postmeter, put it back and start again",
 	    db->path);
 	return false;
+}
+
+/* Somebody who reads with sqlite3(1) may keep some of it back: no matter. */
+void
+database_checkpoint(struct database *db)
+{
+	sqlite3_wal_checkpoint_v2(
+	    db->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 bool

@@ -831,6 +831,8 @@ begin_journal(
 		snprintf(why, size, "%s", reason);
 		return EX_CANTCREAT;
 	}
+	/* From here on the file itself names the journal that must be there. */
+	database_checkpoint(l->db);
 	return 0;
 }
 

@@ -507,6 +507,7 @@ a_byte_that_changed_in_the_middle_is_refused(void **state)
 	char path[128], c;
 	FILE *f;
 
+	conf->durability = DURABILITY_POWER;
 	die_with_a_journal();
 	path_of(path, sizeof(path), "s.db-journal.00000001");
 	f = fopen(path, "r+");
