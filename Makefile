@@ -134,8 +134,8 @@ $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
     $(BUILD)/tests/tools/storebench
 
-$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
-    tests/tools/milterclient.c)
+LOAD = $(call obj,tests/tools/load.c tests/tools/milterclient.c)
+$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -146,8 +146,7 @@ $(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
 # What milters do in time, and a store of many senders.
 BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
 
-$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
-    tests/tools/milterclient.c)
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
