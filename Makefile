@@ -261,10 +261,13 @@ $(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
-bench: all $(TOOLS) $(BENCH)
+bench:
+	@tests/scenario/packages.sh bench
+	@$(MAKE) --no-print-directory all $(TOOLS) $(BENCH)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
 
 bench-report:
+	@tests/scenario/packages.sh bench
 	@BUILD=$(BUILD) tests/bench/report.sh
 
 # --- lint --------------------------------------------------------------------
