@@ -80,6 +80,7 @@ start_postfix() {
 		default_process_limit = 250
 		in_flow_delay = 0
 		milter_default_action = tempfail
+		smtpd_policy_service_try_limit = 20
 	END
 	# Not "discard": that would be mail that stays in the house.
 	echo "outside unix - - n - - discard" >>"$dir/master.cf"
