@@ -137,8 +137,8 @@ $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
     $(BUILD)/tests/tools/storebench $(BUILD)/tests/tools/proxy
 
-$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
-    tests/tools/milterclient.c)
+LOAD = $(call obj,tests/tools/load.c tests/tools/milterclient.c)
+$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -153,8 +153,7 @@ $(BUILD)/tests/tools/proxy: $(call obj,tests/tools/proxy.c)
 # What milters do in time, and a store of many senders.
 BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
 
-$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
-    tests/tools/milterclient.c)
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -270,10 +269,13 @@ $(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
-bench: all $(TOOLS) $(BENCH)
+bench:
+	@tests/scenario/packages.sh bench
+	@$(MAKE) --no-print-directory all $(TOOLS) $(BENCH)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
 
 bench-report:
+	@tests/scenario/packages.sh bench
 	@BUILD=$(BUILD) tests/bench/report.sh
 
 # --- lint --------------------------------------------------------------------

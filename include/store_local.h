@@ -45,6 +45,7 @@ struct local {
 	int64_t now;			/* the latest that a caller said */
 	uint64_t seq;			/* of the last operation */
 	uint64_t unfolded;		/* bytes of journal since the last fold */
+	size_t born;			/* counters made since then */
 	struct block *block;		/* in order of who */
 	size_t nblock;
 	atomic_bool any_block;		/* may be read without the lock */

@@ -19,7 +19,7 @@
 #define TICK 500      /* ms */
 #define LONG_TICK 20  /* ticks: is all in its place, is something idle */
 #define BATCH 64      /* items copied under one lock */
-#define SWEEP_STEP 64 /* rows looked at beyond those written */
+#define SWEEP_STEP 64 /* rows looked at beyond as many as were made */
 #define BYTES_MIN ((size_t)1 << 20)
 
 /* --- one batch
@@ -212,7 +212,7 @@ write_events(struct local *l, size_t first, size_t n, char *why)
 /* What there was when the fold began. */
 struct start {
 	uint64_t seq, unfolded;
-	size_t ndirty, nevent, first_event;
+	size_t ndirty, born, nevent, first_event;
 	int64_t now;
 };
 
@@ -242,7 +242,7 @@ write_changes(struct local *l, const struct start *st, bool last, char *why)
 	if (a == STORE_OK)
 		a = write_events(l, st->first_event, st->nevent, why);
 	if (a == STORE_OK)
-		a = sweep(l, st->ndirty + SWEEP_STEP, st->now, why);
+		a = sweep(l, st->born + SWEEP_STEP, st->now, why);
 	if (a == STORE_OK)
 		a = write_meta(l, st, last, why);
 	if (a == STORE_OK)
@@ -275,6 +275,7 @@ begin(struct local *l)
 		.seq = l->seq,
 		.unfolded = l->unfolded,
 		.ndirty = table_ndirty(l->table),
+		.born = l->born,
 		.nevent = l->nevent,
 		.first_event = l->first_event,
 		.now = l->now,
@@ -289,6 +290,7 @@ folded(struct local *l, const struct start *st)
 	settle(l, ITEM_CLEAN);
 	pthread_mutex_lock(&l->lock);
 	l->unfolded -= st->unfolded;
+	l->born -= st->born;
 	l->first_event = (l->first_event + st->nevent) % EVENT_QUEUE;
 	l->nevent -= st->nevent;
 	l->stats.folds++;

@@ -382,9 +382,11 @@ spend(struct local *l, const struct bill *b, const char *bound,
 		return STORE_FAILED;
 	}
 	quota_spend(b, h->counter, d);
-	for (size_t i = 0; i < b->nline; i++)
+	for (size_t i = 0; i < b->nline; i++) {
+		l->born += h->made[i];
 		if (is_spent(b, d, i))
 			local_changed(l, h->item[i]);
+	}
 	if (binding != NULL)
 		bind_to(l, binding, rec.smarthost, b->now);
 	return STORE_OK;
