@@ -173,7 +173,7 @@ SUITE = $(TESTS) $(REPLAYS)
 tests: $(SUITE) $(TOOLS)
 
 check: $(SUITE) all
-	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh
+	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh tests/usage.sh
 
 check-asan:
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory check \

@@ -40,9 +40,6 @@ ssize_t	secret_text_change(char *dst, const char *text, size_t len,
 
 /* --- the file --------------------------------------------------------------- */
 
-/* Letters, digits, "-", "_" and ".", at most 64. */
-int	secret_name_good(const char *name);
-
 /* Why value cannot be written between quotes; NULL if it can. */
 const char *secret_value_unfit(const char *value, size_t len);
 

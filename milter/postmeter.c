@@ -97,16 +97,11 @@ fatal(const char *why)
 static int
 find_owner(const struct config *conf, struct endpoint_owner *o_r)
 {
-	const struct passwd *pw = getpwnam(conf->user);
+	const struct passwd *pw;
 
-	if (pw == NULL) {
-		log_error("%s: user \"%s\" does not exist: create it (adduser "
-			  "--system --group %s) or name another",
-		    conf->file, conf->user, conf->user);
+	if (creds_user(conf, &o_r->uid, &d.group, stderr) == -1)
 		return -1;
-	}
-	o_r->uid = pw->pw_uid;
-	o_r->gid = d.group = pw->pw_gid;
+	o_r->gid = d.group;
 	if (geteuid() != 0 && geteuid() != o_r->uid) {
 		log_error(
 		    "start postmeter as root or as user \"%s\"", conf->user);
@@ -183,45 +178,6 @@ all_descriptors(void)
 /* --- configuration and secrets ----------------------------------------------
  */
 
-/* load_secrets - all that is named; none is needed if none is */
-static int
-load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
-    struct secrets **s_r)
-{
-	int missing = 0;
-
-	*s_r = NULL;
-	if (conf->secrets[0] == '\0')
-		return 0;
-	*s_r = secrets_load(conf->secrets, uid, gid, errors);
-	if (*s_r == NULL)
-		return -1;
-	for (size_t i = 0; i < conf->nsmarthost; i++) {
-		const struct smarthost *sh = &conf->smarthost[i];
-
-		if (sh->secret == NULL || sh->secret[0] == '\0' ||
-		    secrets_has(*s_r, sh->secret))
-			continue;
-		fprintf(errors,
-		    "%s: smarthost \"%s\" wants secret \"%s\", "
-		    "which is not there: add it with `postmeterctl secret set "
-		    "%s`\n",
-		    conf->secrets, sh->name, sh->secret, sh->secret);
-		missing++;
-	}
-	if (conf->store_secret[0] != '\0' &&
-	    !secrets_has(*s_r, conf->store_secret)) {
-		fprintf(errors,
-		    "%s: store-secret = \"%s\" is not there: add it "
-		    "with `postmeterctl secret set %s`\n",
-		    conf->secrets, conf->store_secret, conf->store_secret);
-		missing++;
-	}
-	if (missing > 0)
-		secrets_free(s_r);
-	return missing > 0 ? -1 : 0;
-}
-
 /* same_place - what only a restart can change must be as it was */
 static int
 same_place(const struct config *old, const struct config *new, FILE *errors)
@@ -272,7 +228,7 @@ reload(char **errors_r)
 	}
 	conf = config_load(d.file, errors);
 	if (conf != NULL && same_place(old, conf, errors) == 0 &&
-	    load_secrets(conf, d.owner.uid, d.group, errors, &secrets) == 0)
+	    creds_load(conf, d.owner.uid, d.group, errors, &secrets) == 0)
 		rc = 0;
 	fclose(errors);
 	if (rc == -1) {
@@ -499,7 +455,7 @@ check(struct secrets **secrets_r)
 	if (conf == NULL)
 		return NULL;
 	if (find_owner(conf, &d.owner) == -1 ||
-	    load_secrets(conf, d.owner.uid, d.group, stderr, secrets_r) == -1)
+	    creds_load(conf, d.owner.uid, d.group, stderr, secrets_r) == -1)
 		config_free(&conf);
 	return conf;
 }

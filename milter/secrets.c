@@ -163,8 +163,8 @@ take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
 	free(path);
 }
 
-static bool
-good_name(const char *name)
+bool
+secrets_name_good(const char *name)
 {
 	const size_t len = strlen(name);
 
@@ -192,7 +192,7 @@ take_secret(struct loading *l, cfg_t *sec)
 	    conftext_value(&l->text, sec, "file", 0);
 	struct secret *secret = &l->s->secret[l->s->n];
 
-	if (!good_name(title->text))
+	if (!secrets_name_good(title->text))
 		mistake(&l->m, title->line,
 		    "a secret's name is made of "
 		    "letters, digits, -, _ and .");

@@ -154,7 +154,7 @@ check_prints_warnings_behind_the_good_news(void **state)
 	expect("check",
 	    "{'ok': true, 'file': 'f', 'rules': 1, 'policies': 2,"
 	    " 'routes': 3, 'smarthosts': 4, 'warnings': ['careful']}",
-	    "f: good: 1 rules, 2 policies, 3 routes, 4 smarthosts\n"
+	    "f: good (rules: 1, policies: 2, routes: 3, smarthosts: 4)\n"
 	    "warning: careful\n");
 }
 
