@@ -180,8 +180,9 @@ check-asan:
 	    BUILD=$(BUILD)-asan WERROR=-Werror \
 	    SAN="$(ASAN)"
 
-# What threads share: the store, the snapshot, and the doors with a thread.
-TSAN_SUITE = store ground socketmap control peers snapshot
+# What threads share: the stores, the snapshot, and the doors.
+TSAN_SUITE = store redis crash store_fail snapshot health probe socketmap \
+    control peers mlfi routing creds
 check-tsan:
 	@$(MAKE) --no-print-directory check-threads BUILD=$(BUILD)-tsan \
 	    WERROR=-Werror SAN="-fsanitize=thread -U_FORTIFY_SOURCE"
@@ -313,19 +314,26 @@ INSTALL = install
 SBINDIR = $(DESTDIR)$(PREFIX)/sbin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 SHARE = $(DESTDIR)$(PREFIX)/share/postmeter
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter
 
 install: all
-	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) $(CONFDIR)
+	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) \
+	    $(UNITDIR) $(SYSUSERSDIR) $(COMPLETIONDIR) $(CONFDIR)
 	$(INSTALL) -m 755 $(BUILD)/postmeter $(BUILD)/postmeterctl $(SBINDIR)
-	for s in 5 8; do for page in milter/*.$$s; do \
-		[ ! -e $$page ] || \
-		    $(INSTALL) -m 644 $$page $(MANDIR)/man$$s || exit 1; \
-	done; done
-	cp -R conf contrib $(SHARE)
+	$(INSTALL) -m 644 milter/*.5 $(MANDIR)/man5
+	$(INSTALL) -m 644 milter/*.8 $(MANDIR)/man8
+	cp -R conf/. contrib $(SHARE)
 	chmod -R u+rwX,go+rX,go-w $(SHARE)
-	[ ! -e conf/providers.conf ] || \
-	    $(INSTALL) -m 644 conf/providers.conf $(SHARE)
+	sed 's,/usr/local,$(PREFIX),g' contrib/systemd/postmeter.service \
+	    >$(UNITDIR)/postmeter.service
+	chmod 644 $(UNITDIR)/postmeter.service
+	$(INSTALL) -m 644 contrib/systemd/postmeter.sysusers \
+	    $(SYSUSERSDIR)/postmeter.conf
+	$(INSTALL) -m 644 contrib/completion/postmeterctl.bash \
+	    $(COMPLETIONDIR)/postmeterctl
 	@# What the administrator wrote is never touched.
 	[ -e $(CONFDIR)/postmeter.conf ] || \
 	    $(INSTALL) -m 644 conf/postmeter.conf $(CONFDIR)
@@ -339,7 +347,7 @@ help:
 	@echo 'make check-tsan      what threads share, under the thread sanitizer'
 	@echo 'make check-valgrind  the same under valgrind'
 	@echo 'make fuzz            every parser for FUZZ_SECONDS=60 (clang)'
-	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck'
+	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck, clang-format'
 	@echo 'make install         to PREFIX=/usr/local, SYSCONFDIR=/etc, below DESTDIR='
 	@echo 'make clean           removes all build folders'
 	@echo

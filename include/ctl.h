@@ -41,6 +41,7 @@ struct screen {
 	FILE *out, *err;
 	bool colour;
 	bool pretty;		/* JSON for eyes */
+	size_t width;		/* columns; 0: no end */
 };
 
 struct output {

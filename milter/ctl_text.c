@@ -123,6 +123,7 @@ usage_row(struct table *t, const json_t *usage, const char *const *before,
 	cell[nbefore + 3] = last;
 	t->bar = nbefore;
 	t->right = 1u << (nbefore + 1);
+	t->spare = 1u << nbefore;
 	table_add(t, bar_colour(percent), cell);
 }
 

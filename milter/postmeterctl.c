@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -437,6 +438,19 @@ ask(const struct line *l, json_t **answer_r)
 	return code;
 }
 
+/* columns - of the terminal, as it says or its user does; 0: not known */
+static size_t
+columns(void)
+{
+	const char *said = getenv("COLUMNS");
+	const long long n = said != NULL ? number(said) : -1;
+	struct winsize w;
+
+	if (n != -1)
+		return (size_t)n;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -453,6 +467,7 @@ main(int argc, char **argv)
 	code = parse(argc, argv, &l);
 	if (code == 0) {
 		sc.pretty = isatty(STDOUT_FILENO);
+		sc.width = sc.pretty ? columns() : 0;
 		sc.colour =
 		    sc.pretty && (no_color == NULL || no_color[0] == '\0');
 		output = l.json ? &output_json : &output_text;
