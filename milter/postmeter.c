@@ -210,6 +210,18 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 	return changed == 0 ? 0 : -1;
 }
 
+/* log_lines - each mistake is a line of its own */
+static void
+log_lines(const char *text)
+{
+	size_t n;
+
+	for (; text != NULL && *text != '\0'; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		log_warn("reload: %.*s", (int)n, text);
+	}
+}
+
 /* reload - the new whole, or the old whole */
 static int
 reload(char **errors_r)
@@ -234,8 +246,8 @@ reload(char **errors_r)
 	if (rc == -1) {
 		snapshot_release(&old);
 		config_free(&conf);
-		log_warn("reload: kept the running configuration: %s",
-		    *errors_r != NULL ? *errors_r : "out of memory");
+		log_lines(*errors_r);
+		log_warn("reload: kept the running configuration");
 		return -1;
 	}
 	store_reconfigure(d.store, conf);

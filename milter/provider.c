@@ -225,7 +225,7 @@ static void
 read_limits(struct reader *r, cfg_t *sec, struct provider_limit *pl)
 {
 	for (int d = 0; d < DIM_COUNT; d++) {
-		const char *option = dimension_name((enum dimension)d);
+		const char *option = dimension_words[d];
 
 		for (size_t i = 0; i < conftext_size(sec, option); i++) {
 			const struct conf_value *v =

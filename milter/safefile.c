@@ -205,8 +205,8 @@ safefile_open(const char *path, const struct safefile_owner *owner,
 		    errno == ELOOP    ? ": write the real path, a symbolic "
 					"link is not followed"
 		    : errno == ENOENT ? ": make it, or correct its path"
-		    : errno == EACCES ? ": give it the daemon's group and "
-					"mode 0640"
+		    : errno == EACCES ? ": run as root, or give it the "
+					"daemon's group and mode 0640"
 				      : "");
 	if (check_file(fd, credential, owner, why) == -1) {
 		close(fd);

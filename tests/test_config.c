@@ -94,9 +94,9 @@ print_policy(FILE *f, const struct policy *p)
 	char text[LIMIT_TEXT];
 
 	fprintf(f, "policy %s per=%s/%u/%u count=%s over=%s", p->name,
-	    per_name(p->per), p->prefix4, p->prefix6,
+	    per_words[p->per], p->prefix4, p->prefix6,
 	    p->count == SCOPE_ALL ? "all" : "external",
-	    when_over_name(p->when_over));
+	    when_over_words[p->when_over]);
 	fprintf(f, " per-message=%u lockout=%lld warn={",
 	    p->recipients_per_message, (long long)p->lockout);
 	for (size_t i = 0; i < p->nwarn; i++)
