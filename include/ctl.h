@@ -53,7 +53,7 @@ struct output {
 
 extern const struct output output_text, output_json;
 
-/* --- pieces of answers ------------------------------------------------------ */
+/* --- pieces of answers --------------------------------------------------- */
 
 /* {"ok": false, "error": ..., "remedy": ...} */
 json_t	*ctl_failure(const char *remedy, const char *error, ...)
@@ -77,7 +77,7 @@ void	ctl_finding(json_t *list, bool must, const char *remedy,
 const char *ctl_str(const json_t *o, const char *name);
 long long ctl_num(const json_t *o, const char *name);
 
-/* --- commands --------------------------------------------------------------- */
+/* --- commands ------------------------------------------------------------ */
 
 /*
  * Each makes *answer_r (a new reference; NULL only if memory is out) and

@@ -48,7 +48,7 @@ bool	database_in_place(struct database *db, char *why);
 /* True if a sync failed: the process must end, not try again. */
 bool	database_unsynced(const struct database *db);
 
-/* --- writing: begin, put, commit.  STORE_FAILED says why. --- */
+/* --- writing: begin, put, commit.  STORE_FAILED says why. ---------------- */
 
 enum store_answer database_begin(struct database *db, char *why);
 enum store_answer database_commit(struct database *db, char *why);
@@ -77,7 +77,7 @@ enum store_answer database_drop_block(struct database *db, const char *who,
 enum store_answer database_tidy(struct database *db, int64_t before, size_t n,
 	    size_t keep, char *why);
 
-/* --- reading --- */
+/* --- reading ------------------------------------------------------------- */
 
 enum store_answer database_counter(struct database *db, const char *policy,
 	    const char *key, struct row *row_r, char *why);

@@ -22,8 +22,7 @@
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct secrets *current;
 
-/* --- at a start, a reload and a check ---------------------------------------
- */
+/* --- at a start, a reload and a check ------------------------------------ */
 
 int
 creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
@@ -88,8 +87,7 @@ creds_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
 	return n > 0 ? -1 : 0;
 }
 
-/* --- at work -----------------------------------------------------------------
- */
+/* --- at work ------------------------------------------------------------- */
 
 void
 creds_publish(struct secrets *secrets)

@@ -18,8 +18,7 @@ struct audit {
 	json_t *found;
 };
 
-/* --- values ----------------------------------------------------------------
- */
+/* --- values -------------------------------------------------------------- */
 
 /* setting - what main.cf says; "" if it does not */
 static const char *
@@ -75,8 +74,7 @@ has_word(const char *list, const char *word)
 	return false;
 }
 
-/* --- milters ---------------------------------------------------------------
- */
+/* --- milters ------------------------------------------------------------- */
 
 /* inside - path as it is seen from the queue directory */
 static const char *
@@ -179,8 +177,7 @@ audit_inputs(struct audit *a)
 		    a->pf->queue_directory);
 }
 
-/* --- smarthosts ------------------------------------------------------------
- */
+/* --- smarthosts ---------------------------------------------------------- */
 
 /* audit_options - TLS first, then the password */
 static void
@@ -313,8 +310,7 @@ audit_strangers(struct audit *a)
 	}
 }
 
-/* --- what is seldom meant ---------------------------------------------------
- */
+/* --- what is seldom meant ------------------------------------------------ */
 
 /* smallest_cap - of recipients in one message; 0 if there is none */
 static uint32_t

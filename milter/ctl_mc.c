@@ -27,8 +27,7 @@ static const char part_b[] =
 #include "contrib/sendmail/postmeter-b.inc"
     ;
 
-/* --- sendmail.mc ------------------------------------------------------------
- */
+/* --- sendmail.mc --------------------------------------------------------- */
 
 static bool
 starts(const char *line, const char *with)
@@ -113,8 +112,7 @@ mc_with(const char *mc, const char *dir, const char **why_r)
 	return out;
 }
 
-/* --- the two parts ----------------------------------------------------------
- */
+/* --- the two parts ------------------------------------------------------- */
 
 /* plain - will the path pass through m4 and Sendmail's own commas unharmed? */
 static bool
@@ -167,8 +165,7 @@ mc_part_b(void)
 	return strdup(part_b);
 }
 
-/* --- what only a person can decide ------------------------------------------
- */
+/* --- what only a person can decide --------------------------------------- */
 
 /* line_with - the first line that begins so, or NULL */
 static const char *

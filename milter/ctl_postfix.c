@@ -49,8 +49,7 @@ want(struct plan *p, const char *file, const char *name, const char *value,
 			 value_of(current_map(p->pf, file), name), "why", why));
 }
 
-/* --- lists of main.cf -------------------------------------------------------
- */
+/* --- lists of main.cf ---------------------------------------------------- */
 
 const char *
 postfix_next_item(const char **rest, size_t *len_r)
@@ -196,8 +195,7 @@ want_map(struct plan *p)
 	free(others);
 }
 
-/* --- services ---------------------------------------------------------------
- */
+/* --- services ------------------------------------------------------------ */
 
 static void
 want_service(struct plan *p, const struct smarthost *sh)
@@ -263,8 +261,7 @@ want_authorities(struct plan *p, const json_t *made)
 	    "the certificates that a smarthost's is checked against");
 }
 
-/* --- what a person must decide ----------------------------------------------
- */
+/* --- what a person must decide ------------------------------------------- */
 
 static void
 note_override(struct plan *p, const char *name, const char *value)
@@ -306,8 +303,7 @@ notes(struct plan *p)
 		    p->pf->queue_directory, p->pf->queue_directory);
 }
 
-/* --- the plan ---------------------------------------------------------------
- */
+/* --- the plan ------------------------------------------------------------ */
 
 /*
  * seen_from_queue - a path below the queue directory is written relative to

@@ -90,8 +90,7 @@ ctl_providers(const struct ctl *ctl, json_t **answer_r)
 	return rows != NULL ? EX_OK : EX_CONFIG;
 }
 
-/* --- for people --------------------------------------------------------------
- */
+/* --- for people ---------------------------------------------------------- */
 
 /* all_limits - "500 messages in 24h, 100 recipients in one message" */
 static void

@@ -36,8 +36,7 @@ failed(const struct keys *k, int code, json_t *answer)
 	return code;
 }
 
-/* --- reading a key ----------------------------------------------------------
- */
+/* --- reading a key ------------------------------------------------------- */
 
 /*
  * read_line - one line without its end.  -1 if it is none: too long, taken
@@ -106,8 +105,7 @@ read_key(char *dst, char *again)
 	return secret_value_unfit(dst, (size_t)n);
 }
 
-/* --- the commands -----------------------------------------------------------
- */
+/* --- the commands -------------------------------------------------------- */
 
 /* reload - the running daemon, if there is one, reads it at once */
 static int

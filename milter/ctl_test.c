@@ -16,8 +16,7 @@
 #include "probe.h"
 #include "secrets.h"
 
-/* --- the steps ---------------------------------------------------------------
- */
+/* --- the steps ----------------------------------------------------------- */
 
 /* add_step - appends one to the answer; the last failure is its error */
 static void
@@ -57,8 +56,7 @@ probe(const char *name, const struct probe_target *target, json_t **answer_r)
 	return rc == 0 ? EX_OK : 1;
 }
 
-/* --- the target --------------------------------------------------------------
- */
+/* --- the target ---------------------------------------------------------- */
 
 /* find_key - the smarthost's secret into key; -1 and the mistakes in errors */
 static int
@@ -204,8 +202,7 @@ ctl_test(const struct ctl *ctl, json_t **answer_r)
 	return rc;
 }
 
-/* --- for people --------------------------------------------------------------
- */
+/* --- for people ---------------------------------------------------------- */
 
 void
 ctl_test_text(const struct screen *sc, const json_t *a)

@@ -12,8 +12,7 @@
 #include "ctl_table.h"
 #include "escape.h"
 
-/* --- reading an answer ------------------------------------------------------
- */
+/* --- reading an answer --------------------------------------------------- */
 
 static const json_t *
 get(const json_t *o, const char *name)
@@ -93,8 +92,7 @@ harmless(const json_t *v)
 	return copy;
 }
 
-/* --- pieces -----------------------------------------------------------------
- */
+/* --- pieces -------------------------------------------------------------- */
 
 /* line - "label     text", all texts in one column */
 static void
@@ -143,8 +141,7 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 	table_print(&t, sc, indent);
 }
 
-/* --- one printer for each command -------------------------------------------
- */
+/* --- one printer for each command ---------------------------------------- */
 
 static void
 print_store(const struct screen *sc, const json_t *st)

@@ -133,8 +133,7 @@ row_digest(const char *policy, const char *key, uint64_t seq, const void *bytes,
 	return (int64_t)digest64(part, sizeof(part));
 }
 
-/* --- errors
- * -------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------- */
 
 static bool
 is_damage(int code)
@@ -166,8 +165,7 @@ failed(struct database *db, sqlite3 *conn, char *why)
 	return STORE_FAILED;
 }
 
-/* --- one statement: bind, run, reset
- * ------------------------------------------- */
+/* --- one statement: bind, run, reset ------------------------------------- */
 
 static sqlite3 *
 connection_of(const struct database *db, enum statement st)
@@ -239,8 +237,7 @@ column_text(sqlite3_stmt *s, int i, char *dst, size_t size)
 	snprintf(dst, size, "%s", text == NULL ? "" : (const char *)text);
 }
 
-/* --- open
- * ---------------------------------------------------------------------- */
+/* --- open ---------------------------------------------------------------- */
 
 static int
 opening(struct database *db, sqlite3 *conn, char *why, size_t size)
@@ -483,8 +480,7 @@ database_unsynced(const struct database *db)
 	return db->unsynced;
 }
 
-/* --- writing
- * ------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 enum store_answer
 database_begin(struct database *db, char *why)
@@ -640,8 +636,7 @@ database_tidy(
 	return run(db, TIDY_EVENTS, why);
 }
 
-/* --- reading
- * ------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
 void
 row_free(struct row *r)

@@ -89,8 +89,7 @@ fatal(const char *why)
 	_exit(EX_IOERR);
 }
 
-/* --- the user it runs as ----------------------------------------------------
- */
+/* --- the user it runs as ------------------------------------------------- */
 
 /* find_owner - whose sockets and files these are, and which group may connect
  */
@@ -175,8 +174,7 @@ all_descriptors(void)
 		    (unsigned long long)r.rlim_max, DESCRIPTORS);
 }
 
-/* --- configuration and secrets ----------------------------------------------
- */
+/* --- configuration and secrets ------------------------------------------- */
 
 /* same_place - what only a restart can change must be as it was */
 static int
@@ -266,8 +264,7 @@ reload(char **errors_r)
 	return 0;
 }
 
-/* --- the doors --------------------------------------------------------------
- */
+/* --- the doors ----------------------------------------------------------- */
 
 static int
 listen_on(const struct endpoint *ep, const char *name, int *exit_r)
@@ -344,8 +341,7 @@ start_serving(int *milter_rc)
 	return rc;
 }
 
-/* --- signals ----------------------------------------------------------------
- */
+/* --- signals ------------------------------------------------------------- */
 
 static void
 on_signal(int sig)
@@ -455,8 +451,7 @@ drain(void)
 	log_info("stopped");
 }
 
-/* --- main -------------------------------------------------------------------
- */
+/* --- main ---------------------------------------------------------------- */
 
 /* check - configuration and secrets, as at a start */
 static struct config *

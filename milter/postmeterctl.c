@@ -101,8 +101,7 @@ struct line {
 	char seen[32]; /* letters of command options, in order */
 };
 
-/* --- usage ------------------------------------------------------------------
- */
+/* --- usage --------------------------------------------------------------- */
 
 static void
 usage_all(FILE *out)
@@ -142,8 +141,7 @@ unknown_command(const char *name)
 	fprintf(stderr, "\n  postmeterctl -h lists them\n");
 }
 
-/* --- the command line -------------------------------------------------------
- */
+/* --- the command line ---------------------------------------------------- */
 
 /* note_option - what an option said.  False if it does not exist. */
 static bool
@@ -358,8 +356,7 @@ parse(int argc, char **argv, struct line *l)
 	return 0;
 }
 
-/* --- asking the daemon ------------------------------------------------------
- */
+/* --- asking the daemon --------------------------------------------------- */
 
 static void
 set_text(json_t *request, const char *name, const char *value)

@@ -56,7 +56,7 @@ struct reader {
 	struct mistakes m;
 };
 
-/* --- values ------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 /* wrong - a mistake about one value */
 static void
@@ -139,7 +139,7 @@ is_date(const char *s)
 	return true;
 }
 
-/* --- sections ----------------------------------------------------------- */
+/* --- sections ------------------------------------------------------------ */
 
 /* demand - an option that a provider cannot do without */
 static void
@@ -312,7 +312,7 @@ read_all(struct reader *r)
 		read_limit(r, cfg_getnsec(root, "limit", (unsigned)i));
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 /* read_file - its text, NULL and a mistake if it cannot be had */
 static char *

@@ -51,7 +51,7 @@ struct loading {
 	struct mistakes m;
 };
 
-/* --- files -------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 /*
  * read_locked - a checked file of at most largest bytes into locked memory.
@@ -104,7 +104,7 @@ file_path(const char *file, char why[SAFEFILE_WHY])
 	return path;
 }
 
-/* --- values ------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 /* unfit - why bytes cannot be a secret, NULL if they can */
 static const char *
@@ -242,7 +242,7 @@ take_all(struct loading *l, cfg_t *root, size_t len)
 			    l, cfg_getnsec(root, "secret", (unsigned)i));
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 struct secrets *
 secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)

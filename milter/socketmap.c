@@ -95,7 +95,7 @@ tell(struct socketmap_server *s, const struct peer *p, const char *what)
 	log_warn("auth-socket: process %ld %s", (long)p->pid, what);
 }
 
-/* --- answers ------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------- */
 
 /* transport - where mail of this envelope sender goes (Postfix) */
 static void
@@ -278,7 +278,7 @@ answer(struct socketmap_server *s, struct peer *p, struct span request)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* --- peers -------------------------------------------------------------- */
+/* --- peers --------------------------------------------------------------- */
 
 static void
 hang_up(struct socketmap_server *s, size_t i)
@@ -433,7 +433,7 @@ welcome(struct socketmap_server *s, enum door door)
 		hang_up(s, s->npeer - 1);
 }
 
-/* --- the thread --------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------- */
 
 /* listen_for - what each descriptor may wake us for; returns the wait in ms */
 static int

@@ -384,7 +384,7 @@ a_reload_that_fails_lists_the_mistakes(void **state)
 	assert_int_equal(at("{'command': 'reload'}", "errors"), 2);
 }
 
-/* --- the socket --------------------------------------------------------- */
+/* --- the socket ---------------------------------------------------------- */
 
 static struct sockaddr_un address;
 static char folder[] = "/tmp/pm-control-XXXXXX";

@@ -274,8 +274,7 @@ values_that_no_line_can_hold_are_refused(void **state)
 	assert_true(secrets_name_good("Gmail-2.a_b"));
 }
 
-/* --- the command ------------------------------------------------------------
- */
+/* --- the command --------------------------------------------------------- */
 
 static char conf_file[sizeof(folder) + 32];
 
