@@ -311,6 +311,7 @@ lint-format:
 # --- install -----------------------------------------------------------------
 
 INSTALL = install
+AT_PREFIX = sed 's,/usr/local,$(PREFIX),g'
 SBINDIR = $(DESTDIR)$(PREFIX)/sbin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 SHARE = $(DESTDIR)$(PREFIX)/share/postmeter
@@ -323,13 +324,14 @@ install: all
 	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) \
 	    $(UNITDIR) $(SYSUSERSDIR) $(COMPLETIONDIR) $(CONFDIR)
 	$(INSTALL) -m 755 $(BUILD)/postmeter $(BUILD)/postmeterctl $(SBINDIR)
-	$(INSTALL) -m 644 milter/*.5 $(MANDIR)/man5
-	$(INSTALL) -m 644 milter/*.8 $(MANDIR)/man8
+	umask 022; for page in milter/*.[58]; do \
+		$(AT_PREFIX) $$page >$(MANDIR)/man$${page##*.}/$${page##*/} || \
+		    exit 1; \
+	done
 	cp -R conf/. contrib $(SHARE)
 	chmod -R u+rwX,go+rX,go-w $(SHARE)
-	sed 's,/usr/local,$(PREFIX),g' contrib/systemd/postmeter.service \
+	umask 022; $(AT_PREFIX) contrib/systemd/postmeter.service \
 	    >$(UNITDIR)/postmeter.service
-	chmod 644 $(UNITDIR)/postmeter.service
 	$(INSTALL) -m 644 contrib/systemd/postmeter.sysusers \
 	    $(SYSUSERSDIR)/postmeter.conf
 	$(INSTALL) -m 644 contrib/completion/postmeterctl.bash \

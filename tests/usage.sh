@@ -131,7 +131,37 @@ manual_knows_every_option() {
 
 	diff <(for c in $(commands); do "$CTL" "$c" -h; done | long_options) \
 	    <(manual postmeterctl.8 | long_options |
-		grep -vxE -- '--(config|socket|help|version)')
+		grep -vxE -- '--(config|socket|number|help|version)')
+}
+
+# exit_codes MANUAL FILE... - those of the manual are those of the files
+exit_codes() {
+	local name
+
+	diff <(manual "$1" | sed -n '/^EXIT STATUS/,/^[A-DF-Z]/p' |
+		sed -nE 's/^ {5}([0-9]{2}) .*/\1/p' | sort) \
+	    <(grep -ohE '\bEX_[A-Z]+\b' "${@:2}" | sort -u | while read -r name
+		do
+			sed -nE "s/^#define ${name}[[:space:]]+([0-9]{2}).*/\1/p" \
+			    /usr/include/sysexits.h
+		done | sort)
+}
+
+manual_knows_every_exit_code() {
+	exit_codes postmeter.8 milter/postmeter.c milter/store*.c \
+	    milter/journal.c milter/database*.c &&
+	    exit_codes postmeterctl.8 milter/postmeterctl.c milter/ctl_*.c
+}
+
+# The replies of the one table that has them, code and enhanced code.
+manual_knows_every_reply() {
+	local reply text
+
+	text=$(manual postmeter.8)
+	sed -nE 's/.*"([245][0-9]{2})", "([245]\.[0-9.]+)".*/\1 \2/p' \
+	    milter/verdict.c | sort -u | while read -r reply; do
+		grep -qF "$reply" <<<"$text" || exit 1
+	done
 }
 
 # options_of - the options of the configuration, by who knows them
@@ -170,6 +200,8 @@ claim completion_offers_every_option completion_knows_every_option
 if command -v mandoc >/dev/null; then
 	claim the_manual_has_every_command manual_knows_every_command
 	claim the_manual_has_every_option manual_knows_every_option
+	claim the_manual_has_every_exit_code manual_knows_every_exit_code
+	claim the_manual_has_every_reply manual_knows_every_reply
 fi
 claim manual_and_example_have_the_options_of_the_code same_options
 echo "1..$n"
