@@ -22,8 +22,7 @@
 #define SWEEP_STEP 64 /* rows looked at beyond as many as were made */
 #define BYTES_MIN ((size_t)1 << 20)
 
-/* --- one batch
- * ----------------------------------------------------------------- */
+/* --- one batch ----------------------------------------------------------- */
 
 struct batch {
 	size_t n, used;
@@ -130,8 +129,7 @@ write_items(struct local *l, size_t left, char *why)
 	return a;
 }
 
-/* --- what nobody needs any more
- * ------------------------------------------------ */
+/* --- what nobody needs any more ------------------------------------------ */
 
 struct sweep {
 	struct local *l;
@@ -194,8 +192,7 @@ sweep(struct local *l, size_t n, int64_t now, char *why)
 	return database_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
 }
 
-/* --- one fold
- * ------------------------------------------------------------------ */
+/* --- one fold ------------------------------------------------------------ */
 
 /* Those between first_event and first_event + n stay until they are written. */
 static enum store_answer
@@ -372,8 +369,7 @@ local_fold(struct local *l, bool last, char *why)
 	return a;
 }
 
-/* --- the thread
- * ---------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------- */
 
 /* Files that were moved away or replaced take nothing more. */
 static void
