@@ -10,19 +10,18 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "digest.h"
 #include "journal.h"
+#include "thread.h"
 
 #define MAGIC "pmjrnl\0\2" /* the last byte is the version */
 #define NAME_MAX_DIGITS 20
@@ -559,35 +558,20 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 /* --- the thread that syncs
  * ----------------------------------------------------- */
 
-static struct timespec
-deadline(int64_t ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += (time_t)(ms / SECOND);
-	ts.tv_nsec += (long)(ms % SECOND) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_nsec -= 1000000000;
-		ts.tv_sec++;
-	}
-	return ts;
-}
-
 /* Waits until there is something to sync; false when that is over. */
 static bool
 await_work(struct journal *j)
 {
-	struct timespec ts = deadline(SECOND);
+	int64_t tick = condition_deadline(SECOND);
 
 	while (!j->ending && j->old == -1) {
 		if (j->power && j->synced < j->seq)
 			return true;
-		if (pthread_cond_timedwait(&j->wake, &j->lock, &ts) == 0)
+		if (condition_wait(&j->wake, &j->lock, tick))
 			continue;
 		if (j->synced < j->seq)
 			return true;
-		ts = deadline(SECOND);
+		tick = condition_deadline(SECOND);
 	}
 	return j->old != -1 || j->synced < j->seq;
 }
@@ -641,14 +625,13 @@ sync_run(void *arg)
 bool
 journal_wait(struct journal *j, uint64_t seq)
 {
-	struct timespec ts = deadline(WAIT_MAX);
+	const int64_t deadline = condition_deadline(WAIT_MAX);
 	bool safe;
 
 	if (!j->power)
 		return true;
 	pthread_mutex_lock(&j->lock);
-	while (j->synced < seq &&
-	       pthread_cond_timedwait(&j->safe, &j->lock, &ts) == 0)
+	while (j->synced < seq && condition_wait(&j->safe, &j->lock, deadline))
 		;
 	safe = j->synced >= seq;
 	pthread_mutex_unlock(&j->lock);
@@ -657,31 +640,6 @@ journal_wait(struct journal *j, uint64_t seq)
 
 /* --- writing
  * ------------------------------------------------------------------- */
-
-static void
-cond_init(pthread_cond_t *c)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(c, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-/* Signals are for the thread that waits for them. */
-static int
-start_thread(struct journal *j)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&j->thread, NULL, sync_run, j);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
 
 struct journal *
 journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
@@ -702,13 +660,13 @@ journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
 		.seq = seq,
 		.synced = seq };
 	pthread_mutex_init(&j->lock, NULL);
-	cond_init(&j->wake);
-	cond_init(&j->safe);
+	condition_init(&j->wake);
+	condition_init(&j->safe);
 	j->base = strdup(base);
 	j->frame = malloc(JOURNAL_PAYLOAD + JOURNAL_FRAME);
 	j->fd = j->base == NULL || j->frame == NULL ? -1
 						    : create_file(base, number);
-	if (j->fd != -1 && (errno = start_thread(j)) == 0)
+	if (j->fd != -1 && (errno = thread_start(&j->thread, sync_run, j)) == 0)
 		return j;
 	snprintf(why, size, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
 	    number, strerror(errno));

@@ -426,8 +426,7 @@ power_waits_for_the_disk_and_crash_does_not(void **state)
 	journal_end(&j);
 }
 
-/* --- records
- * ------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------- */
 
 static void
 a_record_comes_back_as_it_was(void **state)
