@@ -261,7 +261,9 @@ fault-tools: $(FAULT_TOOLS) $(TOOLS) $(BUILD)/tests/test_power \
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 
-faults: all fault-tools
+faults:
+	@tests/scenario/packages.sh faults
+	@$(MAKE) --no-print-directory all fault-tools
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SAN="$(ASAN)" \
 	    $(BUILD)-asan/postmeter $(BUILD)-asan/tests/faults/reopen
 	@BUILD=$(BUILD) tests/faults/run.sh $(FAULT_SCRIPTS)
