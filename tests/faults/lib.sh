@@ -155,7 +155,8 @@ in_ledger() {
 }
 
 # books SLACK [SENDER...] - every accepted message is counted (INV2), and not
-# more than those, the unanswered, and SLACK that no ledger could note (INV3)
+# more than those, the unanswered, and SLACK that no ledger could note (INV3);
+# the log has no secret (INV5) and no message that passed unmetered (INV6)
 books() {
 	local slack=$1 sender accepted owed counted
 
@@ -171,6 +172,8 @@ books() {
 		    "$sender: $accepted accepted, $owed unanswered, $counted \
 counted" "$LOG"
 	done
+	! grep -aqF "$CANARY" "$LOG" || fail "a secret is in the log"
+	! grep -q 'unmetered=yes' "$LOG" || fail "mail passed unmetered" "$LOG"
 }
 
 # fields of /proc/PID/status, in their unit
