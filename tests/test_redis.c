@@ -476,6 +476,31 @@ a_server_that_would_forget_is_refused_at_the_start(void **state)
 	config_free(&conf);
 }
 
+static void
+a_cluster_is_refused_at_the_start(void **state)
+{
+	static char port[8], bus[8];
+	const char *more[] = { "--port", port, "--bind", "127.0.0.1",
+		"--cluster-enabled", "yes", "--cluster-port", bus, NULL };
+	struct config *conf = config_redis();
+	struct redis_server own;
+	char why[STORE_WHY] = "";
+	int code = 0;
+
+	snprintf(port, sizeof(port), "%u", redis_free_port());
+	snprintf(bus, sizeof(bus), "%u", redis_free_port());
+	redis_start(&own, tmpdir, "cluster", more);
+	assert_true(redis_tell(&own, "CLUSTER ADDSLOTSRANGE 0 16383"));
+	free(conf->store);
+	if (asprintf(&conf->store, "redis://127.0.0.1:%s", port) == -1)
+		abort();
+	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_int_equal(78, code);
+	assert_non_null(strstr(why, "Cluster"));
+	redis_kill(&own);
+	config_free(&conf);
+}
+
 /* Until who is blocked, or no longer; a second, if the machine is quiet. */
 static void
 wait_for_blocked(struct store *s, const char *who, enum store_answer a)
@@ -827,6 +852,7 @@ main(void)
 		    a_silent_server_is_given_up_and_what_it_heard_counts),
 		cmocka_unit_test(
 		    a_server_that_would_forget_is_refused_at_the_start),
+		cmocka_unit_test(a_cluster_is_refused_at_the_start),
 		cmocka_unit_test(
 		    tls_wants_the_right_name_authority_and_password),
 		cmocka_unit_test(a_failover_of_sentinel_is_followed),
