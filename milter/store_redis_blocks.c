@@ -104,7 +104,7 @@ redis_blocked(
 	a = redis_seen_blocked(s, who, now, text_r);
 	if (a != STORE_FAILED)
 		return a;
-	return outage_blocked(s->outage, who, now, text_r, why);
+	return outage_blocked(redis_outage(s), who, now, text_r, why);
 }
 
 enum store_answer
