@@ -313,6 +313,8 @@ serve(void *arg)
 	const char gone = 0;
 
 	*rc = mlfi_serve(d.store, d.health);
+	if (*rc != 0)
+		log_error("libmilter gave up: the system's mail log says why");
 	(void)!write(d.wake[1], &gone, 1);
 	return NULL;
 }
