@@ -22,6 +22,7 @@
 #define REDIS_BINDING_LIFE (10 * DAY)	/* as the embedded store's */
 #define REDIS_EVENT_LIFE (400 * DAY)
 #define REDIS_EVENT_KEEP 10000
+#define REDIS_PACE 500	/* ms between two looks after the server */
 #define REDIS_EVENT_QUEUE 1024	/* events that wait to be sent */
 
 /* How the store gets at its password; set before store_open. */
@@ -43,6 +44,9 @@ struct redis_store {
 	struct store_event *event;	/* a ring of REDIS_EVENT_QUEUE */
 	size_t first_event, nevent;
 	struct store_stats stats;
+	redisReply *blocks;		/* as seen last; NULL: never */
+	int64_t blocks_asked;		/* clock_steady: when last */
+	uint64_t blocks_turn, blocks_seen; /* of asking; of what was seen */
 	bool ending;
 	pthread_cond_t wake;		/* ending */
 	pthread_t thread;
@@ -116,19 +120,26 @@ enum store_answer redis_block(struct store *s, const char *who, int64_t until,
 	    int64_t now, const char *actor, const char *text, char *why);
 enum store_answer redis_unblock(struct store *s, const char *who, int64_t now,
 	    const char *actor, char *why);
-enum store_answer redis_blocked(struct store *s, const char *who, int64_t now,
-	    char *text_r, char *why);
-enum store_answer redis_blocks(struct store *s, int64_t now,
-	    store_block_fn *each, void *arg, char *why);
 void	redis_note(struct store *s, const struct store_event *e);
 enum store_answer redis_events(struct store *s, const char *key, size_t n,
 	    store_event_fn *each, void *arg, char *why);
 /* Sends what waits. */
 enum store_answer redis_send_events(struct redis_store *s, char *why);
 
-/* redis_blocked, of the server alone. */
-enum store_answer redis_ask_blocked(struct redis_store *s, const char *who,
-	    int64_t now, char *text_r, char *why);
+/* --- store_redis_blocks.c --- */
+
+/* Asks the server for all blocks. */
+enum store_answer redis_see_blocks(struct redis_store *s, int budget,
+	    char *why);
+
+/* What was seen last; STORE_FAILED: nothing yet. */
+enum store_answer redis_seen_blocked(struct redis_store *s, const char *who,
+	    int64_t now, char *text_r);
+
+enum store_answer redis_blocked(struct store *s, const char *who, int64_t now,
+	    char *text_r, char *why);
+enum store_answer redis_blocks(struct store *s, int64_t now,
+	    store_block_fn *each, void *arg, char *why);
 
 /* --- store_redis_outage.c: a share of each limit while the server is out --- */
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/queue.h>
 #include <sys/un.h>
 #include <time.h>
 
@@ -21,10 +22,18 @@
 #include "redis_pool.h"
 #include "redis_script.h"
 #include "secrets.h"
+#include "thread.h"
 
 #define DIGEST_TEXT 41 /* SHA-1 in hex */
 
 int redis_budget = 200;
+
+/* Who waits for a place, on the stack of its thread. */
+struct waiter {
+	pthread_cond_t turn;
+	bool has_place;
+	TAILQ_ENTRY(waiter) next;
+};
 
 struct redis_pool {
 	struct redis_where where;
@@ -34,7 +43,6 @@ struct redis_pool {
 	char digest[DIGEST_TEXT];
 
 	pthread_mutex_t lock; /* for what follows */
-	pthread_cond_t freed; /* a link came back */
 	struct redis_peer peer;
 	bool is_found; /* peer is somebody */
 	bool ails;     /* something is wrong with it */
@@ -42,8 +50,9 @@ struct redis_pool {
 	int64_t failed_at;   /* when the last one of them was counted */
 	uint64_t generation; /* of peer */
 	char trouble[STORE_WHY];
-	size_t nlink, nidle;
+	size_t nbusy, nidle;                  /* REDIS_LINKS together */
 	struct redis_link *idle[REDIS_LINKS]; /* all of this generation */
+	TAILQ_HEAD(, waiter) waiting;         /* only if all are busy */
 };
 
 /* --- one link, ready for commands --------------------------------------- */
@@ -171,6 +180,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 {
 	const char *argv[] = { "SENTINEL", "get-master-addr-by-name",
 		p->where.master };
+	int64_t deadline = clock_steady() + 2 * REDIS_PATIENCE;
 	struct redis_peer peer;
 	struct redis_link *l;
 	redisReply *r = NULL;
@@ -178,7 +188,10 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 
 	if (!reach(p, sentinel, false, &peer, &l, why))
 		return false;
-	good = do_one(l, 3, argv, clock_steady() + REDIS_PATIENCE, &r, why);
+	good = do_one(l, 3, argv, deadline, &r, why);
+	if (!good && strstr(why, "NOAUTH") != NULL)
+		good = log_in(p, l, deadline, why) &&
+		       do_one(l, 3, argv, deadline, &r, why);
 	redis_link_close(&l);
 	if (!good)
 		return false;
@@ -297,10 +310,8 @@ check(struct redis_link *l, char why[STORE_WHY])
 static void
 close_idle(struct redis_pool *p)
 {
-	while (p->nidle > 0) {
+	while (p->nidle > 0)
 		redis_link_close(&p->idle[--p->nidle]);
-		p->nlink--;
-	}
 }
 
 static void
@@ -373,49 +384,55 @@ redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY])
 	return down;
 }
 
-/* Waits on freed, lock held, for what is left of the time. */
-static bool
-wait_freed(struct redis_pool *p, int64_t deadline)
-{
-	int64_t left = deadline - clock_steady();
-	struct timespec ts;
+/* --- taking turns: first come, first served ------------------------------ */
 
-	if (left <= 0)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += left / SECOND;
-	ts.tv_nsec += left % SECOND * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_sec++;
-		ts.tv_nsec -= 1000000000;
-	}
-	return pthread_cond_timedwait(&p->freed, &p->lock, &ts) == 0;
+/* With the lock held. */
+static bool
+wait_turn(struct redis_pool *p, int64_t deadline)
+{
+	struct waiter w = { .has_place = false };
+	int64_t until = condition_deadline(deadline - clock_steady());
+
+	condition_init(&w.turn);
+	TAILQ_INSERT_TAIL(&p->waiting, &w, next);
+	while (!w.has_place && !is_down(p) &&
+	       condition_wait(&w.turn, &p->lock, until))
+		;
+	if (!w.has_place)
+		TAILQ_REMOVE(&p->waiting, &w, next);
+	pthread_cond_destroy(&w.turn);
+	return w.has_place;
 }
 
-/* A link, or a place for a new one (*link_r is NULL then). */
+/* With the lock held; NULL if there is none. */
+static struct redis_link *
+take_idle(struct redis_pool *p)
+{
+	while (p->nidle > 0) {
+		struct redis_link *l = p->idle[--p->nidle];
+
+		if (redis_link_alive(l))
+			return l;
+		redis_link_close(&l);
+	}
+	return NULL;
+}
+
+/* A place, and a link in it unless one is to be opened (*link_r is NULL). */
 static bool
-take_link(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
+take_place(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
     uint64_t *generation_r, struct redis_peer *peer_r, char why[STORE_WHY])
 {
 	bool got = false;
 
-	*link_r = NULL;
 	pthread_mutex_lock(&p->lock);
-	while (!got && !is_down(p)) {
-		if (p->nidle > 0) {
-			*link_r = p->idle[--p->nidle];
-			got = redis_link_alive(*link_r);
-			if (!got) {
-				redis_link_close(link_r);
-				p->nlink--;
-			}
-		} else if (p->nlink < REDIS_LINKS) {
-			p->nlink++;
-			got = true;
-		} else if (!wait_freed(p, deadline)) {
-			break;
-		}
+	if (!is_down(p) && p->nbusy < REDIS_LINKS) {
+		p->nbusy++;
+		got = true;
+	} else if (!is_down(p)) {
+		got = wait_turn(p, deadline);
 	}
+	*link_r = got ? take_idle(p) : NULL;
 	*generation_r = p->generation;
 	*peer_r = p->peer;
 	if (!got)
@@ -427,18 +444,24 @@ take_link(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
 	return got;
 }
 
-/* Gives it back (NULL: it is no more). */
+/* Leaves the place to who waits longest, and the link (NULL: it is no more). */
 static void
-give_back(struct redis_pool *p, struct redis_link *l, uint64_t generation)
+leave_place(struct redis_pool *p, struct redis_link *l, uint64_t generation)
 {
+	struct waiter *w;
+
 	pthread_mutex_lock(&p->lock);
 	if (l != NULL && generation == p->generation) {
 		p->idle[p->nidle++] = l;
 		l = NULL;
-	} else {
-		p->nlink--;
 	}
-	pthread_cond_signal(&p->freed);
+	if ((w = TAILQ_FIRST(&p->waiting)) != NULL) {
+		TAILQ_REMOVE(&p->waiting, w, next);
+		w->has_place = true;
+		pthread_cond_signal(&w->turn);
+	} else {
+		p->nbusy--;
+	}
 	pthread_mutex_unlock(&p->lock);
 	redis_link_close(&l);
 }
@@ -448,6 +471,8 @@ static void
 count_failure(
     struct redis_pool *p, uint64_t generation, int64_t begun, const char *why)
 {
+	struct waiter *w;
+
 	pthread_mutex_lock(&p->lock);
 	if (generation == p->generation) {
 		p->ails = true;
@@ -456,7 +481,9 @@ count_failure(
 			p->failed_at = clock_steady();
 		}
 		snprintf(p->trouble, sizeof(p->trouble), "%s", why);
-		pthread_cond_broadcast(&p->freed);
+		if (is_down(p))
+			TAILQ_FOREACH (w, &p->waiting, next)
+				pthread_cond_signal(&w->turn);
 	}
 	pthread_mutex_unlock(&p->lock);
 }
@@ -521,7 +548,7 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	bool unable;
 
 	*reply_r = NULL;
-	if (!take_link(p, deadline, &l, &generation, &peer, why))
+	if (!take_place(p, deadline, &l, &generation, &peer, why))
 		return STORE_FAILED;
 	if (l == NULL)
 		l = open_link(p, &peer, deadline, why);
@@ -530,7 +557,7 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 		    redis_link_ask(l, argc, argv, len, deadline, reply_r, why);
 	if (sent != REDIS_REPLIED)
 		redis_link_close(&l);
-	give_back(p, l, generation);
+	leave_place(p, l, generation);
 	if (sent == REDIS_REPLIED) {
 		unable = is_unable(*reply_r);
 		if (!unable)
@@ -642,16 +669,12 @@ redis_pool_open(const struct redis_where *where, const char *secret,
     redis_password_fn *password, char why[STORE_WHY])
 {
 	struct redis_pool *p = calloc(1, sizeof(*p));
-	pthread_condattr_t attr;
 
 	snprintf(why, STORE_WHY, "out of memory");
 	if (p == NULL)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->freed, &attr);
-	pthread_condattr_destroy(&attr);
+	TAILQ_INIT(&p->waiting);
 	p->where = *where;
 	p->password = password;
 	p->secret = strdup(secret);
@@ -670,7 +693,6 @@ redis_pool_close(struct redis_pool **pp)
 	if (p == NULL)
 		return;
 	close_idle(p);
-	pthread_cond_destroy(&p->freed);
 	pthread_mutex_destroy(&p->lock);
 	SSL_CTX_free(p->tls);
 	free(p->secret);

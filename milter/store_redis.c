@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 
 #include "log.h"
 #include "store_redis.h"
+#include "thread.h"
 
 redis_password_fn *store_redis_password;
 bool store_redis_callers_time;
@@ -216,16 +216,6 @@ redis_bound(struct store *st, const char *bound, int64_t now, char *smarthost_r,
 /* --- a life ------------------------------------------------------------- */
 
 static void
-wait_a_second(struct redis_store *s)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec++;
-	pthread_cond_timedwait(&s->wake, &s->lock, &ts);
-}
-
-static void
 mend(struct redis_store *s)
 {
 	char why[STORE_WHY];
@@ -240,7 +230,7 @@ mend(struct redis_store *s)
 	}
 }
 
-/* Each second: looks after the server, and does what nobody waits for. */
+/* Looks after the server, and does what nobody waits for. */
 static void *
 look_after(void *arg)
 {
@@ -249,11 +239,13 @@ look_after(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->ending) {
-		wait_a_second(s);
+		condition_wait(
+		    &s->wake, &s->lock, condition_deadline(REDIS_PACE));
 		pthread_mutex_unlock(&s->lock);
 		if (redis_pool_ails(s->pool))
 			mend(s);
 		if (!redis_pool_ails(s->pool)) {
+			(void)redis_see_blocks(s, REDIS_PATIENCE, why);
 			(void)redis_send_events(s, why);
 			outage_tend(s->outage, s);
 		}
@@ -282,6 +274,7 @@ redis_close(struct store *st)
 	pthread_cond_destroy(&s->wake);
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->sending);
+	freeReplyObject(s->blocks);
 	free(s->event);
 	free(s);
 }
@@ -290,7 +283,6 @@ static struct redis_store *
 make(const struct config *conf)
 {
 	struct redis_store *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attr;
 
 	if (s == NULL)
 		return NULL;
@@ -298,10 +290,7 @@ make(const struct config *conf)
 	s->conf = conf;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->sending, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	condition_init(&s->wake);
 	s->event = calloc(REDIS_EVENT_QUEUE, sizeof(*s->event));
 	return s;
 }
@@ -326,6 +315,7 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 		s->is_out = true;
 		break;
 	case REDIS_WELL:
+		(void)redis_see_blocks(s, REDIS_PATIENCE, reason);
 		break;
 	}
 	return 0;
@@ -361,7 +351,7 @@ redis_open(const struct config *conf, const char *where,
 			goto fail;
 		outage_tend(s->outage, s);
 	}
-	if (pthread_create(&s->thread, NULL, look_after, s) != 0) {
+	if (thread_start(&s->thread, look_after, s) != 0) {
 		snprintf(reason, sizeof(reason), "cannot start a thread");
 		*exit_r = EX_OSERR;
 		goto fail;

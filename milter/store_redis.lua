@@ -918,6 +918,13 @@ end
 
 -- KEYS: blocks, events.  ARGV: ..., event, who, until and text.
 function answer.block()
+	local all = redis.call('HGETALL', KEYS[1])
+
+	for i = 1, #all, 2 do -- what has ended
+		if tonumber(all[i + 1]:match('^-?%d+')) <= now then
+			redis.call('HDEL', KEYS[1], all[i])
+		end
+	end
 	redis.call('HSET', KEYS[1], ARGV[4], ARGV[5])
 	note(ARGV[3])
 	return { now, 1 }
@@ -980,7 +987,6 @@ function answer.read()
 	for _, key in ipairs(KEYS) do
 		local c = counter_load(key)
 		local grants, slots = {}, {}
-
 
 		for i, g in ipairs(c.grant) do
 			grants[i] = { g[1] - 1, g[2], g[3] }

@@ -290,6 +290,20 @@ redis_grant(struct store *st, const struct policy *policy, const char *key,
 
 /* --- blocks: who, to "UNTIL TEXT" --------------------------------------- */
 
+/* Who asks this server next sees it. */
+static enum store_answer
+change_blocks(struct redis_store *s, const char *act,
+    const struct store_event *e, const char *who, const char *what, char *why)
+{
+	enum store_answer a =
+	    run_act(s, act, REDIS_BLOCKS, NULL, e, who, what, why);
+	char reason[STORE_WHY];
+
+	if (a == STORE_OK)
+		(void)redis_see_blocks(s, REDIS_PATIENCE, reason);
+	return a;
+}
+
 enum store_answer
 redis_block(struct store *st, const char *who, int64_t until, int64_t now,
     const char *actor, const char *text, char *why)
@@ -298,8 +312,7 @@ redis_block(struct store *st, const char *who, int64_t until, int64_t now,
 	char what[STORE_WHY + 32];
 
 	snprintf(what, sizeof(what), "%" PRId64 " %s", until, text);
-	return run_act(
-	    redis_of(st), "block", REDIS_BLOCKS, NULL, &e, who, what, why);
+	return change_blocks(redis_of(st), "block", &e, who, what, why);
 }
 
 enum store_answer
@@ -308,72 +321,5 @@ redis_unblock(struct store *st, const char *who, int64_t now, const char *actor,
 {
 	struct store_event e = event_of("unblock", "", who, now, actor, "");
 
-	return run_act(
-	    redis_of(st), "unblock", REDIS_BLOCKS, NULL, &e, who, "", why);
-}
-
-/* False if it is no longer in force. */
-static bool
-block_unpack(
-    const redisReply *r, int64_t now, int64_t *until_r, const char **text_r)
-{
-	char *end;
-
-	if (r->type != REDIS_REPLY_STRING)
-		return false;
-	*until_r = strtoll(r->str, &end, 10);
-	*text_r = *end == ' ' ? end + 1 : end;
-	return *until_r > now;
-}
-
-enum store_answer
-redis_ask_blocked(struct redis_store *s, const char *who, int64_t now,
-    char *text_r, char *why)
-{
-	const char *argv[] = { "HGET", REDIS_BLOCKS, who }, *text;
-	redisReply *r = NULL;
-	enum store_answer a =
-	    redis_pool_ask(s->pool, redis_budget, 3, argv, NULL, &r, why);
-	int64_t until;
-
-	if (a != STORE_OK)
-		return a;
-	if (block_unpack(r, now, &until, &text))
-		snprintf(text_r, STORE_WHY, "%s", text);
-	else
-		a = STORE_NONE;
-	freeReplyObject(r);
-	return a;
-}
-
-enum store_answer
-redis_blocked(
-    struct store *st, const char *who, int64_t now, char *text_r, char *why)
-{
-	struct redis_store *s = redis_of(st);
-	enum store_answer a = redis_ask_blocked(s, who, now, text_r, why);
-
-	return a == STORE_OK || a == STORE_NONE
-		   ? a
-		   : outage_blocked(s->outage, who, now, text_r, why);
-}
-
-enum store_answer
-redis_blocks(
-    struct store *st, int64_t now, store_block_fn *each, void *arg, char *why)
-{
-	const char *argv[] = { "HGETALL", REDIS_BLOCKS }, *text;
-	redisReply *r = NULL;
-	enum store_answer a = redis_pool_ask(
-	    redis_of(st)->pool, REDIS_PATIENCE, 2, argv, NULL, &r, why);
-	bool more = true;
-	int64_t until;
-
-	if (a != STORE_OK)
-		return a;
-	for (size_t i = 0; more && i + 1 < r->elements; i += 2)
-		if (block_unpack(r->element[i + 1], now, &until, &text))
-			more = each(arg, r->element[i]->str, until, text);
-	freeReplyObject(r);
-	return STORE_OK;
+	return change_blocks(redis_of(st), "unblock", &e, who, "", why);
 }

@@ -207,7 +207,7 @@ lift_block(void *arg, const char *who, int64_t until, const char *text)
 
 	(void)until;
 	(void)text;
-	if (redis_ask_blocked(l->s, who, clock_now(), there, why) == STORE_NONE)
+	if (redis_seen_blocked(l->s, who, clock_now(), there) == STORE_NONE)
 		(void)store_unblock(
 		    l->o->store, who, clock_now(), "postmeter", why);
 	return true;

@@ -23,10 +23,19 @@ struct redis_server {
 	pid_t pid;
 };
 
+/* REDIS_SERVER=/path/valkey-server: the same tests with another one. */
+static inline const char *
+redis_binary(void)
+{
+	const char *path = getenv("REDIS_SERVER");
+
+	return path != NULL ? path : "/usr/bin/redis-server";
+}
+
 static inline bool
 redis_is_installed(void)
 {
-	return access("/usr/bin/redis-server", X_OK) == 0;
+	return access(redis_binary(), X_OK) == 0;
 }
 
 /* A connection to it; NULL if there is none within five seconds. */
@@ -69,8 +78,7 @@ redis_spawn(const char *const *argv)
 
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execve("/usr/bin/redis-server",
-		    (char *const *)(uintptr_t)argv, environ);
+		execve(redis_binary(), (char *const *)(uintptr_t)argv, environ);
 		_exit(127);
 	}
 	return pid;

@@ -476,6 +476,49 @@ a_server_that_would_forget_is_refused_at_the_start(void **state)
 	config_free(&conf);
 }
 
+/* Until who is blocked, or no longer; a second, if the machine is quiet. */
+static void
+wait_for_blocked(struct store *s, const char *who, enum store_answer a)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	char why[STORE_WHY], text[STORE_WHY];
+
+	for (int i = 0; i < 3000; i++) {
+		if (store_blocked(s, who, house_time, text, why) == a)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail();
+}
+
+static void
+a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
+{
+	struct config *conf = config_redis();
+	struct redis_server own;
+	struct store *s[2];
+	char why[STORE_WHY];
+
+	redis_start(&own, tmpdir, "blocks", NULL);
+	free(conf->store);
+	if (asprintf(&conf->store, "redis+unix://%s", own.socket) == -1)
+		abort();
+	s[0] = store_must_open(conf);
+	s[1] = store_must_open(conf);
+	store_block(s[0], "one", NEVER, house_time, "root", "", why);
+	store_block(s[0], "two", NEVER, house_time, "root", "", why);
+	wait_for_blocked(s[1], "one", STORE_OK);
+	wait_for_blocked(s[1], "two", STORE_OK);
+	store_unblock(s[0], "one", house_time, "root", why);
+	wait_for_blocked(s[1], "one", STORE_NONE);
+	redis_kill(&own);
+	wait_for_blocked(s[1], "two", STORE_OK);
+	wait_for_blocked(s[1], "one", STORE_NONE);
+	store_close(&s[0]);
+	store_close(&s[1]);
+	config_free(&conf);
+}
+
 static void
 an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 {
@@ -616,11 +659,38 @@ write_sentinel(const char *path, const char *port, const char *master)
 		abort();
 	fprintf(f,
 	    "port %s\nbind 127.0.0.1\ndir %s\nlogfile sentinel.log\n"
+	    "requirepass opensesame\n"
 	    "sentinel monitor office 127.0.0.1 %s 1\n"
+	    "sentinel auth-pass office opensesame\n"
 	    "sentinel down-after-milliseconds office 300\n"
 	    "sentinel failover-timeout office 3000\n",
 	    port, tmpdir, master);
 	fclose(f);
+}
+
+/* Until the server at port, asked so, says what. */
+static void
+wait_for_word(const char *port, const char *question, const char *what)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	redisContext *c = redisConnect("127.0.0.1", atoi(port));
+	bool said = false;
+
+	assert_true(c != NULL && c->err == 0);
+	freeReplyObject(redisCommand(c, "AUTH opensesame"));
+	for (int i = 0; i < 1200 && !said; i++) {
+		redisReply *r = redisCommand(c, question);
+
+		for (size_t k = 0; r != NULL && k + 1 < r->elements; k++)
+			said |= strcmp(r->element[k]->str, what) == 0 &&
+				strcmp(r->element[k + 1]->str, "1") == 0;
+		said |= r != NULL && r->type == REDIS_REPLY_STRING &&
+			strstr(r->str, what) != NULL;
+		freeReplyObject(r);
+		nanosleep(&pause, NULL);
+	}
+	redisFree(c);
+	assert_true(said);
 }
 
 static void
@@ -628,9 +698,11 @@ a_failover_of_sentinel_is_followed(void **state)
 {
 	static char port[3][8], path[128];
 	const char *first_args[] = { "--port", port[0], "--bind", "127.0.0.1",
-		"--repl-diskless-sync-delay", "0", NULL };
+		"--repl-diskless-sync-delay", "0", "--requirepass",
+		"opensesame", NULL };
 	const char *second_args[] = { "--port", port[1], "--bind", "127.0.0.1",
-		"--replicaof", "127.0.0.1", port[0], NULL };
+		"--replicaof", "127.0.0.1", port[0], "--masterauth",
+		"opensesame", "--requirepass", "opensesame", NULL };
 	const char *sentinel_argv[] = { "redis-server", path, "--sentinel",
 		NULL };
 	const struct timespec pause = { .tv_nsec = 50000000 };
@@ -648,6 +720,9 @@ a_failover_of_sentinel_is_followed(void **state)
 	write_sentinel(path, port[2], port[0]);
 	sentinel.pid = redis_spawn(sentinel_argv);
 	free(conf->store);
+	free(conf->store_secret);
+	conf->store_secret = strdup("store");
+	store_redis_password = password_of_meter;
 	if (asprintf(&conf->store, "redis+sentinel://127.0.0.1:%s/office",
 		port[2]) == -1)
 		abort();
@@ -655,9 +730,8 @@ a_failover_of_sentinel_is_followed(void **state)
 	wait_for_well(s);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
-	/* Until replica and Sentinel know each other. */
-	for (int i = 0; i < 100; i++)
-		nanosleep(&pause, NULL);
+	wait_for_word(port[1], "INFO", "master_link_status:up");
+	wait_for_word(port[2], "SENTINEL MASTER office", "num-slaves");
 	redis_kill(&first);
 	for (int i = 0; i < 1200; i++) {
 		if (one_more(s, conf, why, &fits) == STORE_OK)
@@ -756,6 +830,8 @@ main(void)
 		cmocka_unit_test(
 		    tls_wants_the_right_name_authority_and_password),
 		cmocka_unit_test(a_failover_of_sentinel_is_followed),
+		cmocka_unit_test(
+		    a_block_on_one_server_holds_on_the_other_and_in_an_outage),
 		cmocka_unit_test(
 		    an_outage_goes_on_with_a_share_and_is_told_afterwards),
 	};

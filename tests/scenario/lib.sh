@@ -7,6 +7,7 @@
 #   provider.sh  the provider: TLS, a login, a mailbox for all that it takes
 #   office.sh    the office's mail server
 #   meter.sh     postmeter and its tool
+#   redis.sh     a shared store, and daemons that share it
 #   smtp.sh      a client that shows the dialogue
 #
 # shellcheck shell=bash
@@ -18,7 +19,7 @@ TREE=$(cd "$HERE/../.." && pwd)
 BUILD=${BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$TREE/$BUILD
 
-for part in words stage tls postfix provider office meter smtp; do
+for part in words stage tls postfix provider office meter redis smtp; do
 	# shellcheck source=/dev/null
 	. "$HERE/lib/$part.sh"
 done
