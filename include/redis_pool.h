@@ -10,7 +10,6 @@
 #define REDIS_POOL_H
 
 #include <hiredis/hiredis.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
