@@ -119,6 +119,9 @@ $(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
 $(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
     $(BUILD)/tests/store_contract.o
 
+# ... and what is left of it by a disk that lost its power.
+$(BUILD)/tests/test_power: $(BUILD)/tests/store_contract.o $(BUILD)/tests/disk.o
+
 # The tool without its main, as its tests need it.
 CTL = $(call obj,$(wildcard milter/ctl_*.c))
 CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
@@ -134,8 +137,8 @@ $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
     $(BUILD)/tests/tools/storebench $(BUILD)/tests/tools/proxy
 
-$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c \
-    tests/tools/milterclient.c)
+LOAD = $(call obj,tests/tools/load.c tests/tools/milterclient.c)
+$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -150,8 +153,7 @@ $(BUILD)/tests/tools/proxy: $(call obj,tests/tools/proxy.c)
 # What milters do in time, and a store of many senders.
 BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
 
-$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c \
-    tests/tools/milterclient.c)
+$(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
@@ -177,15 +179,16 @@ SUITE = $(TESTS) $(REPLAYS)
 tests: $(SUITE) $(TOOLS)
 
 check: $(SUITE) all
-	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh
+	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh tests/usage.sh
 
 check-asan:
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory check \
 	    BUILD=$(BUILD)-asan WERROR=-Werror \
 	    SAN="$(ASAN)"
 
-# What threads share: the store, the snapshot, and the doors with a thread.
-TSAN_SUITE = store ground socketmap control peers snapshot
+# What threads share: the stores, the snapshot, and the doors.
+TSAN_SUITE = store redis crash store_fail snapshot health probe socketmap \
+    control peers mlfi routing creds
 check-tsan:
 	@$(MAKE) --no-print-directory check-threads BUILD=$(BUILD)-tsan \
 	    WERROR=-Werror SAN="-fsanitize=thread -U_FORTIFY_SOURCE"
@@ -267,10 +270,13 @@ $(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
-bench: all $(TOOLS) $(BENCH)
+bench:
+	@tests/scenario/packages.sh bench
+	@$(MAKE) --no-print-directory all $(TOOLS) $(BENCH)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
 
 bench-report:
+	@tests/scenario/packages.sh bench
 	@BUILD=$(BUILD) tests/bench/report.sh
 
 # --- lint --------------------------------------------------------------------
@@ -315,22 +321,31 @@ lint-format:
 # --- install -----------------------------------------------------------------
 
 INSTALL = install
+AT_PREFIX = sed 's,/usr/local,$(PREFIX),g'
 SBINDIR = $(DESTDIR)$(PREFIX)/sbin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 SHARE = $(DESTDIR)$(PREFIX)/share/postmeter
+UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
+COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter
 
 install: all
-	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) $(CONFDIR)
+	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) \
+	    $(UNITDIR) $(SYSUSERSDIR) $(COMPLETIONDIR) $(CONFDIR)
 	$(INSTALL) -m 755 $(BUILD)/postmeter $(BUILD)/postmeterctl $(SBINDIR)
-	for s in 5 8; do for page in milter/*.$$s; do \
-		[ ! -e $$page ] || \
-		    $(INSTALL) -m 644 $$page $(MANDIR)/man$$s || exit 1; \
-	done; done
-	cp -R conf contrib $(SHARE)
+	umask 022; for page in milter/*.[58]; do \
+		$(AT_PREFIX) $$page >$(MANDIR)/man$${page##*.}/$${page##*/} || \
+		    exit 1; \
+	done
+	cp -R conf/. contrib $(SHARE)
 	chmod -R u+rwX,go+rX,go-w $(SHARE)
-	[ ! -e conf/providers.conf ] || \
-	    $(INSTALL) -m 644 conf/providers.conf $(SHARE)
+	umask 022; $(AT_PREFIX) contrib/systemd/postmeter.service \
+	    >$(UNITDIR)/postmeter.service
+	$(INSTALL) -m 644 contrib/systemd/postmeter.sysusers \
+	    $(SYSUSERSDIR)/postmeter.conf
+	$(INSTALL) -m 644 contrib/completion/postmeterctl.bash \
+	    $(COMPLETIONDIR)/postmeterctl
 	@# What the administrator wrote is never touched.
 	[ -e $(CONFDIR)/postmeter.conf ] || \
 	    $(INSTALL) -m 644 conf/postmeter.conf $(CONFDIR)
@@ -344,7 +359,7 @@ help:
 	@echo 'make check-tsan      what threads share, under the thread sanitizer'
 	@echo 'make check-valgrind  the same under valgrind'
 	@echo 'make fuzz            every parser for FUZZ_SECONDS=60 (clang)'
-	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck'
+	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck, clang-format'
 	@echo 'make install         to PREFIX=/usr/local, SYSCONFDIR=/etc, below DESTDIR='
 	@echo 'make clean           removes all build folders'
 	@echo

@@ -37,7 +37,7 @@ json_t	*control_block(const struct request *rq);
 json_t	*control_unblock(const struct request *rq);
 json_t	*control_reload(const struct request *rq);
 
-/* --- control_json.c: the pieces that answers are made of --- */
+/* --- control_json.c: the pieces that answers are made of ----------------- */
 
 /* The string argument of that name; NULL if it is missing or no string. */
 const char *control_arg(const struct request *rq, const char *name);
@@ -82,7 +82,7 @@ json_t	*control_event_list(const struct request *rq, const char *key,
 /* True if the slots of c are those of policy, in the same order. */
 bool	control_fits(const struct policy *policy, const struct counter *c);
 
-/* --- control_who.c: the keys that a name of the operator's can mean --- */
+/* --- control_who.c: the keys that a name of the operator's can mean ------ */
 
 #define WHO_KEYS 3
 

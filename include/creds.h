@@ -10,12 +10,28 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 #include "config.h"
 #include "secrets.h"
 
 #define CREDS_WHY 160	/* room for a sentence: STORE_WHY, so doors need one */
+
+/*
+ * The user and group that the daemon is to run as.  0, or -1 and one line in
+ * errors if there is no such user.
+ */
+int	creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r,
+	    FILE *errors);
+
+/*
+ * Reads the secrets that smarthosts and store name, into *secrets_r (NULL if
+ * they name none).  0, or -1 and a line with its remedy in errors for each
+ * that is missing and each mistake in the file.
+ */
+int	creds_load(const struct config *conf, uid_t uid, gid_t gid,
+	    FILE *errors, struct secrets **secrets_r);
 
 /*
  * Takes secrets over as the current ones (NULL: none could be read; then

@@ -41,6 +41,7 @@ struct screen {
 	FILE *out, *err;
 	bool colour;
 	bool pretty;		/* JSON for eyes */
+	size_t width;		/* columns; 0: no end */
 };
 
 struct output {
@@ -51,6 +52,32 @@ struct output {
 };
 
 extern const struct output output_text, output_json;
+
+/* --- pieces of answers --------------------------------------------------- */
+
+/* {"ok": false, "error": ..., "remedy": ...} */
+json_t	*ctl_failure(const char *remedy, const char *error, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/*
+ * The same with "errors": each of the lines, which are cut apart, is a mistake
+ * and its remedy.
+ */
+json_t	*ctl_mistakes(char *lines, const char *error, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/* The configuration, or NULL and (failure_r may be NULL) all its mistakes. */
+struct config *ctl_config(const char *file, json_t **failure_r);
+
+/* Adds {"text", "remedy", "must"}: what was found, "" if it has no remedy. */
+void	ctl_finding(json_t *list, bool must, const char *remedy,
+	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* A member of an object; "" and 0 if it is missing. */
+const char *ctl_str(const json_t *o, const char *name);
+long long ctl_num(const json_t *o, const char *name);
+
+/* --- commands ------------------------------------------------------------ */
 
 /*
  * Each makes *answer_r (a new reference; NULL only if memory is out) and
@@ -75,10 +102,6 @@ void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 /* `setup sendmail`; conf may be NULL with --undo. */
 int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
 	    json_t **answer_r);
-
-/* {"ok": false, "error": ..., "remedy": ...} */
-json_t	*ctl_failure(const char *remedy, const char *error, ...)
-	    __attribute__((format(printf, 2, 3)));
 
 /* What is good but hardly meant: one sentence each, in an array. */
 json_t	*ctl_warnings(const struct config *conf);

@@ -15,7 +15,7 @@
 
 #include "config.h"
 
-/* --- ctl_postconf.c: the only user of postconf(1) --- */
+/* --- ctl_postconf.c: the only user of postconf(1) ------------------------ */
 
 struct postfix {
 	const char *dir;	/* -c of postconf; NULL: Postfix's own */
@@ -37,7 +37,7 @@ int	postfix_change(const struct postfix *pf, const json_t *change,
 /* The same as a command for a shell: "postconf -e 'a = b'".  To be freed. */
 char	*postfix_command(const struct postfix *pf, const json_t *change);
 
-/* --- ctl_postfix.c: pure --- */
+/* --- ctl_postfix.c: pure ------------------------------------------------- */
 
 /*
  * The changes that lead from pf to conf, in order.  made are the changes of

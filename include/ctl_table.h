@@ -15,6 +15,7 @@ enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
 struct table {
 	size_t columns, rows, room;
 	unsigned right;			/* bit i: column i ends flush */
+	unsigned spare;			/* bit i: left out if rows do not fit */
 	size_t bar;			/* the column that is coloured */
 	struct table_row *row;
 };
@@ -27,7 +28,10 @@ struct table_row {
 /* Adds a row; cells are copied.  What memory cannot hold is left out. */
 void	table_add(struct table *t, enum colour colour, const char *const *cell);
 
-/* Prints all rows, each after indent, and frees them. */
+/*
+ * Prints all rows, each after indent, and frees them.  Rows that are wider
+ * than the screen go without their spare columns.
+ */
 void	table_print(struct table *t, const struct screen *sc,
 	    const char *indent);
 

@@ -45,10 +45,16 @@ void	database_close(struct database **dbp);
 /* False and why if the file was removed or replaced, or proved damaged. */
 bool	database_in_place(struct database *db, char *why);
 
+/*
+ * What was committed goes from the write-ahead log into the file itself, so
+ * that the loss of the log cannot bring back a time before this.
+ */
+void	database_checkpoint(struct database *db);
+
 /* True if a sync failed: the process must end, not try again. */
 bool	database_unsynced(const struct database *db);
 
-/* --- writing: begin, put, commit.  STORE_FAILED says why. --- */
+/* --- writing: begin, put, commit.  STORE_FAILED says why. ---------------- */
 
 enum store_answer database_begin(struct database *db, char *why);
 enum store_answer database_commit(struct database *db, char *why);
@@ -77,7 +83,7 @@ enum store_answer database_drop_block(struct database *db, const char *who,
 enum store_answer database_tidy(struct database *db, int64_t before, size_t n,
 	    size_t keep, char *why);
 
-/* --- reading --- */
+/* --- reading ------------------------------------------------------------- */
 
 enum store_answer database_counter(struct database *db, const char *policy,
 	    const char *key, struct row *row_r, char *why);

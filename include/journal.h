@@ -2,9 +2,11 @@
  * journal.h - what was promised, on the disk before the promise is spoken.
  *
  * An append-only chain of files beside the database, BASE-journal.NNNNNNNN.
- * Each frame is: length of the payload (4 bytes), sequence number (8),
+ * Each frame is: length of the payload (4 bytes), how many frames up to this
+ * one were not yet synced when it was written (4), sequence number (8),
  * payload, checksum (8), big endian.  Numbers go up by one from frame to
- * frame and from file to file, so nothing can be missing unseen.
+ * frame and from file to file, so nothing can be missing unseen; and what was
+ * damaged can be told from what a power failure kept from the disk.
  */
 #ifndef JOURNAL_H
 #define JOURNAL_H
@@ -15,7 +17,7 @@
 #include <sys/types.h>
 
 #define JOURNAL_HEADER	16		/* bytes before the first frame */
-#define JOURNAL_FRAME	20		/* bytes around each payload */
+#define JOURNAL_FRAME	24		/* bytes around each payload */
 #define JOURNAL_PAYLOAD	(1 << 20)	/* bytes, the longest: 130,000 recipients */
 
 struct journal;
@@ -32,7 +34,7 @@ ssize_t	journal_take(const uint8_t *buf, size_t len, uint64_t *seq_r,
 struct journal_end {
 	uint64_t seq;		/* of the last frame; as given if there is none */
 	uint64_t number;	/* of the last file; 0 if there is none */
-	size_t torn;		/* bytes of a frame that was never finished */
+	size_t torn;		/* bytes behind it that were never promised */
 };
 
 /* False stops the replay: out of memory, or why says what is wrong with it. */
@@ -41,8 +43,9 @@ typedef bool journal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
 
 /*
  * Calls each for every frame above seq, beginning with file first (0: there
- * is none to read, and a file with a frame above seq is foreign: 65).  Returns 0, or the sysexits(3) code and why: 65 if files
- * are missing or damaged, 74 if they could not be read.  Changes nothing.
+ * is none to read, and a file with a frame above seq is foreign: 65).  Returns
+ * 0, or the sysexits(3) code and why: 65 if files are missing or damaged, 74 if
+ * they could not be read.  Changes nothing.
  */
 int	journal_replay(const char *base, uint64_t first, uint64_t seq,
 	    journal_each_fn *each, void *arg, struct journal_end *end_r,

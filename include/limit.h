@@ -29,4 +29,8 @@ char	*window_spec_text(const struct window_spec *spec, char *dst,
 /* "500 messages in 24h", "2000 recipients a day": for people. */
 char	*limit_text(const struct limit *l, char *dst, size_t size);
 
+/* The same of something else that is counted: a noun, which takes an s. */
+char	*limit_text_of(const struct limit *l, const char *noun, char *dst,
+	    size_t size);
+
 #endif

@@ -47,14 +47,14 @@ struct policy {
 	char *text;			/* added to the reply; "" if none */
 };
 
-/* The names that configuration, log and tool use: "unique-recipients". */
-const char *dimension_name(enum dimension d);
-const char *per_name(enum per p);
-const char *when_over_name(enum when_over o);
+/*
+ * The words that configuration, log, tool and database use for each value of
+ * these enums, in their order and closed by NULL.
+ */
+extern const char *const dimension_words[], *const per_words[],
+    *const scope_words[], *const when_over_words[];
 
-/* -1 if the name is not one of them. */
-int	dimension_by_name(const char *name);
-int	per_by_name(const char *name);
-int	when_over_by_name(const char *name);
+/* Where word stands in such a table, -1 if it does not. */
+int	word_index(const char *const *words, const char *word);
 
 #endif

@@ -10,7 +10,6 @@
 #define REDIS_POOL_H
 
 #include <hiredis/hiredis.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,8 +72,5 @@ enum store_answer redis_pool_ask(struct redis_pool *p, int budget, int argc,
 enum store_answer redis_pool_run(struct redis_pool *p, int budget, int argc,
 	    const char **argv, size_t *len, redisReply **reply_r,
 	    char why[STORE_WHY]);
-
-/* Waits on cond for so long at most; false when that has passed. */
-bool	redis_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms);
 
 #endif

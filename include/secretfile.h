@@ -10,7 +10,7 @@
 
 #include "span.h"
 
-/* --- the text: pure -------------------------------------------------------- */
+/* --- the text: pure ------------------------------------------------------ */
 
 /* One section `secret "name" { ... }`; spans point into the text. */
 struct secret_section {
@@ -38,10 +38,7 @@ size_t	secret_text_room(size_t len);
 ssize_t	secret_text_change(char *dst, const char *text, size_t len,
 	    const char *name, const char *value);
 
-/* --- the file --------------------------------------------------------------- */
-
-/* Letters, digits, "-", "_" and ".", at most 64. */
-int	secret_name_good(const char *name);
+/* --- the file ------------------------------------------------------------ */
 
 /* Why value cannot be written between quotes; NULL if it can. */
 const char *secret_value_unfit(const char *value, size_t len);

@@ -46,6 +46,9 @@ void	secrets_free(struct secrets **sp);
 ssize_t	secrets_get(const struct secrets *s, const char *name, char *dst,
 	    size_t size);
 
+/* Letters, digits, "-", "_" and ".", at most 64. */
+bool	secrets_name_good(const char *name);
+
 bool	secrets_has(const struct secrets *s, const char *name);
 
 #endif

@@ -45,6 +45,7 @@ struct local {
 	int64_t now;			/* the latest that a caller said */
 	uint64_t seq;			/* of the last operation */
 	uint64_t unfolded;		/* bytes of journal since the last fold */
+	size_t born;			/* counters made since then */
 	struct block *block;		/* in order of who */
 	size_t nblock;
 	atomic_bool any_block;		/* may be read without the lock */
@@ -65,7 +66,7 @@ struct local {
 	size_t size;
 };
 
-/* --- store_local.c; all with lock held --- */
+/* --- store_local.c; all with lock held ----------------------------------- */
 
 /*
  * The item of this name, from memory or database.  lock may be let go of
@@ -89,7 +90,7 @@ void	local_changed(struct local *l, struct item *item);
 int	local_adapt(struct local *l, struct item *item,
 	    const struct policy *policy, int64_t now);
 
-/* --- store_acts.c --- */
+/* --- store_acts.c -------------------------------------------------------- */
 
 enum store_answer local_reset(struct store *s, const struct policy *policy,
 	    const char *key, int64_t now, const char *actor, char *why);
@@ -110,7 +111,7 @@ enum store_answer local_events(struct store *s, const char *key, size_t n,
 enum store_answer local_load_blocks(struct local *l, char *why);
 void	local_free_blocks(struct local *l);
 
-/* --- store_fold.c --- */
+/* --- store_fold.c -------------------------------------------------------- */
 
 /* Brings what changed into the database; last: and the journal may go. */
 enum store_answer local_fold(struct local *l, bool last, char *why);
@@ -118,7 +119,7 @@ enum store_answer local_fold(struct local *l, bool last, char *why);
 /* Two folds a second, until l->ending. */
 void	*local_fold_run(void *local);
 
-/* --- store_replay.c --- */
+/* --- store_replay.c ------------------------------------------------------ */
 
 /*
  * Applies what the journal has and the rows have not.  0 and where the chain

@@ -61,7 +61,7 @@ void	table_remove(struct table *t, struct item *item);
  * Changes when an item that may be the one named has left.  What was read
  * from the database before that must be read again.
  */
-uint64_t table_generation(const struct table *t, const char *policy,
+uint64_t table_generation(struct table *t, const char *policy,
 	    const char *key);
 
 /* item was changed. */

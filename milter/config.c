@@ -51,7 +51,7 @@ static cfg_opt_t options[] = {
 	CFG_END(),
 };
 
-/* --- sockets ------------------------------------------------------------ */
+/* --- sockets ------------------------------------------------------------- */
 
 static void
 read_sockets(struct reading *r, cfg_t *root)
@@ -111,7 +111,7 @@ read_auth_peers(struct reading *r, cfg_t *root)
 	}
 }
 
-/* --- time zone ---------------------------------------------------------- */
+/* --- time zone ----------------------------------------------------------- */
 
 /* system_zone - what the machine is set to, "UTC" if it does not say */
 static const char *
@@ -161,7 +161,7 @@ read_zone(struct reading *r, cfg_t *root)
 		    why);
 }
 
-/* --- the rest ----------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------ */
 
 /* store_wrong - what is wrong with it, or NULL */
 static const char *
@@ -412,7 +412,7 @@ config_load(const char *file, FILE *errors)
 	return r.conf;
 }
 
-/* --- the end ------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------- */
 
 static void
 free_names(struct names *names)
@@ -484,7 +484,7 @@ config_free(struct config **cp)
 	free(conf);
 }
 
-/* --- questions ---------------------------------------------------------- */
+/* --- questions ----------------------------------------------------------- */
 
 const struct policy *
 config_policy(const struct config *conf, const char *name)

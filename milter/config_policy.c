@@ -27,22 +27,6 @@ cfg_opt_t policy_options[] = {
 	CFG_END(),
 };
 
-static const char *const per_words[] = { [PER_ACCOUNT] = "account",
-	[PER_SENDER] = "sender",
-	[PER_LOGIN] = "login",
-	[PER_DOMAIN] = "domain",
-	[PER_CLIENT] = "client",
-	[PER_EVERYONE] = "everyone",
-	NULL };
-static const char *const count_words[] = {
-	[SCOPE_EXTERNAL] = "external", [SCOPE_ALL] = "all", NULL
-};
-static const char *const over_words[] = { [OVER_DEFER] = "defer",
-	[OVER_REJECT] = "reject",
-	[OVER_HOLD] = "hold",
-	[OVER_OBSERVE] = "observe",
-	NULL };
-
 static void
 add_limit(struct reading *r, struct policy *p, enum dimension dim,
     const char *option, const struct conf_value *v)
@@ -79,20 +63,13 @@ add_limit(struct reading *r, struct policy *p, enum dimension dim,
 static void
 read_limits(struct reading *r, cfg_t *sec, struct policy *p)
 {
-	static const struct {
-		const char *option;
-		enum dimension dim;
-	} dims[] = {
-		{ "messages", DIM_MESSAGES },
-		{ "recipients", DIM_RECIPIENTS },
-		{ "unique-recipients", DIM_UNIQUE },
-		{ "bytes", DIM_BYTES },
-	};
+	for (int d = 0; d < DIM_COUNT; d++) {
+		const char *option = dimension_words[d];
 
-	for (size_t d = 0; d < sizeof(dims) / sizeof(dims[0]); d++)
-		for (size_t i = 0; i < conftext_size(sec, dims[d].option); i++)
-			add_limit(r, p, dims[d].dim, dims[d].option,
-			    conftext_value(&r->text, sec, dims[d].option, i));
+		for (size_t i = 0; i < conftext_size(sec, option); i++)
+			add_limit(r, p, (enum dimension)d, option,
+			    conftext_value(&r->text, sec, option, i));
+	}
 }
 
 static void
@@ -178,12 +155,12 @@ read_policy(struct reading *r, cfg_t *sec, struct policy *p)
 	p->per = (enum per)read_choice(r, sec, "per", per_words, PER_ACCOUNT);
 	read_client_prefix(r, sec, p);
 	p->count = (enum scope)read_choice(
-	    r, sec, "count", count_words, SCOPE_EXTERNAL);
+	    r, sec, "count", scope_words, SCOPE_EXTERNAL);
 	read_limits(r, sec, p);
 	p->recipients_per_message =
 	    read_number(r, sec, "recipients-per-message", 1, 1000000, 0);
 	p->when_over = (enum when_over)read_choice(
-	    r, sec, "when-over", over_words, OVER_DEFER);
+	    r, sec, "when-over", when_over_words, OVER_DEFER);
 	read_lockout(r, sec, p);
 	read_warnings(r, sec, p);
 	read_words(r, sec, p);

@@ -108,7 +108,7 @@ read_budget(
 	}
 }
 
-/* --- smarthosts --------------------------------------------------------- */
+/* --- smarthosts ---------------------------------------------------------- */
 
 static char *
 read_host(
@@ -232,7 +232,7 @@ read_smarthosts(struct reading *r, cfg_t *root)
 	}
 }
 
-/* --- routes ------------------------------------------------------------- */
+/* --- routes -------------------------------------------------------------- */
 
 static void
 read_route(struct reading *r, cfg_t *root, cfg_t *sec, struct route *route)
@@ -283,7 +283,7 @@ read_routes(struct reading *r, cfg_t *root)
 	}
 }
 
-/* --- rules -------------------------------------------------------------- */
+/* --- rules --------------------------------------------------------------- */
 
 /* canon_sender - "<>", "@domain" or an address without a tag; NULL if none */
 static const char *

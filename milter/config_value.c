@@ -76,12 +76,13 @@ read_choice(struct reading *r, cfg_t *sec, const char *name,
 {
 	const struct conf_value *v = read_one(r, sec, name);
 	char text[SHOWN], all[200];
+	int i;
 
 	if (v == NULL)
 		return fallback;
-	for (int i = 0; words[i] != NULL; i++)
-		if (strcmp(v->text, words[i]) == 0)
-			return i;
+	i = word_index(words, v->text);
+	if (i != -1)
+		return i;
 	mistake(&r->m, v->line, "%s = \"%s\": it is one of %s", name,
 	    shown(text, v), choices(all, sizeof(all), words));
 	return fallback;

@@ -44,7 +44,7 @@ struct scanner {
 	struct mistakes *m;
 };
 
-/* --- names -------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static char *
 token_text(char dst[NAME_TEXT], const struct token *t)
@@ -161,7 +161,7 @@ meet_section(struct scanner *s)
 	s->mute = MUTE_SECTION;
 }
 
-/* --- values ------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 /* ticket - remembers a value and sends its number on */
 static int
@@ -297,7 +297,7 @@ scan_word(struct scanner *s)
 	return take_value(s, &w);
 }
 
-/* --- structure ---------------------------------------------------------- */
+/* --- structure ----------------------------------------------------------- */
 
 static int
 open_brace(struct scanner *s)

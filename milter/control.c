@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "clock.h"
 #include "control.h"
 #include "endpoint.h"
+#include "thread.h"
 
 #define PEERS 16
 #define PATIENCE                                                               \
@@ -249,8 +249,6 @@ struct control_server *
 control_start(int fd, const struct control_env *env)
 {
 	struct control_server *s = calloc(1, sizeof(*s));
-	sigset_t all, before;
-	int error;
 
 	if (s == NULL) {
 		close(fd);
@@ -265,11 +263,7 @@ control_start(int fd, const struct control_env *env)
 		server_free(s);
 		return NULL;
 	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&s->thread, NULL, serve, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (error != 0) {
+	if (thread_start(&s->thread, serve, s) != 0) {
 		server_free(s);
 		return NULL;
 	}

@@ -181,7 +181,7 @@ control_grant(const struct request *rq)
 		    "a grant needs more words");
 	if ((p = config_policy(rq->conf, name)) == NULL)
 		return no_policy(rq->conf, name);
-	if ((dim = dimension_by_name(dimension)) == -1)
+	if ((dim = word_index(dimension_words, dimension)) == -1)
 		return control_failure("one of messages, recipients, "
 				       "unique-recipients, bytes",
 		    "\"%s\" is nothing that is counted", dimension);
@@ -201,7 +201,7 @@ control_grant(const struct request *rq)
 	if (w.n == 0)
 		return control_failure("`postmeterctl show` tells the keys",
 		    "policy \"%s\" counts per %s, and \"%s\" is none", name,
-		    per_name(p->per), who);
+		    per_words[p->per], who);
 	a = grant_key(rq, p, &w, &i, why);
 	if (a == STORE_OK)
 		a = store_grant(rq->env->store, p, w.key[i], &g, rq->now,
@@ -214,7 +214,7 @@ control_grant(const struct request *rq)
 	log_act(rq, "grant", w.key[i]);
 	return json_pack("{s:b, s:s, s:o, s:s, s:o, s:o}", "ok", 1, "policy",
 	    p->name, "key", control_text(w.key[i]), "dimension",
-	    dimension_name(g.dim), "extra", control_number(g.extra), "until",
+	    dimension_words[g.dim], "extra", control_number(g.extra), "until",
 	    control_moment(rq, g.until));
 }
 

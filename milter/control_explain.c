@@ -26,7 +26,8 @@ add_rcpt(const struct config *conf, struct txn *t, const char *raw)
 
 /*
  * txn_from - the transaction that was asked about.  Returns NULL, or what is
- * wrong with the question.  Without login and client it is sendmail(1)'s.
+ * wrong with the question.  Without login and client it is sendmail(1)'s,
+ * which the mail server hands on as from itself.
  */
 static const char *
 txn_from(const struct request *rq, struct txn *t)
@@ -46,9 +47,11 @@ txn_from(const struct request *rq, struct txn *t)
 	    &t->sender, sender, strlen(sender), rq->conf->recipient_delimiter);
 	if (login != NULL)
 		mailaddr_canon_login(t->login, sizeof(t->login), login, "");
+	t->submitted = login == NULL && client == NULL;
+	if (t->submitted)
+		client = "127.0.0.1";
 	if (client != NULL && netaddr_parse(client, &t->client) == -1)
 		return "the client is no IP address";
-	t->submitted = login == NULL && client == NULL;
 	t->bytes =
 	    (uint64_t)json_integer_value(json_object_get(rq->args, "size"));
 	json_array_foreach (rcpt, i, one) {
@@ -150,9 +153,10 @@ explain(const struct request *rq, const struct txn *t)
 	    "ok", 1, "passes", r.code == NULL, "verdict",
 	    verdict_name(o.verdict), "observed", o.observed, "outgoing",
 	    outgoing, "sender", control_text(t->sender.text), "rule",
-	    name_or_null(o.rule), "recipients", (int)t->nrcpt, "external",
-	    (int)t->nexternal, "limits", limits, "smarthost",
-	    name_or_null(o.smarthost), "reply", answer, "note",
+	    name_or_null(outgoing && rule != NULL ? rule->name : NULL),
+	    "recipients", (int)t->nrcpt, "external", (int)t->nexternal,
+	    "limits", limits, "smarthost", name_or_null(o.smarthost), "reply",
+	    answer, "note",
 	    control_text(o.verdict == VERDICT_HOLD ? r.text : o.why));
 }
 

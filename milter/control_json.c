@@ -119,9 +119,12 @@ control_limit(const struct request *rq, const struct policy *policy,
 
 	if (c != NULL)
 		quota_usage(policy, c, i, rq->now, &used, &told.max);
-	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:i}", "limit",
-	    limit_text(&told, text, sizeof(text)), "dimension",
-	    dimension_name(told.dim), "window",
+	if (policy == rq->conf->senders)
+		limit_text_of(&told, "different sender", text, sizeof(text));
+	else
+		limit_text(&told, text, sizeof(text));
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:i}", "limit", text,
+	    "dimension", dimension_words[told.dim], "window",
 	    window_spec_text(&told.window, window, sizeof(window)), "used",
 	    control_number(used), "max", control_number(told.max), "percent",
 	    (int)control_percent(used, told.max));
@@ -143,7 +146,7 @@ control_counter(const struct request *rq, const struct policy *policy,
 		if (g->until > rq->now)
 			control_append(
 			    &grants, json_pack("{s:s, s:o, s:o}", "dimension",
-					 dimension_name(g->dim), "extra",
+					 dimension_words[g->dim], "extra",
 					 control_number(g->extra), "until",
 					 control_moment(rq, g->until)));
 	}

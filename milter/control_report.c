@@ -127,7 +127,8 @@ control_status(const struct request *rq)
 	    "sockets", "milter", conf->milter_socket.path, "map",
 	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
 	    conf->control_socket.path, "smarthosts", smarthosts(rq), "policies",
-	    (int)conf->npolicy, "rules", (int)conf->nrule, "blocks", blocked);
+	    (int)conf->npolicy - 1, "rules", (int)conf->nrule, "blocks",
+	    blocked);
 }
 
 /* The fullest limits seen so far, the fullest first. */

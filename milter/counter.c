@@ -70,7 +70,7 @@ counter_free(struct counter **cp)
 	*cp = NULL;
 }
 
-/* --- a changed policy --------------------------------------------------- */
+/* --- a changed policy ---------------------------------------------------- */
 
 static bool
 slot_is_for(const struct slot *s, const struct limit *l)
@@ -160,7 +160,7 @@ counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
 	return 0;
 }
 
-/* --- a life ------------------------------------------------------------- */
+/* --- a life -------------------------------------------------------------- */
 
 int
 counter_room(struct counter *c, size_t n, int64_t now)
@@ -226,7 +226,7 @@ counter_idle(const struct counter *c, int64_t now)
 	return true;
 }
 
-/* --- bytes: out --------------------------------------------------------- */
+/* --- bytes: out ---------------------------------------------------------- */
 
 /* Counts what it is given, and writes it where there is somewhere to write. */
 struct writer {
@@ -333,7 +333,7 @@ counter_pack(const struct counter *c, uint8_t *dst, size_t size)
 	return w.len;
 }
 
-/* --- bytes: in ---------------------------------------------------------- */
+/* --- bytes: in ----------------------------------------------------------- */
 
 /* Once bad, every further number is 0 and it stays bad. */
 struct reader {

@@ -6,10 +6,12 @@
  * the nexthop of the very smarthost that the map is named after has a key;
  * everything else has none.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "creds.h"
 
@@ -19,6 +21,73 @@
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct secrets *current;
+
+/* --- at a start, a reload and a check ------------------------------------ */
+
+int
+creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
+{
+	char room[PASSWD_ROOM];
+	struct passwd pw, *found;
+
+	if (getpwnam_r(conf->user, &pw, room, sizeof(room), &found) != 0 ||
+	    found == NULL) {
+		fprintf(errors,
+		    "%s: user \"%s\" does not exist: create it (adduser "
+		    "--system --group --home /var/lib/postmeter %s) or name "
+		    "another\n",
+		    conf->file, conf->user, conf->user);
+		return -1;
+	}
+	*uid_r = pw.pw_uid;
+	*gid_r = pw.pw_gid;
+	return 0;
+}
+
+/* missing - 1 and a line in errors if secrets (NULL: none) lack a name */
+static int
+missing(const struct config *conf, const struct secrets *secrets,
+    const char *who, const char *name, FILE *errors)
+{
+	if (name[0] == '\0' || (secrets != NULL && secrets_has(secrets, name)))
+		return 0;
+	fprintf(errors,
+	    "%s: %s wants secret \"%s\", which is not there: add it with "
+	    "`postmeterctl secret set %s`\n",
+	    conf->secrets, who, name, name);
+	return 1;
+}
+
+int
+creds_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
+    struct secrets **secrets_r)
+{
+	char who[64];
+	int n = 0;
+
+	*secrets_r = NULL;
+	if (conf->secrets[0] == '\0')
+		return 0;
+	/* Of a file that nobody has made yet, each secret is missing. */
+	if (access(conf->secrets, F_OK) == 0 || errno != ENOENT) {
+		*secrets_r = secrets_load(conf->secrets, uid, gid, errors);
+		if (*secrets_r == NULL)
+			return -1;
+	}
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		const struct smarthost *sh = &conf->smarthost[i];
+
+		snprintf(who, sizeof(who), "smarthost \"%s\"", sh->name);
+		n += missing(conf, *secrets_r, who, sh->secret, errors);
+	}
+	n += missing(
+	    conf, *secrets_r, "store-secret", conf->store_secret, errors);
+	if (n > 0)
+		secrets_free(secrets_r);
+	return n > 0 ? -1 : 0;
+}
+
+/* --- at work ------------------------------------------------------------- */
 
 void
 creds_publish(struct secrets *secrets)

@@ -5,11 +5,11 @@
  * `setup` knows what it wrote; this looks at what is in force, whoever wrote
  * it, and at what others have set beside it.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl.h"
 #include "ctl_postfix.h"
 
 struct audit {
@@ -18,25 +18,7 @@ struct audit {
 	json_t *found;
 };
 
-static void find(struct audit *a, bool must, const char *remedy,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static void
-find(struct audit *a, bool must, const char *remedy, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	json_array_append_new(
-	    a->found, json_pack("{s:s, s:s, s:b}", "text", text, "remedy",
-			  remedy, "must", must));
-}
-
-/* --- values ----------------------------------------------------------------
- */
+/* --- values -------------------------------------------------------------- */
 
 /* setting - what main.cf says; "" if it does not */
 static const char *
@@ -92,8 +74,7 @@ has_word(const char *list, const char *word)
 	return false;
 }
 
-/* --- milters ---------------------------------------------------------------
- */
+/* --- milters ------------------------------------------------------------- */
 
 /* inside - path as it is seen from the queue directory */
 static const char *
@@ -149,16 +130,19 @@ audit_milters(struct audit *a, const char *where, const char *name,
 		pass |= last && lets_pass(item, len, usual);
 	}
 	if (!ours)
-		find(a, true, "postmeterctl setup postfix --apply adds it",
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply adds it",
 		    "%s: %s does not name postmeter: that mail is not metered",
 		    where, name);
 	else if (!last)
-		find(a, true, "put postmeter at the end of the list",
+		ctl_finding(a->found, true,
+		    "put postmeter at the end of the list",
 		    "%s: a milter behind postmeter in %s can refuse mail that "
 		    "was charged",
 		    where, name);
 	if (pass)
-		find(a, true, "set default_action=tempfail for postmeter",
+		ctl_finding(a->found, true,
+		    "set default_action=tempfail for postmeter",
 		    "%s: mail passes unmetered while postmeter is away", where);
 }
 
@@ -185,7 +169,7 @@ audit_inputs(struct audit *a)
 	if (a->pf->chrooted &&
 	    (inside(a, a->conf->milter_socket.path)[0] == '/' ||
 		inside(a, a->conf->map_socket.path)[0] == '/'))
-		find(a, true,
+		ctl_finding(a->found, true,
 		    "put milter-socket and map-socket below the queue "
 		    "directory",
 		    "services run chrooted in %s and cannot reach a socket "
@@ -193,8 +177,7 @@ audit_inputs(struct audit *a)
 		    a->pf->queue_directory);
 }
 
-/* --- smarthosts ------------------------------------------------------------
- */
+/* --- smarthosts ---------------------------------------------------------- */
 
 /* audit_options - TLS first, then the password */
 static void
@@ -212,7 +195,8 @@ audit_options(struct audit *a, const char *service, bool verify)
 	    has_word(verified, "noanonymous") &&
 	    !has_word(verified, "noplaintext"))
 		return;
-	find(a, true, "postmeterctl setup postfix --apply sets them",
+	ctl_finding(a->found, true,
+	    "postmeterctl setup postfix --apply sets them",
 	    "%s: the three smtp_sasl_*security_options do not keep the "
 	    "password from a session that is not verified",
 	    service);
@@ -231,18 +215,20 @@ audit_tls(struct audit *a, const char *service, const struct smarthost *sh)
 	for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++)
 		good |= strcmp(level, strong[i]) == 0;
 	if (!good)
-		find(a, true, "set smtp_tls_security_level=secure for it",
+		ctl_finding(a->found, true,
+		    "set smtp_tls_security_level=secure for it",
 		    "%s: TLS level \"%s\" does not demand the smarthost's own "
 		    "certificate",
 		    service, level);
 	if (wrapped != (sh->port == 465))
-		find(a, true, "postmeterctl setup postfix --apply sets it",
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply sets it",
 		    "%s: smtp_tls_wrappermode does not suit port %u", service,
 		    (unsigned)sh->port);
 	if (sh->tls == TLS_VERIFY &&
 	    effective(a, service, "smtp_tls_CAfile")[0] == '\0' &&
 	    effective(a, service, "smtp_tls_CApath")[0] == '\0')
-		find(a, true, "set smtp_tls_CAfile",
+		ctl_finding(a->found, true, "set smtp_tls_CAfile",
 		    "%s: without smtp_tls_CAfile no certificate can be "
 		    "verified",
 		    service);
@@ -258,7 +244,7 @@ audit_relayhost(struct audit *a, const struct smarthost *sh)
 	snprintf(exact, sizeof(exact), "[%s]:%u", sh->host, (unsigned)sh->port);
 	at = strstr(relay, sh->host);
 	if (at != NULL && strcmp(relay, exact) != 0)
-		find(a, true,
+		ctl_finding(a->found, true,
 		    "write it with brackets and port, or leave it empty",
 		    "relayhost = %s is not exactly %s: who answers for the "
 		    "name gets the mail",
@@ -275,7 +261,8 @@ audit_smarthost(struct audit *a, const struct smarthost *sh)
 	audit_relayhost(a, sh);
 	entry = json_string_value(json_object_get(a->pf->master, service));
 	if (entry == NULL) {
-		find(a, true, "postmeterctl setup postfix --apply makes it",
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply makes it",
 		    "%s: there is no such service: its mail waits", service);
 		return;
 	}
@@ -283,14 +270,15 @@ audit_smarthost(struct audit *a, const struct smarthost *sh)
 	audit_options(a, service, sh->tls == TLS_VERIFY);
 	fallback = effective(a, service, "smtp_fallback_relay");
 	if (fallback[0] != '\0')
-		find(a, true, "set smtp_fallback_relay= for it",
+		ctl_finding(a->found, true, "set smtp_fallback_relay= for it",
 		    "%s: smtp_fallback_relay = %s takes mail, and asks for the "
 		    "key, when the smarthost is away",
 		    service, fallback);
 	if (strcmp(
 		effective(a, service, "smtp_sender_dependent_authentication"),
 		"yes") == 0)
-		find(a, false, "set smtp_sender_dependent_authentication=no",
+		ctl_finding(a->found, false,
+		    "set smtp_sender_dependent_authentication=no",
 		    "%s: whoever chooses a sender chooses the key", service);
 }
 
@@ -308,13 +296,13 @@ audit_strangers(struct audit *a)
 		if (!runs(entry, "smtp"))
 			continue;
 		if (strstr(command(entry), " -v") != NULL)
-			find(a, false, "remove -v",
+			ctl_finding(a->found, false, "remove -v",
 			    "%s: -v writes passwords into the log", name);
 		maps = effective(a, name, "smtp_sasl_password_maps");
 		if (strncmp(name, "smarthost-", 10) != 0 &&
 		    (strstr(maps, auth) != NULL ||
 			strstr(maps, inside(a, auth)) != NULL))
-			find(a, true,
+			ctl_finding(a->found, true,
 			    "leave keys to the smarthost-NAME services",
 			    "%s: it talks to any server and has the keys of "
 			    "smarthosts",
@@ -322,8 +310,7 @@ audit_strangers(struct audit *a)
 	}
 }
 
-/* --- what is seldom meant ---------------------------------------------------
- */
+/* --- what is seldom meant ------------------------------------------------ */
 
 /* smallest_cap - of recipients in one message; 0 if there is none */
 static uint32_t
@@ -370,15 +357,15 @@ audit_habits(struct audit *a)
 
 		if (odd[i].value == NULL ? v[0] != '\0'
 					 : strcmp(v, odd[i].value) == 0)
-			find(a, false, odd[i].remedy, "%s = %s: %s",
-			    odd[i].name, v, odd[i].what);
+			ctl_finding(a->found, false, odd[i].remedy,
+			    "%s = %s: %s", odd[i].name, v, odd[i].what);
 	}
 	if (has_word(setting(a, "internal_mail_filter_classes"), "bounce"))
-		find(a, false, "remove bounce from it",
+		ctl_finding(a->found, false, "remove bounce from it",
 		    "internal_mail_filter_classes has bounce: notices of the "
 		    "mail server itself are metered and may wait");
 	if (cap > 0 && strtoul(limit, NULL, 10) > cap)
-		find(a, false, "lower it to that",
+		ctl_finding(a->found, false, "lower it to that",
 		    "smtpd_recipient_limit = %s is above the %u recipients "
 		    "that a policy allows in one message",
 		    limit, (unsigned)cap);

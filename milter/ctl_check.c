@@ -4,16 +4,14 @@
  * The daemon would refuse what is wrong here in the same words.  What is
  * right but hardly meant is a warning: it never stops anything.
  */
-#include <errno.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "creds.h"
 #include "ctl.h"
 #include "ctl_postfix.h"
-#include "secrets.h"
 
 static void warn(json_t *list, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
@@ -131,64 +129,29 @@ ctl_warnings(const struct config *conf)
 	return list;
 }
 
-/* check_secrets - do smarthosts and store have their keys?  False: see errors.
- */
-static bool
-check_secrets(const struct config *conf, FILE *errors)
-{
-	const struct passwd *pw = getpwnam(conf->user);
-	struct secrets *secrets;
-	bool good = true;
-
-	if (pw == NULL) {
-		fprintf(errors,
-		    "%s: user = %s: there is no such user, make "
-		    "it with `useradd --system %s`\n",
-		    conf->file, conf->user, conf->user);
-		return false;
-	}
-	if (conf->secrets[0] == '\0')
-		return true;
-	secrets = secrets_load(conf->secrets, pw->pw_uid, pw->pw_gid, errors);
-	if (secrets == NULL)
-		return false;
-	for (size_t i = 0; i < conf->nsmarthost; i++) {
-		const struct smarthost *sh = &conf->smarthost[i];
-
-		if (sh->secret == NULL || sh->secret[0] == '\0' ||
-		    secrets_has(secrets, sh->secret))
-			continue;
-		fprintf(errors,
-		    "%s: smarthost %s: secret %s is missing, add "
-		    "it to %s\n",
-		    conf->file, sh->name, sh->secret, conf->secrets);
-		good = false;
-	}
-	if (conf->store_secret[0] != '\0' &&
-	    !secrets_has(secrets, conf->store_secret)) {
-		fprintf(errors,
-		    "%s: store-secret: secret %s is missing, add it to %s\n",
-		    conf->file, conf->store_secret, conf->secrets);
-		good = false;
-	}
-	secrets_free(&secrets);
-	return good;
-}
-
-/* failure - the lines of error, one string each */
+/* check_secrets - have smarthosts and store their keys?  NULL or a failure */
 static json_t *
-failure(const char *file, char *text)
+check_secrets(const struct config *conf)
 {
-	json_t *answer = ctl_failure(
-	    "each line names what would be right", "%s is not good", file);
-	json_t *lines = json_array();
-	char *rest = NULL, *line;
+	struct secrets *secrets = NULL;
+	json_t *failure = NULL;
+	char *lines = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&lines, &size);
+	uid_t uid;
+	gid_t gid;
+	bool good;
 
-	for (line = strtok_r(text, "\n", &rest); line != NULL;
-	     line = strtok_r(NULL, "\n", &rest))
-		json_array_append_new(lines, json_string(line));
-	json_object_set_new(answer, "errors", lines);
-	return answer;
+	if (errors == NULL)
+		return ctl_failure("", "memory is out");
+	good = creds_user(conf, &uid, &gid, errors) == 0 &&
+	       creds_load(conf, uid, gid, errors, &secrets) == 0;
+	fclose(errors);
+	if (!good)
+		failure = ctl_mistakes(lines, "%s is not good", conf->file);
+	secrets_free(&secrets);
+	free(lines);
+	return failure;
 }
 
 /*
@@ -222,34 +185,32 @@ check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	return 1;
 }
 
+/* summary - of what was found good; the built-in policy is not counted */
+static json_t *
+summary(const struct config *conf)
+{
+	return json_pack("{s:b, s:s, s:i, s:i, s:i, s:i, s:o}", "ok", 1, "file",
+	    conf->file, "rules", (int)conf->nrule, "policies",
+	    (int)conf->npolicy - 1, "routes", (int)conf->nroute, "smarthosts",
+	    (int)conf->nsmarthost, "warnings", ctl_warnings(conf));
+}
+
 int
 ctl_check(const struct ctl *ctl, json_t **answer_r)
 {
-	const char *file = ctl->nword > 0 ? ctl->word[0] : ctl->config;
-	struct config *conf;
-	char *text = NULL;
-	size_t len = 0;
-	FILE *errors = open_memstream(&text, &len);
-	bool good;
+	struct config *conf =
+	    ctl_config(ctl->nword > 0 ? ctl->word[0] : ctl->config, answer_r);
 	int code = EX_OK;
 
-	*answer_r = NULL;
-	if (errors == NULL)
-		return EX_OSERR;
-	conf = config_load(file, errors);
-	good = conf != NULL && check_secrets(conf, errors);
-	fclose(errors);
-	if (good)
-		*answer_r = json_pack("{s:b, s:s, s:i, s:i, s:i, s:i, s:o}",
-		    "ok", 1, "file", file, "rules", (int)conf->nrule,
-		    "policies", (int)conf->npolicy, "routes", (int)conf->nroute,
-		    "smarthosts", (int)conf->nsmarthost, "warnings",
-		    ctl_warnings(conf));
+	if (conf == NULL)
+		return EX_CONFIG;
+	*answer_r = check_secrets(conf);
+	if (*answer_r != NULL)
+		code = EX_CONFIG;
 	else
-		*answer_r = failure(file, text);
-	if (good && ctl->mta)
+		*answer_r = summary(conf);
+	if (code == EX_OK && ctl->mta)
 		code = check_mta(ctl, conf, answer_r);
-	free(text);
 	config_free(&conf);
-	return good ? code : EX_CONFIG;
+	return code;
 }

@@ -1,11 +1,9 @@
 /*
  * ctl_client.c - puts a question through the daemon's control door.
  *
- * Whatever goes wrong on the way becomes an answer too, with the cause and
- * the remedy: an operator in trouble must not have to read errno.
+ * A daemon that is away, silent or talks nonsense is an answer, too.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,23 +16,6 @@
 
 #define ANSWER_MAX (256 * 1024 * 1024)
 #define ANSWER_WAIT 60 /* seconds without a byte */
-
-json_t *
-ctl_failure(const char *remedy, const char *error, ...)
-{
-	char raw[1024];
-	json_t *text;
-	va_list ap;
-
-	va_start(ap, error);
-	vsnprintf(raw, sizeof(raw), error, ap);
-	va_end(ap);
-	text = json_string(raw);
-	if (text == NULL)
-		text = json_string("a message that is no UTF-8");
-	return json_pack(
-	    "{s:b, s:o, s:s}", "ok", 0, "error", text, "remedy", remedy);
-}
 
 static const char *
 remedy_for(int error)

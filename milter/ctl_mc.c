@@ -5,12 +5,12 @@
  * Order is everything there: a filter behind the mailers is not seen, rules in
  * front of them stand in nobody's way.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "ctl.h"
 #include "ctl_sendmail.h"
 #include "sendmail.h"
 
@@ -27,8 +27,7 @@ static const char part_b[] =
 #include "contrib/sendmail/postmeter-b.inc"
     ;
 
-/* --- sendmail.mc ------------------------------------------------------------
- */
+/* --- sendmail.mc --------------------------------------------------------- */
 
 static bool
 starts(const char *line, const char *with)
@@ -113,8 +112,7 @@ mc_with(const char *mc, const char *dir, const char **why_r)
 	return out;
 }
 
-/* --- the two parts ----------------------------------------------------------
- */
+/* --- the two parts ------------------------------------------------------- */
 
 /* plain - will the path pass through m4 and Sendmail's own commas unharmed? */
 static bool
@@ -167,24 +165,7 @@ mc_part_b(void)
 	return strdup(part_b);
 }
 
-/* --- what only a person can decide ------------------------------------------
- */
-
-static void note(json_t *notes, bool must, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-note(json_t *notes, bool must, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	json_array_append_new(
-	    notes, json_pack("{s:s, s:b}", "text", text, "must", must));
-}
+/* --- what only a person can decide --------------------------------------- */
 
 /* line_with - the first line that begins so, or NULL */
 static const char *
@@ -212,14 +193,15 @@ note_config(const struct config *conf, json_t *notes)
 		const char *why;
 
 		if (!sendmail_can(&conf->smarthost[i], &why))
-			note(notes, true, "smarthost \"%s\" (port %u): %s",
+			ctl_finding(notes, true, "",
+			    "smarthost \"%s\" (port %u): %s",
 			    conf->smarthost[i].name,
 			    (unsigned)conf->smarthost[i].port, why);
 	}
 	for (size_t i = 0; i < conf->auth_peers.n; i++)
 		root |= strcmp(conf->auth_peers.v[i], "root") == 0;
 	if (!root)
-		note(notes, true,
+		ctl_finding(notes, true, "",
 		    "Sendmail asks for keys as root: add \"root\" to "
 		    "auth-peers");
 }
@@ -231,11 +213,11 @@ note_filter(const char *cf, const char *filter, json_t *notes)
 	size_t len = order == NULL ? 0 : strcspn(order, "\n");
 
 	if (!says(filter, "F=T"))
-		note(notes, true,
+		ctl_finding(notes, true, "",
 		    "the filter postmeter is without F=T: while it is "
 		    "away mail would go out uncounted");
 	if (len >= 9 && strncmp(order + len - 9, "postmeter", 9) != 0)
-		note(notes, false,
+		ctl_finding(notes, false, "",
 		    "postmeter is not the last filter: what a later "
 		    "one refuses is charged all the same");
 }
@@ -245,12 +227,12 @@ note_tls(const char *cf, json_t *notes)
 {
 	if (line_with(cf, "O CACertFile=") == NULL ||
 	    line_with(cf, "O CACertPath=") == NULL)
-		note(notes, true,
+		ctl_finding(notes, true, "",
 		    "no trusted roots: define confCACERT and "
 		    "confCACERT_PATH, or no certificate can be verified and "
 		    "all mail waits");
 	if (line_with(cf, "O FallbackSmartHost=") != NULL)
-		note(notes, false,
+		ctl_finding(notes, false, "",
 		    "confFALLBACK_SMARTHOST is set: mail that has a "
 		    "smarthost of its own waits instead of going there");
 }
@@ -270,7 +252,7 @@ note_access(const struct config *conf, const char *access, json_t *notes)
 
 			if (strlen(host) == name - 8 &&
 			    strncasecmp(access + 8, host, name - 8) == 0)
-				note(notes, true,
+				ctl_finding(notes, true, "",
 				    "access says Try_TLS:%s NO: "
 				    "without STARTTLS its mail waits for ever",
 				    host);
@@ -289,7 +271,7 @@ mc_notes(const struct config *conf, const char *cf, const char *access,
 		note_filter(cf, filter, notes);
 		note_tls(cf, notes);
 	} else if (cf != NULL) {
-		note(notes, true,
+		ctl_finding(notes, true, "",
 		    "sendmail.cf does not know postmeter yet: run "
 		    "make in its folder");
 	}

@@ -9,7 +9,6 @@
  * before theirs and knows only our senders.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,22 +32,6 @@ value_of(const json_t *map, const char *name)
 	return json_string_value(json_object_get(map, name));
 }
 
-static void note(json_t *notes, bool must, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-note(json_t *notes, bool must, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	json_array_append_new(
-	    notes, json_pack("{s:s, s:b}", "text", text, "must", must));
-}
-
 static const json_t *
 current_map(const struct postfix *pf, const char *file)
 {
@@ -66,8 +49,7 @@ want(struct plan *p, const char *file, const char *name, const char *value,
 			 value_of(current_map(p->pf, file), name), "why", why));
 }
 
-/* --- lists of main.cf -------------------------------------------------------
- */
+/* --- lists of main.cf ---------------------------------------------------- */
 
 const char *
 postfix_next_item(const char **rest, size_t *len_r)
@@ -213,8 +195,7 @@ want_map(struct plan *p)
 	free(others);
 }
 
-/* --- services ---------------------------------------------------------------
- */
+/* --- services ------------------------------------------------------------ */
 
 static void
 want_service(struct plan *p, const struct smarthost *sh)
@@ -280,8 +261,7 @@ want_authorities(struct plan *p, const json_t *made)
 	    "the certificates that a smarthost's is checked against");
 }
 
-/* --- what a person must decide ----------------------------------------------
- */
+/* --- what a person must decide ------------------------------------------- */
 
 static void
 note_override(struct plan *p, const char *name, const char *value)
@@ -295,7 +275,7 @@ note_override(struct plan *p, const char *name, const char *value)
 	    strncmp(name, "localhost:", 10) == 0)
 		return;
 	if (!has(p, value, is_milter) && !has(p, value, is_reference))
-		note(p->notes, true,
+		ctl_finding(p->notes, true, "",
 		    "master.cf sets %s = %s: mail that comes in "
 		    "there is not metered; remove it or name "
 		    "postmeter's socket in it",
@@ -311,20 +291,19 @@ notes(struct plan *p)
 	json_object_foreach (p->pf->override, name, value)
 		note_override(p, name, json_string_value(value));
 	if (maps != NULL && maps[0] != '\0' && p->conf->nsmarthost > 0)
-		note(p->notes, false,
+		ctl_finding(p->notes, false, "",
 		    "main.cf sets transport_maps = %s: what is "
 		    "listed there goes around the smarthosts",
 		    maps);
 	if (p->pf->chrooted && (p->milter[0] == '/' || p->map[0] == '/'))
-		note(p->notes, true,
+		ctl_finding(p->notes, true, "",
 		    "services of Postfix run chrooted in %s and "
 		    "cannot reach a socket outside of it: put milter-socket "
 		    "and map-socket into %s/postmeter",
 		    p->pf->queue_directory, p->pf->queue_directory);
 }
 
-/* --- the plan ---------------------------------------------------------------
- */
+/* --- the plan ------------------------------------------------------------ */
 
 /*
  * seen_from_queue - a path below the queue directory is written relative to
@@ -529,7 +508,7 @@ postfix_plan_back(const struct postfix *pf, const json_t *made, json_t *notes_r)
 			json_array_append(changes, back);
 		if (!equal(value_of(back, "value"),
 			value_of(json_array_get(made, i), "before")))
-			note(notes_r, false,
+			ctl_finding(notes_r, false, "",
 			    "%s was changed by somebody else since: "
 			    "only our part of it goes",
 			    value_of(back, "name"));

@@ -79,14 +79,10 @@ list(const char *file, json_t **answer_r)
 int
 ctl_providers(const struct ctl *ctl, json_t **answer_r)
 {
-	FILE *quiet = fopen("/dev/null", "w");
-	struct config *conf =
-	    quiet != NULL ? config_load(ctl->config, quiet) : NULL;
+	struct config *conf = ctl_config(ctl->config, NULL);
 	const char *file = conf != NULL ? conf->providers : PROVIDERS_DEFAULT;
 	json_t *rows = list(file, answer_r);
 
-	if (quiet != NULL)
-		fclose(quiet);
 	if (rows != NULL)
 		*answer_r = json_pack("{s:b, s:s, s:o}", "ok", 1, "file", file,
 		    "providers", rows);
@@ -94,22 +90,7 @@ ctl_providers(const struct ctl *ctl, json_t **answer_r)
 	return rows != NULL ? EX_OK : EX_CONFIG;
 }
 
-/* --- for people --------------------------------------------------------------
- */
-
-static const char *
-text_of(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
-}
-
-static long long
-number_of(const json_t *o, const char *name)
-{
-	return json_integer_value(json_object_get(o, name));
-}
+/* --- for people ---------------------------------------------------------- */
 
 /* all_limits - "500 messages in 24h, 100 recipients in one message" */
 static void
@@ -125,10 +106,10 @@ all_limits(const json_t *p, char *dst, size_t size)
 		if (used >= size)
 			return;
 	}
-	if (number_of(p, "recipients_per_message") > 0)
+	if (ctl_num(p, "recipients_per_message") > 0)
 		snprintf(dst + used, size - used,
 		    "%s%lld recipients in one message", used > 0 ? "; " : "",
-		    number_of(p, "recipients_per_message"));
+		    ctl_num(p, "recipients_per_message"));
 	else if (used == 0)
 		snprintf(dst, size, "none known");
 }
@@ -144,18 +125,18 @@ ctl_providers_text(const struct screen *sc, const json_t *a)
 		char host[300], known[600], when[32];
 
 		snprintf(host, sizeof(host), "%s:%lld",
-		    text_of(p, "host")[0] != '\0' ? text_of(p, "host") : "HOST",
-		    number_of(p, "port"));
+		    ctl_str(p, "host")[0] != '\0' ? ctl_str(p, "host") : "HOST",
+		    ctl_num(p, "port"));
 		all_limits(p, known, sizeof(known));
-		snprintf(when, sizeof(when), "%s%s", text_of(p, "checked"),
+		snprintf(when, sizeof(when), "%s%s", ctl_str(p, "checked"),
 		    json_is_true(json_object_get(p, "certain")) ? "" : " ?");
 		table_add(&t, COLOUR_NONE,
 		    (const char *const[]){
-			text_of(p, "name"), host, when, known });
+			ctl_str(p, "name"), host, when, known });
 	}
 	table_print(&t, sc, "");
 	fprintf(sc->out,
 	    "\n? not the provider's own word, or not for every account; the "
 	    "reasons are in\n%s\n",
-	    text_of(a, "file"));
+	    ctl_str(a, "file"));
 }

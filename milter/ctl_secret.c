@@ -5,14 +5,13 @@
  * the command line, which everybody on the machine can read.  What is told
  * about one is its name, where it comes from and how long it is.
  */
-#include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "creds.h"
 #include "ctl.h"
 #include "ctl_table.h"
 #include "lockedmem.h"
@@ -37,32 +36,7 @@ failed(const struct keys *k, int code, json_t *answer)
 	return code;
 }
 
-/* lines - the text as an array of its lines */
-static json_t *
-lines(char *text)
-{
-	json_t *list = json_array();
-	char *rest = NULL;
-
-	for (char *l = strtok_r(text, "\n", &rest); l != NULL;
-	     l = strtok_r(NULL, "\n", &rest))
-		json_array_append_new(list, json_string(l));
-	return list;
-}
-
-/* not_good - a failure with the lines of error behind it */
-static int
-not_good(const struct keys *k, int code, const char *what, char *text)
-{
-	json_t *answer =
-	    ctl_failure("each line names what would be right", "%s", what);
-
-	json_object_set_new(answer, "errors", lines(text));
-	return failed(k, code, answer);
-}
-
-/* --- reading a key ----------------------------------------------------------
- */
+/* --- reading a key ------------------------------------------------------- */
 
 /*
  * read_line - one line without its end.  -1 if it is none: too long, taken
@@ -131,8 +105,7 @@ read_key(char *dst, char *again)
 	return secret_value_unfit(dst, (size_t)n);
 }
 
-/* --- the commands -----------------------------------------------------------
- */
+/* --- the commands -------------------------------------------------------- */
 
 /* reload - the running daemon, if there is one, reads it at once */
 static int
@@ -174,8 +147,8 @@ change(
 		fclose(errors);
 	}
 	rc = rc == 0 ? reload(k, done, name)
-		     : not_good(k, 1, "the secrets stay as they are",
-			   text == NULL ? (char[]){ "" } : text);
+		     : failed(k, 1,
+			   ctl_mistakes(text, "the secrets stay as they are"));
 	free(text);
 	return rc;
 }
@@ -207,6 +180,11 @@ set(const struct keys *k, const char *name)
 static int
 take_away(const struct keys *k, const char *name)
 {
+	if (strcmp(k->conf->store_secret, name) == 0)
+		return failed(k, 1,
+		    ctl_failure("take store-secret out of the configuration "
+				"first; to change the key, set it anew",
+			"the store needs secret %s", name));
 	for (size_t i = 0; i < k->conf->nsmarthost; i++)
 		if (strcmp(k->conf->smarthost[i].secret, name) == 0)
 			return failed(k, 1,
@@ -292,33 +270,47 @@ list(const struct keys *k)
 	fclose(errors);
 	rc = loaded != NULL
 		 ? show(k, loaded)
-		 : not_good(k, EX_CONFIG, "the secrets file is not good", text);
+		 : failed(k, EX_CONFIG,
+		       ctl_mistakes(text, "the secrets file is not good"));
 	secrets_free(&loaded);
 	free(text);
+	return rc;
+}
+
+/* find_user - whose the file is to be; -1 and the answer */
+static int
+find_user(struct keys *k)
+{
+	char *lines = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&lines, &size);
+	int rc = -1;
+
+	if (errors != NULL) {
+		rc = creds_user(k->conf, &k->uid, &k->gid, errors);
+		fclose(errors);
+	}
+	if (rc == -1)
+		*k->answer_r = ctl_mistakes(lines, "the secrets have no owner");
+	free(lines);
 	return rc;
 }
 
 static int
 run(const struct ctl *ctl, struct keys *k)
 {
-	const struct passwd *pw = getpwnam(k->conf->user);
 	const char *verb = ctl->word[0], *name = ctl->word[1];
 
-	if (pw == NULL)
-		return failed(k, EX_CONFIG,
-		    ctl_failure("make it with `useradd --system`, or correct "
-				"user in the configuration",
-			"there is no user %s", k->conf->user));
+	if (find_user(k) == -1)
+		return EX_CONFIG;
 	if (k->conf->secrets[0] == '\0')
 		return failed(k, EX_CONFIG,
 		    ctl_failure("write secrets = "
 				"\"/etc/postmeter/secrets.conf\" there",
 			"%s names no file for secrets", k->conf->file));
-	k->uid = pw->pw_uid;
-	k->gid = pw->pw_gid;
 	if (strcmp(verb, "list") == 0)
 		return list(k);
-	if (!secret_name_good(name))
+	if (!secrets_name_good(name))
 		return failed(k, EX_USAGE,
 		    ctl_failure("a name is made of letters, digits, -, _ and "
 				".",
@@ -340,33 +332,14 @@ ctl_secret_words(const struct ctl *ctl)
 int
 ctl_secret(const struct ctl *ctl, json_t **answer_r)
 {
-	struct keys k = { .answer_r = answer_r };
-	struct config *conf;
-	char *text = NULL;
-	size_t size;
-	FILE *errors = open_memstream(&text, &size);
-	int rc;
+	struct config *conf = ctl_config(ctl->config, answer_r);
+	struct keys k = { .conf = conf, .answer_r = answer_r };
+	int rc = EX_CONFIG;
 
-	*answer_r = NULL;
-	if (errors == NULL)
-		return EX_OSERR;
-	conf = config_load(ctl->config, errors);
-	fclose(errors);
-	k.conf = conf;
-	rc = conf != NULL ? run(ctl, &k)
-			  : not_good(&k, EX_CONFIG,
-				"the configuration is not good", text);
-	free(text);
+	if (conf != NULL)
+		rc = run(ctl, &k);
 	config_free(&conf);
 	return rc;
-}
-
-static const char *
-text_of(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
 }
 
 void
@@ -378,7 +351,7 @@ ctl_secret_text(const struct screen *sc, const json_t *a)
 
 	if (!json_is_array(all)) {
 		fprintf(sc->out, "secret %s is %s in %s; %s\n",
-		    text_of(a, "name"), text_of(a, "done"), text_of(a, "file"),
+		    ctl_str(a, "name"), ctl_str(a, "done"), ctl_str(a, "file"),
 		    json_is_true(json_object_get(a, "reloaded"))
 			? "the daemon has read it"
 			: "no daemon answers, it will read it when it starts");
@@ -392,9 +365,9 @@ ctl_secret_text(const struct screen *sc, const json_t *a)
 			json_object_get(s, "length")));
 		table_add(&t, COLOUR_NONE,
 		    (const char *const[]){
-			text_of(s, "name"), len, text_of(s, "source") });
+			ctl_str(s, "name"), len, ctl_str(s, "source") });
 	}
 	if (t.rows == 0)
-		fprintf(sc->out, "no secrets in %s\n", text_of(a, "file"));
+		fprintf(sc->out, "no secrets in %s\n", ctl_str(a, "file"));
 	table_print(&t, sc, "");
 }

@@ -35,8 +35,7 @@ struct plan {
 	char *cf, *access; /* for notes; NULL: not there */
 };
 
-/* --- files ------------------------------------------------------------------
- */
+/* --- files --------------------------------------------------------------- */
 
 /* slurp - dir/name as text in *text_r, NULL if it is not there.  0 or -1 */
 static int
@@ -135,8 +134,7 @@ settle(const char *dir, const struct file *f, json_t **failure_r)
 	return rc;
 }
 
-/* --- the plan ---------------------------------------------------------------
- */
+/* --- the plan ------------------------------------------------------------ */
 
 static void
 plan_free(struct plan *p)
@@ -258,8 +256,7 @@ run_make(const char *dir, json_t **failure_r)
 	return -1;
 }
 
-/* --- the answer -------------------------------------------------------------
- */
+/* --- the answer ---------------------------------------------------------- */
 
 static const char *
 summary(const struct ctl *ctl, size_t changes)

@@ -247,22 +247,6 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 	return answer;
 }
 
-/* read_config - the configuration, or NULL and a failure with its lines */
-static struct config *
-read_config(const char *file, json_t **failure_r)
-{
-	FILE *quiet = fopen("/dev/null", "w");
-	struct config *conf = quiet == NULL ? NULL : config_load(file, quiet);
-
-	if (quiet != NULL)
-		fclose(quiet);
-	if (conf == NULL)
-		*failure_r = ctl_failure("postmeterctl check tells what is "
-					 "wrong",
-		    "%s is not good", file);
-	return conf;
-}
-
 static int
 setup_postfix(
     const struct ctl *ctl, const struct config *conf, json_t **answer_r)
@@ -290,7 +274,7 @@ ctl_setup(const struct ctl *ctl, json_t **answer_r)
 
 	*answer_r = NULL;
 	/* --undo must work when the configuration is broken or gone. */
-	if (!ctl->undo && (conf = read_config(ctl->config, answer_r)) == NULL)
+	if (!ctl->undo && (conf = ctl_config(ctl->config, answer_r)) == NULL)
 		return EX_CONFIG;
 	if (strcmp(ctl->word[0], "sendmail") == 0)
 		code = ctl_setup_sendmail(ctl, conf, answer_r);

@@ -88,20 +88,36 @@ print_cell(const struct table *t, const struct screen *sc,
 	}
 }
 
+/* measure - the width of each column; that of a row */
+static size_t
+measure(const struct table *t, size_t *wide)
+{
+	size_t row = 0;
+
+	for (size_t i = 0; i < t->columns; i++) {
+		wide[i] = 0;
+		for (size_t r = 0; r < t->rows; r++)
+			if (width(t->row[r].cell[i]) > wide[i])
+				wide[i] = width(t->row[r].cell[i]);
+		row += wide[i] + (wide[i] > 0 ? 2 : 0);
+	}
+	return row - (row > 0 ? 2 : 0);
+}
+
 void
 table_print(struct table *t, const struct screen *sc, const char *indent)
 {
-	size_t wide[TABLE_COLUMNS] = { 0 };
+	size_t wide[TABLE_COLUMNS];
+	const size_t row = strlen(indent) + measure(t, wide);
+	const unsigned out = sc->width > 0 && row > sc->width ? t->spare : 0;
 
-	for (size_t r = 0; r < t->rows; r++)
-		for (size_t i = 0; i < t->columns; i++)
-			if (width(t->row[r].cell[i]) > wide[i])
-				wide[i] = width(t->row[r].cell[i]);
 	for (size_t r = 0; r < t->rows; r++) {
 		size_t owed = strlen(indent);
 
 		for (size_t i = 0; i < t->columns; i++) {
-			print_cell(t, sc, &t->row[r], i, wide[i], &owed);
+			if ((out & 1u << i) == 0)
+				print_cell(
+				    t, sc, &t->row[r], i, wide[i], &owed);
 			free(t->row[r].cell[i]);
 		}
 		fputc('\n', sc->out);

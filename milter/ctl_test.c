@@ -4,20 +4,19 @@
  * With the same host, port, TLS level and key that the mail server will use,
  * so that what works here works there.
  */
-#include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "creds.h"
 #include "ctl.h"
 #include "ctl_table.h"
 #include "lockedmem.h"
+#include "nearest.h"
 #include "probe.h"
 #include "secrets.h"
 
-/* --- the steps ---------------------------------------------------------------
- */
+/* --- the steps ----------------------------------------------------------- */
 
 /* add_step - appends one to the answer; the last failure is its error */
 static void
@@ -57,44 +56,56 @@ probe(const char *name, const struct probe_target *target, json_t **answer_r)
 	return rc == 0 ? EX_OK : 1;
 }
 
-/* --- the target --------------------------------------------------------------
- */
+/* --- the target ---------------------------------------------------------- */
 
-/* load_key - the smarthost's secret; -1 and *answer_r */
+/* find_key - the smarthost's secret into key; -1 and the mistakes in errors */
+static int
+find_key(const struct config *conf, const struct smarthost *sh,
+    struct lockedmem *key, FILE *errors)
+{
+	struct secrets *secrets;
+	char why[LOCKEDMEM_WHY];
+	ssize_t len = -1;
+	uid_t uid;
+	gid_t gid;
+
+	if (creds_user(conf, &uid, &gid, errors) == -1 ||
+	    (secrets = secrets_load(conf->secrets, uid, gid, errors)) == NULL)
+		return -1;
+	if (lockedmem_new(key, SECRET_MAX + 1, why) == -1)
+		fprintf(errors, "%s\n", why);
+	else if ((len = secrets_get(
+		      secrets, sh->secret, key->p, SECRET_MAX + 1)) == -1)
+		fprintf(errors,
+		    "%s: secret \"%s\" is not there: add it with "
+		    "`postmeterctl secret set %s`\n",
+		    conf->secrets, sh->secret, sh->secret);
+	secrets_free(&secrets);
+	return len == -1 ? -1 : 0;
+}
+
+/* load_key - the same, if it has one; -1 and *answer_r */
 static int
 load_key(const struct config *conf, const struct smarthost *sh,
     struct lockedmem *key, json_t **answer_r)
 {
-	const struct passwd *pw = getpwnam(conf->user);
-	struct secrets *secrets = NULL;
-	char why[LOCKEDMEM_WHY] = "";
-	char *text = NULL;
+	char *lines = NULL;
 	size_t size;
-	FILE *errors = open_memstream(&text, &size);
-	ssize_t len = -1;
+	FILE *errors;
+	int rc;
 
+	if (sh->secret[0] == '\0')
+		return 0;
+	errors = open_memstream(&lines, &size);
 	if (errors == NULL)
 		return -1;
-	if (pw == NULL)
-		fprintf(errors, "there is no user %s", conf->user);
-	else
-		secrets =
-		    secrets_load(conf->secrets, pw->pw_uid, pw->pw_gid, errors);
-	if (secrets != NULL && lockedmem_new(key, SECRET_MAX + 1, why) == 0)
-		len = secrets_get(secrets, sh->secret, key->p, SECRET_MAX + 1);
+	rc = find_key(conf, sh, key, errors);
 	fclose(errors);
-	text[strcspn(text, "\n")] = '\0'; /* the first is enough */
-	if (len == -1)
-		*answer_r = ctl_failure(
-		    "set it with `postmeterctl secret set`; "
-		    "`postmeterctl check` tells what is wrong with the file",
-		    "secret %s of smarthost %s cannot be had: %s%s", sh->secret,
-		    sh->name,
-		    secrets != NULL && why[0] == '\0' ? "there is none" : why,
-		    text);
-	secrets_free(&secrets);
-	free(text);
-	return len == -1 ? -1 : 0;
+	if (rc == -1)
+		*answer_r = ctl_mistakes(lines,
+		    "the secret of smarthost %s cannot be had", sh->name);
+	free(lines);
+	return rc;
 }
 
 /* sender_of - who writes the message; NULL if that is not clear */
@@ -121,6 +132,30 @@ good_address(const char *a)
 	return true;
 }
 
+/* no_smarthost - of that name; the one that was meant, or all there are */
+static json_t *
+no_smarthost(const struct config *conf, const char *name)
+{
+	char remedy[400] = "the configuration names none";
+	struct nearest near;
+	size_t used = 0;
+
+	nearest_init(&near, name);
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		nearest_offer(&near, conf->smarthost[i].name);
+		if (used < sizeof(remedy))
+			used += (size_t)snprintf(remedy + used,
+			    sizeof(remedy) - used, "%s%s",
+			    i == 0 ? "there are: " : ", ",
+			    conf->smarthost[i].name);
+	}
+	if (nearest_best(&near) != NULL)
+		snprintf(remedy, sizeof(remedy), "did you mean %s?",
+		    nearest_best(&near));
+	return ctl_failure(
+	    remedy, "there is no smarthost %s in %s", name, conf->file);
+}
+
 static int
 run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
@@ -130,9 +165,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	int rc = 1;
 
 	if (sh == NULL) {
-		*answer_r = ctl_failure(
-		    "`postmeterctl status` lists those there are",
-		    "there is no smarthost %s in %s", ctl->word[0], conf->file);
+		*answer_r = no_smarthost(conf, ctl->word[0]);
 		return 1;
 	}
 	target.from = sender_of(ctl, sh);
@@ -149,7 +182,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	target.port = sh->port;
 	target.tls = sh->tls;
 	if (load_key(conf, sh, &key, answer_r) == 0) {
-		target.username = sh->username;
+		target.username = sh->secret[0] != '\0' ? sh->username : NULL;
 		target.password = key.p;
 		rc = probe(sh->name, &target, answer_r);
 	}
@@ -160,39 +193,16 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 int
 ctl_test(const struct ctl *ctl, json_t **answer_r)
 {
-	struct config *conf;
-	char *text = NULL;
-	size_t size;
-	FILE *errors = open_memstream(&text, &size);
+	struct config *conf = ctl_config(ctl->config, answer_r);
 	int rc = EX_CONFIG;
 
-	*answer_r = NULL;
-	if (errors == NULL)
-		return EX_OSERR;
-	conf = config_load(ctl->config, errors);
-	fclose(errors);
-	text[strcspn(text, "\n")] = '\0';
 	if (conf != NULL)
 		rc = run(ctl, conf, answer_r);
-	else
-		*answer_r =
-		    ctl_failure("`postmeterctl check` tells what is wrong",
-			"the configuration is not good: %s", text);
 	config_free(&conf);
-	free(text);
 	return rc;
 }
 
-/* --- for people --------------------------------------------------------------
- */
-
-static const char *
-text_of(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
-}
+/* --- for people ---------------------------------------------------------- */
 
 void
 ctl_test_text(const struct screen *sc, const json_t *a)
@@ -201,8 +211,8 @@ ctl_test_text(const struct screen *sc, const json_t *a)
 	const json_t *step;
 	size_t i;
 
-	fprintf(sc->out, "%s: %s port %lld\n", text_of(a, "smarthost"),
-	    text_of(a, "host"),
+	fprintf(sc->out, "%s: %s port %lld\n", ctl_str(a, "smarthost"),
+	    ctl_str(a, "host"),
 	    (long long)json_integer_value(json_object_get(a, "port")));
 	json_array_foreach (json_object_get(a, "steps"), i, step) {
 		const bool ok = json_is_true(json_object_get(step, "ok"));
@@ -212,7 +222,7 @@ ctl_test_text(const struct screen *sc, const json_t *a)
 		    (long long)json_integer_value(json_object_get(step, "ms")));
 		table_add(&t, ok ? COLOUR_GREEN : COLOUR_RED,
 		    (const char *const[]){ ok ? "[ok]" : "[FAILED]",
-			text_of(step, "step"), ms, text_of(step, "detail") });
+			ctl_str(step, "step"), ms, ctl_str(step, "detail") });
 	}
 	table_print(&t, sc, "  ");
 }

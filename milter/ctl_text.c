@@ -12,28 +12,12 @@
 #include "ctl_table.h"
 #include "escape.h"
 
-/* --- reading an answer ------------------------------------------------------
- */
+/* --- reading an answer --------------------------------------------------- */
 
 static const json_t *
 get(const json_t *o, const char *name)
 {
 	return json_object_get(o, name);
-}
-
-/* str - a string member; "" if it is missing or null */
-static const char *
-str(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(get(o, name));
-
-	return s != NULL ? s : "";
-}
-
-static long long
-num(const json_t *o, const char *name)
-{
-	return json_integer_value(get(o, name));
 }
 
 static bool
@@ -46,7 +30,7 @@ yes(const json_t *o, const char *name)
 static const char *
 moment(const json_t *o, const char *name)
 {
-	return str(get(o, name), "text");
+	return ctl_str(get(o, name), "text");
 }
 
 static bool
@@ -108,8 +92,7 @@ harmless(const json_t *v)
 	return copy;
 }
 
-/* --- pieces -----------------------------------------------------------------
- */
+/* --- pieces -------------------------------------------------------------- */
 
 /* line - "label     text", all texts in one column */
 static void
@@ -123,21 +106,22 @@ static void
 usage_row(struct table *t, const json_t *usage, const char *const *before,
     size_t nbefore, const char *last)
 {
-	unsigned percent = (unsigned)num(usage, "percent");
+	unsigned percent = (unsigned)ctl_num(usage, "percent");
 	char bar[BAR_TEXT], share[24], text[160];
 	const char *cell[TABLE_COLUMNS];
 
 	memcpy(cell, before, nbefore * sizeof(*cell));
-	bar_text(percent, num(usage, "used") > 0, bar);
+	bar_text(percent, ctl_num(usage, "used") > 0, bar);
 	snprintf(share, sizeof(share), "%u%%", percent);
-	snprintf(text, sizeof(text), "%lld of %s", num(usage, "used"),
-	    str(usage, "limit"));
+	snprintf(text, sizeof(text), "%lld of %s", ctl_num(usage, "used"),
+	    ctl_str(usage, "limit"));
 	cell[nbefore] = bar;
 	cell[nbefore + 1] = share;
 	cell[nbefore + 2] = text;
 	cell[nbefore + 3] = last;
 	t->bar = nbefore;
 	t->right = 1u << (nbefore + 1);
+	t->spare = 1u << nbefore;
 	table_add(t, bar_colour(percent), cell);
 }
 
@@ -150,14 +134,14 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 
 	json_array_foreach (events, i, e)
 		table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ moment(e, "when"), str(e, "kind"),
-			str(e, "policy"), str(e, "key"), str(e, "actor"),
-			str(e, "text") });
+		    (const char *const[]){ moment(e, "when"),
+			ctl_str(e, "kind"), ctl_str(e, "policy"),
+			ctl_str(e, "key"), ctl_str(e, "actor"),
+			ctl_str(e, "text") });
 	table_print(&t, sc, indent);
 }
 
-/* --- one printer for each command -------------------------------------------
- */
+/* --- one printer for each command ---------------------------------------- */
 
 static void
 print_store(const struct screen *sc, const json_t *st)
@@ -165,29 +149,30 @@ print_store(const struct screen *sc, const json_t *st)
 	const char *folded = moment(st, "folded");
 	char text[300];
 
-	snprintf(text, sizeof(text), "%s, %s%s%s", str(st, "kind"),
+	snprintf(text, sizeof(text), "%s, %s%s%s", ctl_str(st, "kind"),
 	    yes(st, "healthy") ? "healthy" : "IN TROUBLE: ",
-	    yes(st, "healthy") ? "" : str(st, "trouble"), "");
+	    yes(st, "healthy") ? "" : ctl_str(st, "trouble"), "");
 	line(sc, "store", text);
-	snprintf(
-	    text, sizeof(text), "%lld counters in memory", num(st, "counters"));
+	snprintf(text, sizeof(text), "%lld counters in memory",
+	    ctl_num(st, "counters"));
 	line(sc, "", text);
-	if (strcmp(str(st, "kind"), "memory") != 0) {
+	if (strcmp(ctl_str(st, "kind"), "memory") != 0) {
 		snprintf(text, sizeof(text), "%lld bytes of journal, folded %s",
-		    num(st, "journal_bytes"),
+		    ctl_num(st, "journal_bytes"),
 		    folded[0] != '\0' ? folded : "not yet");
 		line(sc, "", text);
 	}
 	snprintf(text, sizeof(text),
 	    "%lld charged, %lld declined, %lld not "
 	    "known",
-	    num(st, "charged"), num(st, "declined"), num(st, "failed"));
+	    ctl_num(st, "charged"), ctl_num(st, "declined"),
+	    ctl_num(st, "failed"));
 	line(sc, "messages", text);
-	if (num(st, "events_dropped") > 0) {
+	if (ctl_num(st, "events_dropped") > 0) {
 		snprintf(text, sizeof(text),
 		    "%lld dropped, they came too "
 		    "fast",
-		    num(st, "events_dropped"));
+		    ctl_num(st, "events_dropped"));
 		line(sc, "events", text);
 	}
 }
@@ -196,10 +181,10 @@ print_store(const struct screen *sc, const json_t *st)
 static void
 health_text(const json_t *health, char *dst, size_t size)
 {
-	const char *trouble = str(health, "trouble");
+	const char *trouble = ctl_str(health, "trouble");
 	const char *until = moment(health, "until");
 
-	snprintf(dst, size, ", %s%s%s%s%s", str(health, "state"),
+	snprintf(dst, size, ", %s%s%s%s%s", ctl_str(health, "state"),
 	    until[0] != '\0' ? " until " : "", until,
 	    trouble[0] != '\0' ? ": " : "", trouble);
 }
@@ -214,8 +199,8 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 		char text[600];
 		const char *link = ", for route ";
 		int n = snprintf(text, sizeof(text), "%s [%s]:%lld, tls %s",
-		    str(sh, "name"), str(sh, "host"), num(sh, "port"),
-		    str(sh, "tls"));
+		    ctl_str(sh, "name"), ctl_str(sh, "host"),
+		    ctl_num(sh, "port"), ctl_str(sh, "tls"));
 
 		json_array_foreach (get(sh, "routes"), j, route) {
 			if (n < 0 || n >= (int)sizeof(text))
@@ -242,9 +227,11 @@ print_blocks(const struct screen *sc, const json_t *list)
 		const char *until = moment(b, "until");
 		char text[700];
 
-		snprintf(text, sizeof(text), "%s until %s%s%s", str(b, "who"),
+		snprintf(text, sizeof(text), "%s until %s%s%s",
+		    ctl_str(b, "who"),
 		    until[0] != '\0' ? until : "it is unblocked",
-		    str(b, "text")[0] != '\0' ? ": " : "", str(b, "text"));
+		    ctl_str(b, "text")[0] != '\0' ? ": " : "",
+		    ctl_str(b, "text"));
 		line(sc, i == 0 ? "blocked" : "", text);
 	}
 }
@@ -259,7 +246,7 @@ print_sockets(const struct screen *sc, const json_t *sockets)
 		char text[200];
 
 		snprintf(text, sizeof(text), "%-8s%s", names[i],
-		    str(sockets, names[i]));
+		    ctl_str(sockets, names[i]));
 		line(sc, i == 0 ? "sockets" : "", text);
 	}
 }
@@ -267,12 +254,12 @@ print_sockets(const struct screen *sc, const json_t *sockets)
 static void
 text_status(const struct screen *sc, const json_t *a)
 {
-	bool observe = strcmp(str(a, "mode"), "observe") == 0;
-	const char *failure = str(a, "on_store_failure");
+	bool observe = strcmp(ctl_str(a, "mode"), "observe") == 0;
+	const char *failure = ctl_str(a, "on_store_failure");
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
-	    str(a, "version"), num(a, "pid"), moment(a, "started"));
+	    ctl_str(a, "version"), ctl_num(a, "pid"), moment(a, "started"));
 	line(sc, "postmeter", text);
 	snprintf(text, sizeof(text), "%s%s",
 	    observe ? "observe: counts and refuses nothing" : "enforce",
@@ -283,13 +270,13 @@ text_status(const struct screen *sc, const json_t *a)
 		: "");
 	line(sc, "mode", text);
 	print_store(sc, get(a, "store"));
-	snprintf(text, sizeof(text), "%lld rules, %lld policies",
-	    num(a, "rules"), num(a, "policies"));
+	snprintf(text, sizeof(text), "%lld, policies %lld", ctl_num(a, "rules"),
+	    ctl_num(a, "policies"));
 	line(sc, "rules", text);
 	print_smarthosts(sc, get(a, "smarthosts"));
 	print_blocks(sc, get(a, "blocks"));
 	print_sockets(sc, get(a, "sockets"));
-	line(sc, "config", str(a, "config"));
+	line(sc, "config", ctl_str(a, "config"));
 }
 
 static void
@@ -307,7 +294,7 @@ text_top(const struct screen *sc, const json_t *a)
 			snprintf(last, sizeof(last), "next at %s", next);
 		usage_row(&t, row,
 		    (const char *const[]){
-			str(row, "policy"), str(row, "key") },
+			ctl_str(row, "policy"), ctl_str(row, "key") },
 		    2, last);
 	}
 	if (t.rows == 0)
@@ -323,7 +310,8 @@ print_grants(const struct screen *sc, const json_t *grants)
 
 	json_array_foreach (grants, i, g)
 		fprintf(sc->out, "  granted +%lld %s until %s\n",
-		    num(g, "extra"), str(g, "dimension"), moment(g, "until"));
+		    ctl_num(g, "extra"), ctl_str(g, "dimension"),
+		    moment(g, "until"));
 }
 
 static void
@@ -335,7 +323,8 @@ print_counter(const struct screen *sc, const json_t *c)
 	const json_t *limit;
 	size_t i;
 
-	fprintf(sc->out, "\n%s for %s\n", str(c, "policy"), str(c, "key"));
+	fprintf(
+	    sc->out, "\n%s for %s\n", ctl_str(c, "policy"), ctl_str(c, "key"));
 	json_array_foreach (get(c, "limits"), i, limit)
 		usage_row(&t, limit, (const char *const[]){ NULL }, 0, "");
 	table_print(&t, sc, "  ");
@@ -354,11 +343,11 @@ text_show(const struct screen *sc, const json_t *a)
 	const json_t *block = get(a, "blocked"), *c;
 	size_t i;
 
-	fprintf(sc->out, "%s\n", str(a, "who"));
+	fprintf(sc->out, "%s\n", ctl_str(a, "who"));
 	if (json_is_object(block))
 		fprintf(sc->out, "blocked%s%s\n",
-		    str(block, "text")[0] != '\0' ? ": " : "",
-		    str(block, "text"));
+		    ctl_str(block, "text")[0] != '\0' ? ": " : "",
+		    ctl_str(block, "text"));
 	json_array_foreach (get(a, "counters"), i, c)
 		print_counter(sc, c);
 	if (json_array_size(get(a, "events")) > 0) {
@@ -374,12 +363,13 @@ print_reply(const struct screen *sc, const json_t *a)
 	char text[700];
 
 	if (json_is_object(r))
-		snprintf(text, sizeof(text), "%s %s %s", str(r, "code"),
-		    str(r, "xcode"), str(r, "text"));
+		snprintf(text, sizeof(text), "%s %s %s", ctl_str(r, "code"),
+		    ctl_str(r, "xcode"), ctl_str(r, "text"));
 	else
 		snprintf(text, sizeof(text), "none, the message passes%s%s%s",
 		    yes(a, "observed") ? " (enforced, it would not)" : "",
-		    str(a, "note")[0] != '\0' ? ": " : "", str(a, "note"));
+		    ctl_str(a, "note")[0] != '\0' ? ": " : "",
+		    ctl_str(a, "note"));
 	line(sc, "reply", text);
 }
 
@@ -387,15 +377,15 @@ static void
 text_explain(const struct screen *sc, const json_t *a)
 {
 	struct table t = { .columns = 6 };
-	const char *rule = str(a, "rule"), *sh = str(a, "smarthost");
+	const char *rule = ctl_str(a, "rule"), *sh = ctl_str(a, "smarthost");
 	const json_t *l;
 	char text[200];
 	size_t i;
 
 	line(sc, "sender",
-	    str(a, "sender")[0] != '\0' ? str(a, "sender") : "<>");
+	    ctl_str(a, "sender")[0] != '\0' ? ctl_str(a, "sender") : "<>");
 	snprintf(text, sizeof(text), "%lld, of which %lld external",
-	    num(a, "recipients"), num(a, "external"));
+	    ctl_num(a, "recipients"), ctl_num(a, "external"));
 	line(sc, "recipients", text);
 	if (!yes(a, "outgoing"))
 		line(sc, "rule",
@@ -404,13 +394,14 @@ text_explain(const struct screen *sc, const json_t *a)
 	else
 		line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
 	line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
-	line(sc, "verdict", str(a, "verdict"));
+	line(sc, "verdict", ctl_str(a, "verdict"));
 	print_reply(sc, a);
 	json_array_foreach (get(a, "limits"), i, l) {
-		snprintf(text, sizeof(text), "costs %lld", num(l, "cost"));
+		snprintf(text, sizeof(text), "costs %lld", ctl_num(l, "cost"));
 		usage_row(&t, get(l, "usage"),
-		    (const char *const[]){ str(l, "policy"), str(l, "key") }, 2,
-		    text);
+		    (const char *const[]){
+			ctl_str(l, "policy"), ctl_str(l, "key") },
+		    2, text);
 	}
 	if (t.rows > 0)
 		fputc('\n', sc->out);
@@ -432,8 +423,8 @@ text_reset(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (get(a, "reset"), i, r)
-		fprintf(sc->out, "reset: %s under policy %s\n", str(r, "key"),
-		    str(r, "policy"));
+		fprintf(sc->out, "reset: %s under policy %s\n",
+		    ctl_str(r, "key"), ctl_str(r, "policy"));
 }
 
 static void
@@ -442,8 +433,8 @@ text_grant(const struct screen *sc, const json_t *a)
 	fprintf(sc->out,
 	    "granted: %s may send %lld %s more under policy %s, "
 	    "until %s\n",
-	    str(a, "key"), num(a, "extra"), str(a, "dimension"),
-	    str(a, "policy"), moment(a, "until"));
+	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
+	    ctl_str(a, "policy"), moment(a, "until"));
 }
 
 static void
@@ -451,20 +442,20 @@ text_block(const struct screen *sc, const json_t *a)
 {
 	const char *until = moment(a, "until");
 
-	fprintf(sc->out, "blocked: %s until %s\n", str(a, "who"),
+	fprintf(sc->out, "blocked: %s until %s\n", ctl_str(a, "who"),
 	    until[0] != '\0' ? until : "it is unblocked");
 }
 
 static void
 text_unblock(const struct screen *sc, const json_t *a)
 {
-	fprintf(sc->out, "unblocked: %s\n", str(a, "who"));
+	fprintf(sc->out, "unblocked: %s\n", ctl_str(a, "who"));
 }
 
 static void
 text_reload(const struct screen *sc, const json_t *a)
 {
-	fprintf(sc->out, "reloaded: %s\n", str(a, "config"));
+	fprintf(sc->out, "reloaded: %s\n", ctl_str(a, "config"));
 }
 
 static void
@@ -489,8 +480,8 @@ static void
 print_finding(const struct screen *sc, const char *indent, const json_t *c)
 {
 	fprintf(sc->out, "%s%s: %s%s%s\n", indent,
-	    yes(c, "must") ? "attention" : "note", str(c, "text"),
-	    str(c, "remedy")[0] != '\0' ? "; " : "", str(c, "remedy"));
+	    yes(c, "must") ? "attention" : "note", ctl_str(c, "text"),
+	    ctl_str(c, "remedy")[0] != '\0' ? "; " : "", ctl_str(c, "remedy"));
 }
 
 static void
@@ -507,10 +498,10 @@ static void
 text_check(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
-	    "%s: good: %lld rules, %lld policies, %lld routes, "
-	    "%lld smarthosts\n",
-	    str(a, "file"), num(a, "rules"), num(a, "policies"),
-	    num(a, "routes"), num(a, "smarthosts"));
+	    "%s: good (rules: %lld, policies: %lld, routes: %lld, "
+	    "smarthosts: %lld)\n",
+	    ctl_str(a, "file"), ctl_num(a, "rules"), ctl_num(a, "policies"),
+	    ctl_num(a, "routes"), ctl_num(a, "smarthosts"));
 	print_strings(sc->out, "warning: ", get(a, "warnings"));
 	print_findings(sc, "", get(a, "findings"));
 }
@@ -522,10 +513,10 @@ text_setup(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (get(a, "changes"), i, c)
-		fprintf(
-		    sc->out, "# %s\n%s\n", str(c, "why"), str(c, "command"));
+		fprintf(sc->out, "# %s\n%s\n", ctl_str(c, "why"),
+		    ctl_str(c, "command"));
 	print_findings(sc, "# ", get(a, "notes"));
-	fprintf(sc->out, "# %s\n", str(a, "summary"));
+	fprintf(sc->out, "# %s\n", ctl_str(a, "summary"));
 }
 
 static const struct printer {
@@ -573,10 +564,12 @@ print_failure(
 		text_check(sc, safe);
 	if (get(safe, "steps") != NULL)
 		ctl_test_text(sc, safe);
+	fflush(sc->out); /* what was found first, then what follows from it */
 	print_strings(sc->err, "", get(safe, "errors"));
-	fprintf(sc->err, "postmeterctl %s: %s\n", command, str(safe, "error"));
-	if (str(safe, "remedy")[0] != '\0')
-		fprintf(sc->err, "  %s\n", str(safe, "remedy"));
+	fprintf(
+	    sc->err, "postmeterctl %s: %s\n", command, ctl_str(safe, "error"));
+	if (ctl_str(safe, "remedy")[0] != '\0')
+		fprintf(sc->err, "  %s\n", ctl_str(safe, "remedy"));
 	json_decref(safe);
 }
 

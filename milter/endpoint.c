@@ -72,8 +72,7 @@ endpoint_connect(const struct endpoint *ep)
 	return connect_as(ep, SOCK_STREAM);
 }
 
-/* --- the folder --------------------------------------------------------------
- */
+/* --- the folder ---------------------------------------------------------- */
 
 /* safe_folder - may nobody but root and the owner replace what is in it? */
 static int
@@ -178,8 +177,7 @@ walk(const struct endpoint *ep, const struct endpoint_owner *owner, char *why,
 	return fd;
 }
 
-/* --- the socket --------------------------------------------------------------
- */
+/* --- the socket ---------------------------------------------------------- */
 
 /* clear_path - nothing may be there but a dead socket of ours, and that goes */
 static int

@@ -29,7 +29,7 @@ struct talk {
 	char *why;
 };
 
-/* --- waiting ------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------- */
 
 /* wait_for - 0 when fd is ready, -1 and errno if that does not come in time */
 static int
@@ -52,7 +52,7 @@ wait_for(const struct talk *t, short events)
 	}
 }
 
-/* --- connecting --------------------------------------------------------- */
+/* --- connecting ---------------------------------------------------------- */
 
 /* is_ours - does the error speak of this machine, not of the server? */
 static bool
@@ -137,7 +137,7 @@ look_up(
 	return rc == EAI_NONAME ? GREETING_BAD : GREETING_UNKNOWN;
 }
 
-/* --- talking ------------------------------------------------------------ */
+/* --- talking ------------------------------------------------------------- */
 
 /* read_line - the next line without its end; -1: none came */
 static int

@@ -10,21 +10,20 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "digest.h"
 #include "journal.h"
+#include "thread.h"
 
-#define MAGIC "pmjrnl\0\1" /* the last byte is the version */
+#define MAGIC "pmjrnl\0\2" /* the last byte is the version */
 #define NAME_MAX_DIGITS 20
 #define TURN_AT ((off_t)1 << 18) /* bytes: some thousand records to replay */
 #define WAIT_MAX (2 * SECOND)    /* the longest that a callback may take */
@@ -85,9 +84,27 @@ journal_take(
 		return 0;
 	if (get_be(buf + n - 8, 8) != digest64(buf, n - 8))
 		return -1;
-	*seq_r = get_be(buf + 4, 8);
-	*payload_r = buf + 12;
+	*seq_r = get_be(buf + 8, 8);
+	*payload_r = buf + 16;
 	return (ssize_t)n;
+}
+
+static void
+put_frame(uint8_t *dst, size_t len, uint64_t seq, uint64_t synced)
+{
+	uint64_t ahead = seq - synced;
+
+	put_be(dst, len, 4);
+	put_be(dst + 4, ahead < UINT32_MAX ? ahead : UINT32_MAX, 4);
+	put_be(dst + 8, seq, 8);
+	put_be(dst + 16 + len, digest64(dst, 16 + len), 8);
+}
+
+/* All up to here was on the disk when this frame was written. */
+static uint64_t
+frame_synced(const uint8_t *frame, uint64_t seq)
+{
+	return seq - get_be(frame + 4, 4);
 }
 
 static void
@@ -282,15 +299,19 @@ journal_remove(const char *base, uint64_t number)
 
 struct replay {
 	const char *base;
-	uint64_t seq;    /* frames up to here are in the database */
-	uint64_t expect; /* of the next frame; 0: the first one decides */
-	bool known;      /* the database knows of this chain */
+	const struct numbers *list; /* the chain */
+	size_t i;                   /* the file at hand */
+	uint64_t seq;               /* frames up to here are in the database */
+	uint64_t expect;            /* the next frame; 0: the first decides */
+	bool ended;                 /* what follows is cut */
 	journal_each_fn *each;
 	void *arg;
 	struct journal_end *end;
 	char *why;
 	size_t size;
 };
+
+#define NEAR ((uint64_t)1 << 32) /* no chain is that long */
 
 #define REMEDY                                                                 \
 	"restore the database and its journal from one backup, or, to go on "  \
@@ -304,76 +325,6 @@ refuse(struct replay *r, uint64_t number, const char *what, size_t at)
 	    "%s-journal.%08" PRIu64 ": %s at byte %zu: " REMEDY, r->base,
 	    number, what, at, r->base);
 	return EX_DATAERR;
-}
-
-/* Is there a frame behind a broken one?  Then it is not just a torn tail. */
-static bool
-is_followed(const struct replay *r, const uint8_t *p, size_t len)
-{
-	const uint8_t *payload;
-	uint64_t seq;
-
-	for (size_t i = 1; i + JOURNAL_FRAME < len; i++)
-		if (get_be(p + i + 4, 8) - r->expect < UINT32_MAX &&
-		    journal_take(p + i, len - i, &seq, &payload) > 0)
-			return true;
-	return false;
-}
-
-static int
-replay_frame(struct replay *r, uint64_t number, size_t at, uint64_t seq,
-    const uint8_t *payload, size_t len)
-{
-	char what[128] = "out of memory";
-
-	if (r->expect == 0 ? seq > r->seq + 1 : seq != r->expect)
-		return refuse(r, number, "frames are missing", at);
-	r->expect = seq + 1;
-	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
-	if (seq > r->seq && !r->known)
-		return refuse(r, number,
-		    "operations that the database does not know of", at);
-	if (seq <= r->seq ||
-	    r->each(r->arg, seq, payload, len, what, sizeof(what)))
-		return 0;
-	return refuse(r, number, what, at);
-}
-
-static int
-replay_bytes(
-    struct replay *r, uint64_t number, const uint8_t *p, size_t len, bool last)
-{
-	uint8_t header[JOURNAL_HEADER];
-	const uint8_t *payload;
-	uint64_t seq;
-	size_t at = JOURNAL_HEADER;
-
-	put_header(header, number);
-	if (len < JOURNAL_HEADER && last) {
-		r->end->torn = len;
-		return 0;
-	}
-	if (len >= 8 && memcmp(p, header, 7) == 0 && p[7] != header[7])
-		return refuse(r, number, "a newer or unknown version", 0);
-	if (len < JOURNAL_HEADER || memcmp(p, header, JOURNAL_HEADER) != 0)
-		return refuse(r, number, "the header is damaged", 0);
-	while (at < len) {
-		ssize_t n = journal_take(p + at, len - at, &seq, &payload);
-		int rc;
-
-		if (n <= 0 && last && !is_followed(r, p + at, len - at)) {
-			r->end->torn = len - at;
-			return 0;
-		}
-		if (n <= 0)
-			return refuse(r, number, "a damaged frame", at);
-		rc = replay_frame(
-		    r, number, at, seq, payload, (size_t)n - JOURNAL_FRAME);
-		if (rc != 0)
-			return rc;
-		at += (size_t)n;
-	}
-	return 0;
 }
 
 /* A file in memory; NULL with *len_r 0 if it is empty, else NULL is failure. */
@@ -399,54 +350,179 @@ map_file(const char *base, uint64_t number, size_t *len_r)
 }
 
 static int
-replay_file(struct replay *r, uint64_t number, bool last)
+unreadable(struct replay *r, uint64_t number)
+{
+	snprintf(r->why, r->size, "%s-journal.%08" PRIu64 ": %s", r->base,
+	    number, strerror(errno));
+	return EX_IOERR;
+}
+
+/* Bytes that follow the place where the chain broke. */
+struct rest {
+	uint64_t first, last; /* frame among them; 0: none */
+	size_t n;
+	bool lost; /* one of them was written when what broke was safe */
+};
+
+static void
+look_for_frames(
+    const struct replay *r, struct rest *rest, const uint8_t *p, size_t len)
+{
+	const uint8_t *payload;
+	uint64_t seq;
+
+	rest->n += len;
+	for (size_t i = 0; i + JOURNAL_FRAME < len; i++) {
+		if (get_be(p + i + 8, 8) - r->seq + NEAR > 2 * NEAR ||
+		    journal_take(p + i, len - i, &seq, &payload) <= 0)
+			continue;
+		if (rest->first == 0)
+			rest->first = seq;
+		rest->last = seq > rest->last ? seq : rest->last;
+		if (frame_synced(p + i, seq) >=
+		    (r->expect > 0 ? r->expect : rest->first - 1))
+			rest->lost = true;
+	}
+}
+
+static int
+look_in_files(struct replay *r, struct rest *rest, size_t from)
+{
+	for (size_t i = from; i < r->list->n; i++) {
+		size_t n;
+		uint8_t *p = map_file(r->base, r->list->v[i], &n);
+
+		if (p == NULL && n > 0) {
+			unreadable(r, r->list->v[i]);
+			return -1;
+		}
+		if (n > JOURNAL_HEADER)
+			look_for_frames(
+			    r, rest, p + JOURNAL_HEADER, n - JOURNAL_HEADER);
+		if (p != NULL)
+			munmap(p, n);
+	}
+	return 0;
+}
+
+/*
+ * The chain cannot be followed beyond byte at.  A disk that lost its power
+ * may have kept later writes and not earlier ones, as long as none of them was
+ * synced: such an end is cut.  But a later frame that was written when the one
+ * that broke was on the disk says that it was damaged since.
+ */
+static int
+broken(
+    struct replay *r, const char *what, const uint8_t *p, size_t len, size_t at)
+{
+	struct rest rest = { 0 };
+
+	look_for_frames(r, &rest, p + at, len - at);
+	if (look_in_files(r, &rest, r->i + 1) == -1)
+		return EX_IOERR;
+	/* A header is safe before the first frame is written. */
+	if (rest.lost || (at < JOURNAL_HEADER && rest.first > 0))
+		return refuse(r, r->list->v[r->i], what, at);
+	r->end->torn = rest.n;
+	r->ended = true;
+	return 0;
+}
+
+static int
+replay_frame(struct replay *r, size_t at, uint64_t seq, const uint8_t *payload,
+    size_t len)
+{
+	uint64_t number = r->list->v[r->i];
+	char what[128] = "out of memory";
+
+	r->expect = seq + 1;
+	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
+	if (seq <= r->seq ||
+	    r->each(r->arg, seq, payload, len, what, sizeof(what)))
+		return 0;
+	return refuse(r, number, what, at);
+}
+
+static int
+replay_bytes(struct replay *r, const uint8_t *p, size_t len)
+{
+	uint64_t number = r->list->v[r->i];
+	uint8_t header[JOURNAL_HEADER];
+	const uint8_t *payload;
+	uint64_t seq;
+	size_t at = JOURNAL_HEADER;
+	int rc = 0;
+
+	put_header(header, number);
+	if (len < JOURNAL_HEADER)
+		return broken(r, "the header is cut off", p, len, 0);
+	if (memcmp(p, header, 7) == 0 && p[7] != header[7])
+		return refuse(r, number, "another version", 0);
+	if (memcmp(p, header, JOURNAL_HEADER) != 0)
+		return broken(r, "the header is damaged", p, len, 0);
+	while (rc == 0 && at < len) {
+		ssize_t n = journal_take(p + at, len - at, &seq, &payload);
+
+		if (n <= 0)
+			return broken(r, "a damaged frame", p, len, at);
+		if (r->expect == 0 ? seq > r->seq + 1 : seq > r->expect)
+			return broken(r, "frames are missing", p, len, at);
+		if (r->expect > 0 && seq < r->expect)
+			return refuse(r, number, "a frame of old", at);
+		rc = replay_frame(
+		    r, at, seq, payload, (size_t)n - JOURNAL_FRAME);
+		at += (size_t)n;
+	}
+	return rc;
+}
+
+static int
+replay_file(struct replay *r)
 {
 	size_t len;
-	uint8_t *p = map_file(r->base, number, &len);
+	uint8_t *p = map_file(r->base, r->list->v[r->i], &len);
 	int rc;
 
-	if (p == NULL && len > 0) {
-		snprintf(r->why, r->size, "%s-journal.%08" PRIu64 ": %s",
-		    r->base, number, strerror(errno));
-		return EX_IOERR;
-	}
-	rc = replay_bytes(r, number, p, len, last);
+	if (p == NULL && len > 0)
+		return unreadable(r, r->list->v[r->i]);
+	rc = replay_bytes(r, p, len);
 	if (p != NULL)
 		munmap(p, len);
 	return rc;
 }
 
-/* A file that was made ready and not yet used is not the last one. */
-static bool
-is_unused(const char *base, uint64_t number)
-{
-	char *name = file_name(base, number);
-	struct stat st;
-	bool unused = name != NULL && stat(name, &st) == 0 &&
-		      st.st_size <= JOURNAL_HEADER;
-
-	free(name);
-	return unused;
-}
-
 static int
-replay_list(struct replay *r, const struct numbers *list, uint64_t first)
+replay_list(struct replay *r, uint64_t first)
 {
-	size_t n = list->n, i = 0;
+	const struct numbers *list = r->list;
 	int rc = 0;
 
-	while (i < n && list->v[i] < first)
-		i++;
-	if (n > i + 1 && is_unused(r->base, list->v[n - 1]))
-		n--;
-	if (i == n || list->v[i] != first)
+	while (r->i < list->n && list->v[r->i] < first)
+		r->i++;
+	if (r->i == list->n || list->v[r->i] != first)
 		return refuse(r, first, "the file is missing,", 0);
-	for (uint64_t want = first; rc == 0 && i < n; i++, want++) {
-		if (list->v[i] != want)
+	for (uint64_t want = first; r->i < list->n; r->i++, want++) {
+		if (list->v[r->i] != want)
 			return refuse(r, want, "the file is missing,", 0);
-		rc = replay_file(r, want, i == n - 1);
+		rc = replay_file(r);
+		if (rc != 0 || r->ended)
+			break;
 	}
 	return rc;
+}
+
+/* An orderly end leaves no files, or some of which all is folded. */
+static int
+replay_nothing(struct replay *r)
+{
+	struct rest rest = { 0 };
+
+	if (look_in_files(r, &rest, 0) == -1)
+		return EX_IOERR;
+	if (rest.last <= r->seq)
+		return 0;
+	return refuse(r, r->list->v[r->list->n - 1],
+	    "operations that the database does not know of", 0);
 }
 
 int
@@ -454,15 +530,15 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
     journal_each_fn *each, void *arg, struct journal_end *end_r, char *why,
     size_t size)
 {
+	struct numbers list = { 0 };
 	struct replay r = { .base = base,
+		.list = &list,
 		.seq = seq,
-		.known = first > 0,
 		.each = each,
 		.arg = arg,
 		.end = end_r,
 		.why = why,
 		.size = size };
-	struct numbers list = { 0 };
 	int rc = 0;
 
 	*end_r = (struct journal_end){ .seq = seq };
@@ -473,11 +549,7 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 	} else {
 		if (list.n > 0)
 			end_r->number = list.v[list.n - 1];
-		/* An orderly end leaves none, or some that are all folded. */
-		if (first == 0 && list.n > 0)
-			first = list.v[0];
-		if (first > 0)
-			rc = replay_list(&r, &list, first);
+		rc = first > 0 ? replay_list(&r, first) : replay_nothing(&r);
 	}
 	free(list.v);
 	return rc;
@@ -486,35 +558,20 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 /* --- the thread that syncs
  * ----------------------------------------------------- */
 
-static struct timespec
-deadline(int64_t ms)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_sec += (time_t)(ms / SECOND);
-	ts.tv_nsec += (long)(ms % SECOND) * 1000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_nsec -= 1000000000;
-		ts.tv_sec++;
-	}
-	return ts;
-}
-
 /* Waits until there is something to sync; false when that is over. */
 static bool
 await_work(struct journal *j)
 {
-	struct timespec ts = deadline(SECOND);
+	int64_t tick = condition_deadline(SECOND);
 
 	while (!j->ending && j->old == -1) {
 		if (j->power && j->synced < j->seq)
 			return true;
-		if (pthread_cond_timedwait(&j->wake, &j->lock, &ts) == 0)
+		if (condition_wait(&j->wake, &j->lock, tick))
 			continue;
 		if (j->synced < j->seq)
 			return true;
-		ts = deadline(SECOND);
+		tick = condition_deadline(SECOND);
 	}
 	return j->old != -1 || j->synced < j->seq;
 }
@@ -568,14 +625,13 @@ sync_run(void *arg)
 bool
 journal_wait(struct journal *j, uint64_t seq)
 {
-	struct timespec ts = deadline(WAIT_MAX);
+	const int64_t deadline = condition_deadline(WAIT_MAX);
 	bool safe;
 
 	if (!j->power)
 		return true;
 	pthread_mutex_lock(&j->lock);
-	while (j->synced < seq &&
-	       pthread_cond_timedwait(&j->safe, &j->lock, &ts) == 0)
+	while (j->synced < seq && condition_wait(&j->safe, &j->lock, deadline))
 		;
 	safe = j->synced >= seq;
 	pthread_mutex_unlock(&j->lock);
@@ -584,31 +640,6 @@ journal_wait(struct journal *j, uint64_t seq)
 
 /* --- writing
  * ------------------------------------------------------------------- */
-
-static void
-cond_init(pthread_cond_t *c)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(c, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-/* Signals are for the thread that waits for them. */
-static int
-start_thread(struct journal *j)
-{
-	sigset_t all, before;
-	int error;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&j->thread, NULL, sync_run, j);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return error;
-}
 
 struct journal *
 journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
@@ -629,13 +660,13 @@ journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
 		.seq = seq,
 		.synced = seq };
 	pthread_mutex_init(&j->lock, NULL);
-	cond_init(&j->wake);
-	cond_init(&j->safe);
+	condition_init(&j->wake);
+	condition_init(&j->safe);
 	j->base = strdup(base);
 	j->frame = malloc(JOURNAL_PAYLOAD + JOURNAL_FRAME);
 	j->fd = j->base == NULL || j->frame == NULL ? -1
 						    : create_file(base, number);
-	if (j->fd != -1 && (errno = start_thread(j)) == 0)
+	if (j->fd != -1 && (errno = thread_start(&j->thread, sync_run, j)) == 0)
 		return j;
 	snprintf(why, size, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
 	    number, strerror(errno));
@@ -677,7 +708,7 @@ journal_end(struct journal **jp)
 uint8_t *
 journal_payload(struct journal *j)
 {
-	return j->frame + 12;
+	return j->frame + 16;
 }
 
 /* What a failed write left behind must not stand between two frames. */
@@ -697,9 +728,7 @@ journal_append(
 	int rc;
 
 	pthread_mutex_lock(&j->lock);
-	put_be(j->frame, len, 4);
-	put_be(j->frame + 4, j->seq + 1, 8);
-	put_be(j->frame + n - 8, digest64(j->frame, n - 8), 8);
+	put_frame(j->frame, len, j->seq + 1, j->synced);
 	rc = write_all(j->fd, j->frame, n, j->end);
 	if (rc == 0) {
 		j->end += (off_t)n;

@@ -183,7 +183,7 @@ count_text(const struct limit *l, char *dst, size_t size)
 }
 
 char *
-limit_text(const struct limit *l, char *dst, size_t size)
+limit_text_of(const struct limit *l, const char *noun, char *dst, size_t size)
 {
 	char count[24], window[24];
 	const char *joint = "in";
@@ -191,8 +191,13 @@ limit_text(const struct limit *l, char *dst, size_t size)
 	if (l->window.calendar)
 		joint = l->window.period == PERIOD_HOUR ? "an" : "a";
 	snprintf(dst, size, "%s %s%s %s %s",
-	    count_text(l, count, sizeof(count)), nouns[l->dim],
-	    l->max == 1 ? "" : "s", joint,
-	    window_spec_text(&l->window, window, sizeof(window)));
+	    count_text(l, count, sizeof(count)), noun, l->max == 1 ? "" : "s",
+	    joint, window_spec_text(&l->window, window, sizeof(window)));
 	return dst;
+}
+
+char *
+limit_text(const struct limit *l, char *dst, size_t size)
+{
+	return limit_text_of(l, nouns[l->dim], dst, size);
 }

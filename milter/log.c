@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +11,18 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "logwriter.h"
 
 #define LINE 2048 /* bytes; a longer line is cut */
 
-static const char *name = "postmeter";
+/* How a line of each level starts, for whoever reads stderr. */
+static char start[][32] = {
+	"postmeter: ", "postmeter: ", "postmeter: ", "postmeter: "
+};
 static enum log_level threshold = LOG_LEVEL_INFO;
-static int journal;
 
 /* is_journal - is stderr the stream that systemd named in the environment? */
-static int
+static bool
 is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -33,9 +37,26 @@ is_journal(void)
 void
 log_open(const char *program, enum log_level level)
 {
-	name = program;
+	/* The priorities of syslog(3), as sd-daemon(3) wants them. */
+	static const char priority[][4] = { "<3>", "<4>", "<6>", "<7>" };
+	const bool journal = is_journal();
+
 	threshold = level;
-	journal = is_journal();
+	for (int i = 0; i <= LOG_LEVEL_DEBUG; i++)
+		snprintf(start[i], sizeof(start[i]), "%s%s",
+		    journal ? priority[i] : program, journal ? "" : ": ");
+}
+
+int
+log_start(void)
+{
+	return logwriter_start(STDERR_FILENO, start[LOG_LEVEL_WARN]);
+}
+
+void
+log_end(int timeout)
+{
+	(void)logwriter_end(timeout);
 }
 
 static void say(enum log_level level, const char *fmt, va_list ap)
@@ -45,23 +66,18 @@ static void say(enum log_level level, const char *fmt, va_list ap)
 static void
 say(enum log_level level, const char *fmt, va_list ap)
 {
-	/* The priorities of syslog(3), as sd-daemon(3) wants them. */
-	static const char prefix[][4] = { "<3>", "<4>", "<6>", "<7>" };
-	int saved = errno, n;
+	int saved = errno;
 	char line[LINE];
 	size_t len;
 
 	if (level > threshold)
 		return;
-	if (journal)
-		n = snprintf(line, sizeof(line), "%s", prefix[level]);
-	else
-		n = snprintf(line, sizeof(line), "%s: ", name);
-	len = (size_t)n;
+	len = strlen(strcpy(line, start[level]));
 	(void)vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	len = strlen(line);
 	line[len++] = '\n';
-	(void)!write(STDERR_FILENO, line, len);
+	if (!logwriter_put(line, len))
+		(void)!write(STDERR_FILENO, line, len);
 	errno = saved;
 }
 

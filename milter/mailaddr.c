@@ -51,8 +51,7 @@ text_add(struct text *t, char c)
 		t->over = true;
 }
 
-/* --- reading: syntax away ----------------------------------------------------
- */
+/* --- reading: syntax away ------------------------------------------------ */
 
 /* skip_comment - past a comment, comments inside it included (RFC 5322 3.2.2)
  */
@@ -203,8 +202,7 @@ read_address(struct reading *r, const char *p, const char *end)
 		r->at = r->meant.len;
 }
 
-/* --- writing: plain characters only ------------------------------------------
- */
+/* --- writing: plain characters only -------------------------------------- */
 
 /*
  * What would be syntax to a reader.  A domain may be a literal, "[192.0.2.1]";

@@ -480,7 +480,7 @@ note_warnings(
 		    "%u%% of a limit of %s used: "
 		    "%" PRIu64 " of %" PRIu64,
 		    w->percent,
-		    dimension_name(line->policy->limit[w->limit].dim), w->used,
+		    dimension_words[line->policy->limit[w->limit].dim], w->used,
 		    w->max);
 		log_warn(
 		    "warning: policy=%s key=%s %s", e.policy, e.key, e.text);
@@ -503,7 +503,8 @@ note_lockout(
 	snprintf(e.key, sizeof(e.key), "%s", line->key);
 	snprintf(e.text, sizeof(e.text),
 	    "a limit of %s was reached: %" PRIu64 " of %" PRIu64,
-	    dimension_name(line->policy->limit[s->limit].dim), s->used, s->max);
+	    dimension_words[line->policy->limit[s->limit].dim], s->used,
+	    s->max);
 	log_warn("lockout: policy=%s key=%s %s", e.policy, e.key, e.text);
 	store_note(store, &e);
 }

@@ -8,72 +8,43 @@
 
 #include "policy.h"
 
-#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
-
-static const char *const dimensions[DIM_COUNT] = {
+const char *const dimension_words[] = {
 	[DIM_MESSAGES] = "messages",
 	[DIM_RECIPIENTS] = "recipients",
 	[DIM_UNIQUE] = "unique-recipients",
 	[DIM_BYTES] = "bytes",
+	NULL,
 };
 
-static const char *const pers[] = {
+const char *const per_words[] = {
 	[PER_ACCOUNT] = "account",
 	[PER_SENDER] = "sender",
 	[PER_LOGIN] = "login",
 	[PER_DOMAIN] = "domain",
 	[PER_CLIENT] = "client",
 	[PER_EVERYONE] = "everyone",
+	NULL,
 };
 
-static const char *const when_overs[] = {
+const char *const scope_words[] = {
+	[SCOPE_EXTERNAL] = "external",
+	[SCOPE_ALL] = "all",
+	NULL,
+};
+
+const char *const when_over_words[] = {
 	[OVER_DEFER] = "defer",
 	[OVER_REJECT] = "reject",
 	[OVER_HOLD] = "hold",
 	[OVER_OBSERVE] = "observe",
+	NULL,
 };
 
-static int
-by_name(const char *const *names, size_t n, const char *name)
+int
+word_index(const char *const *words, const char *word)
 {
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(names[i], name) == 0)
-			return (int)i;
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], word) == 0)
+			return i;
 	return -1;
-}
-
-const char *
-dimension_name(enum dimension d)
-{
-	return dimensions[d];
-}
-
-const char *
-per_name(enum per p)
-{
-	return pers[p];
-}
-
-const char *
-when_over_name(enum when_over o)
-{
-	return when_overs[o];
-}
-
-int
-dimension_by_name(const char *name)
-{
-	return by_name(dimensions, COUNT_OF(dimensions), name);
-}
-
-int
-per_by_name(const char *name)
-{
-	return by_name(pers, COUNT_OF(pers), name);
-}
-
-int
-when_over_by_name(const char *name)
-{
-	return by_name(when_overs, COUNT_OF(when_overs), name);
 }

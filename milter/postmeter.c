@@ -41,10 +41,12 @@
 #include "socketmap.h"
 #include "store.h"
 #include "store_redis.h"
+#include "thread.h"
 #include "zone.h"
 
 #define DRAIN (30 * SECOND) /* for answers under way at SIGTERM */
 #define DESCRIPTORS 1024    /* fewer are worth a warning */
+#define LAST_WORDS 1000     /* ms for the log at the end */
 
 static struct daemon {
 	const char *file;
@@ -86,27 +88,22 @@ static void
 fatal(const char *why)
 {
 	log_error("%s; ending, the next start replays the journal", why);
+	log_end(LAST_WORDS);
 	_exit(EX_IOERR);
 }
 
-/* --- the user it runs as ----------------------------------------------------
- */
+/* --- the user it runs as ------------------------------------------------- */
 
 /* find_owner - whose sockets and files these are, and which group may connect
  */
 static int
 find_owner(const struct config *conf, struct endpoint_owner *o_r)
 {
-	const struct passwd *pw = getpwnam(conf->user);
+	const struct passwd *pw;
 
-	if (pw == NULL) {
-		log_error("%s: user \"%s\" does not exist: create it (adduser "
-			  "--system --group %s) or name another",
-		    conf->file, conf->user, conf->user);
+	if (creds_user(conf, &o_r->uid, &d.group, stderr) == -1)
 		return -1;
-	}
-	o_r->uid = pw->pw_uid;
-	o_r->gid = d.group = pw->pw_gid;
+	o_r->gid = d.group;
 	if (geteuid() != 0 && geteuid() != o_r->uid) {
 		log_error(
 		    "start postmeter as root or as user \"%s\"", conf->user);
@@ -180,47 +177,7 @@ all_descriptors(void)
 		    (unsigned long long)r.rlim_max, DESCRIPTORS);
 }
 
-/* --- configuration and secrets ----------------------------------------------
- */
-
-/* load_secrets - all that is named; none is needed if none is */
-static int
-load_secrets(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
-    struct secrets **s_r)
-{
-	int missing = 0;
-
-	*s_r = NULL;
-	if (conf->secrets[0] == '\0')
-		return 0;
-	*s_r = secrets_load(conf->secrets, uid, gid, errors);
-	if (*s_r == NULL)
-		return -1;
-	for (size_t i = 0; i < conf->nsmarthost; i++) {
-		const struct smarthost *sh = &conf->smarthost[i];
-
-		if (sh->secret == NULL || sh->secret[0] == '\0' ||
-		    secrets_has(*s_r, sh->secret))
-			continue;
-		fprintf(errors,
-		    "%s: smarthost \"%s\" wants secret \"%s\", "
-		    "which is not there: add it with `postmeterctl secret set "
-		    "%s`\n",
-		    conf->secrets, sh->name, sh->secret, sh->secret);
-		missing++;
-	}
-	if (conf->store_secret[0] != '\0' &&
-	    !secrets_has(*s_r, conf->store_secret)) {
-		fprintf(errors,
-		    "%s: store-secret = \"%s\" is not there: add it "
-		    "with `postmeterctl secret set %s`\n",
-		    conf->secrets, conf->store_secret, conf->store_secret);
-		missing++;
-	}
-	if (missing > 0)
-		secrets_free(s_r);
-	return missing > 0 ? -1 : 0;
-}
+/* --- configuration and secrets ------------------------------------------- */
 
 /* same_place - what only a restart can change must be as it was */
 static int
@@ -254,6 +211,18 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 	return changed == 0 ? 0 : -1;
 }
 
+/* log_lines - each mistake is a line of its own */
+static void
+log_lines(const char *text)
+{
+	size_t n;
+
+	for (; text != NULL && *text != '\0'; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		log_warn("reload: %.*s", (int)n, text);
+	}
+}
+
 /* reload - the new whole, or the old whole */
 static int
 reload(char **errors_r)
@@ -272,14 +241,14 @@ reload(char **errors_r)
 	}
 	conf = config_load(d.file, errors);
 	if (conf != NULL && same_place(old, conf, errors) == 0 &&
-	    load_secrets(conf, d.owner.uid, d.group, errors, &secrets) == 0)
+	    creds_load(conf, d.owner.uid, d.group, errors, &secrets) == 0)
 		rc = 0;
 	fclose(errors);
 	if (rc == -1) {
 		snapshot_release(&old);
 		config_free(&conf);
-		log_warn("reload: kept the running configuration: %s",
-		    *errors_r != NULL ? *errors_r : "out of memory");
+		log_lines(*errors_r);
+		log_warn("reload: kept the running configuration");
 		return -1;
 	}
 	store_reconfigure(d.store, conf);
@@ -298,8 +267,7 @@ reload(char **errors_r)
 	return 0;
 }
 
-/* --- the doors --------------------------------------------------------------
- */
+/* --- the doors ----------------------------------------------------------- */
 
 static int
 listen_on(const struct endpoint *ep, const char *name, int *exit_r)
@@ -349,16 +317,12 @@ serve(void *arg)
 	return NULL;
 }
 
-/* start_serving - every thread but this one is born with signals blocked */
 static int
 start_serving(int *milter_rc)
 {
 	static struct control_env env;
-	sigset_t all, before;
 	int rc = -1;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
 	env = (struct control_env){
 		.store = d.store,
 		.health = d.health,
@@ -369,15 +333,13 @@ start_serving(int *milter_rc)
 	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store, d.health);
 	d.control = control_start(d.control_fd, &env);
 	if (d.maps != NULL && d.control != NULL && prober_start(d.health) == 0)
-		rc = pthread_create(&d.milter, NULL, serve, milter_rc);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+		rc = thread_start(&d.milter, serve, milter_rc);
 	if (rc != 0)
 		log_error("cannot start a thread: out of resources");
 	return rc;
 }
 
-/* --- signals ----------------------------------------------------------------
- */
+/* --- signals ------------------------------------------------------------- */
 
 static void
 on_signal(int sig)
@@ -485,10 +447,10 @@ drain(void)
 	else
 		store_close(&d.store);
 	log_info("stopped");
+	log_end(LAST_WORDS);
 }
 
-/* --- main -------------------------------------------------------------------
- */
+/* --- main ---------------------------------------------------------------- */
 
 /* check - configuration and secrets, as at a start */
 static struct config *
@@ -499,7 +461,7 @@ check(struct secrets **secrets_r)
 	if (conf == NULL)
 		return NULL;
 	if (find_owner(conf, &d.owner) == -1 ||
-	    load_secrets(conf, d.owner.uid, d.group, stderr, secrets_r) == -1)
+	    creds_load(conf, d.owner.uid, d.group, stderr, secrets_r) == -1)
 		config_free(&conf);
 	return conf;
 }
@@ -565,6 +527,8 @@ main(int argc, char **argv)
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;
+	if (log_start() == -1)
+		log_warn("no thread for the log: answers wait for its reader");
 	log_info("ready: %s is in force", d.file);
 	tell_manager("READY=1");
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -100,8 +101,7 @@ struct line {
 	char seen[32]; /* letters of command options, in order */
 };
 
-/* --- usage ------------------------------------------------------------------
- */
+/* --- usage --------------------------------------------------------------- */
 
 static void
 usage_all(FILE *out)
@@ -141,8 +141,7 @@ unknown_command(const char *name)
 	fprintf(stderr, "\n  postmeterctl -h lists them\n");
 }
 
-/* --- the command line -------------------------------------------------------
- */
+/* --- the command line ---------------------------------------------------- */
 
 /* note_option - what an option said.  False if it does not exist. */
 static bool
@@ -238,34 +237,87 @@ is_number(const char *text)
 	return text == NULL || number(text) != -1;
 }
 
-/* fits_command - are the words and options those of the command? */
-static bool
-fits_command(const struct line *l, size_t nword)
+/* option_name - "--for", by its letter */
+static const char *
+option_name(char letter)
+{
+	const struct option *o = options;
+
+	while (o->name != NULL && o->val != letter)
+		o++;
+	return o->name;
+}
+
+/* misfit_words - what is wrong with the arguments; NULL if nothing is */
+static const char *
+misfit_words(const struct line *l, size_t nword)
 {
 	const struct command *c = l->command;
+	const char *first = l->ctl.word[0];
 
-	if (nword < c->least || nword > c->most ||
-	    l->seen[strspn(l->seen, c->options)] != '\0' ||
-	    !is_number(l->ctl.count) || !is_number(l->ctl.size))
-		return false;
-	if (strcmp(c->name, "explain") == 0)
-		return l->ctl.sender != NULL && l->ctl.nrcpt > 0;
-	if (strcmp(c->name, "grant") == 0)
-		return l->ctl.span != NULL;
-	if (strcmp(c->name, "secret") == 0)
-		return ctl_secret_words(&l->ctl);
-	if (strcmp(c->name, "setup") == 0)
-		return (strcmp(l->ctl.word[0], "postfix") == 0 ||
-			   strcmp(l->ctl.word[0], "sendmail") == 0) &&
-		       l->ctl.apply + l->ctl.undo + l->ctl.check <= 1;
-	return true;
+	if (nword < c->least)
+		return "an argument is missing";
+	if (nword > c->most)
+		return "there is an argument too many";
+	if (c->run == ctl_secret && !ctl_secret_words(&l->ctl))
+		return "it is set NAME, list, or remove NAME";
+	if (c->run == ctl_setup && strcmp(first, "postfix") != 0 &&
+	    strcmp(first, "sendmail") != 0)
+		return "the mail server is postfix or sendmail";
+	return NULL;
+}
+
+/* misfit - what is wrong with arguments and options; NULL if nothing is */
+static const char *
+misfit(const struct line *l, size_t nword)
+{
+	static char why[80];
+	const struct ctl *ctl = &l->ctl;
+	const struct command *c = l->command;
+	const char alien = l->seen[strspn(l->seen, c->options)];
+
+	if (alien != '\0') {
+		snprintf(why, sizeof(why), "--%s is not for this command",
+		    option_name(alien));
+		return why;
+	}
+	if (!is_number(ctl->count))
+		return "-n wants a whole number, 1 or more";
+	if (!is_number(ctl->size))
+		return "--size wants a whole number of bytes, 1 or more";
+	if (strcmp(c->name, "explain") == 0 && ctl->sender == NULL)
+		return "--sender is missing";
+	if (strcmp(c->name, "explain") == 0 && ctl->nrcpt == 0)
+		return "--rcpt is missing";
+	if (strcmp(c->name, "grant") == 0 && ctl->span == NULL)
+		return "--for is missing: a grant must end some day";
+	if (ctl->apply + ctl->undo + ctl->check > 1)
+		return "--apply, --undo and --check exclude each other";
+	return misfit_words(l, nword);
+}
+
+/*
+ * take_words - what stands behind the command: its arguments, or more
+ * recipients.  How many arguments there are.
+ */
+static size_t
+take_words(struct line *l, char **word, size_t n)
+{
+	const bool more_rcpt = l->ctl.nrcpt > 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (more_rcpt)
+			l->ctl.rcpt[l->ctl.nrcpt++] = word[i];
+		else if (l->ctl.nword < 4)
+			l->ctl.word[l->ctl.nword++] = word[i];
+	return more_rcpt ? 0 : n;
 }
 
 /* parse - the whole command line.  0, EX_USAGE (told), or -1: help was given */
 static int
 parse(int argc, char **argv, struct line *l)
 {
-	size_t nword = 0;
+	const char *why;
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "c:s:hVn:", options, NULL)) !=
@@ -294,18 +346,17 @@ parse(int argc, char **argv, struct line *l)
 		usage_one(stdout, l->command);
 		return -1;
 	}
-	for (int i = optind + 1; i < argc; i++, nword++)
-		if (nword < 4)
-			l->ctl.word[l->ctl.nword++] = argv[i];
-	if (!fits_command(l, nword)) {
+	why = misfit(
+	    l, take_words(l, argv + optind + 1, (size_t)(argc - optind - 1)));
+	if (why != NULL) {
+		fprintf(stderr, "postmeterctl %s: %s\n", l->command->name, why);
 		usage_one(stderr, l->command);
 		return EX_USAGE;
 	}
 	return 0;
 }
 
-/* --- asking the daemon ------------------------------------------------------
- */
+/* --- asking the daemon --------------------------------------------------- */
 
 static void
 set_text(json_t *request, const char *name, const char *value)
@@ -351,14 +402,10 @@ static int
 find_socket(const struct ctl *ctl, struct endpoint *ep, json_t **failure_r)
 {
 	const char *why, *text = ctl->socket;
-	struct config *conf = NULL;
-	FILE *quiet;
+	struct config *conf =
+	    text == NULL ? ctl_config(ctl->config, NULL) : NULL;
 	char named[ENDPOINT_PATH_MAX + 8];
 
-	if (text == NULL && (quiet = fopen("/dev/null", "w")) != NULL) {
-		conf = config_load(ctl->config, quiet);
-		fclose(quiet);
-	}
 	if (conf != NULL) {
 		*ep = conf->control_socket;
 		config_free(&conf);
@@ -388,6 +435,19 @@ ask(const struct line *l, json_t **answer_r)
 	return code;
 }
 
+/* columns - of the terminal, as it says or its user does; 0: not known */
+static size_t
+columns(void)
+{
+	const char *said = getenv("COLUMNS");
+	const long long n = said != NULL ? number(said) : -1;
+	struct winsize w;
+
+	if (n != -1)
+		return (size_t)n;
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -404,6 +464,7 @@ main(int argc, char **argv)
 	code = parse(argc, argv, &l);
 	if (code == 0) {
 		sc.pretty = isatty(STDOUT_FILENO);
+		sc.width = sc.pretty ? columns() : 0;
 		sc.colour =
 		    sc.pretty && (no_color == NULL || no_color[0] == '\0');
 		output = l.json ? &output_json : &output_text;

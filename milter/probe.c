@@ -40,7 +40,7 @@ struct talk {
 	size_t mail_len, mail_sent;
 };
 
-/* --- memory that libcurl keeps the password in -------------------------- */
+/* --- memory that libcurl keeps the password in --------------------------- */
 
 static void
 wipe_free(void *p)
@@ -65,7 +65,7 @@ wipe_realloc(void *p, size_t size)
 	return grown;
 }
 
-/* --- steps -------------------------------------------------------------- */
+/* --- steps --------------------------------------------------------------- */
 
 /* holds - does text hold the key in this form? */
 static bool
@@ -200,7 +200,7 @@ connected(struct talk *t)
 	t->mark += us / 1000;
 }
 
-/* --- listening ---------------------------------------------------------- */
+/* --- listening ----------------------------------------------------------- */
 
 static bool
 at_step(const struct talk *t, enum probe_step step)
@@ -302,7 +302,7 @@ listen_in(CURL *curl, curl_infotype type, char *data, size_t len, void *arg)
 	return 0;
 }
 
-/* --- what broke --------------------------------------------------------- */
+/* --- what broke ---------------------------------------------------------- */
 
 static enum probe_trouble
 certificate_trouble(const struct talk *t)
@@ -390,8 +390,7 @@ fail(struct talk *t, CURLcode code)
 	report(t, false, clock_steady() - t->mark, trouble);
 }
 
-/* --- the message -----------------------------------------------------------
- */
+/* --- the message --------------------------------------------------------- */
 
 static size_t
 read_mail(char *dst, size_t size, size_t n, void *arg)
@@ -432,8 +431,7 @@ write_mail(struct talk *t)
 	return len == -1 ? -1 : 0;
 }
 
-/* --- talking ---------------------------------------------------------------
- */
+/* --- talking ------------------------------------------------------------- */
 
 /* discard - what the server says to NOOP is no news */
 static size_t

@@ -5,7 +5,6 @@
  * smarthost after the other, because nobody is in a hurry.
  */
 #include <pthread.h>
-#include <time.h>
 
 #include "clock.h"
 #include "config.h"
@@ -13,11 +12,12 @@
 #include "log.h"
 #include "prober.h"
 #include "snapshot.h"
+#include "thread.h"
 
 #define PATIENCE (10 * SECOND)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t changed;
 static bool woken;
 
 /* due - when the smarthost is to be looked at next */
@@ -84,17 +84,11 @@ prober_round(struct health *h, int64_t now)
 static void
 rest(int64_t ms)
 {
-	struct timespec until;
+	const int64_t until = condition_deadline(ms);
 
-	clock_gettime(CLOCK_REALTIME, &until);
 	pthread_mutex_lock(&lock);
-	until.tv_sec += ms == NEVER ? 0 : (time_t)(ms / SECOND + 1);
-	while (!woken) {
-		if (ms == NEVER)
-			pthread_cond_wait(&changed, &lock);
-		else if (pthread_cond_timedwait(&changed, &lock, &until) != 0)
-			break;
-	}
+	while (!woken && condition_wait(&changed, &lock, until))
+		;
 	woken = false;
 	pthread_mutex_unlock(&lock);
 }
@@ -112,7 +106,8 @@ prober_start(struct health *h)
 {
 	pthread_t thread;
 
-	if (pthread_create(&thread, NULL, run, h) != 0)
+	condition_init(&changed);
+	if (thread_start(&thread, run, h) != 0)
 		return -1;
 	pthread_detach(thread);
 	return 0;

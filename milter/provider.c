@@ -56,7 +56,7 @@ struct reader {
 	struct mistakes m;
 };
 
-/* --- values ------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 /* wrong - a mistake about one value */
 static void
@@ -139,7 +139,7 @@ is_date(const char *s)
 	return true;
 }
 
-/* --- sections ----------------------------------------------------------- */
+/* --- sections ------------------------------------------------------------ */
 
 /* demand - an option that a provider cannot do without */
 static void
@@ -225,7 +225,7 @@ static void
 read_limits(struct reader *r, cfg_t *sec, struct provider_limit *pl)
 {
 	for (int d = 0; d < DIM_COUNT; d++) {
-		const char *option = dimension_name((enum dimension)d);
+		const char *option = dimension_words[d];
 
 		for (size_t i = 0; i < conftext_size(sec, option); i++) {
 			const struct conf_value *v =
@@ -312,7 +312,7 @@ read_all(struct reader *r)
 		read_limit(r, cfg_getnsec(root, "limit", (unsigned)i));
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 /* read_file - its text, NULL and a mistake if it cannot be had */
 static char *

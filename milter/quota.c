@@ -16,7 +16,7 @@ sat_add(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* --- one limit ---------------------------------------------------------- */
+/* --- one limit ----------------------------------------------------------- */
 
 static uint64_t
 max_at(
@@ -102,7 +102,7 @@ left_of(
 	return used < max ? (double)(max - used) / (double)max : 0;
 }
 
-/* --- one line ----------------------------------------------------------- */
+/* --- one line ------------------------------------------------------------ */
 
 bool
 quota_is_free(const struct bill_line *l)
@@ -189,7 +189,7 @@ quota_next(const struct policy *policy, const struct counter *c, int64_t now)
 	return s.again;
 }
 
-/* --- the bill ----------------------------------------------------------- */
+/* --- the bill ------------------------------------------------------------ */
 
 static const struct bill_choice no_choice = { 0 };
 
@@ -295,7 +295,7 @@ quota_decide(const struct bill *bill, struct counter *const *counter,
 	    judge(bill, counter, choice_at(bill, d_r->choice), true);
 }
 
-/* --- what a bill leaves behind ------------------------------------------ */
+/* --- what a bill leaves behind ------------------------------------------- */
 
 /* used in percent of max; over an empty limit everything is too much. */
 static uint64_t

@@ -22,6 +22,7 @@
 #include "redis_pool.h"
 #include "redis_script.h"
 #include "secrets.h"
+#include "thread.h"
 
 #define DIGEST_TEXT 41 /* SHA-1 in hex */
 
@@ -385,29 +386,18 @@ redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY])
 
 /* --- taking turns: first come, first served ------------------------------ */
 
-bool
-redis_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t ms)
-{
-	struct timespec end;
-
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_nsec += ms % SECOND * 1000000;
-	end.tv_sec += ms / SECOND + end.tv_nsec / 1000000000;
-	end.tv_nsec %= 1000000000;
-	return pthread_cond_clockwait(cond, lock, CLOCK_MONOTONIC, &end) == 0;
-}
-
 /* With the lock held. */
 static bool
 wait_turn(struct redis_pool *p, int64_t deadline)
 {
-	struct waiter w = { .turn = PTHREAD_COND_INITIALIZER };
-	int64_t left = deadline - clock_steady();
+	struct waiter w = { .has_place = false };
+	int64_t until = condition_deadline(deadline - clock_steady());
 
+	condition_init(&w.turn);
 	TAILQ_INSERT_TAIL(&p->waiting, &w, next);
-	while (!w.has_place && !is_down(p) && left > 0 &&
-	       redis_wait(&w.turn, &p->lock, left))
-		left = deadline - clock_steady();
+	while (!w.has_place && !is_down(p) &&
+	       condition_wait(&w.turn, &p->lock, until))
+		;
 	if (!w.has_place)
 		TAILQ_REMOVE(&p->waiting, &w, next);
 	pthread_cond_destroy(&w.turn);

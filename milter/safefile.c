@@ -163,7 +163,7 @@ check_file(int fd, bool credential, const struct safefile_owner *owner,
 	if (!trusted(&st, owner))
 		return refuse(why,
 		    "it belongs to user id %u: chown it to "
-		    "root",
+		    "postmeter's user or to root",
 		    (unsigned)st.st_uid);
 	if (st.st_nlink != 1)
 		return refuse(why, "it has %lu names (hard links): keep one",
@@ -204,8 +204,9 @@ safefile_open(const char *path, const struct safefile_owner *owner,
 		return refuse(why, "%s%s", strerror(errno),
 		    errno == ELOOP    ? ": write the real path, a symbolic "
 					"link is not followed"
-		    : errno == EACCES ? ": give it the daemon's group and "
-					"mode 0640"
+		    : errno == ENOENT ? ": make it, or correct its path"
+		    : errno == EACCES ? ": run as root, or give it the "
+					"daemon's group and mode 0640"
 				      : "");
 	if (check_file(fd, credential, owner, why) == -1) {
 		close(fd);

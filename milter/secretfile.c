@@ -17,10 +17,6 @@
 #include "secretfile.h"
 #include "secrets.h"
 
-#define NAME_CHARS                                                             \
-	"abcdefghijklmnopqrstuvwxyz"                                           \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-
 struct change {
 	const char *file;
 	struct safefile_owner owner;
@@ -30,14 +26,6 @@ struct change {
 	size_t text_len, changed_len;
 	FILE *errors;
 };
-
-int
-secret_name_good(const char *name)
-{
-	const size_t len = strlen(name);
-
-	return len > 0 && len <= 64 && strspn(name, NAME_CHARS) == len;
-}
 
 const char *
 secret_value_unfit(const char *value, size_t len)
@@ -100,8 +88,13 @@ change_text(struct change *c, const char *name, const char *value)
 		return wrong(c, "", why);
 	n = secret_text_change(
 	    c->changed.p, c->text.p, c->text_len, name, value);
-	if (n == -1)
-		return wrong(c, "there is no such secret: ", name);
+	if (n == -1) {
+		fprintf(c->errors,
+		    "%s: it has no secret \"%s\": `postmeterctl secret list` "
+		    "shows those there are\n",
+		    c->file, name);
+		return -1;
+	}
 	c->changed_len = (size_t)n;
 	return 0;
 }

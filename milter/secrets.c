@@ -51,7 +51,7 @@ struct loading {
 	struct mistakes m;
 };
 
-/* --- files -------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 /*
  * read_locked - a checked file of at most largest bytes into locked memory.
@@ -104,7 +104,7 @@ file_path(const char *file, char why[SAFEFILE_WHY])
 	return path;
 }
 
-/* --- values ------------------------------------------------------------- */
+/* --- values -------------------------------------------------------------- */
 
 /* unfit - why bytes cannot be a secret, NULL if they can */
 static const char *
@@ -163,8 +163,8 @@ take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
 	free(path);
 }
 
-static bool
-good_name(const char *name)
+bool
+secrets_name_good(const char *name)
 {
 	const size_t len = strlen(name);
 
@@ -192,7 +192,7 @@ take_secret(struct loading *l, cfg_t *sec)
 	    conftext_value(&l->text, sec, "file", 0);
 	struct secret *secret = &l->s->secret[l->s->n];
 
-	if (!good_name(title->text))
+	if (!secrets_name_good(title->text))
 		mistake(&l->m, title->line,
 		    "a secret's name is made of "
 		    "letters, digits, -, _ and .");
@@ -242,7 +242,7 @@ take_all(struct loading *l, cfg_t *root, size_t len)
 			    l, cfg_getnsec(root, "secret", (unsigned)i));
 }
 
-/* --- the whole ---------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------- */
 
 struct secrets *
 secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)

@@ -120,8 +120,7 @@ secret_section_next(const char **p, const char *end, struct secret_section *s_r)
 	return -1;
 }
 
-/* --- writing -----------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------- */
 
 static char *
 put(char *dst, const char *p, size_t len)

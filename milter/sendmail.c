@@ -20,8 +20,7 @@
 /* A cipher of fewer bits is no encryption (RFC 3207 leaves it to us). */
 #define CIPHER_BITS "112"
 
-/* --- the key ----------------------------------------------------------------
- */
+/* --- the key ------------------------------------------------------------- */
 
 /* take_id - letters and digits up to the first bracket */
 static bool
@@ -98,8 +97,7 @@ sendmail_is_notice(struct span sender)
 	return sender.len == 0 || span_is(sender, "MAILER-DAEMON");
 }
 
-/* --- the server -------------------------------------------------------------
- */
+/* --- the server ---------------------------------------------------------- */
 
 /* bare - without the brackets of an address literal, without the root dot */
 static struct span
@@ -161,8 +159,7 @@ sendmail_server(
 	return SENDMAIL_ASTRAY;
 }
 
-/* --- the answers ------------------------------------------------------------
- */
+/* --- the answers --------------------------------------------------------- */
 
 bool
 sendmail_can(const struct smarthost *sh, const char **why_r)

@@ -27,6 +27,7 @@
 #include "sendmail_map.h"
 #include "snapshot.h"
 #include "socketmap.h"
+#include "thread.h"
 
 #define PEERS 1024
 #define IN_SIZE (NETSTRING_MAX + 16) /* one request and its frame */
@@ -95,18 +96,17 @@ tell(struct socketmap_server *s, const struct peer *p, const char *what)
 	log_warn("auth-socket: process %ld %s", (long)p->pid, what);
 }
 
-/* --- answers ------------------------------------------------------------ */
+/* --- answers ------------------------------------------------------------- */
 
 /* transport - where mail of this envelope sender goes (Postfix) */
 static void
-transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
+transport(const struct config *conf, struct store *store, struct health *health,
+    struct span key, int64_t now, char *dst, size_t size)
 {
-	const struct config *conf = snapshot_hold();
 	const struct smarthost *sh = NULL;
 	struct mailaddr sender;
 	char why[STORE_WHY] = "";
 
-	mailaddr_canon(&sender, key.p, key.len, conf->recipient_delimiter);
 	/*
 	 * After NOTFOUND for an address Postfix asks for "@domain".  That is
 	 * nobody's mail, and a rule for the domain must not take back what an
@@ -114,54 +114,31 @@ transport(struct socketmap_server *s, struct span key, char *dst, size_t size)
 	 */
 	if (key.len > 0 && key.p[0] == '@') {
 		snprintf(dst, size, "NOTFOUND ");
-	} else {
-		switch (meter_route(conf, s->store, s->health, &sender,
-		    clock_now(), &sh, why)) {
-		case 1:
-			snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
-			    sh->host, sh->port);
-			break;
-		case 0:
-			snprintf(dst, size, "NOTFOUND ");
-			break;
-		default:
-			snprintf(dst, size, "TEMP %s", why);
-			break;
-		}
+		return;
 	}
-	snapshot_release(&conf);
-}
-
-/* route, tls - the mailer for a recipient; how safe a server must be (Sendmail)
- */
-static void
-route(struct socketmap_server *s, struct span key, char *dst, size_t size)
-{
-	const struct config *conf = snapshot_hold();
-
-	sendmail_map_route(
-	    conf, s->store, s->health, key, clock_now(), dst, size);
-	snapshot_release(&conf);
-}
-
-static void
-tls(struct socketmap_server *s, struct span key, char *dst, size_t size)
-{
-	const struct config *conf = snapshot_hold();
-
-	sendmail_map_tls(
-	    conf, s->store, s->health, key, clock_now(), dst, size);
-	snapshot_release(&conf);
+	mailaddr_canon(&sender, key.p, key.len, conf->recipient_delimiter);
+	switch (meter_route(conf, store, health, &sender, now, &sh, why)) {
+	case 1:
+		snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
+		    sh->host, sh->port);
+		break;
+	case 0:
+		snprintf(dst, size, "NOTFOUND ");
+		break;
+	default:
+		snprintf(dst, size, "TEMP %s", why);
+		break;
+	}
 }
 
 static const struct map {
 	const char *name;
-	void (*answer)(
-	    struct socketmap_server *, struct span key, char *dst, size_t size);
+	void (*answer)(const struct config *, struct store *, struct health *,
+	    struct span key, int64_t now, char *dst, size_t size);
 } maps[] = {
 	{ "transport", transport },
-	{ "route", route },
-	{ "tls", tls },
+	{ "route", sendmail_map_route }, /* the mailer for a recipient */
+	{ "tls", sendmail_map_tls },     /* how safe its server must be */
 };
 
 static bool
@@ -174,13 +151,14 @@ static void
 answer_map(struct socketmap_server *s, struct span map, struct span key,
     char *dst, size_t size)
 {
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++) {
-		if (is_map(map, maps[i].name)) {
-			maps[i].answer(s, key, dst, size);
-			return;
-		}
-	}
+	const struct config *conf = snapshot_hold();
+
 	snprintf(dst, size, "TEMP no such map here");
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
+		if (is_map(map, maps[i].name))
+			maps[i].answer(conf, s->store, s->health, key,
+			    clock_now(), dst, size);
+	snapshot_release(&conf);
 }
 
 /* too_fast - a token bucket for each process that asks for keys */
@@ -278,7 +256,7 @@ answer(struct socketmap_server *s, struct peer *p, struct span request)
 	explicit_bzero(text, sizeof(text));
 }
 
-/* --- peers -------------------------------------------------------------- */
+/* --- peers --------------------------------------------------------------- */
 
 static void
 hang_up(struct socketmap_server *s, size_t i)
@@ -433,7 +411,7 @@ welcome(struct socketmap_server *s, enum door door)
 		hang_up(s, s->npeer - 1);
 }
 
-/* --- the thread --------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------- */
 
 /* listen_for - what each descriptor may wake us for; returns the wait in ms */
 static int
@@ -515,7 +493,7 @@ socketmap_start(
 	s->store = store;
 	s->health = health;
 	s->stop = eventfd(0, EFD_CLOEXEC);
-	if (s->stop == -1 || pthread_create(&s->thread, NULL, serve, s) != 0) {
+	if (s->stop == -1 || thread_start(&s->thread, serve, s) != 0) {
 		if (s->stop != -1)
 			close(s->stop);
 		free(s);

@@ -49,8 +49,7 @@ store_kind(const struct store *s)
 	return s->backend->kind;
 }
 
-/* --- what may be asked
- * --------------------------------------------------------- */
+/* --- what may be asked --------------------------------------------------- */
 
 static bool
 is_name(const char *s)
@@ -91,8 +90,7 @@ is_bill(const struct bill *b)
 	return true;
 }
 
-/* --- the contract, passed on
- * ------------------------------------------------- */
+/* --- the contract, passed on --------------------------------------------- */
 
 enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,

@@ -18,8 +18,7 @@ local_of(struct store *s)
 	return (struct local *)s;
 }
 
-/* --- events
- * -------------------------------------------------------------------- */
+/* --- events -------------------------------------------------------------- */
 
 void
 local_note(struct store *s, const struct store_event *e)
@@ -92,8 +91,7 @@ local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
 	return database_events(l->db, key, n, each, arg, why);
 }
 
-/* --- acts on a counter
- * --------------------------------------------------------- */
+/* --- acts on a counter --------------------------------------------------- */
 
 /* The item in the form of policy; STORE_NONE if it says nothing. */
 static enum store_answer
@@ -205,8 +203,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 	return a;
 }
 
-/* --- blocks
- * -------------------------------------------------------------------- */
+/* --- blocks -------------------------------------------------------------- */
 
 /* Where who is in the list, or would be. */
 static size_t

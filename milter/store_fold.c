@@ -14,15 +14,15 @@
 
 #include "log.h"
 #include "store_local.h"
+#include "thread.h"
 
 #define TICK 500      /* ms */
 #define LONG_TICK 20  /* ticks: is all in its place, is something idle */
 #define BATCH 64      /* items copied under one lock */
-#define SWEEP_STEP 64 /* rows looked at beyond those written */
+#define SWEEP_STEP 64 /* rows looked at beyond as many as were made */
 #define BYTES_MIN ((size_t)1 << 20)
 
-/* --- one batch
- * ----------------------------------------------------------------- */
+/* --- one batch ----------------------------------------------------------- */
 
 struct batch {
 	size_t n, used;
@@ -129,8 +129,7 @@ write_items(struct local *l, size_t left, char *why)
 	return a;
 }
 
-/* --- what nobody needs any more
- * ------------------------------------------------ */
+/* --- what nobody needs any more ------------------------------------------ */
 
 struct sweep {
 	struct local *l;
@@ -193,8 +192,7 @@ sweep(struct local *l, size_t n, int64_t now, char *why)
 	return database_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
 }
 
-/* --- one fold
- * ------------------------------------------------------------------ */
+/* --- one fold ------------------------------------------------------------ */
 
 /* Those between first_event and first_event + n stay until they are written. */
 static enum store_answer
@@ -211,7 +209,7 @@ write_events(struct local *l, size_t first, size_t n, char *why)
 /* What there was when the fold began. */
 struct start {
 	uint64_t seq, unfolded;
-	size_t ndirty, nevent, first_event;
+	size_t ndirty, born, nevent, first_event;
 	int64_t now;
 };
 
@@ -241,7 +239,7 @@ write_changes(struct local *l, const struct start *st, bool last, char *why)
 	if (a == STORE_OK)
 		a = write_events(l, st->first_event, st->nevent, why);
 	if (a == STORE_OK)
-		a = sweep(l, st->ndirty + SWEEP_STEP, st->now, why);
+		a = sweep(l, st->born + SWEEP_STEP, st->now, why);
 	if (a == STORE_OK)
 		a = write_meta(l, st, last, why);
 	if (a == STORE_OK)
@@ -274,6 +272,7 @@ begin(struct local *l)
 		.seq = l->seq,
 		.unfolded = l->unfolded,
 		.ndirty = table_ndirty(l->table),
+		.born = l->born,
 		.nevent = l->nevent,
 		.first_event = l->first_event,
 		.now = l->now,
@@ -288,6 +287,7 @@ folded(struct local *l, const struct start *st)
 	settle(l, ITEM_CLEAN);
 	pthread_mutex_lock(&l->lock);
 	l->unfolded -= st->unfolded;
+	l->born -= st->born;
 	l->first_event = (l->first_event + st->nevent) % EVENT_QUEUE;
 	l->nevent -= st->nevent;
 	l->stats.folds++;
@@ -369,8 +369,7 @@ local_fold(struct local *l, bool last, char *why)
 	return a;
 }
 
-/* --- the thread
- * ---------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------- */
 
 /* Files that were moved away or replaced take nothing more. */
 static void
@@ -391,16 +390,11 @@ look(struct local *l)
 static bool
 tick(struct local *l, bool *dirty_r)
 {
-	struct timespec ts;
+	const int64_t next = condition_deadline(TICK);
 	bool ending;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec += TICK * 1000000L;
-	ts.tv_sec += ts.tv_nsec / 1000000000L;
-	ts.tv_nsec %= 1000000000L;
 	pthread_mutex_lock(&l->lock);
-	while (!l->ending &&
-	       pthread_cond_timedwait(&l->wake, &l->lock, &ts) != ETIMEDOUT)
+	while (!l->ending && condition_wait(&l->wake, &l->lock, next))
 		;
 	ending = l->ending;
 	*dirty_r = table_ndirty(l->table) > 0 || l->nevent > 0;

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +18,7 @@
 
 #include "log.h"
 #include "store_local.h"
+#include "thread.h"
 
 /* Items that leave memory in one step, so that no charge waits for many. */
 #define TRIM_STEP 8
@@ -382,9 +382,11 @@ spend(struct local *l, const struct bill *b, const char *bound,
 		return STORE_FAILED;
 	}
 	quota_spend(b, h->counter, d);
-	for (size_t i = 0; i < b->nline; i++)
+	for (size_t i = 0; i < b->nline; i++) {
+		l->born += h->made[i];
 		if (is_spent(b, d, i))
 			local_changed(l, h->item[i]);
+	}
 	if (binding != NULL)
 		bind_to(l, binding, rec.smarthost, b->now);
 	return STORE_OK;
@@ -669,17 +671,6 @@ local_flush(struct store *s, char *why)
  * ------------------------------------------------------------ */
 
 static void
-wake_init(pthread_cond_t *c)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(c, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
-static void
 local_free(struct local *l)
 {
 	journal_end(&l->journal);
@@ -722,7 +713,7 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		l->lock_fd = -1;
 		lock_init(&l->lock);
 		pthread_mutex_init(&l->folding, NULL);
-		wake_init(&l->wake);
+		condition_init(&l->wake);
 		l->table = table_new();
 		l->event = calloc(EVENT_QUEUE, sizeof(l->event[0]));
 		l->path = strdup(where);
@@ -842,19 +833,16 @@ begin_journal(
 		snprintf(why, size, "%s", reason);
 		return EX_CANTCREAT;
 	}
+	/* From here on the file itself names the journal that must be there. */
+	database_checkpoint(l->db);
 	return 0;
 }
 
 static int
 start_thread(struct local *l, char *why, size_t size)
 {
-	sigset_t all, before;
-	int error;
+	int error = thread_start(&l->thread, local_fold_run, l);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&l->thread, NULL, local_fold_run, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	l->started = error == 0;
 	if (l->started)
 		return 0;

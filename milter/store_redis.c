@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "store_redis.h"
+#include "thread.h"
 
 redis_password_fn *store_redis_password;
 bool store_redis_callers_time;
@@ -244,7 +245,8 @@ look_after(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->ending) {
-		redis_wait(&s->wake, &s->lock, REDIS_PACE);
+		condition_wait(
+		    &s->wake, &s->lock, condition_deadline(REDIS_PACE));
 		pthread_mutex_unlock(&s->lock);
 		if (redis_pool_ails(s->pool))
 			mend(s);
@@ -294,7 +296,7 @@ make(const struct config *conf)
 	s->conf = conf;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->sending, NULL);
-	pthread_cond_init(&s->wake, NULL);
+	condition_init(&s->wake);
 	s->event = calloc(REDIS_EVENT_QUEUE, sizeof(*s->event));
 	return s;
 }
@@ -368,7 +370,7 @@ redis_open(const struct config *conf, const char *where,
 	if (prepare_outage(s, conf, reason, exit_r) == -1)
 		goto fail;
 	outage_tend(s->outage, s);
-	if (pthread_create(&s->thread, NULL, look_after, s) != 0) {
+	if (thread_start(&s->thread, look_after, s) != 0) {
 		snprintf(reason, sizeof(reason), "cannot start a thread");
 		*exit_r = EX_OSERR;
 		goto fail;

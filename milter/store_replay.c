@@ -181,8 +181,12 @@ local_replay(struct local *l, const struct database_meta *meta,
 		log_warn("store: left out %llu of policies that are gone",
 		    (unsigned long long)r.lost);
 	if (end_r->torn > 0)
-		log_warn("store: cut %zu bytes of an operation that was never "
-			 "finished",
+		log_warn("store: cut %zu bytes of the journal that were never "
+			 "finished or had not reached the disk",
 		    end_r->torn);
+	if (code == 0 && end_r->seq < meta->seq)
+		log_warn("store: cut %llu operations: they had not reached "
+			 "the disk",
+		    (unsigned long long)(meta->seq - end_r->seq));
 	return code;
 }

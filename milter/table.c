@@ -1,8 +1,9 @@
 /*
  * table.c - what is in memory: counters and bindings, by name.
  *
- * Keys are chosen by whoever sends mail.  A balanced tree needs no luck with
- * them, where a hash table would need a secret.
+ * Keys are chosen by whoever sends mail.  A hash table alone would need a
+ * secret against those who make theirs collide; here each place of it holds a
+ * balanced tree, which needs no luck.
  */
 #include <search.h>
 #include <stdlib.h>
@@ -10,21 +11,26 @@
 
 #include "table.h"
 
-#define GENERATIONS 4096 /* so that one leaving seldom disturbs another */
+#define PLACES 16384
+
+/* Where the items whose hash leads here are. */
+struct place {
+	void *root;
+	uint64_t generation; /* how many have left */
+};
 
 TAILQ_HEAD(items, item);
 
 struct table {
-	void *root;
 	struct items list[ITEM_STATES];
 	size_t n[ITEM_STATES];
 	size_t bytes, counters;
-	uint64_t generation[GENERATIONS];
+	struct place place[PLACES];
 };
 
 /*
- * item_hash - FNV-1a, so that most comparisons need not look at the names.
- * Who makes names collide gains a few of those, and the tree stays a tree.
+ * item_hash - FNV-1a.  It leads to the place, and most comparisons need not
+ * look at the names.  Who makes names collide gains a few of those.
  */
 static uint64_t
 item_hash(const char *policy, const char *key)
@@ -36,6 +42,12 @@ item_hash(const char *policy, const char *key)
 	for (; *key != '\0'; key++)
 		h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
 	return h;
+}
+
+static struct place *
+place_of(struct table *t, uint64_t hash)
+{
+	return &t->place[hash % PLACES];
 }
 
 static int
@@ -111,7 +123,8 @@ table_free(struct table **tp)
 {
 	if (*tp == NULL)
 		return;
-	tdestroy((*tp)->root, item_free);
+	for (size_t i = 0; i < PLACES; i++)
+		tdestroy((*tp)->place[i].root, item_free);
 	free(*tp);
 	*tp = NULL;
 }
@@ -124,7 +137,8 @@ table_peek(struct table *t, const char *policy, const char *key)
 		.policy = policy,
 		.key = key,
 	};
-	struct item **node = tfind(&probe, &t->root, item_order);
+	struct item **node =
+	    tfind(&probe, &place_of(t, probe.hash)->root, item_order);
 
 	return node == NULL ? NULL : *node;
 }
@@ -153,7 +167,7 @@ table_add(
 	item->policy = memcpy(item->text, policy, npolicy);
 	item->key = memcpy(item->text + npolicy, key, nkey);
 	item->hash = item_hash(policy, key);
-	if (tsearch(item, &t->root, item_order) == NULL) {
+	if (tsearch(item, &place_of(t, item->hash)->root, item_order) == NULL) {
 		free(item);
 		return NULL;
 	}
@@ -167,23 +181,19 @@ table_add(
 	return item;
 }
 
-static size_t
-generation_of(const char *policy, const char *key)
-{
-	return (size_t)(item_hash(policy, key) % GENERATIONS);
-}
-
 uint64_t
-table_generation(const struct table *t, const char *policy, const char *key)
+table_generation(struct table *t, const char *policy, const char *key)
 {
-	return t->generation[generation_of(policy, key)];
+	return place_of(t, item_hash(policy, key))->generation;
 }
 
 void
 table_remove(struct table *t, struct item *item)
 {
-	t->generation[generation_of(item->policy, item->key)]++;
-	tdelete(item, &t->root, item_order);
+	struct place *place = place_of(t, item->hash);
+
+	place->generation++;
+	tdelete(item, &place->root, item_order);
 	list_remove(t, item);
 	t->bytes -= item->bytes;
 	t->counters -= item->counter != NULL;

@@ -41,8 +41,7 @@ struct zone {
 	struct stretch *stretch; /* stretch[0] holds since ever */
 };
 
-/* --- the table --------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------------- */
 
 static bool
 name_is_plain(const char *name)
@@ -260,8 +259,7 @@ zone_name(const struct zone *z)
 	return z->name;
 }
 
-/* --- local time -------------------------------------------------------------
- */
+/* --- local time ---------------------------------------------------------- */
 
 static int64_t
 floor_div(int64_t a, int64_t b)
@@ -335,7 +333,7 @@ first_reached(const struct zone *z, int64_t local)
 	return t > z->stretch[lo].from ? t : z->stretch[lo].from;
 }
 
-/* --- the calendar, in local days since 1970-01-01 ----------------------- */
+/* --- the calendar, in local days since 1970-01-01 ------------------------ */
 
 /* Years begin in March here, so that the leap day is the last of its year. */
 static int64_t

@@ -53,7 +53,7 @@ struct oracle_answer {
 	struct warning warning[BILL_WARNINGS];
 };
 
-/* --- counters ---------------------------------------------------------------- */
+/* --- counters ------------------------------------------------------------ */
 
 static inline void *
 oracle_must(void *p)
@@ -93,7 +93,7 @@ oracle_free(struct oracle *o)
 	memset(o, 0, sizeof(*o));
 }
 
-/* --- one limit --------------------------------------------------------------- */
+/* --- one limit ----------------------------------------------------------- */
 
 static inline int64_t
 oracle_slice(const struct limit *l, int64_t t)
@@ -219,7 +219,7 @@ oracle_add(const struct limit *l, struct oracle_limit *ol, uint64_t amount,
 	ol->event[ol->n++] = (struct oracle_event){ now, amount, digest };
 }
 
-/* --- the bill ---------------------------------------------------------------- */
+/* --- the bill ------------------------------------------------------------ */
 
 static inline bool
 oracle_free_line(const struct bill_line *l)
@@ -368,7 +368,7 @@ oracle_decide(struct oracle *o, const struct bill *b, bool again,
 	}
 }
 
-/* --- spending ---------------------------------------------------------------- */
+/* --- spending ------------------------------------------------------------ */
 
 static inline void
 oracle_warn(const struct bill *b, size_t line, size_t k,
@@ -464,7 +464,7 @@ oracle_refuse(struct oracle *o, const struct bill *b)
 	}
 }
 
-/* --- what a store does ------------------------------------------------------- */
+/* --- what a store does --------------------------------------------------- */
 
 /* A preview is oracle_decide. */
 static inline void

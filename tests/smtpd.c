@@ -28,7 +28,7 @@
 
 #define DAY_SECONDS (24 * 60 * 60)
 
-/* --- certificates ------------------------------------------------------- */
+/* --- certificates -------------------------------------------------------- */
 
 static void
 extend(X509 *cert, X509 *issuer, int nid, const char *value)
@@ -103,7 +103,7 @@ smtpd_certificates(const char *folder)
 	EVP_PKEY_free(ca_key);
 }
 
-/* --- the server's side of a talk ---------------------------------------- */
+/* --- the server's side of a talk ----------------------------------------- */
 
 struct session {
 	const struct scene *scene;

@@ -40,8 +40,7 @@ static struct config *conf;
 static struct store *store;
 static char why[STORE_WHY];
 
-/* --- tools
- * --------------------------------------------------------------------- */
+/* --- tools --------------------------------------------------------------- */
 
 struct bill_line *
 bill_add(
@@ -177,8 +176,7 @@ walked(int64_t now)
 	return n;
 }
 
-/* --- spending
- * ------------------------------------------------------------------ */
+/* --- spending ------------------------------------------------------------ */
 
 static void
 a_full_limit_refuses_the_next_message(void **state)
@@ -399,8 +397,7 @@ a_hundred_of_two_hundred_threads_get_through(void **state)
 	assert_int_equal(100, used("hundred", "*", NOW));
 }
 
-/* --- the operator
- * --------------------------------------------------------------- */
+/* --- the operator -------------------------------------------------------- */
 
 static bool
 last_event(void *arg, const struct store_event *e)
@@ -594,8 +591,7 @@ names_that_no_store_could_keep_are_refused(void **state)
 	assert_int_equal(1, used("five", key, NOW));
 }
 
-/* --- against the oracle
- * --------------------------------------------------------- */
+/* --- against the oracle -------------------------------------------------- */
 
 #define NELEM(a) (sizeof(a) / sizeof((a)[0]))
 

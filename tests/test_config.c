@@ -64,7 +64,7 @@ is_refused(const char *text, const char *words)
 		fail_msg("expected \"%s\", got: %s", words, said);
 }
 
-/* --- what was understood, as text --------------------------------------- */
+/* --- what was understood, as text ---------------------------------------- */
 
 static void
 print_names(FILE *f, const char *name, const struct names *names)
@@ -94,9 +94,9 @@ print_policy(FILE *f, const struct policy *p)
 	char text[LIMIT_TEXT];
 
 	fprintf(f, "policy %s per=%s/%u/%u count=%s over=%s", p->name,
-	    per_name(p->per), p->prefix4, p->prefix6,
+	    per_words[p->per], p->prefix4, p->prefix6,
 	    p->count == SCOPE_ALL ? "all" : "external",
-	    when_over_name(p->when_over));
+	    when_over_words[p->when_over]);
 	fprintf(f, " per-message=%u lockout=%lld warn={",
 	    p->recipients_per_message, (long long)p->lockout);
 	for (size_t i = 0; i < p->nwarn; i++)
@@ -170,7 +170,7 @@ print_config(FILE *f, const struct config *c)
 		print_rule(f, &c->rule[i]);
 }
 
-/* --- the cases ---------------------------------------------------------- */
+/* --- the cases ----------------------------------------------------------- */
 
 static char *
 slurp(const char *file)
@@ -281,7 +281,7 @@ the_full_file_shows_the_defaults(void **state)
 	free(text[1]);
 }
 
-/* --- providers ---------------------------------------------------------- */
+/* --- providers ----------------------------------------------------------- */
 
 #define HERE_PROVIDERS "providers = \"%s/../../conf/providers.conf\"\n"
 
@@ -441,7 +441,7 @@ a_sender_pays_once_for_a_message(void **state)
 	    "smarthost \"a\"");
 }
 
-/* --- files -------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 static void
 a_file_that_is_none_is_one_line(void **state)
@@ -592,7 +592,7 @@ a_policy_holds_sixteen_limits(void **state)
 	is_refused(text, ":2: messages: \"17/17m\": a policy holds at most");
 }
 
-/* --- questions ---------------------------------------------------------- */
+/* --- questions ----------------------------------------------------------- */
 
 static void
 names_are_found_or_not(void **state)

@@ -250,6 +250,36 @@ a_sender_without_a_rule_is_explained_too(void **state)
 	assert_int_equal(at(request, "limits"), 0);
 }
 
+/* Both mail servers say that what sendmail(1) hands in comes from there. */
+static void
+mail_from_programs_is_explained_as_from_the_machine_itself(void **state)
+{
+	json_t *answer = ask(EXPLAIN), *limit;
+	const char *key = "";
+	size_t i;
+
+	json_array_foreach (json_object_get(answer, "limits"), i, limit)
+		if (strcmp(json_string_value(json_object_get(limit, "policy")),
+			"(senders)") == 0)
+			key = json_string_value(json_object_get(limit, "key"));
+	assert_string_equal(key, "127.0.0.1");
+	json_decref(answer);
+}
+
+static void
+of_a_blocked_sender_the_rule_is_told_too(void **state)
+{
+	json_t *answer;
+
+	assert_true(accepted("{'command': 'block', 'who': "
+			     "'a@office.example'}"));
+	answer = ask(EXPLAIN);
+	assert_string_equal(
+	    json_string_value(json_object_get(answer, "verdict")), "blocked");
+	assert_true(json_is_string(json_object_get(answer, "rule")));
+	json_decref(answer);
+}
+
 #define GRANT(more) "{'command': 'grant', 'who': 'a@office.example', " more "}"
 #define GOOD "'policy': 'staff', 'dimension': 'messages', "
 
@@ -354,7 +384,7 @@ a_reload_that_fails_lists_the_mistakes(void **state)
 	assert_int_equal(at("{'command': 'reload'}", "errors"), 2);
 }
 
-/* --- the socket --------------------------------------------------------- */
+/* --- the socket ---------------------------------------------------------- */
 
 static struct sockaddr_un address;
 static char folder[] = "/tmp/pm-control-XXXXXX";
@@ -514,6 +544,9 @@ main(void)
 		DESK(
 		    explain_says_what_the_mail_server_hears_and_charges_nothing),
 		DESK(a_sender_without_a_rule_is_explained_too),
+		DESK(
+		    mail_from_programs_is_explained_as_from_the_machine_itself),
+		DESK(of_a_blocked_sender_the_rule_is_told_too),
 		DESK(a_grant_widens_a_limit_until_it_ends),
 		DESK(a_grant_that_cannot_be_meant_is_refused),
 		DESK(reset_forgets_what_was_spent_under_one_policy_or_all),

@@ -87,8 +87,7 @@ unlink(const char *path)
 	return (int)syscall(SYS_unlink, path);
 }
 
-/* --- tools
- * --------------------------------------------------------------------- */
+/* --- tools --------------------------------------------------------------- */
 
 /* What a child did, told to the parent. */
 static struct told {
@@ -178,8 +177,7 @@ assert_between(struct store *s, long low, long high)
 	assert_int_equal(n, store_used(s, conf, "twin", "k", NOW + 10000));
 }
 
-/* --- the end at a moment
- * --------------------------------------------------------- */
+/* --- the end at a moment ------------------------------------------------- */
 
 static void
 killed_between_two_messages_it_knows_what_the_oracle_knows(void **state)
@@ -342,8 +340,7 @@ killed_under_load_it_loses_nothing_that_was_answered(void **state)
 	}
 }
 
-/* --- a disk that does not take it
- * ------------------------------------------------ */
+/* --- a disk that does not take it ---------------------------------------- */
 
 static void
 a_journal_that_cannot_be_written_changes_nothing(void **state)
@@ -428,8 +425,7 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 	store_close(&s);
 }
 
-/* --- refused with words
- * ---------------------------------------------------------- */
+/* --- refused with words -------------------------------------------------- */
 
 static void
 assert_refused(int want, const char *word)
@@ -507,6 +503,7 @@ a_byte_that_changed_in_the_middle_is_refused(void **state)
 	char path[128], c;
 	FILE *f;
 
+	conf->durability = DURABILITY_POWER;
 	die_with_a_journal();
 	path_of(path, sizeof(path), "s.db-journal.00000001");
 	f = fopen(path, "r+");

@@ -218,6 +218,93 @@ only_named_users_may_ask(void **state)
 }
 
 /* Another user with the id of nobody is nobody, too. */
+/* mistakes - what creds_load says of a configuration; to be freed */
+static char *
+mistakes(const char *more)
+{
+	char text[2000], *said = NULL;
+	struct secrets *secrets = NULL;
+	struct config *c;
+	size_t size;
+	FILE *errors = open_memstream(&said, &size);
+
+	assert_non_null(errors);
+	snprintf(text, sizeof(text), "secrets = \"%s.keys\"\n%s%s", path, more,
+	    office);
+	write_file(text);
+	c = config_load(path, stderr);
+	assert_non_null(c);
+	assert_int_equal(
+	    creds_load(c, getuid(), getgid(), errors, &secrets), -1);
+	assert_null(secrets);
+	fclose(errors);
+	config_free(&c);
+	return said;
+}
+
+static void
+lacks(const char *said, const char *who, const char *name)
+{
+	char line[400];
+
+	snprintf(line, sizeof(line),
+	    "%s.keys: %s wants secret \"%s\", which is not there: add it with "
+	    "`postmeterctl secret set %s`\n",
+	    path, who, name, name);
+	if (strstr(said, line) == NULL)
+		fail_msg("not in \"%s\": %s", said, line);
+}
+
+static void
+each_missing_secret_is_named_with_its_remedy(void **state)
+{
+	char file[sizeof(path) + 8], *said;
+
+	snprintf(file, sizeof(file), "%s.keys", path);
+	write_file(keys);
+	assert_int_equal(rename(path, file), 0);
+	said = mistakes("store = \"redis://localhost\" store-secret = \"r\"\n");
+	lacks(said, "smarthost \"lost\"", "missing");
+	lacks(said, "store-secret", "r");
+	assert_null(strstr(said, "workspace"));
+	free(said);
+	assert_int_equal(unlink(file), 0);
+}
+
+static void
+of_a_file_that_nobody_made_every_secret_is_missing(void **state)
+{
+	char *said = mistakes("");
+
+	lacks(said, "smarthost \"workspace\"", "w");
+	lacks(said, "smarthost \"second\"", "s");
+	lacks(said, "smarthost \"lost\"", "missing");
+	free(said);
+}
+
+static void
+a_user_that_does_not_exist_is_named_with_the_remedy(void **state)
+{
+	char text[2000], *said = NULL;
+	struct config *c;
+	size_t size;
+	uid_t uid;
+	gid_t gid;
+	FILE *errors = open_memstream(&said, &size);
+
+	assert_non_null(errors);
+	snprintf(text, sizeof(text), "user = \"no-such-user\"\n%s", office);
+	write_file(text);
+	c = config_load(path, stderr);
+	assert_non_null(c);
+	assert_int_equal(creds_user(c, &uid, &gid, errors), -1);
+	fclose(errors);
+	assert_non_null(strstr(said, "user \"no-such-user\" does not exist: "
+				     "create it (adduser --system"));
+	free(said);
+	config_free(&c);
+}
+
 static void
 nobody_never_may_ask(void **state)
 {
@@ -246,6 +333,9 @@ main(void)
 		TEST(an_answer_that_does_not_fit_could_not_be_known),
 		TEST(new_secrets_take_the_place_of_old_ones),
 		TEST(only_named_users_may_ask),
+		TEST(each_missing_secret_is_named_with_its_remedy),
+		TEST(of_a_file_that_nobody_made_every_secret_is_missing),
+		TEST(a_user_that_does_not_exist_is_named_with_the_remedy),
 		TEST(nobody_never_may_ask),
 	};
 

@@ -256,7 +256,7 @@ removing_what_is_not_there_is_said(void **state)
 
 	write_file(file, OLD, 0600);
 	assert_int_equal(change("nobody", NULL, said), -1);
-	assert_non_null(strstr(said, "no such secret: nobody"));
+	assert_non_null(strstr(said, "it has no secret \"nobody\""));
 	content_is(OLD);
 }
 
@@ -269,13 +269,12 @@ values_that_no_line_can_hold_are_refused(void **state)
 	assert_non_null(secret_value_unfit("a\tb", 3));
 	assert_non_null(secret_value_unfit("a\0b", 3));
 	assert_null(secret_value_unfit("a b", 3));
-	assert_false(secret_name_good("a\" { }"));
-	assert_false(secret_name_good(""));
-	assert_true(secret_name_good("Gmail-2.a_b"));
+	assert_false(secrets_name_good("a\" { }"));
+	assert_false(secrets_name_good(""));
+	assert_true(secrets_name_good("Gmail-2.a_b"));
 }
 
-/* --- the command ------------------------------------------------------------
- */
+/* --- the command --------------------------------------------------------- */
 
 static char conf_file[sizeof(folder) + 32];
 

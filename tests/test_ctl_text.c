@@ -12,6 +12,8 @@
 
 #include "ctl_table.h"
 
+static size_t screen_width; /* 0: no end */
+
 /* What an answer (JSON with ' for ") looks like on out and err together. */
 static char *
 shown(const struct output *output, const char *command, const char *text,
@@ -20,7 +22,9 @@ shown(const struct output *output, const char *command, const char *text,
 	char *json = strdup(text), *seen = NULL;
 	size_t len;
 	FILE *f = open_memstream(&seen, &len);
-	struct screen sc = { .out = f, .err = f, .colour = colour };
+	struct screen sc = {
+		.out = f, .err = f, .colour = colour, .width = screen_width
+	};
 	json_t *answer;
 
 	for (char *p = json; *p != '\0'; p++)
@@ -154,7 +158,7 @@ check_prints_warnings_behind_the_good_news(void **state)
 	expect("check",
 	    "{'ok': true, 'file': 'f', 'rules': 1, 'policies': 2,"
 	    " 'routes': 3, 'smarthosts': 4, 'warnings': ['careful']}",
-	    "f: good: 1 rules, 2 policies, 3 routes, 4 smarthosts\n"
+	    "f: good (rules: 1, policies: 2, routes: 3, smarthosts: 4)\n"
 	    "warning: careful\n");
 }
 
@@ -199,6 +203,23 @@ colour_is_put_on_bars_only_and_changes_no_width(void **state)
 }
 
 static void
+a_narrow_screen_goes_without_bars(void **state)
+{
+	static const char row[] =
+	    "{'ok': true, 'limits': [{'policy': 'staff',"
+	    " 'key': 'a@b.example', 'limit': '5 messages a day', 'used': 1,"
+	    " 'max': 5, 'percent': 20, 'next': null}]}";
+
+	screen_width = 70;
+	expect("top", row,
+	    "staff  a@b.example  [####----------------]  20%  "
+	    "1 of 5 messages a day\n");
+	screen_width = 69;
+	expect("top", row, "staff  a@b.example  20%  1 of 5 messages a day\n");
+	screen_width = 0;
+}
+
+static void
 an_answer_without_its_members_is_printed_without_a_fault(void **state)
 {
 	static const char *const commands[] = { "status", "top", "show",
@@ -226,6 +247,7 @@ main(void)
 		cmocka_unit_test(no_answer_can_steer_the_terminal),
 		cmocka_unit_test(
 		    colour_is_put_on_bars_only_and_changes_no_width),
+		cmocka_unit_test(a_narrow_screen_goes_without_bars),
 		cmocka_unit_test(
 		    an_answer_without_its_members_is_printed_without_a_fault),
 	};

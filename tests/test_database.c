@@ -113,11 +113,15 @@ a_new_file_is_for_its_user_alone(void **state)
 }
 
 static void
-a_newer_version_is_refused(void **state)
+another_version_is_refused_by_name(void **state)
 {
 	database_close(&(struct database *){ must_open() });
-	by_hand("PRAGMA user_version = 2");
-	assert_refused(65, "version 2");
+	by_hand("PRAGMA user_version = 3");
+	assert_refused(65, "version 3, this postmeter reads version 2");
+	/* As it was before rows had a digest. */
+	by_hand("PRAGMA user_version = 1;"
+		"ALTER TABLE counter DROP COLUMN digest");
+	assert_refused(65, "version 1, this postmeter reads version 2");
 }
 
 static void
@@ -242,7 +246,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_was_committed_comes_back_and_what_was_not_does_not),
 		T(a_new_file_is_for_its_user_alone),
-		T(a_newer_version_is_refused),
+		T(another_version_is_refused_by_name),
 		T(a_database_of_another_program_is_refused),
 		T(a_file_that_is_no_database_is_refused),
 		T(a_file_that_was_replaced_is_noticed),

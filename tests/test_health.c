@@ -19,8 +19,7 @@
 #include "log.h"
 #include "prober.h"
 
-/* --- the breaker -----------------------------------------------------------
- */
+/* --- the breaker --------------------------------------------------------- */
 
 static void
 three_failures_in_a_row_open_a_breaker(void **state)
@@ -81,8 +80,7 @@ names_of_states_are_words(void **state)
 	assert_string_equal(breaker_name(BREAKER_HALF_OPEN), "half-open");
 }
 
-/* --- who is ailing ---------------------------------------------------------
- */
+/* --- who is ailing ------------------------------------------------------- */
 
 static void
 who_was_never_looked_at_is_well(void **state)
@@ -126,8 +124,7 @@ each_smarthost_has_its_own_breaker(void **state)
 	health_free(&h);
 }
 
-/* --- a server that says what it is told ------------------------------------
- */
+/* --- a server that says what it is told ---------------------------------- */
 
 struct server {
 	int fd;
@@ -269,8 +266,7 @@ nobody_there_is_bad_and_no_network_is_not_known(void **state)
 	close(s.fd);
 }
 
-/* --- rounds ----------------------------------------------------------------
- */
+/* --- rounds -------------------------------------------------------------- */
 
 static void
 in_force(const char *every, uint16_t port)

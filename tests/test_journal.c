@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "digest.h"
 #include "journal.h"
 #include "random.h"
 #include "record.h"
@@ -37,14 +38,20 @@ setup(void **state)
 }
 
 static struct journal *
-begin(uint64_t number, uint64_t seq)
+begin_as(bool power, uint64_t number, uint64_t seq)
 {
 	struct journal *j =
-	    journal_begin(base, number, seq, false, fatal, why, sizeof(why));
+	    journal_begin(base, number, seq, power, fatal, why, sizeof(why));
 
 	if (j == NULL)
 		fail_msg("%s", why);
 	return j;
+}
+
+static struct journal *
+begin(uint64_t number, uint64_t seq)
+{
+	return begin_as(false, number, seq);
 }
 
 /* Payload n is n bytes of n. */
@@ -55,6 +62,14 @@ append(struct journal *j, size_t n)
 
 	memset(journal_payload(j), (int)(n & 255), n);
 	return journal_append(j, n, &seq, why, sizeof(why));
+}
+
+/* On the disk before it returns; for a journal that was begun so. */
+static void
+append_safely(struct journal *j, size_t n)
+{
+	assert_int_equal(0, append(j, n));
+	assert_true(journal_wait(j, journal_seq(j)));
 }
 
 struct seen {
@@ -98,6 +113,46 @@ size_of(uint64_t number)
 
 	assert_int_equal(0, stat(file(number), &st));
 	return st.st_size;
+}
+
+static void
+put_be(uint8_t *dst, uint64_t v, size_t n)
+{
+	while (n-- > 0) {
+		dst[n] = (uint8_t)v;
+		v >>= 8;
+	}
+}
+
+/* One frame more, as written when all up to synced was safe; where it is. */
+static off_t
+add_frame(uint64_t number, uint64_t seq, uint64_t synced, size_t n)
+{
+	off_t at = size_of(number);
+	uint8_t frame[256];
+	FILE *f = fopen(file(number), "a");
+
+	put_be(frame, n, 4);
+	put_be(frame + 4, seq - synced, 4);
+	put_be(frame + 8, seq, 8);
+	memset(frame + 16, (int)n, n);
+	put_be(frame + 16 + n, digest64(frame, 16 + n), 8);
+	assert_non_null(f);
+	assert_int_equal(1, fwrite(frame, n + JOURNAL_FRAME, 1, f));
+	fclose(f);
+	return at;
+}
+
+static void
+forget(uint64_t number, off_t at, size_t n)
+{
+	static const uint8_t zeros[256];
+	FILE *f = fopen(file(number), "r+");
+
+	assert_non_null(f);
+	fseek(f, at, SEEK_SET);
+	assert_int_equal(1, fwrite(zeros, n + JOURNAL_FRAME, 1, f));
+	fclose(f);
 }
 
 static void
@@ -155,15 +210,15 @@ a_tail_torn_at_any_byte_is_cut(void **state)
 static void
 a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 {
-	struct journal *j = begin(1, 0);
+	struct journal *j = begin_as(true, 1, 0);
 	struct journal_end end;
 	struct seen s;
 	off_t last, size;
 
-	append(j, 30);
-	append(j, 40);
+	append_safely(j, 30);
+	append_safely(j, 40);
 	last = size_of(1);
-	append(j, 50);
+	append_safely(j, 50);
 	journal_end(&j);
 	size = size_of(1);
 	for (off_t i = 0; i < size; i++) {
@@ -186,6 +241,63 @@ a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 	}
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(3, s.n);
+}
+
+/* A later frame that survived says nothing, if nothing was synced. */
+static void
+what_had_not_reached_the_disk_may_be_gone_in_any_order(void **state)
+{
+	struct journal *j = begin_as(true, 1, 0);
+	struct journal_end end;
+	struct seen s;
+	off_t at[6];
+
+	append_safely(j, 20);
+	journal_end(&j);
+	for (size_t i = 0; i < 6; i++)
+		at[i] = add_frame(1, 2 + i, 1, 20);
+	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(7, s.n);
+	for (size_t i = 0; i < 6; i++) {
+		forget(1, at[5 - i], 20);
+		assert_int_equal(0, replay(1, 0, &s, &end));
+		assert_int_equal(6 - i, s.n);
+		assert_int_equal(size_of(1) - at[5 - i], end.torn);
+	}
+	add_frame(1, 8, 2, 20);
+	assert_int_equal(65, replay(1, 0, &s, &end));
+}
+
+static void
+a_file_may_have_lost_what_its_successor_could_not_know(void **state)
+{
+	struct journal *j = begin_as(true, 1, 0);
+	struct journal_end end;
+	struct seen s;
+	off_t at;
+
+	append_safely(j, 20);
+	journal_end(&j);
+	at = add_frame(1, 2, 1, 20);
+	j = begin(2, 2);
+	journal_end(&j);
+	add_frame(2, 3, 1, 20);
+	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(3, s.n);
+	assert_int_equal(0, truncate(file(1), at));
+	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(1, s.n);
+	assert_int_equal(2, end.number);
+	assert_int_equal(JOURNAL_FRAME + 20, end.torn);
+	add_frame(2, 4, 2, 20);
+	assert_int_equal(65, replay(1, 0, &s, &end));
+	assert_non_null(strstr(why, "frames are missing"));
+	assert_int_equal(0, truncate(file(1), 7));
+	assert_int_equal(65, replay(1, 0, &s, &end));
+	/* Of folded ones nothing has to be there. */
+	assert_int_equal(0, truncate(file(2), JOURNAL_HEADER));
+	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(0, s.n);
 }
 
 static void
@@ -232,13 +344,13 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 	assert_int_equal(21, s.n);
 	assert_int_equal(2, end.number);
 
-	j = begin(3, 21);
+	j = begin_as(true, 3, 21);
 	for (int i = 0; i < 20; i++)
-		append(j, 20000);
+		append_safely(j, 20000);
 	assert_int_equal(0, journal_prepare(j, why, sizeof(why)));
 	journal_turn(j);
 	assert_int_equal(4, journal_number(j));
-	append(j, 77);
+	append_safely(j, 77);
 	journal_end(&j);
 	journal_remove(base, 3);
 	assert_int_equal(0, replay(3, 21, &s, &end));
@@ -280,7 +392,7 @@ a_file_of_another_version_is_refused_by_name(void **state)
 	f = fopen(file(1), "r+");
 	assert_non_null(f);
 	fseek(f, 7, SEEK_SET);
-	putc(2, f);
+	putc(1, f);
 	fclose(f);
 	assert_int_equal(65, replay(1, 0, &s, &end));
 	assert_non_null(strstr(why, "version"));
@@ -314,8 +426,7 @@ power_waits_for_the_disk_and_crash_does_not(void **state)
 	journal_end(&j);
 }
 
-/* --- records
- * ------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------- */
 
 static void
 a_record_comes_back_as_it_was(void **state)
@@ -385,6 +496,8 @@ main(void)
 		T(what_was_written_is_read_back_from_where_it_is_wanted),
 		T(a_tail_torn_at_any_byte_is_cut),
 		T(a_changed_byte_is_refused_unless_only_the_tail_is_hurt),
+		T(what_had_not_reached_the_disk_may_be_gone_in_any_order),
+		T(a_file_may_have_lost_what_its_successor_could_not_know),
 		T(a_write_that_fails_halfway_is_written_over),
 		T(a_long_file_is_left_for_the_next_and_only_then_removed),
 		T(a_frame_that_is_missing_is_noticed),

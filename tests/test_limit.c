@@ -142,15 +142,15 @@ every_name_of_a_policy_leads_back_to_itself(void **state)
 {
 	for (int i = 0; i < DIM_COUNT; i++)
 		assert_int_equal(
-		    dimension_by_name(dimension_name((enum dimension)i)), i);
+		    word_index(dimension_words, dimension_words[i]), i);
 	for (int i = PER_ACCOUNT; i <= PER_EVERYONE; i++)
-		assert_int_equal(per_by_name(per_name((enum per)i)), i);
+		assert_int_equal(word_index(per_words, per_words[i]), i);
 	for (int i = OVER_DEFER; i <= OVER_OBSERVE; i++)
 		assert_int_equal(
-		    when_over_by_name(when_over_name((enum when_over)i)), i);
-	assert_int_equal(dimension_by_name("unique"), -1);
-	assert_int_equal(per_by_name(""), -1);
-	assert_int_equal(when_over_by_name("DEFER"), -1);
+		    word_index(when_over_words, when_over_words[i]), i);
+	assert_int_equal(word_index(dimension_words, "unique"), -1);
+	assert_int_equal(word_index(per_words, ""), -1);
+	assert_int_equal(word_index(when_over_words, "DEFER"), -1);
 }
 
 int

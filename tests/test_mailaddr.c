@@ -356,8 +356,7 @@ a_domain_name_is_told_from_other_bytes(void **state)
 	    mailaddr_canon_domain(small, sizeof(small), "long.test", 9));
 }
 
-/* --- properties --------------------------------------------------------------
- */
+/* --- properties ---------------------------------------------------------- */
 
 /* What a hostile client would draw from. */
 static const char *const alphabet[] = { "a", "A", "x", "2", "0", ".", "@", "@",

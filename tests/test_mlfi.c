@@ -21,8 +21,7 @@
 	"rule \"everybody\" { sender = {\"@office.example\"} "                 \
 	"policies = {\"staff\"} }\n"
 
-/* --- who is metered ----------------------------------------------------------
- */
+/* --- who is metered ------------------------------------------------------ */
 
 static void
 mail_from_outside_is_none_of_our_business(void **state)
@@ -90,8 +89,7 @@ what_the_mail_server_delivers_itself_is_internal(void **state)
 	close_office();
 }
 
-/* --- limits ------------------------------------------------------------------
- */
+/* --- limits -------------------------------------------------------------- */
 
 static void
 the_message_over_the_limit_is_deferred_before_its_body(void **state)
@@ -289,8 +287,7 @@ ten_thousand_recipients_are_counted_exactly(void **state)
 	close_office();
 }
 
-/* --- verdicts ----------------------------------------------------------------
- */
+/* --- verdicts ------------------------------------------------------------ */
 
 static void
 reject_says_550(void **state)
@@ -379,8 +376,7 @@ a_lockout_closes_for_its_whole_length(void **state)
 	close_office();
 }
 
-/* --- identity ----------------------------------------------------------------
- */
+/* --- identity ------------------------------------------------------------ */
 
 static void
 one_login_with_many_senders_has_one_counter(void **state)
@@ -468,8 +464,7 @@ one_exempt_recipient_does_not_free_the_message(void **state)
 	close_office();
 }
 
-/* --- Sendmail ---------------------------------------------------------------
- */
+/* --- Sendmail ------------------------------------------------------------ */
 
 #define BY_LOGIN                                                               \
 	"secrets = \"/nonexistent\"\n"                                         \
@@ -541,8 +536,7 @@ an_address_without_brackets_makes_nobody_sendmail(void **state)
 	close_office();
 }
 
-/* --- sendmail(1) -------------------------------------------------------------
- */
+/* --- sendmail(1) --------------------------------------------------------- */
 
 static void
 handed_in_mail_is_decided_as_a_whole_at_its_end(void **state)
@@ -576,8 +570,7 @@ a_notice_of_the_mail_server_is_never_refused_for_good(void **state)
 	close_office();
 }
 
-/* --- the operator ------------------------------------------------------------
- */
+/* --- the operator -------------------------------------------------------- */
 
 static void
 a_blocked_sender_is_refused_until_unblocked(void **state)
@@ -602,8 +595,7 @@ a_blocked_sender_is_refused_until_unblocked(void **state)
 	close_office();
 }
 
-/* --- the door itself ---------------------------------------------------------
- */
+/* --- the door itself ----------------------------------------------------- */
 
 static void
 callbacks_bear_any_order_and_missing_macros(void **state)
@@ -646,8 +638,7 @@ a_reload_that_needs_the_body_defers_those_who_did_not_negotiate(void **state)
 	close_office();
 }
 
-/* --- explain -----------------------------------------------------------------
- */
+/* --- explain ------------------------------------------------------------- */
 
 /* Numerical Recipes' generator: the same run everywhere. */
 static uint32_t

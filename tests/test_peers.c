@@ -32,7 +32,7 @@ connect_from_v6(const char *ip)
 	    &server, host, (_SOCK_ADDR *)(void *)&sin6);
 }
 
-/* --- windows ------------------------------------------------------------ */
+/* --- windows ------------------------------------------------------------- */
 
 /* A leaky bucket or GCRA of 500 a day lets 999 through. */
 static void
@@ -130,7 +130,7 @@ a_clock_set_back_neither_frees_nor_locks_out(void **state)
 	close_office();
 }
 
-/* --- counting ----------------------------------------------------------- */
+/* --- counting ------------------------------------------------------------ */
 
 /* The comparison came before the increment: a limit of 5 let 6 pass. */
 static void
@@ -202,7 +202,7 @@ knocking_does_not_keep_the_door_shut(void **state)
 	close_office();
 }
 
-/* --- identity ----------------------------------------------------------- */
+/* --- identity ------------------------------------------------------------ */
 
 /* Upper case and plus tags were separate quotas: 20 of 20 with a limit of 5. */
 static void
@@ -300,7 +300,7 @@ a_login_cannot_spend_another_ones_quota(void **state)
 	close_office();
 }
 
-/* --- manners ------------------------------------------------------------ */
+/* --- manners ------------------------------------------------------------- */
 
 static bool
 count_warning(void *arg, const struct store_event *e)
@@ -342,7 +342,7 @@ a_limit_defers_unless_told_otherwise(void **state)
 	close_office();
 }
 
-/* --- ready policy sets at their limits ---------------------------------- */
+/* --- ready policy sets at their limits ----------------------------------- */
 
 /* The policies of a ready file, under a rule of ours instead of its frame. */
 static void

@@ -438,8 +438,7 @@ quota_next_is_when_one_message_fits(void **state)
 	world_free(&w);
 }
 
-/* --- single sentences
- * ---------------------------------------------------------- */
+/* --- single sentences ---------------------------------------------------- */
 
 static struct bill
 bill_of(const struct policy *p, uint64_t messages, int64_t now)

@@ -870,7 +870,8 @@ a_failover_of_sentinel_is_followed(void **state)
 	struct config *conf = config_redis();
 	char why[STORE_WHY];
 	struct store *s;
-	bool fits;
+	size_t accepted = 0, lost = 0;
+	bool fits, full = false;
 
 	for (int i = 0; i < 3; i++)
 		snprintf(port[i], sizeof(port[i]), "%u", redis_free_port());
@@ -893,16 +894,23 @@ a_failover_of_sentinel_is_followed(void **state)
 	wait_for_word(port[1], "INFO", "master_link_status:up");
 	wait_for_word(port[2], "SENTINEL MASTER office", "num-slaves");
 	redis_kill(&first);
-	for (int i = 0; i < 1200; i++) {
-		if (one_more(s, conf, why, &fits) == STORE_OK)
+	/* An answer that was lost on the way may have been a charge. */
+	for (int i = 0; i < 1200 && !full; i++) {
+		switch (one_more(s, conf, why, &fits)) {
+		case STORE_OK:
+			accepted += fits;
+			full = !fits;
 			break;
-		nanosleep(&pause, NULL);
+		case STORE_UNCERTAIN:
+			lost++;
+			/* FALLTHROUGH */
+		default:
+			nanosleep(&pause, NULL);
+		}
 	}
-	assert_true(fits);
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
-	assert_true(fits);
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
-	assert_false(fits);
+	assert_true(full);
+	assert_true(accepted <= 2);
+	assert_true(accepted + lost >= 2);
 	store_close(&s);
 	redis_kill(&second);
 	redis_kill(&sentinel);

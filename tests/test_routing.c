@@ -58,7 +58,7 @@ recipients(const char *sender, unsigned n)
 	return taken;
 }
 
-/* --- what fits into one message ----------------------------------------- */
+/* --- what fits into one message ------------------------------------------ */
 
 static void
 a_message_goes_where_all_its_recipients_fit(void **state)
@@ -122,7 +122,7 @@ a_cap_that_is_observed_sends_nobody_away(void **state)
 	close_office();
 }
 
-/* --- counters of an account --------------------------------------------- */
+/* --- counters of an account ---------------------------------------------- */
 
 #define EACH                                                                   \
 	"policy \"each\" { per = \"sender\" messages = {\"2/1h\"} }\n"         \
@@ -161,7 +161,7 @@ invented_senders_of_an_account_end_at_one_counter(void **state)
 	close_office();
 }
 
-/* --- who is ailing ------------------------------------------------------ */
+/* --- who is ailing ------------------------------------------------------- */
 
 static void
 ill(const char *smarthost)
@@ -206,7 +206,7 @@ who_is_ailing_gets_mail_only_if_nobody_else_can_take_it(void **state)
 	health_free(&health);
 }
 
-/* --- a smarthost that takes its own sender only ------------------------- */
+/* --- a smarthost that takes its own sender only -------------------------- */
 
 /* "a" takes any sender, twice an hour; "b" wants its own. */
 #define OWN                                                                    \
@@ -394,7 +394,7 @@ a_reload_that_needs_headers_defers_who_did_not_negotiate(void **state)
 	close_office();
 }
 
-/* --- before the charge -------------------------------------------------- */
+/* --- before the charge --------------------------------------------------- */
 
 /* Sendmail hears where mail goes before the budget is spent on it. */
 static void

@@ -144,7 +144,7 @@ needs_root(void)
 		skip();
 }
 
-/* --- who may have touched the file -------------------------------------- */
+/* --- who may have touched the file --------------------------------------- */
 
 static void
 a_private_file_is_read(void **state)
@@ -457,7 +457,7 @@ a_swapped_file_is_never_read(void **state)
 	waitpid(child, NULL, 0);
 }
 
-/* --- what a key may be -------------------------------------------------- */
+/* --- what a key may be --------------------------------------------------- */
 
 static void
 a_password_is_taken_literally(void **state)
@@ -609,8 +609,7 @@ a_child_finds_nothing(void **state)
 	secrets_free(&s);
 }
 
-/* --- where a key may be ----------------------------------------------------
- */
+/* --- where a key may be -------------------------------------------------- */
 
 /* The key is never written here as it is, so that it cannot find itself. */
 static const char veiled[] = "Bjdgbpa&LhlOdfvqf";

@@ -30,8 +30,7 @@ assert_span(struct span s, const char *text)
 	assert_memory_equal(s.p, text, s.len);
 }
 
-/* --- keys -------------------------------------------------------------------
- */
+/* --- keys ---------------------------------------------------------------- */
 
 static void
 a_key_falls_into_its_parts(void **state)
@@ -144,8 +143,7 @@ a_notice_of_sendmail_has_no_sender(void **state)
 	assert_false(sendmail_is_notice(span("alice@office.example")));
 }
 
-/* --- servers ----------------------------------------------------------------
- */
+/* --- servers ------------------------------------------------------------- */
 
 static char host[] = "Smtp.Example.com", literal[] = "192.0.2.25";
 
@@ -208,8 +206,7 @@ only_the_smarthost_of_the_message_is_due(void **state)
 		    table[i].answer);
 }
 
-/* --- answers ----------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------- */
 
 static void
 a_route_is_a_mailer_and_a_host_without_mx(void **state)

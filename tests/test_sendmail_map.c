@@ -59,8 +59,7 @@ store_note(struct store *s, const struct store_event *e)
 {
 }
 
-/* --- an office with four smarthosts ------------------------------------------
- */
+/* --- an office with four smarthosts -------------------------------------- */
 
 #define SMARTHOST(name, host, port, more)                                      \
 	"smarthost \"" name "\" { host = \"" host "\" port = " port            \
@@ -224,9 +223,7 @@ what_cannot_be_known_or_read_is_temp(void **state)
 	    "6AL7<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
 }
 
-/* --- with keys
- * ----------------------------------------------------------------
- */
+/* --- with keys ----------------------------------------------------------- */
 
 static void
 the_login_of_each_account_is_its_own(void **state)

@@ -41,8 +41,7 @@ static const char debian[] =
     "MAILER(`smtp')dnl\n"
     "\n";
 
-/* --- text -------------------------------------------------------------------
- */
+/* --- text ---------------------------------------------------------------- */
 
 static char *
 with(const char *mc)
@@ -178,8 +177,7 @@ part_b_is_the_file_in_contrib(void **state)
 	free(text);
 }
 
-/* --- notes ------------------------------------------------------------------
- */
+/* --- notes --------------------------------------------------------------- */
 
 static char host[] = "smtp.example.com", root[] = "root", name[] = "s";
 #define GOOD_CF                                                                \
@@ -242,8 +240,7 @@ each_thing_that_only_a_person_can_decide_is_told(void **state)
 	    587, root, GOOD_CF, "# a\nTry_TLS:SMTP.example.com\tNO\n", 1, 1);
 }
 
-/* --- the command ------------------------------------------------------------
- */
+/* --- the command --------------------------------------------------------- */
 
 static struct {
 	char dir[64];

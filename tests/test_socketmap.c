@@ -24,8 +24,7 @@
 #include "random.h"
 #include "socketmap.h"
 
-/* --- the store and the log --------------------------------------------------
- */
+/* --- the store and the log ----------------------------------------------- */
 
 static atomic_bool broken; /* the store could not know */
 
@@ -99,8 +98,7 @@ HUSHED(log_warn)
 HUSHED(log_info)
 HUSHED(log_debug)
 
-/* --- a house with two doors --------------------------------------------------
- */
+/* --- a house with two doors ---------------------------------------------- */
 
 #define OFFICE                                                                 \
 	"smarthost \"workspace\" { host = \"smtp.gmail.com\"\n"                \
@@ -313,8 +311,7 @@ still_there(int fd)
 
 #define OFFICE_ROUTE "OK smarthost-workspace:[smtp.gmail.com]:587"
 
-/* --- requests ----------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------ */
 
 static void
 a_request_is_split_at_its_first_blank(void **state)
@@ -395,8 +392,7 @@ a_reload_answers_the_next_request(void **state)
 	close(fd);
 }
 
-/* --- bytes -------------------------------------------------------------------
- */
+/* --- bytes --------------------------------------------------------------- */
 
 static void
 pipelined_requests_are_answered_in_order(void **state)
@@ -520,8 +516,7 @@ a_hundred_thousand_random_packets_leave_it_answering(void **state)
 	close(good);
 }
 
-/* --- time --------------------------------------------------------------------
- */
+/* --- time ---------------------------------------------------------------- */
 
 static void
 half_a_request_has_five_seconds(void **state)
@@ -675,8 +670,7 @@ what_was_asked_is_answered_before_the_end(void **state)
 	close(fd);
 }
 
-/* --- keys --------------------------------------------------------------------
- */
+/* --- keys ---------------------------------------------------------------- */
 
 #define KEY "workspace [smtp.gmail.com]:587"
 #define SECRET "OK office@office.example:canary w:1"

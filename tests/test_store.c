@@ -43,8 +43,7 @@ config_power(void)
 	return conf;
 }
 
-/* --- more senders than memory holds
- * --------------------------------------------- */
+/* --- more senders than memory holds -------------------------------------- */
 
 #define CROWD 1400 /* each knows 2500 recipients: more than 64 MB */
 

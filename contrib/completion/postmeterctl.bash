@@ -18,7 +18,10 @@ _postmeterctl()
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
 	block) word='--for --why' ;;
 	check) word="--mta --postfix-config $(compgen -f -- "$cur")" ;;
-	setup) word='postfix --apply --undo --check --postfix-config' ;;
+	setup) word='postfix sendmail --apply --undo --check
+	    --postfix-config --sendmail-config' ;;
+	test) word='--send --sender' ;;
+	secret) word='set list remove' ;;
 	*) word='' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")

@@ -2,7 +2,8 @@
 # bench.sh [PART...] - what postmeter costs, held against milters and servers
 # that do less or the same, in one run on one machine.
 #
-# Parts: speed latency postfix growth memory (all of them if none is named).
+# Parts: speed waits latency postfix growth memory (all of them if none is
+# named).
 # The numbers go to build/bench/PART.json, what people read to the terminal.
 # BENCH_SECONDS is the length of one turn, BENCH_ROUNDS how often all take
 # theirs.  Everything runs in namespaces of its own, as the scenarios do.
@@ -10,10 +11,6 @@
 LID=3600
 # shellcheck source=tests/scenario/lib.sh
 . "$(dirname "$0")/../scenario/lib.sh"
-for tool in jq column; do
-	command -v "$tool" >/dev/null ||
-	    fail "$tool is missing: apt-get install jq bsdextrautils"
-done
 on_stage "$@"
 shift
 
@@ -22,7 +19,7 @@ ROUNDS=${BENCH_ROUNDS:-5}
 OUT=$BUILD/bench
 BENCH=$TREE/tests/bench
 PARTS=("$@")
-((${#PARTS[@]} > 0)) || PARTS=(speed latency postfix growth memory)
+((${#PARTS[@]} > 0)) || PARTS=(speed waits latency postfix growth memory)
 
 # The store is on a disk: /run, where the stage is, may be none.
 DISK=$(mktemp -d "${BENCH_DISK:-/var/tmp}/postmeter-bench.XXXXXX")
@@ -86,11 +83,19 @@ daemon() {
 	START=$(seconds_since "$begun")
 }
 
-# null NAME STEPS - starts the milter that says yes; PID is its
+# weight_of PID - resident, KiB
+weight_of() {
+	awk '/^Rss:/ { print $2 }' "/proc/$1/smaps_rollup"
+}
+
+# null STEPS - starts the milter that says yes to so many of them
 null() {
-	"$BUILD/tests/tools/nullmilter" "unix:$STAGE/$1.sock" "$2" &
-	PID=$!
-	wait_until 10 "the null milter listens" "" test -S "$STAGE/$1.sock"
+	local socket=$STAGE/null-$1.sock
+
+	"$BUILD/tests/tools/nullmilter" "unix:$socket" "$1" &
+	PIDS+=($!)
+	NULL[$1]=null-$1=$socket,$!
+	wait_until 10 "a null milter listens" "" test -S "$socket"
 }
 
 end() {
@@ -98,11 +103,11 @@ end() {
 	wait "$@" 2>/dev/null || true
 }
 
-# measure OPTIONS... - null and postmeter take turns
+# measure OPTIONS... - the null milter with postmeter's steps and postmeter
+# take turns
 measure() {
 	"$BUILD/tests/bench/milterbench" -t "$TURN" -n "$ROUNDS" "$@" \
-	    "null=$STAGE/null.sock,$NULL" \
-	    "postmeter=$STAGE/pm.d/milter.sock,$METER"
+	    "${NULL[rcpt]}" "$METER"
 }
 
 # keep PART FILTER - rows from stdin and what FILTER makes of them, as JSON
@@ -120,17 +125,19 @@ show() {
 	    "$OUT/$1.json" | column -t -s $'\t' | indent
 }
 
+ulimit -n 4096
 meter_secrets workspace secret
 configure "$STAGE/pm" main/postmeter.db
 daemon "$STAGE/pm"
-METER=$PID
-null null rcpt
-NULL=$PID
+METER=postmeter=$STAGE/pm.d/milter.sock,$PID
+declare -A NULL
+PIDS=("$PID")
+for steps in all few rcpt end; do null "$steps"; done
 title "postmeter beside milters and servers that do less or the same"
 dim "$(nproc) processors, turns of $TURN s, $ROUNDS rounds; compare within a table only"
 for part in "${PARTS[@]}"; do
 	# shellcheck source=/dev/null
 	. "$BENCH/$part.sh"
 done
-end "$METER" "$NULL"
+end "${PIDS[@]}"
 note "numbers: $OUT/*.json; pictures: make bench-report"

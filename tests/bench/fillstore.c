@@ -25,7 +25,7 @@ fatal(const char *why)
 	exit(EX_IOERR);
 }
 
-/* charge - one message of the n-th sender, from the office's own machine */
+/* charge - one message of the n-th sender, who has logged in */
 static void
 charge(const struct config *conf, struct store *store, size_t n)
 {
@@ -36,6 +36,7 @@ charge(const struct config *conf, struct store *store, size_t n)
 
 	snprintf(sender, sizeof(sender), "<sender%zu@office.example>", n);
 	mailaddr_canon(&t.sender, sender, strlen(sender), "");
+	memcpy(t.login, t.sender.text, sizeof(t.login));
 	if (txn_add(&t, digest64(rcpt, strlen(rcpt)), true) == -1)
 		fatal("out of memory");
 	meter_charge(conf, store, NULL, &t, clock_now(), &o);

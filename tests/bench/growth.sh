@@ -12,12 +12,11 @@ known() {
 	chown -R "$METER_USER" "$DISK/grown-$1"
 	filled=$(seconds_since "$begun")
 	daemon "$file"
-	"$BUILD/tests/bench/milterbench" -c 8 -S "$1" -t "$TURN" -n 3 \
-	    "null=$STAGE/null.sock,$NULL" \
-	    "postmeter=$file.d/milter.sock,$PID" >"$STAGE/rows"
+	"$BUILD/tests/bench/milterbench" -c 8 -S "$1" -L -t "$TURN" -n 3 \
+	    "${NULL[rcpt]}" "postmeter=$file.d/milter.sock,$PID" >"$STAGE/rows"
 	rows=$(jq -s -c . "$STAGE/rows")
 	jq -nc --argjson n "$1" --argjson fill "$filled" --argjson start "$START" \
-	    --argjson rss "$(memory_of "$PID")" --argjson rows "$rows" \
+	    --argjson rss "$(weight_of "$PID")" --argjson rows "$rows" \
 	    --argjson disk "$(du -sb "$DISK/grown-$1" | cut -f1)" \
 	    '{senders: $n, fill_s: $fill, start_s: $start, rss_kb: $rss,
 	    disk_bytes: $disk, turns: $rows}'
@@ -25,17 +24,12 @@ known() {
 	rm -rf "$DISK/grown-$1"
 }
 
-# memory_of PID - resident, KiB
-memory_of() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
-}
-
 step "Known senders: what they cost"
 # shellcheck disable=SC2086
 for n in ${BENCH_SENDERS:-1000 10000 100000 1000000}; do known "$n"; done \
-    >"$STAGE/growth"
+    >"$STAGE/known"
 keep growth 'map({senders, fill_s, start_s, rss_kb, disk_bytes,
-    ratio: (.turns | ratios(.per_second))})' <"$STAGE/growth"
+    ratio: (.turns | ratio("postmeter"; "null-rcpt"; .per_second))})' <"$STAGE/known"
 show growth '["senders", "start s", "RSS MiB", "disk MiB", "bytes a sender",
     "ratio to null, 8 connections"],
     (.summary[] | [.senders, .start_s, (.rss_kb / 1024 | round),

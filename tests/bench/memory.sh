@@ -1,11 +1,6 @@
 # memory.sh - what a connection and what a key take in memory.
 # shellcheck shell=bash
 
-# weight_of PID - resident, KiB
-weight_of() {
-	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
-}
-
 # held SOCKET PID N - KiB while N connections are open that have sent a message
 held() {
 	coproc LOAD { "$BUILD/tests/bench/milterbench" -H -c "$3" "x=$1"; }
@@ -17,13 +12,14 @@ held() {
 	wait "$pid" || true
 }
 
-# a_connection NAME SOCKET PID - bytes that one more connection takes
+# a_connection NAME=SOCKET,PID - bytes that one more connection takes, when
+# there are more than the other parts have had
 a_connection() {
-	local few many
+	local socket=${1#*=} pid=${1##*,} few many
 
-	few=$(held "$2" "$3" 100)
-	many=$(held "$2" "$3" 900)
-	jq -nc --arg t "$1" --argjson a "$few" --argjson b "$many" \
+	few=$(held "${socket%,*}" "$pid" 300)
+	many=$(held "${socket%,*}" "$pid" 1100)
+	jq -nc --arg t "${1%%=*}" --argjson a "$few" --argjson b "$many" \
 	    '{target: $t, what: "connection", bytes: (($b - $a) * 1024 / 800)}'
 }
 
@@ -45,12 +41,11 @@ a_key() {
 }
 
 step "Memory"
-ulimit -n 4096
 {
-	a_connection null "$STAGE/null.sock" "$NULL"
-	a_connection postmeter "$STAGE/pm.d/milter.sock" "$METER"
+	a_connection "${NULL[rcpt]}"
+	a_connection "$METER"
 	a_key
-} >"$STAGE/memory"
-keep memory . <"$STAGE/memory"
+} >"$STAGE/rows"
+keep memory . <"$STAGE/rows"
 show memory '["", "", "bytes"],
     (.summary[] | [.target, "a " + .what, (.bytes | round)])'

@@ -12,22 +12,19 @@
  * the messages that would have waited would never have been asked
  * (coordinated omission).
  */
+#include <err.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "../tools/milterclient.h"
+#include "../tools/load.h"
 
 #define PATIENCE 30.0 /* s for what is under way when a turn is over */
-#define RECIPIENTS_MAX 1000
 #define TARGETS_MAX 8
 
 struct target {
@@ -36,12 +33,9 @@ struct target {
 };
 
 struct client {
-	struct milterclient *m;
-	bool idle;
+	struct load_client c;
 	double due, began; /* of the message under way */
 	size_t answered;
-	char id[32], sender[64];
-	struct mc_message msg;
 };
 
 /* Latencies of one turn, ms. */
@@ -58,39 +52,21 @@ struct turn {
 };
 
 static struct {
-	size_t clients, recipients, senders, hot, rounds;
+	size_t clients, rounds;
 	double seconds, rate;
 	bool hold;
+	struct load_mail mail;
 	size_t ntarget;
 	struct target target[TARGETS_MAX];
 } want = {
 	.clients = 1,
-	.recipients = 1,
-	.senders = 200,
 	.rounds = 1,
 	.seconds = 1,
+	.mail = { .recipients = 1, .senders = 200 },
 };
 
 static struct client *client;
-static int ears; /* epoll: hundreds of connections, few of them ready */
-static const char *recipient[RECIPIENTS_MAX];
 static size_t serial;
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static void
-give_up(const char *what)
-{
-	fprintf(stderr, "milterbench: %s: %s\n", what, strerror(errno));
-	exit(EX_OSERR);
-}
 
 /* --- options ----------------------------------------------------------------
  */
@@ -101,25 +77,15 @@ usage(void)
 	fputs("usage: milterbench [-c connections] [-r recipients each] "
 	      "[-S senders]\n"
 	      "           [-P percent of all mail from one hot sender] "
-	      "[-t seconds a turn]\n"
-	      "           [-n rounds] [-R messages a second: open loop]\n"
+	      "[-L: senders log in]\n"
+	      "           [-t seconds a turn] [-n rounds] "
+	      "[-R messages a second: open loop]\n"
 	      "           NAME=SOCKET[,PID] ...\n"
 	      "       milterbench -H [-c connections] NAME=SOCKET\n"
 	      "           each connection sends one message, then all wait "
 	      "until stdin ends\n",
 	    stderr);
 	exit(EX_USAGE);
-}
-
-static size_t
-number(const char *text, size_t max)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (*end != '\0' || end == text || n > max)
-		usage();
-	return n;
 }
 
 static double
@@ -145,7 +111,7 @@ add_target(char *text)
 	pid = strchr(socket, ',');
 	if (pid != NULL) {
 		*pid++ = '\0';
-		t->pid = (pid_t)number(pid, INT32_MAX);
+		t->pid = (pid_t)load_number(pid, INT32_MAX);
 	}
 	t->name = text;
 	t->socket = socket;
@@ -157,19 +123,22 @@ read_options(int argc, char **argv)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "c:r:S:P:t:n:R:H")) != -1) {
+	while ((opt = getopt(argc, argv, "c:r:S:P:Lt:n:R:H")) != -1) {
 		if (opt == 'c')
-			want.clients = number(optarg, 100000);
+			want.clients = load_number(optarg, 100000);
 		else if (opt == 'r')
-			want.recipients = number(optarg, RECIPIENTS_MAX);
+			want.mail.recipients =
+			    load_number(optarg, LOAD_RECIPIENTS);
 		else if (opt == 'S')
-			want.senders = number(optarg, 100000000);
+			want.mail.senders = load_number(optarg, 100000000);
 		else if (opt == 'P')
-			want.hot = number(optarg, 100);
+			want.mail.hot = load_number(optarg, 100);
+		else if (opt == 'L')
+			want.mail.login = true;
 		else if (opt == 't')
 			want.seconds = positive(optarg);
 		else if (opt == 'n')
-			want.rounds = number(optarg, 1000);
+			want.rounds = load_number(optarg, 1000);
 		else if (opt == 'R')
 			want.rate = positive(optarg);
 		else if (opt == 'H')
@@ -179,21 +148,10 @@ read_options(int argc, char **argv)
 	}
 	for (; optind < argc; optind++)
 		add_target(argv[optind]);
-	if (want.ntarget == 0 || want.clients == 0 || want.recipients == 0 ||
-	    want.senders == 0 || (want.hold && want.ntarget > 1))
+	if (want.ntarget == 0 || want.clients == 0 ||
+	    want.mail.recipients == 0 || want.mail.senders == 0 ||
+	    (want.hold && want.ntarget > 1))
 		usage();
-}
-
-static void
-make_recipients(void)
-{
-	for (size_t i = 0; i < want.recipients; i++) {
-		char *r;
-
-		if (asprintf(&r, "rcpt%zu@example.org", i) == -1)
-			give_up("recipients");
-		recipient[i] = r;
-	}
 }
 
 /* --- samples ----------------------------------------------------------------
@@ -206,7 +164,7 @@ sample_add(struct sample *s, double v)
 		s->room = s->room == 0 ? 4096 : 2 * s->room;
 		s->v = reallocarray(s->v, s->room, sizeof(s->v[0]));
 		if (s->v == NULL)
-			give_up("latencies");
+			err(EX_OSERR, "latencies");
 	}
 	s->v[s->n++] = v;
 }
@@ -244,41 +202,20 @@ print_sample(const char *name, struct sample *s)
 /* --- one client -------------------------------------------------------------
  */
 
-/* pick_sender - a share of all mail comes from one, the rest by turns */
-static size_t
-pick_sender(void)
-{
-	if (serial % 100 < want.hot)
-		return 0;
-	return serial % want.senders;
-}
-
 static void
 begin_message(struct client *c, struct turn *t, double due)
 {
-	snprintf(c->id, sizeof(c->id), "%zX", serial);
-	snprintf(c->sender, sizeof(c->sender), "sender%zu@office.example",
-	    pick_sender());
-	c->msg = (struct mc_message){
-		.id = c->id,
-		.sender = c->sender,
-		.recipient = recipient,
-		.nrecipient = want.recipients,
-		.body = "A message.\r\n",
-	};
-	serial++;
 	t->sent++;
-	c->idle = false;
 	c->due = due;
-	c->began = now();
-	mc_send(c->m, &c->msg);
+	c->began = load_now();
+	load_send(&c->c, &want.mail, serial++, false);
 }
 
 static void
 end_message(struct client *c, struct turn *t)
 {
-	const struct mc_result *r = mc_result(c->m);
-	double at = now(), whole = at - c->due;
+	const struct mc_result *r = mc_result(c->c.m);
+	double at = load_now(), whole = at - c->due;
 
 	c->answered++;
 	if (r->verdict == MC_ACCEPTED)
@@ -294,23 +231,23 @@ end_message(struct client *c, struct turn *t)
 		    &t->eom, (at - r->end_sent + c->began - c->due) * 1e3);
 }
 
-/* listen_to - false if the milter hung up */
-static bool
-listen_to(struct client *c, struct turn *t)
+static void
+heard(void *turn, struct load_client *lc)
 {
-	switch (mc_step(c->m)) {
+	struct client *c = (struct client *)lc;
+
+	switch (mc_step(c->c.m)) {
 	case MC_BUSY:
-		return true;
+		break;
 	case MC_IDLE:
 		if (c->began > 0)
-			end_message(c, t);
+			end_message(c, turn);
 		c->began = 0;
-		c->idle = true;
-		return true;
-	case MC_GONE:
+		c->c.idle = true;
 		break;
+	case MC_GONE:
+		errx(EX_UNAVAILABLE, "a connection was lost");
 	}
-	return false;
 }
 
 /* --- a turn -----------------------------------------------------------------
@@ -320,24 +257,7 @@ listen_to(struct client *c, struct turn *t)
 static void
 hear(struct turn *t, double wake)
 {
-	struct epoll_event event[64];
-	double left = wake - now();
-	struct timespec ts = { 0 };
-	int n;
-
-	if (left > 0) {
-		ts.tv_sec = (time_t)left;
-		ts.tv_nsec = (long)((left - (double)ts.tv_sec) * 1e9);
-	}
-	n = epoll_pwait2(ears, event, 64, &ts, NULL);
-	if (n == -1 && errno != EINTR)
-		give_up("epoll");
-	for (int i = 0; i < n; i++) {
-		if (!listen_to(event[i].data.ptr, t)) {
-			errno = ECONNRESET;
-			give_up("a connection was lost");
-		}
-	}
+	load_hear(wake - load_now(), heard, t);
 }
 
 static size_t
@@ -346,34 +266,23 @@ count_idle(void)
 	size_t n = 0;
 
 	for (size_t i = 0; i < want.clients; i++)
-		n += client[i].idle;
+		n += client[i].c.idle;
 	return n;
-}
-
-static void
-listen_for(struct client *c)
-{
-	struct epoll_event e = { .events = EPOLLIN, .data = { .ptr = c } };
-
-	if (epoll_ctl(ears, EPOLL_CTL_ADD, mc_fd(c->m), &e) == -1)
-		give_up("epoll");
 }
 
 static void
 connect_all(const struct target *to, struct turn *t)
 {
-	double lid = now() + PATIENCE;
+	double lid = load_now() + PATIENCE;
 
 	for (size_t i = 0; i < want.clients; i++) {
-		client[i] = (struct client){ .m = mc_open(to->socket) };
-		if (client[i].m == NULL)
-			give_up(to->socket);
-		listen_for(&client[i]);
+		client[i] = (struct client){ 0 };
+		if (!load_connect(&client[i].c, to->socket))
+			err(EX_UNAVAILABLE, "%s", to->socket);
 	}
 	while (count_idle() < want.clients) {
-		errno = ETIMEDOUT;
-		if (now() > lid)
-			give_up("negotiation");
+		if (load_now() > lid)
+			errx(EX_UNAVAILABLE, "%s: silent", to->socket);
 		hear(t, lid);
 	}
 }
@@ -382,12 +291,13 @@ static void
 hang_up_all(struct turn *t)
 {
 	for (size_t i = 0; i < want.clients; i++) {
-		double waited = client[i].idle ? 0 : now() - client[i].due;
+		double waited =
+		    client[i].c.idle ? 0 : load_now() - client[i].due;
 
-		t->unanswered += !client[i].idle;
+		t->unanswered += !client[i].c.idle;
 		if (waited > t->longest)
 			t->longest = waited;
-		mc_close(&client[i].m);
+		load_hang_up(&client[i].c);
 	}
 }
 
@@ -396,19 +306,19 @@ static double
 speak(struct turn *t)
 {
 	static size_t next;
-	double due = now();
+	double due = load_now();
 
 	for (size_t i = 0; i < want.clients; i++, next++) {
 		struct client *c = &client[next % want.clients];
 
-		if (!c->idle)
+		if (!c->c.idle)
 			continue;
 		if (want.rate > 0) {
 			due = t->began + (double)t->sent / want.rate;
-			if (due > now() || due >= t->ends)
+			if (due > load_now() || due >= t->ends)
 				return due;
 		} else {
-			due = now();
+			due = load_now();
 		}
 		begin_message(c, t, due);
 	}
@@ -419,9 +329,9 @@ speak(struct turn *t)
 static void
 drain(struct turn *t)
 {
-	double lid = now() + PATIENCE;
+	double lid = load_now() + PATIENCE;
 
-	while (count_idle() < want.clients && now() < lid)
+	while (count_idle() < want.clients && load_now() < lid)
 		hear(t, lid);
 }
 
@@ -444,21 +354,21 @@ take_turn(const struct target *to, struct turn *t)
 
 	connect_all(to, t);
 	cpu = cpu_of(to);
-	t->began = now();
+	t->began = load_now();
 	t->ends = t->began + want.seconds;
-	while (now() < t->ends) {
+	while (load_now() < t->ends) {
 		double wake = speak(t);
 
 		hear(t, wake < t->ends ? wake : t->ends);
 	}
-	t->seconds = now() - t->began;
+	t->seconds = load_now() - t->began;
 	t->cpu = cpu_of(to) - cpu;
 	/* Due, and nobody was free to send it: that is a wait, too. */
 	while (
 	    want.rate > 0 && t->began + (double)t->sent / want.rate < t->ends) {
 		speak(t);
-		hear(t, now() + 0.001);
-		if (now() > t->ends + PATIENCE)
+		hear(t, load_now() + 0.001);
+		if (load_now() > t->ends + PATIENCE)
 			break;
 	}
 	drain(t);
@@ -482,9 +392,9 @@ print_turn(const struct target *to, size_t round, struct turn *t)
 	       "\"other\": %zu, \"unanswered\": %zu, \"per_second\": %.1f, "
 	       "\"cpu_us\": %.2f, \"longest_ms\": %.3f, \"least\": %zu, "
 	       "\"most\": %zu",
-	    round, to->name, want.clients, want.recipients, want.senders,
-	    want.hot, want.rate, t->seconds, t->accepted, t->other,
-	    t->unanswered, (double)done / t->seconds,
+	    round, to->name, want.clients, want.mail.recipients,
+	    want.mail.senders, want.mail.hot, want.rate, t->seconds,
+	    t->accepted, t->other, t->unanswered, (double)done / t->seconds,
 	    done == 0 ? 0 : t->cpu * 1e6 / (double)done, t->longest * 1e3,
 	    least, most);
 	print_sample("eom_ms", &t->eom);
@@ -519,7 +429,7 @@ hold(void)
 	struct turn t = { 0 };
 
 	connect_all(&want.target[0], &t);
-	t.began = now();
+	t.began = load_now();
 	t.ends = t.began + PATIENCE;
 	speak(&t);
 	drain(&t);
@@ -534,12 +444,9 @@ int
 main(int argc, char **argv)
 {
 	read_options(argc, argv);
-	make_recipients();
-	prctl(PR_SET_TIMERSLACK, 1UL);
 	client = calloc(want.clients, sizeof(*client));
-	ears = epoll_create1(EPOLL_CLOEXEC);
-	if (client == NULL || ears == -1)
-		give_up("connections");
+	if (client == NULL)
+		err(EX_OSERR, "connections");
 	if (want.hold)
 		hold();
 	else

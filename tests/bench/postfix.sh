@@ -1,12 +1,12 @@
 # postfix.sh - a whole mail server: one Postfix, a port for each way to meter,
 # smtp-source in front and a discarding transport behind.  The peers are the
-# policy servers that Debian offers for limits; where they are not installed
-# they are left out.
+# policy servers that Debian offers for limits.
 # shellcheck shell=bash disable=SC2016
 
 MESSAGES=$(awk -v t="$TURN" 'BEGIN { print int(t * 1000) }')
-declare -A PORT=([none]=2601 [null]=2602 [postmeter]=2603)
-WAYS=(none null postmeter)
+declare -A PORT=([none]=2601 [null-rcpt]=2602 [postmeter]=2603 [policyd]=2604
+	[postfwd]=2605)
+WAYS=(none null-rcpt postmeter policyd postfwd)
 SERVERS=()
 
 policyd_conf() {
@@ -36,18 +36,14 @@ policyd_conf() {
 }
 
 peer_policyd() {
-	command -v policyd-rate-limit >/dev/null || return 0
 	policyd_conf >"$STAGE/policyd.yaml"
 	policyd-rate-limit --file "$STAGE/policyd.yaml" 2>"$STAGE/policyd.log" &
 	SERVERS+=($!)
 	wait_until 20 "policyd-rate-limit listens" "$STAGE/policyd.log" \
 	    test -S "$STAGE/policyd.sock"
-	WAYS+=(policyd)
-	PORT[policyd]=2604
 }
 
 peer_postfwd() {
-	command -v postfwd1 >/dev/null || return 0
 	cat >"$STAGE/postfwd.cf" <<-END
 		id=OVER; sender=over-postfwd@office.example; action=rate(sender/100/86400/450 4.7.1 limit reached)
 		id=ALL; sender=~.; action=rate(sender/100000000/86400/450 4.7.1 limit reached)
@@ -59,14 +55,12 @@ peer_postfwd() {
 	    --pidfile="$STAGE/postfwd.pid" >"$STAGE/postfwd.log" 2>&1
 	wait_until 20 "postfwd listens" "$STAGE/postfwd.log" \
 	    port_open 127.0.0.1 10045
-	WAYS+=(postfwd)
-	PORT[postfwd]=2605
 }
 
 # way_options WAY - what its smtpd has that the others have not
 way_options() {
 	case $1 in
-	null) echo "smtpd_milters=unix:$STAGE/null.sock" ;;
+	null-rcpt) echo "smtpd_milters=unix:$STAGE/null-rcpt.sock" ;;
 	postmeter) echo "smtpd_milters=unix:$STAGE/pm.d/milter.sock" ;;
 	policyd) echo "smtpd_recipient_restrictions=check_policy_service,unix:$STAGE/policyd.sock,permit_mynetworks,reject" ;;
 	postfwd) echo "smtpd_recipient_restrictions=check_policy_service,inet:127.0.0.1:10045,permit_mynetworks,reject" ;;
@@ -86,13 +80,14 @@ start_postfix() {
 		default_process_limit = 250
 		in_flow_delay = 0
 		milter_default_action = tempfail
+		smtpd_policy_service_try_limit = 20
 	END
 	# Not "discard": that would be mail that stays in the house.
 	echo "outside unix - - n - - discard" >>"$dir/master.cf"
 	for way in "${WAYS[@]:1}"; do
 		echo "127.0.0.1:${PORT[$way]} inet n - n - - smtpd -o $(way_options "$way")"
 	done >>"$dir/master.cf"
-	chmod 666 "$STAGE/null.sock"
+	chmod 666 "$STAGE/null-rcpt.sock"
 	postfix_start "$dir" "127.0.0.1:${PORT[none]}"
 }
 
@@ -154,9 +149,7 @@ in_turns >"$STAGE/rows"
 keep postfix '[group_by(.sessions)[] | . as $all | map(.target) | unique[] |
     . as $t | {sessions: $all[0].sessions, target: $t,
     per_second: ($all | of($t; .per_second)),
-    to_null: ([$all | group_by(.round)[] |
-	(map(select(.target == $t)) | first | .per_second) /
-	(map(select(.target == "null")) | first | .per_second)] | spread)}]' \
+    to_null: ($all | ratio($t; "null-rcpt"; .per_second))}]' \
     <"$STAGE/rows"
 show postfix '["sessions", "", "a second", "to the null milter"],
     (.summary[] | [.sessions, .target, (.per_second.median | round),

@@ -1,27 +1,28 @@
-# speed.sh - messages a second against the null milter, closed loop, and how
-# long the connection waited that waited longest.
-# shellcheck shell=bash
+# speed.sh - messages a second, closed loop, beside null milters that ask for
+# all steps, for few, for those of postmeter, and for the end alone.
+# shellcheck shell=bash disable=SC2016
 
-step "Messages a second, and the longest wait of any connection"
-for c in 1 8 64 200; do
-	measure -c "$c" -S 200
-done | jq -c '. + {case: "\(.connections) connections"}' >"$STAGE/speed"
-measure -c 64 -r 5 | jq -c '. + {case: "64, 5 recipients"}' >>"$STAGE/speed"
-measure -c 64 -P 80 |
-    jq -c '. + {case: "64, one sender 80 %"}' >>"$STAGE/speed"
+# fast OPTIONS... - all of them take turns
+fast() {
+	measure "$@" "${NULL[end]}" "${NULL[few]}" "${NULL[all]}"
+}
 
-keep speed 'group_by(.case) | map({case: .[0].case,
-    connections: .[0].connections,
-    null: of("null"; .per_second), postmeter: of("postmeter"; .per_second),
-    ratio: ratios(.per_second),
-    cpu_null: of("null"; .cpu_us), cpu_postmeter: of("postmeter"; .cpu_us),
-    longest_null: of("null"; .longest_ms),
-    longest_postmeter: of("postmeter"; .longest_ms),
-    least_null: of("null"; .least), least_postmeter: of("postmeter"; .least)
-    }) | sort_by(.connections)' <"$STAGE/speed"
-show speed '["", "null/s", "postmeter/s", "ratio (low to high)",
-    "CPU us null", "postmeter", "longest ms null", "postmeter"],
-    (.summary[] | [.case, (.null.median | round), (.postmeter.median | round),
-    (.ratio | span), (.cpu_null.median | round2),
-    (.cpu_postmeter.median | round2), (.longest_null.high | round),
-    (.longest_postmeter.high | round)])'
+step "Messages a second, and the ratio to each null milter"
+{
+	for c in 1 8 64 200; do fast -c "$c"; done
+	for r in 2 5; do fast -c 64 -r "$r"; done
+	fast -c 64 -P 80
+} >"$STAGE/rows"
+keep speed '[group_by([.hot, .recipients, .connections])[] | . as $rows |
+    .[0] | {connections, recipients, hot} + {target: ($rows |
+    [group_by(.target)[] | .[0].target as $t | {key: $t, value: {
+    per_second: of($t; .per_second), cpu_us: of($t; .cpu_us),
+    ratio: ($rows | ratio("postmeter"; $t; .per_second))}}] | from_entries)}]' \
+    <"$STAGE/rows"
+show speed '["connections, recipients", "postmeter", "CPU us",
+    "to rcpt", "to end", "to few", "to all"],
+    (.summary[] | [
+    "\(.connections), \(.recipients)" + if .hot > 0 then " hot" else "" end,
+    (.target.postmeter | (.per_second.median | round),
+    (.cpu_us.median | round2)),
+    (.target["null-" + ("rcpt", "end", "few", "all")].ratio | span)])'

@@ -1,10 +1,10 @@
 /*
- * reopen.c - reopen CONFIG POLICY KEY USED: opens the store that CONFIG names
- * and compares one counter.
+ * reopen.c - reopen CONFIG POLICY KEY LOW USED: opens the store that CONFIG
+ * names and compares one counter.
  *
- * Exit 0: it is USED; 65: the store was refused, or the counter could not be
- * known, with words; 1: a wrong answer, a refusal without words, or with
- * another code.
+ * Exit 0: it is USED; 2: it is less, but not less than LOW; 65: the store was
+ * refused, or the counter could not be known, with words; 1: a wrong answer, a
+ * refusal without words, or with another code.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +18,8 @@
 #include "counter.h"
 #include "store.h"
 
+#define CUT 2
+
 static void
 fatal(const char *why)
 {
@@ -27,7 +29,7 @@ fatal(const char *why)
 
 static int
 compare(struct store *s, const struct policy *policy, const char *key,
-    uint64_t want, char *why)
+    uint64_t low, uint64_t want, char *why)
 {
 	struct counter *c = NULL;
 	int64_t now = clock_now();
@@ -46,7 +48,9 @@ compare(struct store *s, const struct policy *policy, const char *key,
 	}
 	snprintf(why, STORE_WHY, "%s has %" PRIu64 ", not %" PRIu64, key, used,
 	    want);
-	return used == want ? 0 : 1;
+	if (used == want)
+		return 0;
+	return used >= low && used < want ? CUT : 1;
 }
 
 int
@@ -57,7 +61,7 @@ main(int argc, char **argv)
 	struct store *s;
 	int rc = 0;
 
-	if (argc != 5)
+	if (argc != 6)
 		return EX_USAGE;
 	conf = config_load(argv[1], stderr);
 	if (conf == NULL)
@@ -65,11 +69,14 @@ main(int argc, char **argv)
 	s = store_open(conf, fatal, why, sizeof(why), &rc);
 	if (s != NULL)
 		rc = compare(s, config_policy(conf, argv[2]), argv[3],
-		    strtoull(argv[4], NULL, 10), why);
+		    strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10),
+		    why);
 	if (s != NULL)
 		store_close(&s);
 	config_free(&conf);
 	if (rc != 0)
 		fprintf(stderr, "%d: %s\n", rc, why);
-	return rc == 0 || (rc == EX_DATAERR && why[0] != '\0') ? rc : 1;
+	if (rc == EX_DATAERR && why[0] == '\0')
+		return 1;
+	return rc == 0 || rc == CUT || rc == EX_DATAERR ? rc : 1;
 }

@@ -66,6 +66,26 @@ restore
 start_postmeter
 books 0
 end_postmeter TERM
+# A life that was folded and never checkpointed, and nothing since.
+start_postmeter
+load -c 4 -m 25 >/dev/null
+sleep 1
+end_postmeter KILL
+start_postmeter
+end_postmeter KILL
+rm "$DB-wal"
+start_under env
+if await_start; then
+	books 0
+	ok "write-ahead log removed after kill -9: nothing lost"
+	end_postmeter KILL
+else
+	reap
+	is "write-ahead log removed after kill -9: refused with 65" 65 "$EXIT"
+fi
+restore
+start_postmeter
+end_postmeter TERM
 rm "$DB"
 refuses "database removed after an orderly end"
 rm -rf "$STAGE/store"

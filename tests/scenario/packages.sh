@@ -1,31 +1,38 @@
 #!/bin/bash
-# packages.sh - the Debian packages that build, demo and scenarios need.
+# packages.sh [bench] - the Debian packages that build, demo and scenarios
+# need, and those of the benchmark.
 #
 # Only what is missing is installed, and nothing that is there is upgraded,
 # removed or configured anew.  A mail server that gets installed here is not
 # started and stays without configuration: the scenarios start their own.
 set -euo pipefail
 
-BUILD_NEEDS=(gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
-	libjansson-dev libsqlite3-dev libssl-dev libidn2-dev libunistring-dev
-	libcurl4-openssl-dev libsystemd-dev libcmocka-dev
-	libhiredis-dev)
-STAGE_NEEDS=(postfix dovecot-core libsasl2-modules openssl iproute2 procps
-	tzdata ca-certificates debootstrap redis-server redis-sentinel)
+declare -A NEEDS=(
+	[build]="gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
+	    libjansson-dev libsqlite3-dev libssl-dev libidn2-dev
+	    libunistring-dev libcurl4-openssl-dev libsystemd-dev
+	    libcmocka-dev libhiredis-dev"
+	[stage]="postfix dovecot-core libsasl2-modules openssl iproute2 procps
+	    tzdata ca-certificates debootstrap redis-server redis-sentinel"
+	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
+)
 SERVICES=(postfix.service dovecot.service dovecot.socket
-	redis-server.service redis-sentinel.service)
+	redis-server.service redis-sentinel.service
+	policyd-rate-limit.service postfwd.service)
 
 is_installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == \
 	    installed ]]
 }
 
-# missing PACKAGE... - those that are not installed, one a line
+# missing SET... - what they need and is not installed, one a line
 missing() {
-	local package
+	local set package
 
-	for package; do
-		is_installed "$package" || echo "$package"
+	for set; do
+		for package in ${NEEDS[$set]}; do
+			is_installed "$package" || echo "$package"
+		done
 	done
 }
 
@@ -65,10 +72,10 @@ preseed() {
 main() {
 	local want removed
 
-	mapfile -t want < <(missing "${BUILD_NEEDS[@]}" "${STAGE_NEEDS[@]}")
+	mapfile -t want < <(missing build stage "$@")
 	((${#want[@]} > 0)) || return 0
 	if ((EUID != 0)); then
-		echo "missing: ${want[*]}: run \`sudo make packages\`" >&2
+		echo "missing: ${want[*]}: run \`sudo $0 $*\`" >&2
 		return 1
 	fi
 	echo "installing: ${want[*]}"
@@ -90,4 +97,4 @@ main() {
 	    </dev/null >/dev/null
 }
 
-main
+main "$@"

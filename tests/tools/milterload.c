@@ -7,45 +7,36 @@
  * it down, one line a message: id, sender, what became of it, how many
  * recipients were accepted, the words of a refusal.
  */
-#include <errno.h>
+#include <err.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "milterclient.h"
+#include "load.h"
 
-#define STUCK (120 * 1000) /* ms without any answer: give up */
-#define RETRY 20           /* ms between two attempts to connect */
-#define RECIPIENTS_MAX 10000
+#define STUCK 120.0 /* s without any answer: give up */
+#define RETRY 0.02  /* s between two attempts to connect */
 
 struct client {
-	struct milterclient *m; /* NULL: not connected */
-	size_t left;            /* messages still to send */
-	bool idle, under_way;
-	char id[32], sender[64];
-	struct mc_message msg;
+	struct load_client c;
+	size_t left; /* messages still to send */
+	bool under_way;
 };
 
 static struct {
 	const char *socket;
-	size_t clients, messages, recipients, senders, abort_every;
-	int patience; /* s to wait for a milter that is away */
+	size_t clients, messages, abort_every;
+	size_t patience; /* s to wait for a milter that is away */
+	struct load_mail mail;
 	FILE *ledger;
 } want = {
 	.clients = 1,
 	.messages = 1,
-	.recipients = 1,
-	.senders = 1,
+	.mail = { .recipients = 1, .senders = 1 },
 };
 
 static struct client *client;
-static struct pollfd *pfd;
-static const char *recipient[RECIPIENTS_MAX];
 static size_t sent, recipients, total[MC_UNANSWERED + 1];
 static const char *const name[] = {
 	[MC_ACCEPTED] = "accepted",
@@ -55,15 +46,6 @@ static const char *const name[] = {
 	[MC_DROPPED] = "dropped",
 	[MC_UNANSWERED] = "unanswered",
 };
-
-static double
-now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
 
 static void
 usage(void)
@@ -78,25 +60,12 @@ usage(void)
 	exit(EX_USAGE);
 }
 
-static size_t
-number(const char *text, size_t max)
-{
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
-
-	if (*end != '\0' || end == text || n > max)
-		usage();
-	return n;
-}
-
 static void
 open_ledger(const char *path)
 {
 	want.ledger = fopen(path, "a");
-	if (want.ledger == NULL) {
-		perror(path);
-		exit(EX_CANTCREAT);
-	}
+	if (want.ledger == NULL)
+		err(EX_CANTCREAT, "%s", path);
 }
 
 static void
@@ -108,37 +77,26 @@ read_options(int argc, char **argv)
 		if (opt == 's')
 			want.socket = optarg;
 		else if (opt == 'c')
-			want.clients = number(optarg, 10000);
+			want.clients = load_number(optarg, 10000);
 		else if (opt == 'm')
-			want.messages = number(optarg, 10000000);
+			want.messages = load_number(optarg, 10000000);
 		else if (opt == 'r')
-			want.recipients = number(optarg, RECIPIENTS_MAX);
+			want.mail.recipients =
+			    load_number(optarg, LOAD_RECIPIENTS);
 		else if (opt == 'S')
-			want.senders = number(optarg, 10000000);
+			want.mail.senders = load_number(optarg, 10000000);
 		else if (opt == 'a')
-			want.abort_every = number(optarg, 10000000);
+			want.abort_every = load_number(optarg, 10000000);
 		else if (opt == 'w')
-			want.patience = (int)number(optarg, 3600);
+			want.patience = load_number(optarg, 3600);
 		else if (opt == 'l')
 			open_ledger(optarg);
 		else
 			usage();
 	}
 	if (want.socket == NULL || optind != argc || want.clients == 0 ||
-	    want.recipients == 0 || want.senders == 0)
+	    want.mail.recipients == 0 || want.mail.senders == 0)
 		usage();
-}
-
-static void
-make_recipients(void)
-{
-	for (size_t i = 0; i < want.recipients; i++) {
-		char *r;
-
-		if (asprintf(&r, "rcpt%zu@example.org", i) == -1)
-			exit(EX_OSERR);
-		recipient[i] = r;
-	}
 }
 
 /* --- one client -------------------------------------------------------------
@@ -147,29 +105,20 @@ make_recipients(void)
 static void
 next_message(struct client *c)
 {
-	snprintf(c->id, sizeof(c->id), "%zX-%zu", (size_t)getpid(), sent);
-	snprintf(c->sender, sizeof(c->sender), "sender%zu@office.example",
-	    sent % want.senders);
-	sent++;
-	c->left--;
-	c->msg = (struct mc_message){
-		.id = c->id,
-		.sender = c->sender,
-		.recipient = recipient,
-		.nrecipient = want.recipients,
-		.body = "A message.\r\n",
-		.abort = want.abort_every != 0 && sent % want.abort_every == 0,
-	};
+	size_t nth = sent + 1;
+
 	c->under_way = true;
-	c->idle = false;
-	mc_send(c->m, &c->msg);
+	c->left--;
+	load_send(&c->c, &want.mail, sent,
+	    want.abort_every != 0 && nth % want.abort_every == 0);
+	sent = nth;
 }
 
 /* book - the message has ended; the ledger is flushed, for we may be killed */
 static void
 book(struct client *c)
 {
-	const struct mc_result *r = mc_result(c->m);
+	const struct mc_result *r = mc_result(c->c.m);
 
 	if (!c->under_way)
 		return;
@@ -179,34 +128,34 @@ book(struct client *c)
 		recipients += r->recipients;
 	if (want.ledger == NULL)
 		return;
-	fprintf(want.ledger, "%s %s %s %zu %s\n", c->id, c->sender,
+	fprintf(want.ledger, "%s %s %s %zu %s\n", c->c.id, c->c.sender,
 	    name[r->verdict], r->recipients, r->reply);
 	fflush(want.ledger);
-}
-
-static void
-hang_up(struct client *c)
-{
-	mc_close(&c->m);
-	c->idle = false;
 }
 
 /* step - what one client does now that it may have been answered */
 static void
 step(struct client *c)
 {
-	switch (mc_step(c->m)) {
+	switch (mc_step(c->c.m)) {
 	case MC_BUSY:
 		break;
 	case MC_IDLE:
 		book(c);
-		c->idle = true;
+		c->c.idle = true;
 		break;
 	case MC_GONE:
 		book(c);
-		hang_up(c);
+		load_hang_up(&c->c);
 		break;
 	}
+}
+
+static void
+heard(void *arg, struct load_client *c)
+{
+	(void)arg;
+	step((struct client *)c);
 }
 
 /* --- all of them ------------------------------------------------------------
@@ -219,10 +168,8 @@ connect_all(void)
 	size_t away = 0;
 
 	for (size_t i = 0; i < want.clients; i++) {
-		if (client[i].m != NULL || client[i].left == 0)
-			continue;
-		client[i].m = mc_open(want.socket);
-		if (client[i].m == NULL)
+		if (client[i].c.m == NULL && client[i].left > 0 &&
+		    !load_connect(&client[i].c, want.socket))
 			away++;
 	}
 	return away;
@@ -235,7 +182,7 @@ start_together(void)
 	static bool started;
 
 	for (size_t i = 0; i < want.clients && !started; i++)
-		if (!client[i].idle)
+		if (!client[i].c.idle)
 			return false;
 	started = true;
 	return true;
@@ -252,54 +199,35 @@ speak(void)
 		struct client *c = &client[i];
 
 		/* An answer may be there before the next poll: ask at once. */
-		while (go && c->idle && c->left > 0) {
+		while (go && c->c.idle && c->left > 0) {
 			next_message(c);
 			step(c);
 		}
-		if (c->idle && c->left == 0)
-			hang_up(c);
-		busy += c->m != NULL || c->left > 0;
+		if (c->c.idle && c->left == 0)
+			load_hang_up(&c->c);
+		busy += c->c.m != NULL || c->left > 0;
 	}
 	return busy;
-}
-
-/* listen - waits for answers; false if none came for too long */
-static bool
-listen(int timeout)
-{
-	int n;
-
-	for (size_t i = 0; i < want.clients; i++)
-		pfd[i] = (struct pollfd){
-			.fd = client[i].m != NULL ? mc_fd(client[i].m) : -1,
-			.events = POLLIN,
-		};
-	n = poll(pfd, want.clients, timeout);
-	for (size_t i = 0; i < want.clients; i++)
-		if (pfd[i].fd != -1 && pfd[i].revents != 0)
-			step(&client[i]);
-	return n != 0;
 }
 
 static int
 run(void)
 {
-	double heard = now(), there = now();
+	double answered = load_now(), there = answered;
 
 	while (speak() > 0) {
 		size_t away = connect_all();
 
 		if (away == 0)
-			there = now();
-		if (away > 0 && now() - there > want.patience) {
-			fprintf(stderr, "milterload: %s: %s\n", want.socket,
-			    strerror(errno));
+			there = load_now();
+		if (away > 0 && load_now() - there > (double)want.patience) {
+			warn("%s", want.socket);
 			return EX_UNAVAILABLE;
 		}
-		if (listen(away > 0 ? RETRY : STUCK))
-			heard = now();
-		if (now() - heard > STUCK / 1000.0) {
-			fputs("milterload: no answer any more\n", stderr);
+		if (load_hear(away > 0 ? RETRY : STUCK, heard, NULL))
+			answered = load_now();
+		if (load_now() - answered > STUCK) {
+			warnx("no answer any more");
 			return EX_TEMPFAIL;
 		}
 	}
@@ -318,19 +246,17 @@ print_totals(double seconds)
 int
 main(int argc, char **argv)
 {
-	double start = now();
+	double start = load_now();
 	int rc;
 
 	read_options(argc, argv);
-	make_recipients();
 	client = calloc(want.clients, sizeof(*client));
-	pfd = calloc(want.clients, sizeof(*pfd));
-	if (client == NULL || pfd == NULL)
+	if (client == NULL)
 		return EX_OSERR;
 	for (size_t i = 0; i < want.clients; i++)
 		client[i].left = want.messages;
 	rc = run();
-	print_totals(now() - start);
+	print_totals(load_now() - start);
 	if (want.ledger != NULL)
 		fclose(want.ledger);
 	return rc;

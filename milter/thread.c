@@ -1,0 +1,57 @@
+/*
+ * thread.c - threads that leave signals to main, and conditions that wait by
+ * the clock that never steps.
+ */
+#include <signal.h>
+#include <time.h>
+
+#include "clock.h"
+#include "thread.h"
+
+int
+thread_start(pthread_t *t_r, void *(*run)(void *), void *arg)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(t_r, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+void
+condition_init(pthread_cond_t *c)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int64_t
+condition_deadline(int64_t ms)
+{
+	struct timespec now;
+
+	if (ms == NEVER)
+		return NEVER;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return ms + now.tv_sec * SECOND + now.tv_nsec / 1000000;
+}
+
+bool
+condition_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t deadline)
+{
+	const struct timespec until = {
+		.tv_sec = (time_t)(deadline / SECOND),
+		.tv_nsec = (long)(deadline % SECOND) * 1000000,
+	};
+
+	if (deadline == NEVER)
+		return pthread_cond_wait(c, lock) == 0;
+	return pthread_cond_timedwait(c, lock, &until) == 0;
+}
