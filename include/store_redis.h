@@ -34,7 +34,8 @@ extern bool store_redis_callers_time;
 struct redis_store {
 	struct store store;
 	struct redis_pool *pool;
-	struct outage *outage;		/* on-store-failure = local, or NULL */
+	struct outage *outage;		/* read it with redis_outage */
+	void (*fatal)(const char *);
 	bool is_out;			/* it was logged; the worker's own */
 	int64_t skew;			/* server's clock less ours; atomic */
 
@@ -65,6 +66,9 @@ struct redis_call {
 };
 
 /* --- store_redis.c --- */
+
+/* on-store-failure = local, or NULL; a reload can bring it. */
+struct outage *redis_outage(struct redis_store *s);
 
 /* Keys first, then what is asked, its JSON (NULL: out of memory), the rest. */
 void	redis_call_begin(struct redis_call *c);
@@ -166,8 +170,8 @@ void	outage_bind(struct outage *o, const char *bound, int64_t now,
 /* Each second, while the server answers: tells it of us, learns, merges. */
 void	outage_tend(struct outage *o, struct redis_store *s);
 
-/* "; meanwhile 50% of each limit here" */
-void	outage_tell(struct outage *o, char *text, size_t size);
+/* Puts before the trouble in text what share is in force, or why none. */
+void	outage_tell(struct outage *o, char text[STORE_WHY]);
 
 /* --- store_redis_look.c --- */
 

@@ -23,6 +23,12 @@ redis_of(struct store *s)
 	return (struct redis_store *)s;
 }
 
+struct outage *
+redis_outage(struct redis_store *s)
+{
+	return __atomic_load_n(&s->outage, __ATOMIC_ACQUIRE);
+}
+
 /* --- calling the script ------------------------------------------------- */
 
 void
@@ -157,12 +163,12 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	enum store_answer a = put_bill(s, b, bound, true, d_r, why);
 
 	if (a != STORE_OK &&
-	    outage_charge(s->outage, b, bound, d_r, why) == STORE_OK)
+	    outage_charge(redis_outage(s), b, bound, d_r, why) == STORE_OK)
 		a = STORE_OK;
 	else if (a == STORE_OK && d_r->fits && b->nchoice > 0 &&
 		 bound[0] != '\0')
-		outage_bind(
-		    s->outage, bound, b->now, b->choice[d_r->choice].smarthost);
+		outage_bind(redis_outage(s), bound, b->now,
+		    b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
 	if (a != STORE_OK)
 		s->stats.failed++;
@@ -181,7 +187,7 @@ redis_preview(
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = put_bill(s, b, "", false, d_r, why);
 
-	return a == STORE_OK ? a : outage_preview(s->outage, b, d_r, why);
+	return a == STORE_OK ? a : outage_preview(redis_outage(s), b, d_r, why);
 }
 
 /* "MOMENT SMARTHOST" */
@@ -201,7 +207,7 @@ redis_bound(struct store *st, const char *bound, int64_t now, char *smarthost_r,
 	    redis_of(st)->pool, redis_budget, 2, argv, NULL, &r, why);
 	if (a != STORE_OK)
 		return outage_bound(
-		    redis_of(st)->outage, bound, now, smarthost_r, why);
+		    redis_outage(redis_of(st)), bound, now, smarthost_r, why);
 	a = STORE_NONE;
 	if (r->type == REDIS_REPLY_STRING &&
 	    sscanf(r->str, "%" SCNd64 " %n", &when, &at) == 1 && at > 0 &&
@@ -247,7 +253,7 @@ look_after(void *arg)
 		if (!redis_pool_ails(s->pool)) {
 			(void)redis_see_blocks(s, REDIS_PATIENCE, why);
 			(void)redis_send_events(s, why);
-			outage_tend(s->outage, s);
+			outage_tend(redis_outage(s), s);
 		}
 		pthread_mutex_lock(&s->lock);
 	}
@@ -321,6 +327,22 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 	return 0;
 }
 
+/* Once there it stays, whatever a reload says. */
+static int
+prepare_outage(struct redis_store *s, const struct config *conf,
+    char why[STORE_WHY], int *exit_r)
+{
+	struct outage *o;
+
+	if (redis_outage(s) != NULL ||
+	    conf->on_store_failure != STORE_FAILURE_LOCAL)
+		return 0;
+	if ((o = outage_open(conf, s->fatal, why, STORE_WHY, exit_r)) == NULL)
+		return -1;
+	__atomic_store_n(&s->outage, o, __ATOMIC_RELEASE);
+	return 0;
+}
+
 static struct store *
 redis_open(const struct config *conf, const char *where,
     void (*fatal)(const char *), char *why, size_t size, int *exit_r)
@@ -344,13 +366,10 @@ redis_open(const struct config *conf, const char *where,
 	if (s->pool == NULL ||
 	    look_first(s, reason, sizeof(reason), exit_r) == -1)
 		goto fail;
-	if (conf->on_store_failure == STORE_FAILURE_LOCAL) {
-		s->outage =
-		    outage_open(conf, fatal, reason, sizeof(reason), exit_r);
-		if (s->outage == NULL)
-			goto fail;
-		outage_tend(s->outage, s);
-	}
+	s->fatal = fatal;
+	if (prepare_outage(s, conf, reason, exit_r) == -1)
+		goto fail;
+	outage_tend(s->outage, s);
 	if (thread_start(&s->thread, look_after, s) != 0) {
 		snprintf(reason, sizeof(reason), "cannot start a thread");
 		*exit_r = EX_OSERR;
@@ -376,18 +395,22 @@ redis_stats(struct store *st, struct store_stats *st_r)
 	st_r->trouble[0] = '\0';
 	st_r->healthy = !redis_pool_is_down(s->pool, st_r->trouble);
 	if (!st_r->healthy)
-		outage_tell(s->outage, st_r->trouble, sizeof(st_r->trouble));
+		outage_tell(redis_outage(s), st_r->trouble);
 }
 
 static void
 redis_reconfigure(struct store *st, const struct config *conf)
 {
 	struct redis_store *s = redis_of(st);
+	char why[STORE_WHY];
+	int code;
 
 	pthread_mutex_lock(&s->lock);
 	s->conf = conf;
 	pthread_mutex_unlock(&s->lock);
-	outage_reconfigure(s->outage, conf);
+	outage_reconfigure(redis_outage(s), conf);
+	if (prepare_outage(s, conf, why, &code) == -1)
+		log_error("on-store-failure = local: %s", why);
 }
 
 static enum store_answer

@@ -93,18 +93,18 @@ redis_blocked(
 {
 	struct redis_store *s = (struct redis_store *)st;
 	enum store_answer a;
-	int64_t age;
+	bool stale;
 
 	pthread_mutex_lock(&s->lock);
-	age = clock_steady() - s->blocks_asked;
+	stale =
+	    s->blocks == NULL || clock_steady() - s->blocks_asked >= SEEN_LIFE;
 	pthread_mutex_unlock(&s->lock);
-	snprintf(why, STORE_WHY, "who is blocked was never seen");
-	if (age >= SEEN_LIFE)
+	if (stale)
 		(void)redis_see_blocks(s, redis_budget, why);
 	a = redis_seen_blocked(s, who, now, text_r);
 	if (a != STORE_FAILED)
 		return a;
-	return outage_blocked(s->outage, who, now, text_r, why);
+	return outage_blocked(redis_outage(s), who, now, text_r, why);
 }
 
 enum store_answer

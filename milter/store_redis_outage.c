@@ -465,19 +465,18 @@ outage_tend(struct outage *o, struct redis_store *s)
 }
 
 void
-outage_tell(struct outage *o, char *text, size_t size)
+outage_tell(struct outage *o, char text[STORE_WHY])
 {
-	char why[STORE_WHY];
-	size_t n = strlen(text);
+	char trouble[STORE_WHY];
 
 	if (o == NULL)
 		return;
+	memcpy(trouble, text, sizeof(trouble));
 	pthread_mutex_lock(&o->lock);
-	if (is_usable(o, why))
-		snprintf(text + n, size - n,
-		    "; meanwhile %" PRIu64 "%% of each "
-		    "limit here",
-		    part_of(o, 100));
+	if (is_usable(o, text))
+		snprintf(text, STORE_WHY,
+		    "on %" PRIu64 "%% of each limit: %.120s", part_of(o, 100),
+		    trouble);
 	pthread_mutex_unlock(&o->lock);
 }
 
@@ -534,12 +533,8 @@ outage_close(struct outage **op)
 void
 outage_reconfigure(struct outage *o, const struct config *conf)
 {
-	if (o == NULL) {
-		if (conf->on_store_failure == STORE_FAILURE_LOCAL)
-			log_warn("on-store-failure = local takes effect at "
-				 "the next start");
+	if (o == NULL)
 		return;
-	}
 	pthread_mutex_lock(&o->lock);
 	configure(o, conf);
 	store_reconfigure(o->store, &o->conf);

@@ -476,6 +476,31 @@ a_server_that_would_forget_is_refused_at_the_start(void **state)
 	config_free(&conf);
 }
 
+static void
+a_cluster_is_refused_at_the_start(void **state)
+{
+	static char port[8], bus[8];
+	const char *more[] = { "--port", port, "--bind", "127.0.0.1",
+		"--cluster-enabled", "yes", "--cluster-port", bus, NULL };
+	struct config *conf = config_redis();
+	struct redis_server own;
+	char why[STORE_WHY] = "";
+	int code = 0;
+
+	snprintf(port, sizeof(port), "%u", redis_free_port());
+	snprintf(bus, sizeof(bus), "%u", redis_free_port());
+	redis_start(&own, tmpdir, "cluster", more);
+	assert_true(redis_tell(&own, "CLUSTER ADDSLOTSRANGE 0 16383"));
+	free(conf->store);
+	if (asprintf(&conf->store, "redis://127.0.0.1:%s", port) == -1)
+		abort();
+	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_int_equal(78, code);
+	assert_non_null(strstr(why, "Cluster"));
+	redis_kill(&own);
+	config_free(&conf);
+}
+
 /* Until who is blocked, or no longer; a second, if the machine is quiet. */
 static void
 wait_for_blocked(struct store *s, const char *who, enum store_answer a)
@@ -519,26 +544,97 @@ a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
 	config_free(&conf);
 }
 
+/* Or the next Redis would know what this one knew. */
+static void
+remove_aof(void)
+{
+	char folder[64];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(folder, sizeof(folder), "%s/appendonlydir", tmpdir);
+	d = opendir(folder);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	rmdir(folder);
+}
+
+/* Configuration of one of several servers, with a store for outages. */
+static struct config *
+config_local(const struct redis_server *r, const char *name)
+{
+	struct config *conf = config_redis();
+
+	free(conf->store);
+	free(conf->store_local);
+	if (asprintf(&conf->store, "redis+unix://%s", r->socket) == -1 ||
+	    asprintf(&conf->store_local, "sqlite:%s/%s.db", tmpdir, name) == -1)
+		abort();
+	snprintf(conf->control_socket.path, sizeof(conf->control_socket.path),
+	    "%s/%s.sock", tmpdir, name);
+	conf->on_store_failure = STORE_FAILURE_LOCAL;
+	return conf;
+}
+
+/* How many of n messages passed, and each was answered. */
+static int
+passed_of(int n, struct store *s, const struct config *conf)
+{
+	char why[STORE_WHY];
+	int passed = 0;
+	bool fits;
+
+	for (; n > 0; n--) {
+		if (one_more(s, conf, why, &fits) != STORE_OK)
+			fail_msg("%s", why);
+		passed += fits;
+	}
+	return passed;
+}
+
+static bool
+passes_to(uint64_t rcpt, struct store *s, const struct config *conf)
+{
+	char why[STORE_WHY];
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "three", "a", house_time);
+	b.line[0].rcpt = &rcpt;
+	if (store_charge(s, &b, "", &d, why) != STORE_OK)
+		fail_msg("%s", why);
+	return d.fits;
+}
+
+static void
+wait_for_used(
+    struct store *s, const struct config *conf, const char *policy, uint64_t n)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	for (int i = 0; i < 3000; i++) {
+		if (store_used(s, conf, policy, "a", house_time) == n)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail();
+}
+
 static void
 an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 {
 	static const char *const aof[] = { "--appendonly", "yes",
 		"--appendfsync", "always", NULL };
-	const struct timespec pause = { .tv_nsec = 20000000 };
-	struct config *conf = config_redis();
 	struct redis_server own;
+	struct config *conf;
 	char why[STORE_WHY], text[STORE_WHY];
 	struct store *s;
-	int passed = 0;
 	bool fits;
 
 	redis_start(&own, tmpdir, "own", aof);
-	free(conf->store);
-	free(conf->store_local);
-	if (asprintf(&conf->store, "redis+unix://%s", own.socket) == -1 ||
-	    asprintf(&conf->store_local, "sqlite:%s/outage.db", tmpdir) == -1)
-		abort();
-	conf->on_store_failure = STORE_FAILURE_LOCAL;
+	conf = config_local(&own, "outage");
 	conf->store_share = 50;
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
@@ -551,29 +647,93 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	assert_string_equal("spam", text);
 	assert_int_equal(
 	    STORE_NONE, store_blocked(s, "good", house_time, text, why));
-	for (int i = 0; i < 10; i++) {
-		if (one_more(s, conf, why, &fits) != STORE_OK)
-			fail_msg("%s", why);
-		passed += fits;
-	}
-	assert_int_equal(2, passed); /* half of five */
-	store_close(&s);             /* it survives a restart */
+	assert_int_equal(2, passed_of(10, s, conf)); /* half of five */
+	store_close(&s);                             /* it survives a restart */
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	assert_false(fits);
 	redis_start(&own, tmpdir, "own", aof);
 	wait_for_well(s);
-	for (int i = 0; i < 3000; i++) {
-		if (store_used(s, conf, "five", "a", house_time) == 3)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	for (int i = 0; i < 5; i++) {
-		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
-		assert_int_equal(i < 2, fits);
-	}
+	wait_for_used(s, conf, "five", 3);
+	assert_int_equal(2, passed_of(5, s, conf));
 	store_close(&s);
 	redis_kill(&own);
+	remove_aof();
+	config_free(&conf);
+}
+
+static void
+two_servers_in_an_outage_spend_one_limit_together(void **state)
+{
+	static const char *const aof[] = { "--appendonly", "yes",
+		"--appendfsync", "always", NULL };
+	struct redis_server own;
+	struct config *conf[2];
+	struct store *s[2];
+	struct store_stats st;
+
+	redis_start(&own, tmpdir, "two", aof);
+	conf[0] = config_local(&own, "one");
+	conf[1] = config_local(&own, "two");
+	for (size_t i = 0; i < 2; i++)
+		s[i] = store_must_open(conf[i]);
+	store_close(&s[0]); /* as it starts it learns how many there are */
+	s[0] = store_must_open(conf[0]);
+	redis_kill(&own);
+	assert_int_equal(2, passed_of(6, s[0], conf[0]));
+	assert_int_equal(2, passed_of(6, s[1], conf[1])); /* of five */
+	assert_true(passes_to(10, s[0], conf[0]));
+	assert_true(passes_to(10, s[0], conf[0]));
+	assert_true(passes_to(11, s[1], conf[1]));
+	assert_false(passes_to(12, s[1], conf[1])); /* half of three is one */
+	store_stats(s[0], &st);
+	assert_false(st.healthy);
+	assert_non_null(strstr(st.trouble, "on 50% of each limit"));
+	redis_start(&own, tmpdir, "two", aof);
+	for (size_t i = 0; i < 2; i++)
+		wait_for_well(s[i]);
+	for (size_t i = 0; i < 2; i++) {
+		wait_for_used(s[i], conf[i], "five", 4);
+		wait_for_used(s[i], conf[i], "three", 2);
+	}
+	assert_int_equal(1, passed_of(3, s[0], conf[0]));
+	assert_true(passes_to(10, s[1], conf[1]));
+	assert_true(passes_to(12, s[1], conf[1]));
+	assert_false(passes_to(13, s[0], conf[0]));
+	for (size_t i = 0; i < 2; i++) {
+		store_close(&s[i]);
+		config_free(&conf[i]);
+	}
+	redis_kill(&own);
+	remove_aof();
+}
+
+static void
+a_reload_can_bring_and_end_a_share(void **state)
+{
+	struct redis_server own;
+	struct config *conf;
+	struct store *s;
+	char why[STORE_WHY];
+	bool fits;
+
+	redis_start(&own, tmpdir, "reload", NULL);
+	conf = config_local(&own, "reload");
+	conf->on_store_failure = STORE_FAILURE_DEFER;
+	conf->store_share = 50;
+	s = store_must_open(conf);
+	redis_kill(&own);
+	assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+	conf->on_store_failure = STORE_FAILURE_LOCAL;
+	store_reconfigure(s, conf);
+	assert_int_equal(2, passed_of(6, s, conf)); /* half of five */
+	conf->store_share = 80;
+	store_reconfigure(s, conf);
+	assert_int_equal(2, passed_of(6, s, conf)); /* four, less those */
+	conf->on_store_failure = STORE_FAILURE_DEFER;
+	store_reconfigure(s, conf);
+	assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+	store_close(&s);
 	config_free(&conf);
 }
 
@@ -668,7 +828,7 @@ write_sentinel(const char *path, const char *port, const char *master)
 	fclose(f);
 }
 
-/* Until the server at port, asked so, says what. */
+/* Until the server at port, asked so, says what, or a number above 0. */
 static void
 wait_for_word(const char *port, const char *question, const char *what)
 {
@@ -686,6 +846,8 @@ wait_for_word(const char *port, const char *question, const char *what)
 				strcmp(r->element[k + 1]->str, "1") == 0;
 		said |= r != NULL && r->type == REDIS_REPLY_STRING &&
 			strstr(r->str, what) != NULL;
+		said |= r != NULL && r->type == REDIS_REPLY_INTEGER &&
+			r->integer > 0;
 		freeReplyObject(r);
 		nanosleep(&pause, NULL);
 	}
@@ -733,20 +895,17 @@ a_failover_of_sentinel_is_followed(void **state)
 		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	wait_for_word(port[1], "INFO", "master_link_status:up");
 	wait_for_word(port[2], "SENTINEL MASTER office", "num-slaves");
+	wait_for_word(port[0], "WAIT 1 1000", "");
 	redis_kill(&first);
 	/* An answer that was lost on the way may have been a charge. */
 	for (int i = 0; i < 1200 && !full; i++) {
-		switch (one_more(s, conf, why, &fits)) {
-		case STORE_OK:
-			accepted += fits;
-			full = !fits;
-			break;
-		case STORE_UNCERTAIN:
-			lost++;
-			/* FALLTHROUGH */
-		default:
+		enum store_answer a = one_more(s, conf, why, &fits);
+
+		accepted += fits;
+		full = a == STORE_OK && !fits;
+		lost += a == STORE_UNCERTAIN;
+		if (a != STORE_OK)
 			nanosleep(&pause, NULL);
-		}
 	}
 	assert_true(full);
 	assert_true(accepted <= 2);
@@ -805,22 +964,6 @@ a_wrong_address_is_told_what_would_be_right(void **state)
 	}
 }
 
-static void
-remove_aof(void)
-{
-	char folder[64];
-	struct dirent *e;
-	DIR *d;
-
-	snprintf(folder, sizeof(folder), "%s/appendonlydir", tmpdir);
-	d = opendir(folder);
-	while (d != NULL && (e = readdir(d)) != NULL)
-		unlinkat(dirfd(d), e->d_name, 0);
-	if (d != NULL)
-		closedir(d);
-	rmdir(folder);
-}
-
 int
 main(void)
 {
@@ -835,6 +978,7 @@ main(void)
 		    a_silent_server_is_given_up_and_what_it_heard_counts),
 		cmocka_unit_test(
 		    a_server_that_would_forget_is_refused_at_the_start),
+		cmocka_unit_test(a_cluster_is_refused_at_the_start),
 		cmocka_unit_test(
 		    tls_wants_the_right_name_authority_and_password),
 		cmocka_unit_test(a_failover_of_sentinel_is_followed),
@@ -842,6 +986,9 @@ main(void)
 		    a_block_on_one_server_holds_on_the_other_and_in_an_outage),
 		cmocka_unit_test(
 		    an_outage_goes_on_with_a_share_and_is_told_afterwards),
+		cmocka_unit_test(
+		    two_servers_in_an_outage_spend_one_limit_together),
+		cmocka_unit_test(a_reload_can_bring_and_end_a_share),
 	};
 	static const struct store_maker maker = { "redis", true, config_redis };
 	int rc = 0;
@@ -858,7 +1005,6 @@ main(void)
 	rc |= store_contract_run(&maker);
 	rc |= cmocka_run_group_tests_name("redis, alone", own, NULL, NULL);
 	redis_kill(&server);
-	remove_aof();
 	tmpdir_remove();
 	return rc;
 }

@@ -86,5 +86,6 @@ end_daemon() {
 counted() {
 	"$BUILD/postmeterctl" -c "$STAGE/$1/conf" --json show "$2" |
 	    tr -d ' \n' | sed -nE \
-	    's/.*"policy":"staff".*"dimension":"messages"[^}]*"used":([0-9]+).*/\1/p'
+	    's/.*"policy":"staff".*"dimension":"messages"[^}]*"used":([0-9]+).*/\1/p' |
+	    grep . || echo 0
 }
