@@ -570,6 +570,12 @@ lose_names(struct disk *d, enum disk_loss loss, uint64_t *chance)
 			apply_name(d, &d->naming[i]);
 }
 
+enum disk_loss
+disk_any_loss(uint64_t *chance)
+{
+	return (enum disk_loss)random_below(chance, DISK_LOSSES);
+}
+
 static void
 empty_folder(void)
 {
