@@ -828,7 +828,7 @@ write_sentinel(const char *path, const char *port, const char *master)
 	fclose(f);
 }
 
-/* Until the server at port, asked so, says what. */
+/* Until the server at port, asked so, says what, or a number above 0. */
 static void
 wait_for_word(const char *port, const char *question, const char *what)
 {
@@ -846,6 +846,8 @@ wait_for_word(const char *port, const char *question, const char *what)
 				strcmp(r->element[k + 1]->str, "1") == 0;
 		said |= r != NULL && r->type == REDIS_REPLY_STRING &&
 			strstr(r->str, what) != NULL;
+		said |= r != NULL && r->type == REDIS_REPLY_INTEGER &&
+			r->integer > 0;
 		freeReplyObject(r);
 		nanosleep(&pause, NULL);
 	}
@@ -893,6 +895,7 @@ a_failover_of_sentinel_is_followed(void **state)
 		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	wait_for_word(port[1], "INFO", "master_link_status:up");
 	wait_for_word(port[2], "SENTINEL MASTER office", "num-slaves");
+	wait_for_word(port[0], "WAIT 1 1000", "");
 	redis_kill(&first);
 	/* An answer that was lost on the way may have been a charge. */
 	for (int i = 0; i < 1200 && !full; i++) {
