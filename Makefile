@@ -48,7 +48,7 @@ ALL_LDFLAGS = $(HARDEN_LD) $(SAN) $(LDFLAGS)
 # Two mains and the two milter files stand alone; the rest is one archive,
 # from which daemon, tool and tests take what they use.
 TOOL_SRC = milter/postmeterctl.c $(wildcard milter/ctl_*.c)
-DAEMON_SRC = milter/postmeter.c milter/mlfi.c
+DAEMON_SRC = milter/postmeter.c milter/mlfi.c milter/reserve.c
 LIB_SRC = $(filter-out $(TOOL_SRC) $(DAEMON_SRC),$(wildcard milter/*.c))
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 LIB = $(BUILD)/libpostmeter.a
@@ -185,12 +185,12 @@ check-asan:
 
 # What threads share: the stores, the snapshot, and the doors.
 TSAN_SUITE = store redis crash store_fail snapshot health probe socketmap \
-    control peers mlfi routing creds
+    control peers mlfi routing creds logwriter
 check-tsan:
 	@$(MAKE) --no-print-directory check-threads BUILD=$(BUILD)-tsan \
 	    WERROR=-Werror SAN="-fsanitize=thread -U_FORTIFY_SOURCE"
 
-check-threads: $(filter $(TSAN_SUITE:%=$(BUILD)/tests/test_%),$(TESTS))
+check-threads: $(TSAN_SUITE:%=$(BUILD)/tests/test_%)
 	@TSAN_OPTIONS=halt_on_error=1 tests/check.sh $^
 
 # Under valgrind every round costs twenty: the properties get fewer of them.
@@ -239,25 +239,28 @@ scenarios: all $(TOOLS)
 # A fault each, and one checker of ledger against store.  FAULTS=short: less of
 # the same, about three minutes.
 FAULT_TOOLS = $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate \
-    $(BUILD)/tests/faults/failmalloc.so
+    $(BUILD)/tests/faults/failmalloc.so $(BUILD)/tests/faults/slowsync.so
 FAULT_SCRIPTS = $(filter-out tests/faults/lib.sh tests/faults/run.sh,$(wildcard tests/faults/*.sh))
 
 $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate: %: %.o
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/tests/faults/failmalloc.so: tests/faults/failmalloc.c
+$(BUILD)/tests/faults/%.so: tests/faults/%.c
 	@mkdir -p $(@D)
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(STD) $(WARN) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
-fault-tools: $(FAULT_TOOLS) $(TOOLS)
+fault-tools: $(FAULT_TOOLS) $(TOOLS) $(BUILD)/tests/test_power \
+    $(BUILD)/tests/bench/milterbench
 
 # Damaged stores are opened with the sanitizers looking on.
 ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 
-faults: all fault-tools
+faults:
+	@tests/scenario/packages.sh faults
+	@$(MAKE) --no-print-directory all fault-tools
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SAN="$(ASAN)" \
 	    $(BUILD)-asan/postmeter $(BUILD)-asan/tests/faults/reopen
 	@BUILD=$(BUILD) tests/faults/run.sh $(FAULT_SCRIPTS)

@@ -88,11 +88,11 @@ struct config {
 	struct endpoint milter_socket, map_socket, auth_socket, control_socket;
 	struct names auth_peers;	/* user names */
 	char *user;
-	char *store;			/* "sqlite:PATH", "redis://...", "memory:" */
-	char *store_secret;		/* the name of its password; "" if none */
-	char *store_local;		/* "sqlite:PATH": on-store-failure = local */
-	uint32_t store_share;		/* percent of each limit there; 0: 100 by */
-					/* the number of servers */
+	char *store;			/* "sqlite:PATH", "redis://..." ... */
+	char *store_secret;		/* its password's name; "" if none */
+	char *store_local;		/* "sqlite:PATH": while it is out */
+	/* Percent of each limit there; 0: 100 by the number of servers. */
+	uint32_t store_share;
 	enum durability durability;
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */

@@ -42,7 +42,7 @@ char	*postfix_command(const struct postfix *pf, const json_t *change);
 /*
  * The changes that lead from pf to conf, in order.  made are the changes of
  * earlier runs: what they set and conf no longer asks for is set back.  notes
- * gets {"text", "must"} for each thing that only a person can decide; until
+ * gets a finding (ctl.h) for each thing that only a person can decide; until
  * what must be is decided the mail server is not set up.  NULL and
  * *failure_r if conf cannot be expressed in Postfix's files.
  */
@@ -57,8 +57,8 @@ json_t	*postfix_plan_back(const struct postfix *pf, const json_t *made,
 	    json_t *notes);
 
 /*
- * What is wrong with pf as it is, for conf: an array of {"text", "remedy",
- * "must"}.  What must be otherwise lets mail go unmetered or a key go astray.
+ * What is wrong with pf as it is, for conf: an array of findings.  What must
+ * be otherwise lets mail go unmetered or a key go astray.
  */
 json_t	*postfix_audit(const struct postfix *pf, const struct config *conf);
 

@@ -30,8 +30,8 @@ char	*mc_part_a(const struct config *conf, const char **why_r);
 char	*mc_part_b(void);
 
 /*
- * An object {"text", "must"} in notes for each thing that only a person can
- * decide ("must": mail suffers as it is): what conf asks and Sendmail cannot
+ * A finding (ctl.h) in notes for each thing that only a person can decide
+ * ("must": mail suffers as it is): what conf asks and Sendmail cannot
  * do, what sendmail.cf or the access table would spoil.  cf and access may be
  * NULL: not to be judged.
  */

@@ -48,9 +48,9 @@ struct database {
 };
 
 /* What to do about a damaged file. */
-#define DATABASE_REMEDY							\
-	"stop postmeter, keep a copy, try sqlite3 FILE .recover, or restore "	\
-	"a backup"
+#define DATABASE_REMEDY						\
+	"stop postmeter, keep a copy, try sqlite3 FILE .recover, or "	\
+	"restore a backup"
 
 /* Does this (extended) code of SQLite tell of a damaged file? */
 bool	database_is_damage(int code);

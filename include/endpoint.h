@@ -15,7 +15,7 @@
 #define ENDPOINT_PATH_MAX 100	/* sun_path holds 108, libmilter wants room */
 
 struct endpoint {
-	char path[ENDPOINT_PATH_MAX + 1];	/* absolute path of a UNIX socket */
+	char path[ENDPOINT_PATH_MAX + 1];	/* absolute */
 };
 
 /* Who owns a socket and who may connect. */

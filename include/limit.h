@@ -1,5 +1,6 @@
 /*
- * limit.h - the grammar of "500/24h", "2G/day", "10m": text to numbers and back.
+ * limit.h - the grammar of "500/24h", "2G/day", "10m": text to numbers and
+ * back.
  *
  * COUNT is decimal digits and an optional k, M or G (1000 each).  WINDOW is a
  * span such as 30s, 10m, 24h, 7d (rolling) or one of hour, day, week, month

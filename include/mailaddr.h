@@ -27,15 +27,15 @@ struct mailaddr {
 	 * its digest, and has no domain: still one key.
 	 */
 	char text[MAILADDR_MAX + 1];
-	uint16_t at;	/* index of the last "@" in text; strlen(text) if none */
+	uint16_t at;	/* of the last "@" in text; strlen(text) if none */
 };
 
 /*
  * Makes the canonical form of len bytes at raw.  Characters in delimiters
  * (recipient-delimiter, may be "") end the local part, unless they begin it.
  * Never fails: what cannot be understood is a key of its own, by its escaped
- * bytes.  Doing it twice changes nothing.  Where there is an "@" as well, percent
- * and bang (a%x@h, x!a@h) are characters like any other.
+ * bytes.  Doing it twice changes nothing.  Where there is an "@" as well,
+ * percent and bang (a%x@h, x!a@h) are characters like any other.
  */
 void	mailaddr_canon(struct mailaddr *a_r, const char *raw, size_t len,
 	    const char *delimiters);

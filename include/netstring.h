@@ -10,7 +10,8 @@
 
 #include "span.h"
 
-#define NETSTRING_MAX	16384	/* bytes of payload: Postfix asks at most 10,000 and a map name */
+/* Bytes of payload: Postfix asks at most 10,000 and a map name. */
+#define NETSTRING_MAX	16384
 
 /*
  * Takes one netstring from the front of buf.  Returns the bytes used and sets

@@ -35,7 +35,7 @@ struct limit {
 struct policy {
 	char *name;
 	enum per per;
-	uint8_t prefix4, prefix6;	/* PER_CLIENT: bits that tell clients apart */
+	uint8_t prefix4, prefix6;	/* PER_CLIENT: bits of one client */
 	enum scope count;
 	enum when_over when_over;
 	size_t nlimit;

@@ -19,14 +19,14 @@
 #include "counter.h"
 #include "policy.h"
 
-#define BILL_LINES	32	/* lines of one bill, those of choices included */
+#define BILL_LINES	32	/* of one bill, those of choices included */
 #define BILL_CHOICES	8	/* smarthosts that one route can offer */
-#define BILL_WARNINGS	16	/* warnings that one charge reports at the most */
+#define BILL_WARNINGS	16	/* that one charge reports at the most */
 
 struct bill_line {
 	const struct policy *policy;
 	const char *key;	/* canonical: the account, "*" for everyone */
-	uint64_t cost[DIM_COUNT]; /* that of DIM_UNIQUE is computed, not given */
+	uint64_t cost[DIM_COUNT]; /* that of DIM_UNIQUE is computed */
 	const uint64_t *rcpt;	/* digests of the recipients that count */
 	size_t nrcpt;		/* no two of them equal */
 	bool observed;		/* mode = observe: told, not enforced */
@@ -49,8 +49,11 @@ struct bill {
 	struct bill_line line[BILL_LINES];
 	size_t nchoice;		/* 0: the message takes no smarthost */
 	struct bill_choice choice[BILL_CHOICES];
-	bool spread;		/* by remaining budget, else the first that fits; */
-				/* those marked last behind all others */
+	/*
+	 * By remaining budget, else the first that fits; those marked last
+	 * behind all others.
+	 */
+	bool spread;
 };
 
 enum shortage {
@@ -78,10 +81,10 @@ struct warning {
 
 struct decision {
 	bool fits;
-	size_t choice;			/* if nchoice > 0; if not fits, the one */
-					/* that gives way first */
+	/* If nchoice > 0; if it does not fit, the one that gives way first. */
+	size_t choice;
 	struct shortfall shortfall;	/* if not: why */
-	struct shortfall observed;	/* what would have been refused, if any */
+	struct shortfall observed;	/* what would have been refused */
 	size_t nwarning;
 	struct warning warning[BILL_WARNINGS];
 };

@@ -15,7 +15,10 @@
 #include "config.h"
 #include "span.h"
 
-/* A key in its parts: QUEUEID<sender><recipient>ENVID or QUEUEID<sender><server>. */
+/*
+ * A key in its parts: QUEUEID<sender><recipient>ENVID, or
+ * QUEUEID<sender><server>.
+ */
 struct sendmail_key {
 	struct span id;		/* may be empty, as in an address test */
 	struct span sender;	/* as the client wrote it, without brackets */
@@ -34,7 +37,7 @@ bool	sendmail_is_notice(struct span sender);
 
 /* What a server is to a message that is about to be handed to it. */
 enum sendmail_server {
-	SENDMAIL_DUE,		/* the smarthost of this message: it gets the key */
+	SENDMAIL_DUE,		/* the message's smarthost: it gets the key */
 	SENDMAIL_OTHER,		/* none of our business: the stock rules */
 	SENDMAIL_ASTRAY		/* the message must not go there: wait */
 };
@@ -54,7 +57,7 @@ enum sendmail_server sendmail_server(const struct config *conf,
  */
 bool	sendmail_can(const struct smarthost *sh, const char **why_r);
 
-/* Bytes of a user name or password: in base64 what one token of a rule holds. */
+/* Bytes of a user name or password: in base64 what a token of a rule holds. */
 #define SENDMAIL_VALUE	189
 
 /* The longest answer: three values in base64 and their frame. */

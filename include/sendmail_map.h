@@ -18,14 +18,17 @@
 
 /* Which mailer and host for this recipient?  Map "route". */
 void	sendmail_map_route(const struct config *conf, struct store *store,
-	    struct health *health, struct span key, int64_t now, char *dst, size_t size);
+	    struct health *health, struct span key, int64_t now, char *dst,
+	    size_t size);
 
 /* How safe must this server be?  Map "tls". */
 void	sendmail_map_tls(const struct config *conf, struct store *store,
-	    struct health *health, struct span key, int64_t now, char *dst, size_t size);
+	    struct health *health, struct span key, int64_t now, char *dst,
+	    size_t size);
 
 /* Which login for this server?  Map "sendmail".  The caller wipes dst. */
 void	sendmail_map_auth(const struct config *conf, struct store *store,
-	    struct health *health, struct span key, int64_t now, char *dst, size_t size);
+	    struct health *health, struct span key, int64_t now, char *dst,
+	    size_t size);
 
 #endif

@@ -26,7 +26,8 @@ struct socketmap_server;
 
 /*
  * Starts the thread that answers on two listening descriptors, which it takes
- * over.  store and health (may be NULL) must outlive it.  NULL if out of resources.
+ * over.  store and health (may be NULL) must outlive it.  NULL if out of
+ * resources.
  */
 struct socketmap_server *socketmap_start(int map_fd, int auth_fd,
 	    struct store *store, struct health *health);

@@ -30,10 +30,11 @@ enum store_answer {
 #define STORE_WHY 160
 
 /*
- * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").  Call after
- * privileges are dropped: its files belong to the user.  On failure returns
- * NULL, a sentence in why, and in *exit_r the sysexits(3) code to end with:
- * 65 damaged or newer, 73 cannot create, 75 another daemon holds it.
+ * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").
+ * Call after privileges are dropped: its files belong to the user.  On failure
+ * returns NULL, a sentence in why, and in *exit_r the sysexits(3) code to end
+ * with: 65 damaged or newer, 71 no resources, 73 cannot create, 75 another
+ * daemon holds it, 78 it is not configured well.
  * fatal is called, from a thread of the store, when it cannot go on (a failed
  * sync must not be retried); it gets a sentence and must end the process.
  */
@@ -89,7 +90,7 @@ enum store_answer store_blocked(struct store *s, const char *who, int64_t now,
 /* An event to keep for the operator: a warning, a lockout, an act. */
 struct store_event {
 	int64_t when;
-	char kind[16];		/* warn, over, lockout, grant, reset, block, ... */
+	char kind[16];		/* warn, over, lockout, grant, reset ... */
 	char policy[STORE_NAME];
 	char key[MAILADDR_MAX + 1];
 	char actor[STORE_NAME];	/* "" if the daemon itself */

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Starts run(arg) with every signal blocked.  0, or what pthread_create says. */
+/* Starts run(arg), every signal blocked.  0, or what pthread_create says. */
 int	thread_start(pthread_t *t_r, void *(*run)(void *), void *arg);
 
 void	condition_init(pthread_cond_t *c);

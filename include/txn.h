@@ -22,12 +22,12 @@ struct txn_rcpt {
 };
 
 struct txn {
-	struct netaddr client;		/* len 0: not known, as for sendmail(1) */
+	struct netaddr client;		/* len 0: not known */
 	char login[MAILADDR_MAX + 1];	/* canonical; "" if not logged in */
 	struct mailaddr sender;		/* envelope sender, canonical */
 	bool submitted;			/* handed in by sendmail(1) */
 	char queue_id[TXN_QUEUE_ID];	/* "" until the MTA tells it */
-	bool by_id;			/* the MTA asks for routes by queue id */
+	bool by_id;			/* the MTA asks for routes by that */
 	uint64_t bytes;			/* of header and body, as far as seen */
 	struct txn_rcpt *rcpt;		/* no two with the same digest */
 	size_t nrcpt, room;

@@ -24,7 +24,7 @@ struct uniq_slot {
 
 struct uniq {
 	struct window_spec spec;
-	int64_t end;		/* calendar: when the period in the table ends */
+	int64_t end;		/* calendar: of the period in the table */
 	int64_t oldest;		/* no entry is older: no need to sweep before */
 	int64_t newest;		/* no entry is newer: no clock stepped back */
 	size_t used, size;	/* entries; slots, a power of two or 0 */

@@ -1,5 +1,6 @@
 /*
- * verdict.h - what postmeter says, as a thought, and the one table of its words.
+ * verdict.h - what postmeter says, as a thought, and the one table of its
+ * words.
  *
  * Policy returns a verdict, not SMTP.  Log, tool, JSON and the wire all take
  * their names, codes and texts from here.
@@ -38,7 +39,7 @@ struct outcome {
 	uint64_t used, max;
 	int64_t again;			/* ms; NEVER; 0 if it says nothing */
 	bool observed;			/* would have been refused, was not */
-	bool unmetered;			/* passed because on-store-failure said so */
+	bool unmetered;			/* passed by on-store-failure */
 	const char *rule;		/* its name, or NULL */
 	const char *smarthost;		/* chosen, or NULL */
 	char why[160];			/* UNAVAILABLE, BLOCKED: the cause */

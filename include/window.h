@@ -59,7 +59,10 @@ uint64_t window_used(const struct window *w, int64_t now);
  */
 void	window_settle(struct window *w, int64_t now, const struct zone *zone);
 
-/* Settles, then spends cost at moment now.  zone is used by calendar windows only. */
+/*
+ * Settles, then spends cost at moment now.  zone is used by calendar windows
+ * only.
+ */
 void	window_add(struct window *w, uint64_t cost, int64_t now,
 	    const struct zone *zone);
 

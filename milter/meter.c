@@ -18,11 +18,21 @@
 /* What is being asked: may this recipient join, or may the whole go? */
 enum stage { STAGE_RCPT, STAGE_EXPLAIN, STAGE_CHARGE };
 
-/* copy - keys are made for every message: no formatter for a plain text */
+/* join - keys are made for every message: no formatter for plain texts */
+static void
+join(char *dst, size_t size, const char *first, const char *second)
+{
+	const size_t n = strnlen(first, size - 1);
+
+	dst = mempcpy(dst, first, n);
+	dst = mempcpy(dst, second, strnlen(second, size - 1 - n));
+	*dst = '\0';
+}
+
 static void
 copy(char *dst, size_t size, const char *text)
 {
-	*(char *)mempcpy(dst, text, strnlen(text, size - 1)) = '\0';
+	join(dst, size, text, "");
 }
 
 /* The client's address, or what stands for it where there is none. */
@@ -64,7 +74,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	case PER_DOMAIN:
 		if (domain[0] != '\0') {
-			snprintf(dst, size, "@%s", domain);
+			join(dst, size, "@", domain);
 			return true;
 		}
 		break;
@@ -162,7 +172,7 @@ sender_key(const struct policy *p, const struct smarthost *sh,
 
 	if (each && !meter_renames(sh, &t->sender))
 		return key_of(p, t, dst, size);
-	snprintf(dst, size, "%s%s", each ? "" : "smarthost ",
+	join(dst, size, each ? "" : "smarthost ",
 	    each ? sh->envelope_key : sh->name);
 	return false;
 }

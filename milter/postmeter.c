@@ -313,6 +313,8 @@ serve(void *arg)
 	const char gone = 0;
 
 	*rc = mlfi_serve(d.store, d.health);
+	if (*rc != 0)
+		log_error("libmilter gave up: the system's mail log says why");
 	(void)!write(d.wake[1], &gone, 1);
 	return NULL;
 }
@@ -466,14 +468,11 @@ check(struct secrets **secrets_r)
 	return conf;
 }
 
-int
-main(int argc, char **argv)
+/* parse - the command line.  -1, or the code to end with at once */
+static int
+parse(int argc, char **argv, bool *only_check_r)
 {
-	struct secrets *secrets = NULL;
-	struct config *conf;
-	char why[STORE_WHY];
-	int opt, rc = EX_CONFIG, milter_rc = 0;
-	bool only_check = false;
+	int opt;
 
 	while ((opt = getopt(argc, argv, "c:nh")) != -1) {
 		switch (opt) {
@@ -481,7 +480,7 @@ main(int argc, char **argv)
 			d.file = optarg;
 			break;
 		case 'n':
-			only_check = true;
+			*only_check_r = true;
 			break;
 		case 'h':
 			usage(stdout);
@@ -491,10 +490,23 @@ main(int argc, char **argv)
 			return EX_USAGE;
 		}
 	}
-	if (optind != argc) {
-		usage(stderr);
-		return EX_USAGE;
-	}
+	if (optind == argc)
+		return -1;
+	usage(stderr);
+	return EX_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct secrets *secrets = NULL;
+	struct config *conf;
+	char why[STORE_WHY];
+	bool only_check = false;
+	int rc = parse(argc, argv, &only_check), milter_rc = 0;
+
+	if (rc != -1)
+		return rc;
 	umask(077);
 	log_open("postmeter", LOG_LEVEL_INFO);
 	no_cores();             /* before the first secret is read */

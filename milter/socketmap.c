@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,7 +63,7 @@ struct socketmap_server {
 	int door[DOORS], stop;
 	struct store *store;
 	struct health *health;
-	size_t npeer;
+	size_t npeer, most;
 	struct peer *peer[PEERS];
 	struct pace pace[RECENT];
 	int64_t deaf_until; /* out of descriptors: listen again then */
@@ -354,7 +355,7 @@ make_place(struct socketmap_server *s)
 {
 	size_t oldest = 0;
 
-	if (s->npeer < PEERS)
+	if (s->npeer < s->most)
 		return;
 	for (size_t i = 1; i < s->npeer; i++)
 		if (s->peer[i]->since < s->peer[oldest]->since)
@@ -480,6 +481,17 @@ serve(void *arg)
 	return NULL;
 }
 
+/* most_peers - they leave three quarters of all descriptors to others */
+static size_t
+most_peers(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == -1 || r.rlim_cur / 4 > PEERS)
+		return PEERS;
+	return r.rlim_cur / 4 > 1 ? r.rlim_cur / 4 : 1;
+}
+
 struct socketmap_server *
 socketmap_start(
     int map_fd, int auth_fd, struct store *store, struct health *health)
@@ -488,6 +500,7 @@ socketmap_start(
 
 	if (s == NULL)
 		return NULL;
+	s->most = most_peers();
 	s->door[DOOR_MAP] = map_fd;
 	s->door[DOOR_AUTH] = auth_fd;
 	s->store = store;

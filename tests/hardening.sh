@@ -45,6 +45,19 @@ scores_well() {
 	awk -v s="${score:-10}" 'BEGIN { exit !(s <= 1.5) }'
 }
 
+# The unit as it is installed, but with the programs that were just built.
+is_understood() {
+	local dir said
+
+	dir=$(mktemp -d)
+	sed "s,/usr/local/sbin,$(realpath "$(dirname "$2")"),g" "$1" \
+	    >"$dir/postmeter.service"
+	said=$(systemd-analyze --man=no --recursive-errors=no verify \
+	    "$dir/postmeter.service" 2>&1 | grep -F postmeter.service)
+	rm -r "$dir"
+	[[ -z $said ]] || { echo "# $said"; return 1; }
+}
+
 for b in "$1" "$2"; do
 	name=${b##*/}
 	claim "${name}_is_position_independent" has -hW "$b" 'Type: +DYN'
@@ -58,6 +71,8 @@ claim the_daemon_starts_no_other_program starts_nothing "$1"
 unit=contrib/systemd/postmeter.service
 if command -v systemd-analyze >/dev/null; then
 	claim the_unit_scores_at_most_1.5 scores_well "$unit"
+	claim the_unit_says_nothing_that_systemd_does_not_know \
+	    is_understood "$unit" "$1"
 else
 	skip "no systemd-analyze: the unit is not scored"
 fi

@@ -621,6 +621,25 @@ callbacks_bear_any_order_and_missing_macros(void **state)
 	close_office();
 }
 
+/* Who knows less of a message counts it by what it knows. */
+static void
+whichever_macros_are_missing_the_limit_holds(void **state)
+{
+	for (unsigned set = 0; set < 32; set++) {
+		open_office("policy \"p\" { messages = {\"5/24h\"} }\n"
+			    "rule \"r\" { policies = {\"p\"} }\n");
+		server.login = set & 1 ? "al" : NULL;
+		server.queue_id = set & 2 ? "4XYZ" : NULL;
+		server.mailer = set & 4 ? "smtp" : NULL;
+		server.version = set & 8 ? "8.17.1.9" : NULL;
+		connect_from(set & 16 ? "127.0.0.1" : "10.0.0.1");
+		assert_int_equal(
+		    5, send_many("<al@office.example>", "<x@y.test>", 10));
+		hang_up();
+		close_office();
+	}
+}
+
 static void
 a_reload_that_needs_the_body_defers_those_who_did_not_negotiate(void **state)
 {
@@ -761,6 +780,7 @@ main(void)
 		    a_notice_of_the_mail_server_is_never_refused_for_good),
 		cmocka_unit_test(a_blocked_sender_is_refused_until_unblocked),
 		cmocka_unit_test(callbacks_bear_any_order_and_missing_macros),
+		cmocka_unit_test(whichever_macros_are_missing_the_limit_holds),
 		cmocka_unit_test(
 		    a_reload_that_needs_the_body_defers_those_who_did_not_negotiate),
 		cmocka_unit_test(explain_and_the_real_answer_agree),

@@ -899,18 +899,13 @@ a_failover_of_sentinel_is_followed(void **state)
 	redis_kill(&first);
 	/* An answer that was lost on the way may have been a charge. */
 	for (int i = 0; i < 1200 && !full; i++) {
-		switch (one_more(s, conf, why, &fits)) {
-		case STORE_OK:
-			accepted += fits;
-			full = !fits;
-			break;
-		case STORE_UNCERTAIN:
-			lost++;
-			/* FALLTHROUGH */
-		case STORE_NONE:
-		case STORE_FAILED:
+		enum store_answer a = one_more(s, conf, why, &fits);
+
+		accepted += fits;
+		full = a == STORE_OK && !fits;
+		lost += a == STORE_UNCERTAIN;
+		if (a != STORE_OK)
 			nanosleep(&pause, NULL);
-		}
 	}
 	assert_true(full);
 	assert_true(accepted <= 2);

@@ -106,6 +106,48 @@ end_load() {
 	wait "$LOAD" 2>/dev/null || true
 }
 
+# start_null - a milter that says yes to everything, to compare with
+NULL_SOCKET=$STAGE/null.sock
+start_null() {
+	"$BUILD/tests/tools/nullmilter" "unix:$NULL_SOCKET" rcpt \
+	    2>>"$STAGE/null.log" &
+	NULL_PID=$!
+	wait_until 30 "the null milter listens" "$STAGE/null.log" \
+	    test -S "$NULL_SOCKET"
+}
+
+# beside_null ARGS... - the same load for postmeter and for the null milter, in
+# turns; what each did is in $ROWS, what postmeter answered in the ledger too
+ROWS=$STAGE/rows
+beside_null() {
+	"$BUILD/tests/bench/milterbench" -S 1 "$@" "null=$NULL_SOCKET" \
+	    "postmeter=$MILTER" >"$ROWS" 2>>"$STAGE/null.log" ||
+	    fail "milterbench" "$STAGE/null.log"
+	note_down accepted
+	note_down other
+	note_down unanswered
+}
+
+note_down() {
+	local n
+
+	n=$(figures postmeter "$1" | awk '{ n += $1 } END { print n + 0 }')
+	seq "$n" | sed "s/.*/bench sender0@office.example $1 1/" >>"$LEDGER"
+}
+
+# figures TARGET NAME - one a turn; NAME may be eom_ms.p99
+figures() {
+	local name=${2/./'": \{[^}]*"'}
+
+	sed -nE '/"target": "'"$1"'"/s/.*"'"$name"'": ([0-9.]+).*/\1/p' "$ROWS"
+}
+
+# figure TARGET NAME - that of the middle turn
+figure() {
+	figures "$1" "$2" | sort -n | awk '{ v[NR] = $1 }
+	    END { print v[int((NR + 1) / 2)] }'
+}
+
 # in_ledger VERDICT [SENDER]
 in_ledger() {
 	awk -v v="$1" -v s="${2:-}" '$3 == v && (s == "" || $2 == s) { n++ }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# packages.sh [bench] - the Debian packages that build, demo and scenarios
-# need, and those of the benchmark.
+# packages.sh [bench|faults] - the Debian packages that build, demo and
+# scenarios need, and those of the benchmark or of the faults.
 #
 # Only what is missing is installed, and nothing that is there is upgraded,
 # removed or configured anew.  A mail server that gets installed here is not
@@ -15,6 +15,7 @@ declare -A NEEDS=(
 	[stage]="postfix dovecot-core libsasl2-modules openssl iproute2 procps
 	    tzdata ca-certificates debootstrap redis-server redis-sentinel"
 	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
+	[faults]="strace faketime gdb"
 )
 SERVICES=(postfix.service dovecot.service dovecot.socket
 	redis-server.service redis-sentinel.service

@@ -14,6 +14,9 @@
 
 #include "load.h"
 
+/* A prime: all senders have their turn, and neighbours are far apart. */
+#define SHUFFLE ((size_t)2654435761)
+
 static int ears = -1; /* epoll: hundreds of connections, few of them ready */
 
 double
@@ -81,7 +84,8 @@ void
 load_send(struct load_client *c, const struct load_mail *mail, size_t serial,
     bool abort)
 {
-	size_t sender = serial % 100 < mail->hot ? 0 : serial % mail->senders;
+	size_t sender =
+	    serial % 100 < mail->hot ? 0 : serial * SHUFFLE % mail->senders;
 
 	/* The process is part of it: a ledger may have several writers. */
 	snprintf(c->id, sizeof(c->id), "%zX-%zu", (size_t)getpid(), serial);

@@ -17,7 +17,7 @@
 /* What every message is like. */
 struct load_mail {
 	size_t recipients;	/* each, at most LOAD_RECIPIENTS */
-	size_t senders;		/* they take turns */
+	size_t senders;		/* in an order that is none */
 	size_t hot;		/* percent of all mail that the first one sends */
 	bool login;		/* senders log in, each under its own name */
 };
