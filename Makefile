@@ -135,7 +135,7 @@ $(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
-    $(BUILD)/tests/tools/storebench $(BUILD)/tests/tools/proxy
+    $(BUILD)/tests/tools/proxy
 
 LOAD = $(call obj,tests/tools/load.c tests/tools/milterclient.c)
 $(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c) $(LOAD)
@@ -151,17 +151,14 @@ $(BUILD)/tests/tools/proxy: $(call obj,tests/tools/proxy.c)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
 # What milters do in time, and a store of many senders.
-BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore
+BENCH = $(BUILD)/tests/bench/milterbench $(BUILD)/tests/bench/fillstore \
+    $(BUILD)/tests/bench/storebench
 
 $(BUILD)/tests/bench/milterbench: $(call obj,tests/bench/milterbench.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/tests/bench/fillstore: $(call obj,tests/bench/fillstore.c) $(LIB)
-	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-
-$(BUILD)/tests/tools/storebench: $(call obj,tests/tools/storebench.c) $(LIB)
+$(BUILD)/tests/bench/fillstore $(BUILD)/tests/bench/storebench: %: %.o $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

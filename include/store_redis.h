@@ -164,8 +164,8 @@ enum store_answer outage_blocked(struct outage *o, const char *who,
 	    int64_t now, char *text_r, char *why);
 
 /* What must be known when the server is out. */
-void	outage_bind(struct outage *o, const char *bound, int64_t now,
-	    const char *smarthost);
+void	outage_bind(struct outage *o, const char *bound,
+	    const struct bill *charged, const char *smarthost);
 
 /* Each second, while the server answers: tells it of us, learns, merges. */
 void	outage_tend(struct outage *o, struct redis_store *s);

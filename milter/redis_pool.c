@@ -297,7 +297,8 @@ check(struct redis_link *l, char why[STORE_WHY])
 	enum redis_health h = REDIS_AWAY;
 	redisReply *r = NULL;
 
-	if (!do_one(l, 1, argv, clock_steady() + REDIS_PATIENCE, &r, why))
+	/* One that takes longer than a message may wait is not well. */
+	if (!do_one(l, 1, argv, clock_steady() + redis_budget, &r, why))
 		return REDIS_AWAY;
 	if (r->type == REDIS_REPLY_STRING)
 		h = judge(r->str, why);
@@ -545,7 +546,6 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	struct redis_peer peer;
 	struct redis_link *l;
 	uint64_t generation;
-	bool unable;
 
 	*reply_r = NULL;
 	if (!take_place(p, deadline, &l, &generation, &peer, why))
@@ -559,11 +559,12 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 		redis_link_close(&l);
 	leave_place(p, l, generation);
 	if (sent == REDIS_REPLIED) {
-		unable = is_unable(*reply_r);
-		if (!unable)
-			count_success(p, generation);
-		else if (!is_good(*reply_r, why))
+		if (!is_unable(*reply_r)) {
+			if (clock_steady() - begun <= redis_budget)
+				count_success(p, generation);
+		} else if (!is_good(*reply_r, why)) {
 			count_failure(p, generation, begun, why);
+		}
 		return STORE_OK;
 	}
 	count_failure(p, generation, begun, why);

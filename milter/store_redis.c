@@ -167,7 +167,7 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 		a = STORE_OK;
 	else if (a == STORE_OK && d_r->fits && b->nchoice > 0 &&
 		 bound[0] != '\0')
-		outage_bind(redis_outage(s), bound, b->now,
+		outage_bind(redis_outage(s), bound, b,
 		    b->choice[d_r->choice].smarthost);
 	pthread_mutex_lock(&s->lock);
 	if (a != STORE_OK)

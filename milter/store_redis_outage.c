@@ -24,16 +24,22 @@
 #define BATCH 256            /* counters merged before we look again */
 
 struct outage {
-	char who[400];        /* this server */
-	pthread_mutex_t lock; /* for what follows */
-	struct config conf;   /* the daemon's, with the store of the outage */
+	char who[400];         /* this server */
+	pthread_rwlock_t lock; /* to spend: shared; to change or merge: alone */
+	struct config conf;    /* the daemon's, with the store of the outage */
 	struct store *store;
 	bool is_wanted; /* a reload may say otherwise */
 	size_t servers; /* seen by the shared store; 0: not known */
 	int64_t told;   /* clock_steady: when we last said we are here; the
 			   worker's own */
-	bool is_used;   /* there may be something to merge */
+	bool is_used;   /* there may be something to merge; atomic */
 };
+
+static void
+set_used(struct outage *o, bool used)
+{
+	__atomic_store_n(&o->is_used, used, __ATOMIC_RELAXED);
+}
 
 /* --- the share ---------------------------------------------------------- */
 
@@ -86,13 +92,13 @@ outage_charge(struct outage *o, const struct bill *b, const char *bound,
 
 	if (o == NULL)
 		return STORE_FAILED;
-	pthread_mutex_lock(&o->lock);
+	pthread_rwlock_rdlock(&o->lock);
 	if (is_usable(o, why)) {
 		take_share(o, b, &s);
-		o->is_used = true;
+		set_used(o, true);
 		a = store_charge(o->store, &s.bill, bound, d_r, why);
 	}
-	pthread_mutex_unlock(&o->lock);
+	pthread_rwlock_unlock(&o->lock);
 	return a;
 }
 
@@ -105,32 +111,31 @@ outage_preview(
 
 	if (o == NULL)
 		return STORE_FAILED;
-	pthread_mutex_lock(&o->lock);
+	pthread_rwlock_rdlock(&o->lock);
 	if (is_usable(o, why)) {
 		take_share(o, b, &s);
 		a = store_preview(o->store, &s.bill, d_r, why);
 	}
-	pthread_mutex_unlock(&o->lock);
+	pthread_rwlock_unlock(&o->lock);
 	return a;
 }
 
 /* --- what must be known when the server is out -------------------------- */
 
 void
-outage_bind(
-    struct outage *o, const char *bound, int64_t now, const char *smarthost)
+outage_bind(struct outage *o, const char *bound, const struct bill *charged,
+    const char *smarthost)
 {
-	struct bill b = { .now = now, .nchoice = 1 };
+	struct bill b = {
+		.now = charged->now, .zone = charged->zone, .nchoice = 1
+	};
 	struct decision d;
 	char why[STORE_WHY];
 
 	if (o == NULL || bound[0] == '\0')
 		return;
 	b.choice[0].smarthost = smarthost;
-	pthread_mutex_lock(&o->lock);
-	b.zone = o->conf.zone;
 	(void)store_charge(o->store, &b, bound, &d, why);
-	pthread_mutex_unlock(&o->lock);
 }
 
 /* Not to know it here does not mean that it is not bound. */
@@ -154,9 +159,9 @@ outage_blocked(
 
 	if (o == NULL)
 		return STORE_FAILED;
-	pthread_mutex_lock(&o->lock);
+	pthread_rwlock_rdlock(&o->lock);
 	usable = is_usable(o, why);
-	pthread_mutex_unlock(&o->lock);
+	pthread_rwlock_unlock(&o->lock);
 	return usable ? store_blocked(o->store, who, now, text_r, why)
 		      : STORE_FAILED;
 }
@@ -241,9 +246,9 @@ tell_server(struct outage *o, struct redis_store *s)
 	redis_call_text(&c, o->who);
 	if (redis_call_run(s, &c, 1, REDIS_PATIENCE, &r, why) != STORE_OK)
 		return;
-	pthread_mutex_lock(&o->lock);
+	pthread_rwlock_wrlock(&o->lock);
 	o->servers = (size_t)redis_integer(r, 1);
-	pthread_mutex_unlock(&o->lock);
+	pthread_rwlock_unlock(&o->lock);
 	freeReplyObject(r);
 }
 
@@ -372,7 +377,9 @@ merge_counter(struct outage *o, struct redis_store *s, const struct policy *p,
 	return good;
 }
 
+/* Some of the counters; those of a policy that is gone count for nobody. */
 struct used_keys {
+	const struct config *conf;
 	struct {
 		char policy[STORE_NAME], key[MAILADDR_MAX + 1];
 	} v[BATCH];
@@ -385,6 +392,8 @@ collect(void *arg, const char *policy, const char *key, const struct counter *c)
 	struct used_keys *list = arg;
 
 	(void)c;
+	if (config_policy(list->conf, policy) == NULL)
+		return true;
 	snprintf(list->v[list->n].policy, STORE_NAME, "%s", policy);
 	snprintf(list->v[list->n].key, MAILADDR_MAX + 1, "%s", key);
 	return ++list->n < BATCH;
@@ -419,28 +428,45 @@ merge_name(struct outage *o, struct redis_store *s, const char *policy,
 	return false;
 }
 
+static bool
+collect_used(struct outage *o, struct used_keys *list)
+{
+	char why[STORE_WHY];
+	bool good;
+
+	pthread_rwlock_rdlock(&o->lock);
+	list->conf = &o->conf;
+	good =
+	    store_walk(o->store, clock_now(), collect, list, why) == STORE_OK;
+	pthread_rwlock_unlock(&o->lock);
+	return good;
+}
+
+/* One batch; is_used says whether there may be more. */
 static void
 merge(struct outage *o, struct redis_store *s)
 {
 	struct used_keys *list = calloc(1, sizeof(*list));
-	char why[STORE_WHY];
 	size_t done = 0;
-	bool good = list != NULL && store_walk(o->store, clock_now(), collect,
-					list, why) == STORE_OK;
+	bool good;
 
-	for (size_t i = 0; good && i < list->n; i++) {
-		pthread_mutex_lock(&o->lock);
-		good = merge_name(o, s, list->v[i].policy, list->v[i].key);
-		pthread_mutex_unlock(&o->lock);
-		done += good;
+	if (list == NULL)
+		return;
+	set_used(o, false);
+	good = collect_used(o, list);
+	for (; good && done < list->n; done += good) {
+		pthread_rwlock_wrlock(&o->lock);
+		good =
+		    !redis_pool_ails(s->pool) &&
+		    merge_name(o, s, list->v[done].policy, list->v[done].key);
+		pthread_rwlock_unlock(&o->lock);
 	}
 	if (done > 0)
 		log_info("store: %zu counters of the outage were merged into "
 			 "the shared store",
 		    done);
-	pthread_mutex_lock(&o->lock);
-	o->is_used = !good || list->n > 0; /* look again until there is none */
-	pthread_mutex_unlock(&o->lock);
+	if (!good || done > 0)
+		set_used(o, true);
 	free(list);
 }
 
@@ -448,7 +474,6 @@ void
 outage_tend(struct outage *o, struct redis_store *s)
 {
 	int64_t now = clock_steady();
-	bool is_used;
 
 	if (o == NULL || redis_pool_ails(s->pool))
 		return;
@@ -457,10 +482,7 @@ outage_tend(struct outage *o, struct redis_store *s)
 		learn_blocks(o, s);
 		o->told = now;
 	}
-	pthread_mutex_lock(&o->lock);
-	is_used = o->is_used;
-	pthread_mutex_unlock(&o->lock);
-	if (is_used)
+	if (__atomic_load_n(&o->is_used, __ATOMIC_RELAXED))
 		merge(o, s);
 }
 
@@ -472,12 +494,12 @@ outage_tell(struct outage *o, char text[STORE_WHY])
 	if (o == NULL)
 		return;
 	memcpy(trouble, text, sizeof(trouble));
-	pthread_mutex_lock(&o->lock);
+	pthread_rwlock_rdlock(&o->lock);
 	if (is_usable(o, text))
 		snprintf(text, STORE_WHY,
 		    "on %" PRIu64 "%% of each limit: %.120s", part_of(o, 100),
 		    trouble);
-	pthread_mutex_unlock(&o->lock);
+	pthread_rwlock_unlock(&o->lock);
 }
 
 /* --- a life ------------------------------------------------------------- */
@@ -504,7 +526,7 @@ outage_open(const struct config *conf, void (*fatal)(const char *), char *why,
 		free(o);
 		return NULL;
 	}
-	pthread_mutex_init(&o->lock, NULL);
+	pthread_rwlock_init(&o->lock, NULL);
 	gethostname(host, sizeof(host) - 1);
 	snprintf(
 	    o->who, sizeof(o->who), "%s:%s", host, conf->control_socket.path);
@@ -525,7 +547,7 @@ outage_close(struct outage **op)
 	if (o == NULL)
 		return;
 	store_close(&o->store);
-	pthread_mutex_destroy(&o->lock);
+	pthread_rwlock_destroy(&o->lock);
 	free(o->conf.store);
 	free(o);
 }
@@ -535,8 +557,8 @@ outage_reconfigure(struct outage *o, const struct config *conf)
 {
 	if (o == NULL)
 		return;
-	pthread_mutex_lock(&o->lock);
+	pthread_rwlock_wrlock(&o->lock);
 	configure(o, conf);
 	store_reconfigure(o->store, &o->conf);
-	pthread_mutex_unlock(&o->lock);
+	pthread_rwlock_unlock(&o->lock);
 }

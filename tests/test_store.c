@@ -170,6 +170,32 @@ counters_that_say_nothing_leave_the_database_too(void **state)
 	config_free(&conf);
 }
 
+static void
+the_database_does_not_grow_with_those_who_come_and_go(void **state)
+{
+	struct config *conf = config_sqlite();
+	struct store *store = store_must_open(conf);
+	char key[16], why[STORE_WHY];
+	struct decision d;
+	struct bill b;
+	size_t n = 0;
+
+	for (int month = 0; month < 10; month++) {
+		for (int i = 0; i < 300; i++) {
+			snprintf(key, sizeof(key), "%d-%d", month, i);
+			bill_one(&b, conf, "million", key,
+			    STORE_CONTRACT_NOW + month * 31 * DAY);
+			assert_int_equal(
+			    STORE_OK, store_charge(store, &b, "", &d, why));
+		}
+		assert_int_equal(STORE_OK, store_flush(store, why));
+	}
+	store_walk(store, STORE_CONTRACT_NOW, count_counter, &n, why);
+	assert_in_range(n, 300, 900);
+	store_close(&store);
+	config_free(&conf);
+}
+
 int
 main(void)
 {
@@ -178,6 +204,8 @@ main(void)
 		    counters_that_left_memory_come_back_as_they_were),
 		cmocka_unit_test(
 		    counters_that_say_nothing_leave_the_database_too),
+		cmocka_unit_test(
+		    the_database_does_not_grow_with_those_who_come_and_go),
 	};
 	static const struct store_maker makers[] = {
 		{ "memory", false, config_memory },

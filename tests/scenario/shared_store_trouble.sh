@@ -94,8 +94,8 @@ trouble() {
 	((${longest:=0} <= 2000)) ||
 	    fail "$name: a callback took $longest ms" "$STAGE/b/log"
 	ok "$name: $before; afterwards $SAYS; longest ${longest/#0/< 100} ms"
-	end_daemon a TERM
-	end_daemon b TERM
+	end_daemon a KILL
+	end_daemon b KILL
 }
 LOSS=0	# what a failover may forget
 
