@@ -78,6 +78,10 @@ await_start
     >/dev/null &
 HOLD=$!
 load_on -c 8 -m 1000000 -w 60
+all_open() {
+	(($(open_files) >= 108))
+}
+wait_until 30 "108 sessions are open" "$LOG" all_open
 open=$(open_files)
 for step in +10800 +0 -10800 +0; do
 	sleep 2

@@ -8,13 +8,18 @@
 title "nobody reads the log"
 an_office
 mkfifo "$STAGE/pipe"
-cat "$STAGE/pipe" >>"$LOG" &
-READER=$!
-SIZE=0
-"$BUILD/postmeter" -c "$STAGE/postmeter.conf" 2>"$STAGE/pipe" &
-METER_PID=$!
-await_start
 
+# start_read - with somebody who reads
+start_read() {
+	cat "$STAGE/pipe" >>"$LOG" &
+	READER=$!
+	SIZE=$(stat -c %s "$LOG")
+	"$BUILD/postmeter" -c "$STAGE/postmeter.conf" 2>"$STAGE/pipe" &
+	METER_PID=$!
+	await_start
+}
+
+start_read
 kill -STOP "$READER"
 # Far more than a pipe and what the daemon keeps can hold.
 N=$(rounds 5000 50000)
@@ -50,4 +55,15 @@ wait "$READER" 2>/dev/null || true
 load -c 4 -m 25 | grep -q 'accepted=100 ' || fail "mail waits for the log"
 books 0
 ok "a reader that is gone for good harms nobody"
+end_postmeter TERM
+
+start_read
+kill -STOP "$READER"
+load -c 8 -m 2000 >/dev/null
+kill -TERM "$METER_PID"
+reap
+is "SIGTERM while nobody reads: it ends in order" 0 "$EXIT"
+kill -KILL "$READER"
+start_postmeter
+books 0
 end_postmeter TERM
