@@ -237,10 +237,11 @@ scenarios: all $(TOOLS)
 	done
 
 # A fault each, and one checker of ledger against store.  FAULTS=short: less of
-# the same, about five minutes.
+# the same, about five minutes.  FAULT="disk storm": these alone.
 FAULT_TOOLS = $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate \
     $(BUILD)/tests/faults/failmalloc.so $(BUILD)/tests/faults/slowsync.so
-FAULT_SCRIPTS = $(filter-out tests/faults/lib.sh tests/faults/run.sh,$(wildcard tests/faults/*.sh))
+FAULT_SCRIPTS = $(if $(FAULT),$(FAULT:%=tests/faults/%.sh),\
+    $(filter-out tests/faults/lib.sh tests/faults/run.sh,$(wildcard tests/faults/*.sh)))
 
 $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate: %: %.o
 	$(if $(Q),$(say) LD $@)

@@ -652,10 +652,7 @@ disk_image(size_t n, enum disk_loss loss, const char *stem, uint64_t *chance)
 	for (size_t i = 0; i < d.nfile; i++) {
 		struct file *f = &d.file[i];
 
-		lose(f,
-		    same ? loss
-			 : (enum disk_loss)random_below(chance, DISK_LOSSES),
-		    chance);
+		lose(f, same ? loss : disk_any_loss(chance), chance);
 		if (f->named)
 			make_file(f);
 	}
