@@ -639,14 +639,22 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	store_block(s, "bad", NEVER, house_time, "root", "spam", why);
+	store_block(s, "was", NEVER, house_time, "root", "spam", why);
 	store_close(&s);
 	s = store_must_open(conf); /* it learns as it starts */
+	store_unblock(s, "was", house_time, "root", why);
+	store_close(&s);
+	s = store_must_open(conf);
+	store_close(&s);
 	redis_kill(&own);
+	s = store_must_open(conf); /* nobody tells it */
 	assert_int_equal(
 	    STORE_OK, store_blocked(s, "bad", house_time, text, why));
 	assert_string_equal("spam", text);
 	assert_int_equal(
 	    STORE_NONE, store_blocked(s, "good", house_time, text, why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(s, "was", house_time, text, why));
 	assert_int_equal(2, passed_of(10, s, conf)); /* half of five */
 	store_close(&s);                             /* it survives a restart */
 	s = store_must_open(conf);
