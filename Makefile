@@ -237,7 +237,7 @@ scenarios: all $(TOOLS)
 	done
 
 # A fault each, and one checker of ledger against store.  FAULTS=short: less of
-# the same, about three minutes.
+# the same, about five minutes.
 FAULT_TOOLS = $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate \
     $(BUILD)/tests/faults/failmalloc.so $(BUILD)/tests/faults/slowsync.so
 FAULT_SCRIPTS = $(filter-out tests/faults/lib.sh tests/faults/run.sh,$(wildcard tests/faults/*.sh))
@@ -368,7 +368,7 @@ help:
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make scenarios       the scenarios alone'
-	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 3 minutes'
+	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 5 minutes'
 	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
 	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
 	@echo

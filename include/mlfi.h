@@ -22,7 +22,10 @@ int	mlfi_open(const struct config *conf,
 	    const struct endpoint_owner *owner, bool *live_r, char *why,
 	    size_t size);
 
-/* Serves until mlfi_stop; store must be open and stay so.  0 or -1. */
+/*
+ * Serves until the process ends, or libmilter gives up; store must be open and
+ * stay so until then.  0 or -1.
+ */
 int	mlfi_serve(struct store *store, struct health *health);
 
 /*
@@ -31,8 +34,5 @@ int	mlfi_serve(struct store *store, struct health *health);
  * Returns how many still were: 0 means that the store may be closed.
  */
 unsigned mlfi_drain(int64_t timeout);
-
-/* Makes mlfi_serve return; from any thread. */
-void	mlfi_stop(void);
 
 #endif

@@ -10,6 +10,9 @@
 
 #include "ctl.h"
 
+static json_t *failure(const char *remedy, const char *error, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
 /* failure - {"ok": false, ...} of a sentence that may hold any bytes */
 static json_t *
 failure(const char *remedy, const char *error, va_list ap)

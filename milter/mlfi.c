@@ -578,9 +578,3 @@ mlfi_serve(struct store *store, struct health *health)
 	the_health = health;
 	return smfi_main() == MI_SUCCESS ? 0 : -1;
 }
-
-void
-mlfi_stop(void)
-{
-	(void)smfi_stop();
-}

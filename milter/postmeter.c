@@ -428,7 +428,11 @@ wait_for_end(void)
 	}
 }
 
-/* drain - every answer that a client saw is in the store before it closes */
+/*
+ * drain - every answer that a client saw is in the store before it closes.
+ * libmilter is not stopped: smfi_stop waits for its listener, up to 5 s, and
+ * whoever comes meanwhile hears 451 from us as well.
+ */
 static void
 drain(void)
 {
@@ -437,7 +441,6 @@ drain(void)
 	log_info("stopping: finishing the answers under way");
 	tell_manager("STOPPING=1");
 	left = mlfi_drain(DRAIN);
-	mlfi_stop();
 	if (d.maps != NULL)
 		socketmap_stop(&d.maps);
 	if (d.control != NULL)

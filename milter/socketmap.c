@@ -355,7 +355,7 @@ make_place(struct socketmap_server *s)
 {
 	size_t oldest = 0;
 
-	if (s->npeer < s->most)
+	if (s->npeer == 0 || s->npeer < s->most)
 		return;
 	for (size_t i = 1; i < s->npeer; i++)
 		if (s->peer[i]->since < s->peer[oldest]->since)

@@ -129,6 +129,8 @@ name_of(int fd, char path[PATH_MAX])
 void
 disk_record(const char *where)
 {
+	if (tape != NULL)
+		munmap(tape, sizeof(*tape));
 	tape = mmap(NULL, sizeof(*tape), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (tape == MAP_FAILED)
@@ -568,6 +570,12 @@ lose_names(struct disk *d, enum disk_loss loss, uint64_t *chance)
 			apply_name(d, &d->naming[i]);
 }
 
+enum disk_loss
+disk_any_loss(uint64_t *chance)
+{
+	return (enum disk_loss)random_below(chance, DISK_LOSSES);
+}
+
 static void
 empty_folder(void)
 {
@@ -587,7 +595,8 @@ make_file(const struct file *f)
 
 	snprintf(path, sizeof(path), "%s/%s", folder, f->name);
 	to = fopen(path, "w");
-	if (to == NULL || fwrite(f->bytes, 1, f->len, to) != f->len ||
+	if (to == NULL ||
+	    (f->len > 0 && fwrite(f->bytes, f->len, 1, to) != 1) ||
 	    fclose(to) != 0)
 		abort();
 }
@@ -648,8 +657,10 @@ disk_image(size_t n, enum disk_loss loss, const char *stem, uint64_t *chance)
 	for (size_t i = 0; i < d.nfile; i++) {
 		struct file *f = &d.file[i];
 
-		lose(
-		    f, same ? loss : random_below(chance, DISK_LOSSES), chance);
+		lose(f,
+		    same ? loss
+			 : (enum disk_loss)random_below(chance, DISK_LOSSES),
+		    chance);
 		if (f->named)
 			make_file(f);
 	}

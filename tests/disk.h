@@ -29,6 +29,7 @@ enum disk_loss {
 };
 
 extern const char *const disk_loss_name[DISK_LOSSES];
+enum disk_loss disk_any_loss(uint64_t *chance);
 
 /* Before the processes that use the folder are forked. */
 void	disk_record(const char *folder);

@@ -34,12 +34,6 @@ smfi_main(void)
 }
 
 int
-smfi_stop(void)
-{
-	return MI_SUCCESS;
-}
-
-int
 smfi_setpriv(SMFICTX *ctx, void *priv)
 {
 	ctx->priv = priv;

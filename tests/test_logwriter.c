@@ -25,7 +25,9 @@ static int end[2]; /* a pipe: what is read from, what is written to */
 static int
 begin(void **state)
 {
-	return pipe(end) == 0 && logwriter_start(end[1], "postmeter: ") == 0 ? 0 : -1;
+	return pipe(end) == 0 && logwriter_start(end[1], "postmeter: ") == 0
+		   ? 0
+		   : -1;
 }
 
 /* All that comes until nobody can write any more; to be freed. */

@@ -169,7 +169,7 @@ fail_power(size_t moments, uint64_t seed, size_t images)
 	for (size_t i = 0; i < images; i++) {
 		uint64_t chance = seed + i;
 		size_t n = moments * (i + 1) / images;
-		enum disk_loss loss = random_below(&chance, DISK_LOSSES);
+		enum disk_loss loss = disk_any_loss(&chance);
 		struct disk_promises p =
 		    disk_image(n, loss, "-journal.", &chance);
 

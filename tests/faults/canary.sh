@@ -60,5 +60,6 @@ if [[ -s $STAGE/core.$METER_PID ]]; then
 else
 	ok "root gets no core: $(tail -n 1 "$STAGE/gcore.log")"
 fi
+books 0
 end_postmeter TERM
 absent "the log and the store after its end" "$LOG" "$STAGE"/store/*

@@ -62,6 +62,7 @@ if [[ ${FAULTS:-} != short ]]; then
 	takes 10 "a leap that has lasted a minute"
 	ok "a leap that lasts a minute is believed, and frees what is due"
 fi
+is "accepted in all, of ten an hour" "$(rounds 10 20)" "$(in_ledger accepted)"
 end_postmeter KILL
 
 # libmilter times its sessions by the clock of the wall, and ends those that

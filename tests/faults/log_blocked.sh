@@ -10,7 +10,7 @@ an_office
 mkfifo "$STAGE/pipe"
 cat "$STAGE/pipe" >>"$LOG" &
 READER=$!
-READY=0
+SIZE=0
 "$BUILD/postmeter" -c "$STAGE/postmeter.conf" 2>"$STAGE/pipe" &
 METER_PID=$!
 await_start

@@ -7,7 +7,7 @@
 
 title "SIGTERM under load"
 an_office
-N=$(rounds 10 200)
+N=$(rounds 20 500)
 start_postmeter
 load_on -c 16 -m 10000000 -w 120
 slowest=0

@@ -63,6 +63,15 @@ step "handed to sendmail(1)"
 handed_in dave@office.example ops@example.net <<<"Subject: seven"
 wait_for_arrival $PROVIDER 8
 is "metered too" 1 "$(used dave@office.example)" "$LOG"
+handed_in alice@office.example ops@example.net <<<"Subject: too many"
+refused_at_its_end() {
+	grep -q 'milter-reject: END-OF-MESSAGE .*from=<alice@office.example>' \
+	    "$STAGE/office/mail.log"
+}
+wait_until 60 "it is decided" "$LOG" refused_at_its_end
+is "over the limit it waits as a whole, and Postfix has no complaint" "" \
+    "$(grep 'milter configuration error' "$STAGE/office/mail.log" || true)"
+postsuper -c "$STAGE/office" -d ALL maildrop 2>/dev/null
 
 step "nobody's mail"
 send mallory@elsewhere.test "eight" bob@example.org

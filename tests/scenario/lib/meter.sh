@@ -41,22 +41,22 @@ meter_secrets() {
 	)
 }
 
-# meter_ready COUNT - has it said so that often?
+# meter_ready SIZE - has it said so since the log was that long?
 meter_ready() {
-	(($(grep -c 'ready:' "$STAGE/postmeter.log") >= $1))
+	grep -q 'ready:' < <(tail -c "+$(($1 + 1))" "$STAGE/postmeter.log")
 }
 
 # start_postmeter - and until it serves
 start_postmeter() {
-	local before
+	local size
 
 	touch "$STAGE/postmeter.log"
-	before=$(grep -c 'ready:' "$STAGE/postmeter.log" || true)
+	size=$(stat -c %s "$STAGE/postmeter.log")
 	"$BUILD/postmeter" -c "$STAGE/postmeter.conf" \
 	    2>>"$STAGE/postmeter.log" &
 	METER_PID=$!
 	wait_until 60 "postmeter is ready" "$STAGE/postmeter.log" \
-	    meter_ready $((before + 1))
+	    meter_ready "$size"
 }
 
 # end_postmeter SIGNAL - KILL: in the middle of whatever it does
