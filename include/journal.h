@@ -85,7 +85,6 @@ int	journal_prepare(struct journal *j, char *why, size_t size);
 /* Goes on in the file that was made ready, if one was.  Not beside append. */
 void	journal_turn(struct journal *j);
 
-uint64_t journal_seq(struct journal *j);	/* of the last frame */
 uint64_t journal_number(struct journal *j);	/* of the file in use */
 
 /* Removes the files before number; those that do not exist are no mistake. */

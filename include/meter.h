@@ -77,7 +77,8 @@ int	meter_route(const struct config *conf, struct store *store,
  * that is not known, as of a split or cloned message, goes by its sender.
  */
 int	meter_route_id(const struct config *conf, struct store *store,
-	    struct health *health, const char *queue_id, const struct mailaddr *sender, int64_t now,
+	    struct health *health, const char *queue_id,
+	    const struct mailaddr *sender, int64_t now,
 	    const struct smarthost **sh_r, char *why);
 
 #endif

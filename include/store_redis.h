@@ -145,7 +145,7 @@ enum store_answer redis_blocked(struct store *s, const char *who, int64_t now,
 enum store_answer redis_blocks(struct store *s, int64_t now,
 	    store_block_fn *each, void *arg, char *why);
 
-/* --- store_redis_outage.c: a share of each limit while the server is out --- */
+/* --- store_redis_outage.c: a share of each limit while the server is out -- */
 
 /* NULL and why if the store for it cannot be opened. */
 struct outage *outage_open(const struct config *conf,

@@ -78,7 +78,10 @@ bool	table_settle(struct table *t, enum item_state state, size_t n);
 typedef void table_each_fn(void *arg, const struct item *item);
 void	table_each(const struct table *t, table_each_fn *each, void *arg);
 
-/* Lets the clean ones unused for longest go, at most n, while more than TABLE_BYTES. */
+/*
+ * Lets the clean ones unused for longest go, at most n, while more than
+ * TABLE_BYTES.
+ */
 void	table_trim(struct table *t, size_t n);
 
 size_t	table_bytes(const struct table *t);

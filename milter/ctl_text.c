@@ -146,17 +146,21 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 static void
 print_store(const struct screen *sc, const json_t *st)
 {
-	const char *folded = moment(st, "folded");
+	const char *folded = moment(st, "folded"), *kind = ctl_str(st, "kind");
+	const bool well = yes(st, "healthy");
 	char text[300];
 
-	snprintf(text, sizeof(text), "%s, %s%s%s", ctl_str(st, "kind"),
-	    yes(st, "healthy") ? "healthy" : "IN TROUBLE: ",
-	    yes(st, "healthy") ? "" : ctl_str(st, "trouble"), "");
+	snprintf(text, sizeof(text), "%s, %s%s", kind,
+	    well ? "healthy" : "IN TROUBLE: ",
+	    well ? "" : ctl_str(st, "trouble"));
 	line(sc, "store", text);
-	snprintf(text, sizeof(text), "%lld counters in memory",
-	    ctl_num(st, "counters"));
-	line(sc, "", text);
-	if (strcmp(ctl_str(st, "kind"), "memory") != 0) {
+	/* What a shared store holds, its own tools tell. */
+	if (strcmp(kind, "redis") != 0) {
+		snprintf(text, sizeof(text), "%lld counters in memory",
+		    ctl_num(st, "counters"));
+		line(sc, "", text);
+	}
+	if (strcmp(kind, "sqlite") == 0) {
 		snprintf(text, sizeof(text), "%lld bytes of journal, folded %s",
 		    ctl_num(st, "journal_bytes"),
 		    folded[0] != '\0' ? folded : "not yet");

@@ -48,8 +48,7 @@ struct journal {
 	uint64_t synced;
 };
 
-/* --- frames
- * -------------------------------------------------------------------- */
+/* --- frames --------------------------------------------------------------- */
 
 static void
 put_be(uint8_t *dst, uint64_t v, size_t n)
@@ -114,8 +113,7 @@ put_header(uint8_t dst[JOURNAL_HEADER], uint64_t number)
 	put_be(dst + 8, number, 8);
 }
 
-/* --- files
- * --------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------- */
 
 /* The name of a file of the chain, to be freed; NULL if out of memory. */
 static char *
@@ -294,8 +292,7 @@ journal_remove(const char *base, uint64_t number)
 	free(list.v);
 }
 
-/* --- replay
- * -------------------------------------------------------------------- */
+/* --- replay --------------------------------------------------------------- */
 
 struct replay {
 	const char *base;
@@ -555,8 +552,7 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 	return rc;
 }
 
-/* --- the thread that syncs
- * ----------------------------------------------------- */
+/* --- the thread that syncs ------------------------------------------------ */
 
 /* Waits until there is something to sync; false when that is over. */
 static bool
@@ -638,8 +634,7 @@ journal_wait(struct journal *j, uint64_t seq)
 	return safe;
 }
 
-/* --- writing
- * ------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 struct journal *
 journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
@@ -783,17 +778,6 @@ journal_turn(struct journal *j)
 		pthread_cond_signal(&j->wake);
 	}
 	pthread_mutex_unlock(&j->lock);
-}
-
-uint64_t
-journal_seq(struct journal *j)
-{
-	uint64_t seq;
-
-	pthread_mutex_lock(&j->lock);
-	seq = j->seq;
-	pthread_mutex_unlock(&j->lock);
-	return seq;
 }
 
 uint64_t

@@ -32,8 +32,7 @@ local_of(struct store *s)
 	return (struct local *)s;
 }
 
-/* --- parts that others use
- * ------------------------------------------------------ */
+/* --- parts that others use ------------------------------------------------ */
 
 static enum store_answer
 read_row(struct local *l, const char *policy, const char *key, struct row *row,
@@ -148,8 +147,7 @@ local_adapt(struct local *l, struct item *item, const struct policy *policy,
 	return counter_adapt(&item->counter, policy, now, l->conf->zone);
 }
 
-/* --- a bill
- * -------------------------------------------------------------------- */
+/* --- a bill --------------------------------------------------------------- */
 
 /* A bill in hand: what is known of each of its lines. */
 struct hand {
@@ -288,8 +286,7 @@ make_counters(struct local *l, const struct bill *b, const struct decision *d,
 	return STORE_OK;
 }
 
-/* --- spending
- * ------------------------------------------------------------------ */
+/* --- spending ------------------------------------------------------------- */
 
 static bool
 has_unique(const struct policy *policy)
@@ -488,8 +485,7 @@ local_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 	return local_leave(l, a, 0, why);
 }
 
-/* --- looking
- * ------------------------------------------------------------------- */
+/* --- looking -------------------------------------------------------------- */
 
 static struct counter *
 counter_copy(const struct counter *c)
@@ -667,8 +663,7 @@ local_flush(struct store *s, char *why)
 	return local_fold(local_of(s), false, why);
 }
 
-/* --- open and close
- * ------------------------------------------------------------ */
+/* --- open and close ------------------------------------------------------- */
 
 static void
 local_free(struct local *l)
@@ -907,8 +902,7 @@ sqlite_close(struct store *s)
 	local_free(l);
 }
 
-/* --- what it can
- * --------------------------------------------------------------- */
+/* --- what it can ---------------------------------------------------------- */
 
 const struct store_backend store_sqlite = {
 	.kind = "sqlite",

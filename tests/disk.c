@@ -60,8 +60,7 @@ const char *const disk_loss_name[DISK_LOSSES] = {
 	[LOSE_CONTENTS] = "the contents",
 };
 
-/* --- the record
- * ---------------------------------------------------------------- */
+/* --- the record ----------------------------------------------------------- */
 
 static void
 too_much(const char *what)
@@ -173,8 +172,7 @@ disk_answered(void)
 	mark(ANSWERED);
 }
 
-/* --- in front of libc
- * ---------------------------------------------------------- */
+/* --- in front of libc ----------------------------------------------------- */
 
 static int
 open_it(const char *path, int flags, mode_t mode)
@@ -326,8 +324,7 @@ unlink(const char *path)
 	return rc;
 }
 
-/* --- a disk
- * -------------------------------------------------------------------- */
+/* --- a disk --------------------------------------------------------------- */
 
 struct pending {
 	size_t *op;
@@ -490,8 +487,7 @@ play(struct disk *d, size_t n)
 	}
 }
 
-/* --- what may be left of it
- * ---------------------------------------------------- */
+/* --- what may be left of it ----------------------------------------------- */
 
 /* Is the i-th of n things that were not synced there, as a whole? */
 static bool
@@ -601,8 +597,7 @@ make_file(const struct file *f)
 		abort();
 }
 
-/* --- promises
- * ------------------------------------------------------------------ */
+/* --- promises ------------------------------------------------------------- */
 
 static bool
 is_pending(const struct disk *d, size_t op)

@@ -54,14 +54,14 @@ begin(uint64_t number, uint64_t seq)
 	return begin_as(false, number, seq);
 }
 
+static uint64_t written; /* the frame appended last */
+
 /* Payload n is n bytes of n. */
 static int
 append(struct journal *j, size_t n)
 {
-	uint64_t seq;
-
 	memset(journal_payload(j), (int)(n & 255), n);
-	return journal_append(j, n, &seq, why, sizeof(why));
+	return journal_append(j, n, &written, why, sizeof(why));
 }
 
 /* On the disk before it returns; for a journal that was begun so. */
@@ -69,7 +69,7 @@ static void
 append_safely(struct journal *j, size_t n)
 {
 	assert_int_equal(0, append(j, n));
-	assert_true(journal_wait(j, journal_seq(j)));
+	assert_true(journal_wait(j, written));
 }
 
 struct seen {
@@ -422,7 +422,7 @@ power_waits_for_the_disk_and_crash_does_not(void **state)
 	assert_non_null(j);
 	append(j, 10);
 	assert_true(journal_wait(j, 1));
-	assert_int_equal(1, journal_seq(j));
+	assert_int_equal(1, written);
 	journal_end(&j);
 }
 

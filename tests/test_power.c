@@ -80,8 +80,7 @@ charge(struct store *s, size_t nrcpt)
 	return store_charge(s, &b, "", &d, why) == STORE_OK && d.fits;
 }
 
-/* --- lives
- * --------------------------------------------------------------------- */
+/* --- lives ---------------------------------------------------------------- */
 
 static atomic_long left; /* messages of this life */
 
@@ -127,8 +126,7 @@ live(long messages, bool orderly)
 	assert_int_equal(0, status);
 }
 
-/* --- what the power failure left
- * ----------------------------------------------- */
+/* --- what the power failure left ------------------------------------------ */
 
 static void
 assert_kept(struct store *s, const char *policy, long low, long high)

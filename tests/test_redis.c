@@ -346,6 +346,49 @@ two_daemons_spend_one_limit(void **state)
 	config_free(&r.conf);
 }
 
+static bool
+is_grant(void *arg, const struct store_event *e)
+{
+	*(bool *)arg |= strcmp(e->kind, "grant") == 0;
+	return true;
+}
+
+static void
+what_is_done_on_one_server_is_true_on_the_other(void **state)
+{
+	struct config *conf = config_redis();
+	const struct grant g = { DIM_MESSAGES, 2, house_time + HOUR };
+	struct store *one = store_must_open(conf);
+	struct store *other = store_must_open(conf);
+	const struct policy *five = config_policy(conf, "five");
+	char why[STORE_WHY], smarthost[STORE_NAME];
+	struct decision d;
+	struct bill b;
+	bool told = false;
+
+	store_grant(one, five, "a", &g, house_time, "root", "party", why);
+	for (int i = 0; i < 8; i++) {
+		bill_one(&b, conf, "five", "a", house_time);
+		b.nchoice = 1;
+		b.choice[0].smarthost = "workspace";
+		assert_int_equal(
+		    STORE_OK, store_charge(other, &b, "a@b", &d, why));
+		assert_int_equal(i < 7, d.fits);
+	}
+	assert_int_equal(
+	    STORE_OK, store_bound(one, "a@b", house_time, smarthost, why));
+	assert_string_equal("workspace", smarthost);
+	assert_int_equal(
+	    STORE_OK, store_events(other, "a", 10, is_grant, &told, why));
+	assert_true(told);
+	assert_int_equal(
+	    STORE_OK, store_reset(one, five, "a", house_time, "root", why));
+	assert_int_equal(0, store_used(other, conf, "five", "a", house_time));
+	store_close(&one);
+	store_close(&other);
+	config_free(&conf);
+}
+
 /* --- bad days ----------------------------------------------------------- */
 
 static enum store_answer
@@ -639,14 +682,22 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
 	store_block(s, "bad", NEVER, house_time, "root", "spam", why);
+	store_block(s, "was", NEVER, house_time, "root", "spam", why);
 	store_close(&s);
 	s = store_must_open(conf); /* it learns as it starts */
+	store_unblock(s, "was", house_time, "root", why);
+	store_close(&s);
+	s = store_must_open(conf);
+	store_close(&s);
 	redis_kill(&own);
+	s = store_must_open(conf); /* nobody tells it */
 	assert_int_equal(
 	    STORE_OK, store_blocked(s, "bad", house_time, text, why));
 	assert_string_equal("spam", text);
 	assert_int_equal(
 	    STORE_NONE, store_blocked(s, "good", house_time, text, why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(s, "was", house_time, text, why));
 	assert_int_equal(2, passed_of(10, s, conf)); /* half of five */
 	store_close(&s);                             /* it survives a restart */
 	s = store_must_open(conf);
@@ -972,6 +1023,8 @@ main(void)
 		cmocka_unit_test(a_wrong_address_is_told_what_would_be_right),
 		cmocka_unit_test(the_script_and_the_engine_never_differ),
 		cmocka_unit_test(two_daemons_spend_one_limit),
+		cmocka_unit_test(
+		    what_is_done_on_one_server_is_true_on_the_other),
 		cmocka_unit_test(a_server_that_forgot_the_script_is_told_again),
 		cmocka_unit_test(a_replica_or_a_full_server_changes_nothing),
 		cmocka_unit_test(

@@ -164,12 +164,20 @@ behind_a_proxy() {
 
 FAR_OPTIONS=(--port 6379 --bind "* -::*" --protected-mode no)
 
+is_far() {
+	[[ $(readlink "/proc/$FAR/ns/net") != $(readlink /proc/self/ns/net) ]]
+}
+
 on_a_far_machine() {
-	end_redis redis
 	unshare --net sleep infinity &
 	FAR=$!
-	sleep 0.2
-	ip link add near type veth peer name far netns "$FAR"
+	wait_until 10 "there is another network" "" is_far
+	if ! ip link add near type veth peer name far netns "$FAR"; then
+		note "half_open: left out, for it needs veth"
+		kill "$FAR"
+		return
+	fi
+	end_redis redis
 	ip address add 10.9.9.1/24 dev near
 	ip link set near up
 	nsenter --target "$FAR" --net ip address add 10.9.9.2/24 dev far
