@@ -10,7 +10,7 @@ for script; do
 	if "$script" >"$out" 2>&1; then
 		printf 'ok    %-20s %4d s\n' "$(basename "$script" .sh)" \
 		    $((SECONDS - since))
-		sed -nE 's/^   (ok|skip) +/        /p' "$out"
+		sed -nE 's/^   (ok|skip|figure) +/        /p' "$out"
 	else
 		printf 'FAIL  %-20s %4d s\n' "$(basename "$script" .sh)" \
 		    $((SECONDS - since))

@@ -15,13 +15,13 @@ busy() {
 	start_under env LD_PRELOAD="$BUILD/tests/faults/slowsync.so"
 	await_start || fail "it did not start" "$LOG"
 	beside_null -c 200 -t "$(rounds 3 10)" -n "$(rounds 1 3)"
-	is "$1: not accepted" 0 "$(in_ledger other)" "$LOG"
-	is "$1: not answered" 0 "$(in_ledger unanswered)" "$LOG"
+	is "$1: none is refused or deferred" 0 "$(in_ledger other)" "$LOG"
+	is "$1: none is left without an answer" 0 "$(in_ledger unanswered)" "$LOG"
 	books 0
-	note "$1: $(figure postmeter per_second) messages a second, the longest" \
+	note "figure  $1: $(figure postmeter per_second) messages a second, the longest" \
 	    "$(figure postmeter longest_ms) ms, the least served connection" \
 	    "$(figure postmeter least) of $(figure postmeter most) messages"
-	note "null milter: $(figure null per_second) a second," \
+	note "figure  null milter: $(figure null per_second) a second," \
 	    "$(figure null longest_ms) ms, $(figure null least) of" \
 	    "$(figure null most)"
 	end_postmeter TERM
