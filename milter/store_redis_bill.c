@@ -227,6 +227,13 @@ is_within(const struct bill *b, size_t line, size_t limit)
 	       (limit == 0 || limit < b->line[line].policy->nlimit);
 }
 
+static bool
+is_about(const struct bill *b, const struct shortfall *s)
+{
+	return s->what <= SHORT_NEVER &&
+	       (b->nline == 0 || is_within(b, s->line, s->limit));
+}
+
 bool
 redis_decision(const struct bill *b, const redisReply *r, struct decision *d_r)
 {
@@ -252,8 +259,5 @@ redis_decision(const struct bill *b, const redisReply *r, struct decision *d_r)
 	}
 	if (d_r->choice != 0 && d_r->choice >= b->nchoice)
 		return false;
-	return (b->nline == 0 ||
-		   is_within(b, d_r->shortfall.line, d_r->shortfall.limit)) &&
-	       (b->nline == 0 ||
-		   is_within(b, d_r->observed.line, d_r->observed.limit));
+	return is_about(b, &d_r->shortfall) && is_about(b, &d_r->observed);
 }

@@ -1,0 +1,72 @@
+/*
+ * fuzz_reply.c - the server of a shared store may say anything; what is taken
+ * for the decision on a bill must be about that bill.
+ */
+#include <hiredis/hiredis.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "store_redis.h"
+
+static void
+expect(bool truth)
+{
+	if (!truth)
+		abort();
+}
+
+static void
+expect_about(const struct bill *b, size_t line, size_t limit)
+{
+	expect(line < b->nline);
+	expect(limit < b->line[line].policy->nlimit);
+}
+
+static void
+expect_shortfall(const struct bill *b, const struct shortfall *s)
+{
+	expect(s->what <= SHORT_NEVER);
+	expect_about(b, s->line, s->limit);
+}
+
+static void
+judge(const struct bill *b, const redisReply *r)
+{
+	struct decision d;
+
+	if (r->type != REDIS_REPLY_ARRAY || !redis_decision(b, r, &d))
+		return;
+	expect(d.choice < b->nchoice);
+	expect_shortfall(b, &d.shortfall);
+	expect_shortfall(b, &d.observed);
+	expect(d.nwarning <= BILL_WARNINGS);
+	for (size_t i = 0; i < d.nwarning; i++)
+		expect_about(b, d.warning[i].line, d.warning[i].limit);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct policy staff = { .nlimit = 2 },
+				   account = { .nlimit = 1 };
+	const struct bill b = {
+		.nline = 3,
+		.ncommon = 1,
+		.nchoice = 2,
+		.line = { { .policy = &staff }, { .policy = &account },
+		    { .policy = &account } },
+		.choice = { { .first = 1, .n = 1 }, { .first = 2, .n = 1 } },
+	};
+	redisReader *reader = redisReaderCreate();
+	void *r = NULL;
+
+	expect(reader != NULL);
+	if (redisReaderFeed(reader, (const char *)data, size) == REDIS_OK &&
+	    redisReaderGetReply(reader, &r) == REDIS_OK && r != NULL)
+		judge(&b, r);
+	freeReplyObject(r);
+	redisReaderFree(reader);
+	return 0;
+}
