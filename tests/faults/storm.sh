@@ -25,7 +25,7 @@ after=$(status_of "$METER_PID" VmRSS)
 end_load
 sleep 0.3
 ! is_gone || fail "it has ended" "$LOG"
-is "other answers than accepted" 0 "$(awk '$3 != "accepted"' "$LEDGER" | wc -l)"
+is "messages that were not accepted: 0" 0 "$(awk '$3 != "accepted"' "$LEDGER" | wc -l)"
 ((after - before <= 4096)) ||
     fail "memory grew from $before to $after KiB" "$LOG"
 books 8
