@@ -28,6 +28,7 @@ struct item {
 	TAILQ_ENTRY(item) link;
 	enum item_state state;
 	size_t bytes;			/* as last measured */
+	size_t length;			/* of text, in bytes */
 	uint64_t seq;			/* of the last operation in it */
 	uint64_t hash;			/* of its names */
 	struct counter *counter;	/* NULL: a binding */

@@ -5,6 +5,7 @@
  * once and lines name it by number, so a message costs its recipients once in
  * the journal, however many limits it touches.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "record.h"
@@ -42,11 +43,9 @@ put_u8(struct out *o, size_t v)
 static void
 put_be64(struct out *o, uint64_t v)
 {
-	uint8_t b[8];
+	const uint64_t big = htobe64(v);
 
-	for (size_t i = 0; i < 8; i++)
-		b[i] = (uint8_t)(v >> (56 - 8 * i));
-	put(o, b, sizeof(b));
+	put(o, &big, sizeof(big));
 }
 
 static void

@@ -65,7 +65,7 @@ static size_t
 item_measure(const struct item *item)
 {
 	const struct counter *c = item->counter;
-	size_t n = sizeof(*item) + strlen(item->policy) + strlen(item->key) + 2;
+	size_t n = sizeof(*item) + item->length;
 
 	if (c == NULL)
 		return n;
@@ -166,6 +166,7 @@ table_add(
 		return NULL;
 	item->policy = memcpy(item->text, policy, npolicy);
 	item->key = memcpy(item->text + npolicy, key, nkey);
+	item->length = npolicy + nkey;
 	item->hash = item_hash(policy, key);
 	if (tsearch(item, &place_of(t, item->hash)->root, item_order) == NULL) {
 		free(item);
