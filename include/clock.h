@@ -24,10 +24,7 @@
  */
 int64_t	clock_now(void);
 
-/*
- * A clock that never steps, for deadlines inside the process only.  It is read
- * often, so it is a cheap one: right to within some 10 ms.
- */
+/* A clock that never steps, for deadlines inside the process only. */
 int64_t	clock_steady(void);
 
 /* How far the wall clock is ahead of the machine's uptime, as believed. */

@@ -109,5 +109,5 @@ clock_now(void)
 int64_t
 clock_steady(void)
 {
-	return read_clock(CLOCK_MONOTONIC_COARSE);
+	return read_clock(CLOCK_MONOTONIC);
 }
