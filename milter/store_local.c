@@ -904,27 +904,22 @@ sqlite_close(struct store *s)
 
 /* --- what it can ---------------------------------------------------------- */
 
+/* They differ in how they open and close, and in what there is to walk. */
+#define LOCAL_OPERATIONS                                                       \
+	.charge = local_charge, .preview = local_preview,                      \
+	.bound = local_bound, .reset = local_reset, .grant = local_grant,      \
+	.block = local_block, .unblock = local_unblock,                        \
+	.blocked = local_blocked, .note = local_note, .read = local_read,      \
+	.events = local_events, .blocks = local_blocks, .stats = local_stats,  \
+	.reconfigure = local_reconfigure, .flush = local_flush
+
 const struct store_backend store_sqlite = {
 	.kind = "sqlite",
 	.scheme = "sqlite:",
 	.open = sqlite_open,
 	.close = sqlite_close,
-	.charge = local_charge,
-	.preview = local_preview,
-	.bound = local_bound,
-	.reset = local_reset,
-	.grant = local_grant,
-	.block = local_block,
-	.unblock = local_unblock,
-	.blocked = local_blocked,
-	.note = local_note,
-	.read = local_read,
 	.walk = local_walk,
-	.events = local_events,
-	.blocks = local_blocks,
-	.stats = local_stats,
-	.reconfigure = local_reconfigure,
-	.flush = local_flush,
+	LOCAL_OPERATIONS,
 };
 
 const struct store_backend store_memory = {
@@ -932,20 +927,6 @@ const struct store_backend store_memory = {
 	.scheme = "memory:",
 	.open = memory_open,
 	.close = memory_close,
-	.charge = local_charge,
-	.preview = local_preview,
-	.bound = local_bound,
-	.reset = local_reset,
-	.grant = local_grant,
-	.block = local_block,
-	.unblock = local_unblock,
-	.blocked = local_blocked,
-	.note = local_note,
-	.read = local_read,
 	.walk = memory_walk,
-	.events = local_events,
-	.blocks = local_blocks,
-	.stats = local_stats,
-	.reconfigure = local_reconfigure,
-	.flush = local_flush,
+	LOCAL_OPERATIONS,
 };
