@@ -99,6 +99,16 @@ tell(struct socketmap_server *s, const struct peer *p, const char *what)
 
 /* --- answers ------------------------------------------------------------- */
 
+/* no_value - why there is none: 0, it does not exist; else it is not known */
+static void
+no_value(int found, const char *why, char *dst, size_t size)
+{
+	if (found == 0)
+		snprintf(dst, size, "NOTFOUND ");
+	else
+		snprintf(dst, size, "TEMP %s", why);
+}
+
 /* transport - where mail of this envelope sender goes (Postfix) */
 static void
 transport(const struct config *conf, struct store *store, struct health *health,
@@ -107,6 +117,7 @@ transport(const struct config *conf, struct store *store, struct health *health,
 	const struct smarthost *sh = NULL;
 	struct mailaddr sender;
 	char why[STORE_WHY] = "";
+	int found;
 
 	/*
 	 * After NOTFOUND for an address Postfix asks for "@domain".  That is
@@ -118,18 +129,12 @@ transport(const struct config *conf, struct store *store, struct health *health,
 		return;
 	}
 	mailaddr_canon(&sender, key.p, key.len, conf->recipient_delimiter);
-	switch (meter_route(conf, store, health, &sender, now, &sh, why)) {
-	case 1:
+	found = meter_route(conf, store, health, &sender, now, &sh, why);
+	if (found == 1)
 		snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
 		    sh->host, sh->port);
-		break;
-	case 0:
-		snprintf(dst, size, "NOTFOUND ");
-		break;
-	default:
-		snprintf(dst, size, "TEMP %s", why);
-		break;
-	}
+	else
+		no_value(found, why, dst, size);
 }
 
 static const struct map {
@@ -195,6 +200,7 @@ smarthost_key(const struct config *conf, struct span map, struct span key,
     char *dst, size_t size)
 {
 	char name[STORE_NAME], nexthop[300], why[STORE_WHY] = "";
+	int found;
 
 	if (map.len >= sizeof(name) || key.len >= sizeof(nexthop) ||
 	    memchr(map.p, '\0', map.len) != NULL ||
@@ -205,16 +211,9 @@ smarthost_key(const struct config *conf, struct span map, struct span key,
 	snprintf(name, sizeof(name), "%.*s", (int)map.len, map.p);
 	snprintf(nexthop, sizeof(nexthop), "%.*s", (int)key.len, key.p);
 	memcpy(dst, "OK ", 3);
-	switch (creds_lookup(conf, name, nexthop, dst + 3, size - 3, why)) {
-	case 1:
-		break;
-	case 0:
-		snprintf(dst, size, "NOTFOUND ");
-		break;
-	default:
-		snprintf(dst, size, "TEMP %s", why);
-		break;
-	}
+	found = creds_lookup(conf, name, nexthop, dst + 3, size - 3, why);
+	if (found != 1)
+		no_value(found, why, dst, size);
 }
 
 /* answer_auth - a key, of a smarthost or (Sendmail) of a message */
