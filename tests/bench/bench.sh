@@ -31,37 +31,31 @@ mkdir -p "$OUT"
 # configure FILE STORE - limits that are counted and never reached
 configure() {
 	install -d -o "$METER_USER" -m 700 "$DISK/${2%/*}"
-	cat >"$1" <<-END
-		milter-socket  = "unix:$STAGE/${1##*/}.d/milter.sock"
-		map-socket     = "unix:$STAGE/${1##*/}.d/map.sock"
-		auth-socket    = "unix:$STAGE/${1##*/}.d/auth.sock"
-		control-socket = "unix:$STAGE/${1##*/}.c/control.sock"
-		user           = "$METER_USER"
-		store          = "sqlite:$DISK/$2"
-		durability     = "crash"
-		secrets        = "$STAGE/secrets.conf"
-		networks       = {"127.0.0.0/8"}
-		local-domains  = {"office.example"}
-		new-senders    = "100M/24h"
-		policy "staff" {
-		    messages = {"100M/24h", "100M/10m"}
-		    recipients = {"100M/24h"}
-		}
-		policy "company" { per = "everyone" recipients = {"100M/24h"} }
-		policy "account" { recipients = {"100M/24h"} }
-		policy "hundred" { messages = {"100/24h"} }
-		smarthost "workspace" {
-		    host = "smtp.provider.test"
-		    username = "office@office.example"
-		    secret = "workspace"
-		    policies = {"account"}
-		}
-		route "office" { smarthosts = {"workspace"} }
-		rule "over" { sender = {"over-postmeter@office.example"}
-		    policies = {"hundred"} }
-		rule "everybody" { sender = {"@office.example"}
-		    policies = {"staff", "company"} route = "office" }
-	END
+	{
+		meter_places "$STAGE/${1##*/}.d" "$STAGE/${1##*/}.c" "sqlite:$DISK/$2"
+		cat <<-END
+			durability     = "crash"
+			new-senders    = "100M/24h"
+			policy "staff" {
+			    messages = {"100M/24h", "100M/10m"}
+			    recipients = {"100M/24h"}
+			}
+			policy "company" { per = "everyone" recipients = {"100M/24h"} }
+			policy "account" { recipients = {"100M/24h"} }
+			policy "hundred" { messages = {"100/24h"} }
+			smarthost "workspace" {
+			    host = "smtp.provider.test"
+			    username = "office@office.example"
+			    secret = "workspace"
+			    policies = {"account"}
+			}
+			route "office" { smarthosts = {"workspace"} }
+			rule "over" { sender = {"over-postmeter@office.example"}
+			    policies = {"hundred"} }
+			rule "everybody" { sender = {"@office.example"}
+			    policies = {"staff", "company"} route = "office" }
+		END
+	} >"$1"
 }
 
 seconds_since() {

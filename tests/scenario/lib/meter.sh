@@ -9,21 +9,21 @@ METER_PID=''
 meter_configure() {
 	install -d -o "$METER_USER" -m 700 "$STAGE/store"
 	{
-		meter_places
+		meter_places "$STAGE/office/queue/postmeter" "$STAGE/control" \
+		    "sqlite:$STAGE/store/postmeter.db"
 		cat
 	} >"$STAGE/postmeter.conf"
 }
 
+# meter_places SOCKETS CONTROL STORE - where they are, and who is at home
 meter_places() {
-	local sockets=$STAGE/office/queue/postmeter
-
 	cat <<-END
-		milter-socket  = "unix:$sockets/milter.sock"
-		map-socket     = "unix:$sockets/map.sock"
-		auth-socket    = "unix:$sockets/auth.sock"
-		control-socket = "unix:$STAGE/control/control.sock"
+		milter-socket  = "unix:$1/milter.sock"
+		map-socket     = "unix:$1/map.sock"
+		auth-socket    = "unix:$1/auth.sock"
+		control-socket = "unix:$2/control.sock"
 		user           = "$METER_USER"
-		store          = "sqlite:$STAGE/store/postmeter.db"
+		store          = "$3"
 		secrets        = "$STAGE/secrets.conf"
 		networks       = {"127.0.0.0/8"}
 		local-domains  = {"office.example"}

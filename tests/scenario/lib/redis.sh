@@ -45,17 +45,7 @@ start_daemon() {
 
 	install -d -o "$METER_USER" -m 755 "$dir"
 	{
-		cat <<-END
-			milter-socket  = "unix:$dir/milter.sock"
-			map-socket     = "unix:$dir/map.sock"
-			auth-socket    = "unix:$dir/auth.sock"
-			control-socket = "unix:$dir/control.sock"
-			user           = "$METER_USER"
-			store          = "$2"
-			secrets        = "$STAGE/secrets.conf"
-			networks       = {"127.0.0.0/8"}
-			local-domains  = {"office.example"}
-		END
+		meter_places "$dir" "$dir" "$2"
 		cat
 	} >"$dir/conf"
 	again_daemon "$1"
