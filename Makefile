@@ -213,7 +213,7 @@ $(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
 
 SCENARIOS = message_goes_all_the_way accounts own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
-    kill_nine restart_in_the_middle sendmail \
+    kill_nine restart_in_the_middle sendmail sendmail_secrets \
     shared_store shared_store_trouble
 
 packages:

@@ -103,6 +103,13 @@ void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
 	    json_t **answer_r);
 
+/* `check --mta`: is it Sendmail that is to be looked at? */
+bool	ctl_sendmail_here(const struct ctl *ctl);
+
+/* Findings about it as it is set up now.  0, or -1 and a failure. */
+int	ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
+	    json_t *found, json_t **failure_r);
+
 /* What is good but hardly meant: one sentence each, in an array. */
 json_t	*ctl_warnings(const struct config *conf);
 

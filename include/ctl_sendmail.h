@@ -38,4 +38,26 @@ char	*mc_part_b(void);
 void	mc_notes(const struct config *conf, const char *cf,
 	    const char *access, json_t *notes);
 
+/*
+ * A finding for each way in which Sendmail, with this cf and access table
+ * (may be NULL), would show the dialogue with a smarthost, and so its key, to
+ * others than root.  None if cf asks postmeter for no keys.
+ */
+void	mc_shown(const char *cf, const char *access, json_t *notes);
+
+/* A finding if the program at path runs with more rights than it may. */
+void	mc_program(const char *path, json_t *notes);
+
+/* Does cf ask postmeter for keys? */
+bool	mc_has_keys(const char *cf);
+
+/* What sendmail.cf says, however it is written (ctl_cf.c). */
+enum {
+	CF_NOVERB = 1,		/* by itself, or by noexpn or goaway */
+	CF_RESTRICTQRUN = 2,
+	CF_RESTRICTEXPAND = 4,
+};
+unsigned cf_privacy(const char *cf);
+bool	cf_verbose(const char *cf);
+
 #endif

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "creds.h"
 #include "ctl.h"
@@ -154,32 +155,63 @@ check_secrets(const struct config *conf)
 	return failure;
 }
 
+/* audit_postfix - findings about it.  0, or -1 and a failure */
+static int
+audit_postfix(const struct ctl *ctl, const struct config *conf, json_t *found,
+    json_t **failure_r)
+{
+	struct postfix pf;
+	json_t *more;
+
+	if (postfix_read(&pf, ctl->postfix, failure_r) == -1)
+		return -1;
+	more = postfix_audit(&pf, conf);
+	postfix_free(&pf);
+	json_array_extend(found, more);
+	json_decref(more);
+	return 0;
+}
+
+/* audit - of the mail server that is here, or of both.  0, or -1 as above */
+static int
+audit(const struct ctl *ctl, const struct config *conf, json_t *found,
+    json_t **failure_r)
+{
+	const bool sendmail = ctl_sendmail_here(ctl);
+	const bool postfix = ctl->postfix != NULL || !sendmail ||
+			     (ctl->sendmail == NULL &&
+				 access("/etc/postfix/main.cf", F_OK) == 0);
+
+	if (sendmail && ctl_sendmail_audit(ctl, conf, found, failure_r) == -1)
+		return -1;
+	return postfix ? audit_postfix(ctl, conf, found, failure_r) : 0;
+}
+
 /*
- * check_mta - Postfix as it is set up now, too.  The code to exit with; what
- * was found is in the answer.
+ * check_mta - the mail server as it is set up now, too.  The code to exit
+ * with; what was found is in the answer.
  */
 static int
 check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
-	struct postfix pf;
-	json_t *found, *answer = NULL;
+	json_t *found = json_array(), *answer = NULL;
 	size_t musts = 0, i;
 	const json_t *f;
 
-	if (postfix_read(&pf, ctl->postfix, &answer) == -1) {
+	if (audit(ctl, conf, found, &answer) == -1) {
+		json_decref(found);
 		json_decref(*answer_r);
 		*answer_r = answer;
 		return EX_CONFIG;
 	}
-	found = postfix_audit(&pf, conf);
-	postfix_free(&pf);
 	json_array_foreach (found, i, f)
 		musts += json_is_true(json_object_get(f, "must"));
 	json_object_set_new(*answer_r, "findings", found);
 	if (musts == 0)
 		return EX_OK;
 	answer = ctl_failure("each finding names its own",
-	    "Postfix lets mail go unmetered or a key go astray: %zu", musts);
+	    "the mail server lets mail go unmetered or a key go astray: %zu",
+	    musts);
 	json_object_update(*answer_r, answer);
 	json_decref(answer);
 	return 1;

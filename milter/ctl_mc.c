@@ -5,10 +5,13 @@
  * Order is everything there: a filter behind the mailers is not seen, rules in
  * front of them stand in nobody's way.
  */
+#include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "ctl.h"
 #include "ctl_sendmail.h"
@@ -182,6 +185,89 @@ static bool
 says(const char *line, const char *word)
 {
 	return memmem(line, strcspn(line, "\n"), word, strlen(word)) != NULL;
+}
+
+/* --- who is shown a key -------------------------------------------------- */
+
+#define APPLY "postmeterctl setup sendmail --apply, then restart Sendmail"
+
+bool
+mc_has_keys(const char *cf)
+{
+	return line_with(cf, "Xpostmeter,") != NULL ||
+	       line_with(cf, "Ksendmail socket ") != NULL;
+}
+
+/* has_feature - does a line of the access table name this letter? */
+static bool
+has_feature(const char *line, char letter)
+{
+	const char *end = line + strcspn(line, "\n");
+
+	line += strcspn(line, " \t\n");
+	for (; line < end; line++)
+		if (*line == letter && isspace((unsigned char)line[-1]) &&
+		    (line + 1 == end || isspace((unsigned char)line[1])))
+			return true;
+	return false;
+}
+
+/* shown_access - VERB that is given back to some clients */
+static void
+shown_access(const char *access, json_t *notes)
+{
+	for (; *access != '\0'; access = next_line(access))
+		if (strncasecmp(access, "Srv_Features:", 13) == 0 &&
+		    has_feature(access, 'b'))
+			ctl_finding(notes, true,
+			    "take the b out of that line, then make -C "
+			    "/etc/mail",
+			    "access gives VERB back to some clients (%.*s): "
+			    "they are shown the keys of smarthosts",
+			    (int)strcspn(access, " \t\n"), access);
+}
+
+void
+mc_shown(const char *cf, const char *access, json_t *notes)
+{
+	const unsigned has = cf_privacy(cf);
+
+	if (!mc_has_keys(cf))
+		return;
+	if ((has & CF_NOVERB) == 0)
+		ctl_finding(notes, true, APPLY,
+		    "PrivacyOptions in sendmail.cf is without noverb: whoever "
+		    "says VERB is shown the keys of smarthosts");
+	if ((has & CF_RESTRICTQRUN) == 0 || (has & CF_RESTRICTEXPAND) == 0)
+		ctl_finding(notes, false, APPLY,
+		    "PrivacyOptions in sendmail.cf is without restrictqrun or "
+		    "restrictexpand: were sendmail set-user-ID root, its users "
+		    "would be shown the keys of smarthosts");
+	if (cf_verbose(cf))
+		ctl_finding(notes, true,
+		    "take the option out, then restart Sendmail",
+		    "sendmail.cf sets Verbose: a client can be shown the keys "
+		    "of smarthosts without asking");
+	if (access != NULL)
+		shown_access(access, notes);
+}
+
+void
+mc_program(const char *path, json_t *notes)
+{
+	char remedy[2 * PATH_MAX + 64], *real = realpath(path, NULL);
+	struct stat st;
+
+	if (real != NULL && stat(real, &st) == 0 &&
+	    (st.st_mode & S_ISUID) != 0) {
+		snprintf(remedy, sizeof(remedy),
+		    "chgrp smmsp %s && chmod 2755 %s", real, real);
+		ctl_finding(notes, true, remedy,
+		    "%s is set-user-ID: with -d any user writes the keys of "
+		    "smarthosts into the log",
+		    real);
+	}
+	free(real);
 }
 
 static void

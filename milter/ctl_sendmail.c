@@ -20,6 +20,7 @@
 #include "ctl_sendmail.h"
 
 #define MAIL_DIR "/etc/mail"
+#define PROGRAM "/usr/sbin/sendmail"
 
 struct file {
 	const char *name, *why;
@@ -34,6 +35,12 @@ struct plan {
 	struct file file[FILES];
 	char *cf, *access; /* for notes; NULL: not there */
 };
+
+static const char *
+mail_dir(const struct ctl *ctl)
+{
+	return ctl->sendmail != NULL ? ctl->sendmail : MAIL_DIR;
+}
 
 /* --- files --------------------------------------------------------------- */
 
@@ -152,7 +159,7 @@ plan_free(struct plan *p)
 static int
 plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 {
-	const char *dir = ctl->sendmail != NULL ? ctl->sendmail : MAIL_DIR;
+	const char *dir = mail_dir(ctl);
 
 	*p = (struct plan){
 		.ours = ctl->sendmail == NULL,
@@ -232,6 +239,15 @@ carry_out(const struct plan *p, bool undo, json_t **failure_r)
 	return 0;
 }
 
+/* shows_keys - is there a sendmail.cf that shows keys to others than root? */
+static bool
+shows_keys(const char *cf)
+{
+	return cf != NULL && mc_has_keys(cf) &&
+	       cf_privacy(cf) !=
+		   (CF_NOVERB | CF_RESTRICTQRUN | CF_RESTRICTEXPAND);
+}
+
 /* run_make - make -C dir, directly; what it prints goes to stderr.  0 or -1 */
 static int
 run_make(const char *dir, json_t **failure_r)
@@ -253,6 +269,20 @@ run_make(const char *dir, json_t **failure_r)
 	*failure_r = ctl_failure("run it by hand; --undo takes the lines out "
 				 "again",
 	    "make -C %s failed", dir);
+	return -1;
+}
+
+/* make_cf - sendmail.cf anew, and read again.  0, or -1 and a failure */
+static int
+make_cf(struct plan *p, json_t **failure_r)
+{
+	if (run_make(p->dir, failure_r) == -1)
+		return -1;
+	free(p->cf);
+	if (slurp(p->dir, "sendmail.cf", &p->cf) == 0)
+		return 0;
+	*failure_r =
+	    ctl_failure("run as root", "%s/sendmail.cf cannot be read", p->dir);
 	return -1;
 }
 
@@ -319,15 +349,16 @@ work(struct plan *p, const struct ctl *ctl, const struct config *conf,
     int *code_r, json_t **failure_r)
 {
 	json_t *changes, *notes, *answer;
+	bool stale = !ctl->undo && shows_keys(p->cf);
 	size_t n;
 
 	if (plan_make(p, conf, ctl->undo, failure_r) == -1)
 		return NULL;
 	changes = list(p);
 	n = json_array_size(changes);
-	if ((ctl->apply || ctl->undo) && n > 0 &&
+	if ((ctl->apply || ctl->undo) && (n > 0 || stale) &&
 	    (carry_out(p, ctl->undo, failure_r) == -1 ||
-		(p->ours && run_make(p->dir, failure_r) == -1))) {
+		(p->ours && make_cf(p, failure_r) == -1))) {
 		json_decref(changes);
 		return NULL;
 	}
@@ -339,8 +370,13 @@ work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 		    : p->cf != NULL ? p->cf
 				    : "",
 		    p->access, notes);
+	/* What is in force shows keys now, whatever else is to be done. */
+	if (!ctl->undo && p->cf != NULL && (p->ours || !ctl->apply))
+		mc_shown(p->cf, p->access, notes);
+	if (!ctl->undo && p->ours)
+		mc_program(PROGRAM, notes);
 	answer = json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "changes", changes,
-	    "notes", notes, "summary", summary(ctl, n));
+	    "notes", notes, "summary", summary(ctl, n + stale));
 	*code_r = verdict(ctl, notes, n, answer);
 	return answer;
 }
@@ -361,4 +397,46 @@ ctl_setup_sendmail(
 	if (*answer_r == NULL)
 		*answer_r = failure;
 	return code;
+}
+
+/* --- `check --mta` ------------------------------------------------------- */
+
+bool
+ctl_sendmail_here(const struct ctl *ctl)
+{
+	char *cf = NULL;
+	bool here;
+
+	if (ctl->sendmail != NULL || ctl->postfix != NULL)
+		return ctl->sendmail != NULL;
+	here = slurp(MAIL_DIR, "sendmail.cf", &cf) == 0 && cf != NULL &&
+	       (mc_has_keys(cf) || access("/etc/postfix/main.cf", F_OK) == -1);
+	free(cf);
+	return here;
+}
+
+int
+ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
+    json_t *found, json_t **failure_r)
+{
+	char *cf = NULL, *table = NULL;
+	int rc = -1;
+
+	if (slurp(mail_dir(ctl), "sendmail.cf", &cf) == 0 && cf != NULL &&
+	    slurp(mail_dir(ctl), "access", &table) == 0) {
+		mc_notes(conf, cf, table, found);
+		mc_shown(cf, table, found);
+		if (ctl->sendmail == NULL)
+			mc_program(PROGRAM, found);
+		rc = 0;
+	} else {
+		*failure_r = ctl_failure(
+		    "is Sendmail here? If its folder is another, name it with "
+		    "--sendmail-config; run as root",
+		    "%s/sendmail.cf and access beside it cannot be read",
+		    mail_dir(ctl));
+	}
+	free(cf);
+	free(table);
+	return rc;
 }

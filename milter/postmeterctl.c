@@ -53,8 +53,9 @@ static const struct command commands[] = {
 	    { NULL } },
 	{ "export", "", 0, 0, "", "all counters, blocks and events as JSON",
 	    NULL, { NULL } },
-	{ "check", "[FILE] [--mta [--postfix-config DIR]]", 0, 1, "TP",
-	    "is the configuration good?", ctl_check, { NULL } },
+	{ "check",
+	    "[FILE] [--mta [--postfix-config DIR] [--sendmail-config DIR]]", 0,
+	    1, "TPM", "is the configuration good?", ctl_check, { NULL } },
 	{ "setup",
 	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
 	    "[--sendmail-config DIR]",

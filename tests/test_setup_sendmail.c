@@ -181,6 +181,7 @@ part_b_is_the_file_in_contrib(void **state)
 
 static char host[] = "smtp.example.com", root[] = "root", name[] = "s";
 #define GOOD_CF                                                                \
+	"O PrivacyOptions=noverb,restrictqrun,restrictexpand\n"                \
 	"O InputMailFilters=clamav, postmeter\n"                               \
 	"O CACertPath=/etc/ssl/certs\n"                                        \
 	"O CACertFile=/etc/ssl/certs/ca-certificates.crt\n"                    \
@@ -238,6 +239,117 @@ each_thing_that_only_a_person_can_decide_is_told(void **state)
 	assert_notes(587, root, GOOD_CF, "Try_TLS:other.test NO\n", 0, 0);
 	assert_notes(
 	    587, root, GOOD_CF, "# a\nTry_TLS:SMTP.example.com\tNO\n", 1, 1);
+}
+
+/* --- sendmail.cf --------------------------------------------------------- */
+
+static void
+privacy_options_are_read_as_sendmail_reads_them(void **state)
+{
+	static const struct {
+		const char *cf;
+		unsigned flags;
+	} cases[] = {
+		{ "", 0 },
+		{ "#O PrivacyOptions=noverb\n", 0 },
+		{ "O PrivacyOptions=authwarnings\n", 0 },
+		{ "O PrivacyOptions=public\n", 0 },
+		{ "O PrivacyOptions\n", 0 },
+		{ "O PrivacyOptions=noverb\n", CF_NOVERB },
+		{ "O PrivacyOptions=noverb", CF_NOVERB },
+		{ "O PrivacyOptions=noverb\r\n", CF_NOVERB },
+		{ "O PRIVACYOPTIONS = authwarnings , NoVerb\n", CF_NOVERB },
+		{ "O Privacy=novrfy noverb\n", CF_NOVERB },
+		{ "O Pri=noverb\n", CF_NOVERB },
+		{ "O Pr=noverb\n", 0 },
+		{ "O PrivacyOptionsX=noverb\n", 0 },
+		{ "O  PrivacyOptions=noverb\n", 0 },
+		{ " O PrivacyOptions=noverb\n", 0 },
+		{ "Opnoverb\n", CF_NOVERB },
+		{ "Op\n", 0 },
+		{ "O\n", 0 },
+		{ "OPnoverb\n", 0 },
+		{ "O PrivacyOptions=goaway\n", CF_NOVERB },
+		{ "O PrivacyOptions=noexpn\n", CF_NOVERB },
+		{ "O PrivacyOptions=noverbs,xnoverb,no-verb\n", 0 },
+		{ "O PrivacyOptions=restrictqrun,restrictexpand\n",
+		    CF_RESTRICTQRUN | CF_RESTRICTEXPAND },
+		{ "O PrivacyOptions=noverb\nO PrivacyOptions=public\n",
+		    CF_NOVERB },
+		{ "O PrivacyOptions=novrfy\nR$*\t$1\nO PrivacyOptions=noverb\n",
+		    CF_NOVERB },
+		{ "O PrivacyOptions=novrfy,\n\tnoverb\n", CF_NOVERB },
+		{ "O PrivacyOptions=novrfy,\n  x,\n  noverb\nO x\n",
+		    CF_NOVERB },
+		{ "#O x\n O PrivacyOptions=noverb\n", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (cf_privacy(cases[i].cf) != cases[i].flags)
+			fail_msg("flags %u of \"%s\"", cf_privacy(cases[i].cf),
+			    cases[i].cf);
+}
+
+static void
+the_last_verbose_counts(void **state)
+{
+	assert_false(cf_verbose(""));
+	assert_false(cf_verbose("#O Verbose=True\n"));
+	assert_true(cf_verbose("O Verbose=True\n"));
+	assert_true(cf_verbose("O verb = yes\n"));
+	assert_true(cf_verbose("O Verbose\n"));
+	assert_true(cf_verbose("Ov\n"));
+	assert_false(cf_verbose("O Verbose=False\n"));
+	assert_false(cf_verbose("O Verbose=1\n"));
+	assert_false(cf_verbose("OvTrue\nO Verbose=False\n"));
+	assert_true(cf_verbose("OvFalse\nO Verbose=\n"));
+}
+
+#define KEYS "Ksendmail socket -f -q -t -T<TMPF> unix:/run/x\n"
+#define KEPT "O PrivacyOptions=noverb,restrictqrun,restrictexpand\n"
+
+/* How many findings, how many of them matter, and a word of the first. */
+static void
+assert_shown(const char *cf, const char *access, size_t all, size_t must,
+    const char *word)
+{
+	json_t *list = json_array(), *n;
+	size_t i, found = 0;
+
+	mc_shown(cf, access, list);
+	json_array_foreach (list, i, n)
+		found += json_is_true(json_object_get(n, "must"));
+	assert_int_equal(json_array_size(list), all);
+	assert_int_equal(found, must);
+	if (all > 0) {
+		n = json_array_get(list, 0);
+		assert_non_null(strstr(ctl_str(n, "text"), word));
+		assert_string_not_equal(ctl_str(n, "remedy"), "");
+	}
+	json_decref(list);
+}
+
+static void
+whatever_shows_a_key_is_told(void **state)
+{
+	assert_shown("", NULL, 0, 0, NULL);
+	assert_shown("O Verbose=True\n", "Srv_Features: b\n", 0, 0, NULL);
+	assert_shown(KEYS KEPT, "", 0, 0, NULL);
+	assert_shown(KEYS, NULL, 2, 1, "noverb");
+	assert_shown("Xpostmeter, S=local:/run/x, F=T\n", NULL, 2, 1, "noverb");
+	assert_shown(KEYS "O PrivacyOptions=goaway,restrictqrun,"
+			  "restrictexpand\n",
+	    NULL, 0, 0, NULL);
+	assert_shown(KEYS "O PrivacyOptions=restrictqrun,restrictexpand\n",
+	    NULL, 1, 1, "noverb");
+	assert_shown(KEYS "O PrivacyOptions=noverb,restrictqrun\n", NULL, 1, 0,
+	    "restrictexpand");
+	assert_shown(KEYS KEPT "O Verbose=True\n", NULL, 1, 1, "Verbose");
+	assert_shown(KEYS KEPT, "Srv_Features:10.0.0\tb\n", 1, 1, "10.0.0");
+	assert_shown(KEYS KEPT, "srv_features: x b", 1, 1, "VERB");
+	assert_shown(KEYS KEPT,
+	    "#Srv_Features: b\nSrv_Features:b.test B x\nConnect:h b\n", 0, 0,
+	    NULL);
 }
 
 /* --- the command --------------------------------------------------------- */
@@ -333,6 +445,19 @@ setup(const char *how, int code)
 	return n;
 }
 
+static int
+notes_of_check(void)
+{
+	const struct ctl ctl = { .sendmail = house.dir, .check = true };
+	json_t *answer = NULL;
+	int n;
+
+	ctl_setup_sendmail(&ctl, &house.conf, &answer);
+	n = (int)json_array_size(json_object_get(answer, "notes"));
+	json_decref(answer);
+	return n;
+}
+
 static void
 showing_and_checking_change_nothing(void **state)
 {
@@ -384,6 +509,77 @@ check_is_content_only_when_make_has_run(void **state)
 }
 
 static void
+check_sees_a_cf_that_shows_keys_and_apply_touches_it_again(void **state)
+{
+	struct stat before, after;
+	const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+
+	assert_int_equal(setup("apply", 0), 3);
+	write_file("sendmail.cf", GOOD_CF, 0644);
+	assert_int_equal(setup("check", 0), 0);
+	write_file("sendmail.cf",
+	    "O PrivacyOptions=authwarnings\n" KEYS
+	    "O CACertPath=/etc/ssl/certs\nO CACertFile=/x\n"
+	    "Xpostmeter, S=local:/run/x, F=T\n",
+	    0644);
+	assert_int_equal(setup("check", 1), 0);
+	assert_int_equal(
+	    utimensat(AT_FDCWD, path_of("sendmail.mc"), old, 0), 0);
+	assert_int_equal(stat(path_of("sendmail.mc"), &before), 0);
+	assert_int_equal(setup("apply", 0), 0);
+	assert_int_equal(stat(path_of("sendmail.mc"), &after), 0);
+	assert_int_not_equal(after.st_mtime, before.st_mtime);
+}
+
+/* Before the files are what they should be the cf in force counts, too. */
+static void
+an_old_cf_is_told_beside_what_is_to_be_written(void **state)
+{
+	write_file("sendmail.cf", KEYS, 0644);
+	assert_int_equal(notes_of_check(), 2);
+	write_file("sendmail.cf", KEYS KEPT, 0644);
+	assert_int_equal(notes_of_check(), 0);
+}
+
+static void
+check_of_the_mail_server_finds_it(void **state)
+{
+	const struct ctl ctl = { .sendmail = house.dir };
+	json_t *found = json_array(), *failure = NULL;
+
+	assert_true(ctl_sendmail_here(&ctl));
+	assert_false(ctl_sendmail_here(&(struct ctl){ .postfix = house.dir }));
+	assert_int_equal(
+	    ctl_sendmail_audit(&ctl, &house.conf, found, &failure), -1);
+	assert_non_null(failure);
+	json_decref(failure);
+	write_file("sendmail.cf", GOOD_CF KEYS, 0644);
+	assert_int_equal(
+	    ctl_sendmail_audit(&ctl, &house.conf, found, &failure), 0);
+	assert_int_equal(json_array_size(found), 0);
+	write_file("sendmail.cf", KEYS, 0644);
+	assert_int_equal(
+	    ctl_sendmail_audit(&ctl, &house.conf, found, &failure), 0);
+	assert_int_equal(json_array_size(found), 3);
+	json_decref(found);
+}
+
+static void
+a_program_with_more_rights_is_told(void **state)
+{
+	json_t *list = json_array();
+
+	write_file("link.mc", "", 0755);
+	mc_program(path_of("link.mc"), list);
+	mc_program("/nowhere", list);
+	assert_int_equal(json_array_size(list), 0);
+	write_file("link.mc", "", 04755);
+	mc_program(path_of("link.mc"), list);
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(list);
+}
+
+static void
 a_link_is_followed_and_stays_a_link(void **state)
 {
 	char from[128], to[128];
@@ -431,9 +627,18 @@ main(void)
 		cmocka_unit_test(part_b_is_the_file_in_contrib),
 		cmocka_unit_test(
 		    each_thing_that_only_a_person_can_decide_is_told),
+		cmocka_unit_test(
+		    privacy_options_are_read_as_sendmail_reads_them),
+		cmocka_unit_test(the_last_verbose_counts),
+		cmocka_unit_test(whatever_shows_a_key_is_told),
 		in_a_house(showing_and_checking_change_nothing),
 		in_a_house(apply_writes_three_files_and_undo_takes_them_back),
 		in_a_house(check_is_content_only_when_make_has_run),
+		in_a_house(
+		    check_sees_a_cf_that_shows_keys_and_apply_touches_it_again),
+		in_a_house(an_old_cf_is_told_beside_what_is_to_be_written),
+		in_a_house(check_of_the_mail_server_finds_it),
+		in_a_house(a_program_with_more_rights_is_told),
 		in_a_house(a_link_is_followed_and_stays_a_link),
 		in_a_house(a_machine_without_sendmail_is_told_so),
 	};

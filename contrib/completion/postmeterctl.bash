@@ -17,7 +17,7 @@ _postmeterctl()
 	explain) word='--sender --login --client --size --rcpt' ;;
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
 	block) word='--for --why' ;;
-	check) word="--mta --postfix-config $(compgen -f -- "$cur")" ;;
+	check) word="--mta --postfix-config --sendmail-config $(compgen -f -- "$cur")" ;;
 	setup) word='postfix sendmail --apply --undo --check
 	    --postfix-config --sendmail-config' ;;
 	test) word='--send --sender' ;;

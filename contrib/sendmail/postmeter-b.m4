@@ -1,6 +1,11 @@
 dnl # postmeter, part B: belongs at the very end of sendmail.mc, behind MAILER(`smtp').
 dnl # It defines rules, so it may not come earlier.
 dnl #
+dnl # VERB shows the whole dialogue with a smarthost, login included, to whoever
+dnl # says it; so would -v and -q to a user if sendmail were set-user-ID root.
+dnl # What the site has set stays.  Sendmail takes the last definition of all, so
+dnl # this is the last.
+define(`confPRIVACY_FLAGS', ifdef(`confPRIVACY_FLAGS', `defn(`confPRIVACY_FLAGS')`,'')`noverb,restrictqrun,restrictexpand')dnl
 dnl # One mailer for each port of a smarthost, the ports that postmeter answers with.
 dnl # m=1: a connection, and so its login, never serves a second message.
 define(`PM_MAILER', `Mpm$1, P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\r\n, L=2040, m=1, T=DNS/RFC822/SMTP, A=TCP DOL(h) $1')dnl
