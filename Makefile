@@ -41,20 +41,42 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PC)) -lunistring -lpthread
 # SQLite's pwrite64, and no file of ours grows that large.
 PC_CFLAGS = $(filter-out -D_FILE_OFFSET_BITS=64,\
     $(shell $(PKG_CONFIG) --cflags $(LIBS_PC)))
-ALL_CFLAGS = $(STD) $(HARDEN) $(WARN) $(WERROR) $(DEFS) -Iinclude \
+ALL_CFLAGS = $(STD) $(HARDEN) $(WARN) $(WERROR) $(DEFS) $(INC) \
     $(PC_CFLAGS) -MMD -MP $(SAN) $(CFLAGS)
 ALL_LDFLAGS = $(HARDEN_LD) $(SAN) $(LDFLAGS)
 
-# Two mains and the two milter files stand alone; the rest is one archive,
-# from which daemon, tool and tests take what they use.
-TOOL_SRC = milter/postmeterctl.c $(wildcard milter/ctl_*.c)
-DAEMON_SRC = milter/postmeter.c milter/mlfi.c milter/reserve.c
-LIB_SRC = $(filter-out $(TOOL_SRC) $(DAEMON_SRC),$(wildcard milter/*.c))
+# A floor is a folder, and sees the contracts of lower floors only: an include
+# that climbs does not compile.
+I_ground = -Iinclude/ground
+I_noun = $(I_ground) -Iinclude/noun
+I_policy = $(I_ground) -Iinclude/policy
+I_config = $(I_policy) -Iinclude/noun -Iinclude/config
+I_secret = $(I_config) -Iinclude/secret
+I_store = $(I_secret) -Iinclude/store
+I_desk = $(I_store) -Iinclude/desk
+I_door = $(I_desk) -Iinclude/door
+I_provider = $(I_desk) -Iinclude/provider
+I_tool = $(I_door) -Iinclude/provider
+# The mains and the tests look everywhere.
+INC = $(I_tool) -Imilter
+
+FLOORS = ground noun policy config secret store desk door provider tool
+$(foreach f,$(FLOORS),$(eval $(BUILD)/milter/$(f)/%.o: INC = $$(I_$(f))))
+
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+floor = $(foreach f,$(1),$(wildcard milter/$(f)/*.c milter/$(f)/*/*.c))
+
+# What two programs share is an archive; what one program is made of is a list.
+# The milter's callbacks need libmilter, and accept_reserve.c replaces
+# accept(2): they belong to the daemon alone.
+DAEMON_SRC = milter/postmeter.c $(wildcard milter/door/milter/*.c)
+TOOL_SRC = milter/postmeterctl.c $(call floor,tool)
+LIB_SRC = $(filter-out $(DAEMON_SRC),$(call floor,$(filter-out tool,$(FLOORS))))
 LIB = $(BUILD)/libpostmeter.a
 
-TEST_SRC = $(wildcard tests/test_*.c)
+TEST_SRC = $(wildcard tests/*/test_*.c)
 TESTS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(TEST_SRC))
+test = $(filter $(addprefix %/test_,$(1)),$(TESTS))
 
 ifeq ($(V),1)
 Q =
@@ -81,11 +103,11 @@ $(BUILD)/%.inc: %.m4
 $(BUILD)/%.inc: %.lua
 	@mkdir -p $(@D)
 	@$(AS_STRING)
-$(BUILD)/milter/ctl_mc.o: ALL_CFLAGS += -I$(BUILD)
-$(BUILD)/milter/ctl_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
+$(BUILD)/milter/tool/sendmail_mc.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/tool/sendmail_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
-$(BUILD)/milter/redis_script.o: ALL_CFLAGS += -I$(BUILD)
-$(BUILD)/milter/redis_script.o: $(BUILD)/milter/store_redis.inc
+$(BUILD)/milter/store/redis/script.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/store/redis/script.o: $(BUILD)/milter/store/redis/script.inc
 
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
@@ -103,50 +125,49 @@ $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
 
 # --- tests -------------------------------------------------------------------
 
+$(BUILD)/tests/%.o: INC += -Itests -Itests/support
 $(BUILD)/tests/%.o: WARN += -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
     -Wno-missing-declarations
 
-$(BUILD)/tests/test_%: $(BUILD)/tests/test_%.o $(LIB)
+$(TESTS): %: %.o $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
 
 # The milter door is tested against a file that plays the mail server.
-$(BUILD)/tests/test_mlfi $(BUILD)/tests/test_peers \
-    $(BUILD)/tests/test_routing: $(BUILD)/tests/fake_smfi.o \
-    $(BUILD)/milter/mlfi.o
+$(call test,milter client_policies routing): $(BUILD)/tests/support/fake_smfi.o \
+    $(call obj,milter/door/milter/callbacks.c milter/door/milter/from_header.c)
+$(call test,from_header): $(BUILD)/milter/door/milter/from_header.o
 
 # What every store must do is one suite, for each of them.
-$(BUILD)/tests/test_store $(BUILD)/tests/test_redis $(BUILD)/tests/test_crash: \
-    $(BUILD)/tests/store_contract.o
+$(call test,store redis crash): $(BUILD)/tests/support/store_contract.o
 
 # ... and what is left of it by a disk that lost its power.
-$(BUILD)/tests/test_power: $(BUILD)/tests/store_contract.o $(BUILD)/tests/disk.o
+$(call test,power): $(BUILD)/tests/support/store_contract.o $(BUILD)/tests/powerfail/disk.o
 
 # The tool without its main, as its tests need it.
-CTL = $(call obj,$(wildcard milter/ctl_*.c))
-CTL_TESTS = $(BUILD)/tests/test_ctl_text $(BUILD)/tests/test_setup \
-    $(BUILD)/tests/test_audit $(BUILD)/tests/test_ctl_secret $(BUILD)/tests/test_setup_sendmail
-$(CTL_TESTS): $(CTL)
-$(CTL_TESTS): LIBS += -lcurl
+TOOL = $(call obj,$(call floor,tool))
+TOOL_TESTS = $(filter $(BUILD)/tests/tool/%,$(TESTS))
+$(TOOL_TESTS): $(TOOL)
+$(TOOL_TESTS): LIBS += -lcurl
 
 # A smarthost is probed with libcurl, against a server that the test makes up.
-$(BUILD)/tests/test_probe: $(BUILD)/tests/smtpd.o
-$(BUILD)/tests/test_probe: LIBS += -lcurl -lssl
+$(call test,smtp_probe): $(BUILD)/tests/support/smtpd.o
+$(call test,smtp_probe): LIBS += -lcurl -lssl
 
 # Load for a milter, and a milter that says yes to everything.
-TOOLS = $(BUILD)/tests/tools/milterload $(BUILD)/tests/tools/nullmilter \
-    $(BUILD)/tests/tools/proxy
+TOOLS = $(BUILD)/tests/load/milterload $(BUILD)/tests/load/nullmilter \
+    $(BUILD)/tests/load/proxy
 
-LOAD = $(call obj,tests/tools/load.c tests/tools/milterclient.c)
-$(BUILD)/tests/tools/milterload: $(call obj,tests/tools/milterload.c) $(LOAD)
+LOAD = $(call obj,tests/load/load.c tests/load/milterclient.c)
+$(BUILD)/tests/load/milterload: $(call obj,tests/load/milterload.c) $(LOAD)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/tests/tools/nullmilter: $(call obj,tests/tools/nullmilter.c)
+$(BUILD)/tests/load/nullmilter: $(call obj,tests/load/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
 
-$(BUILD)/tests/tools/proxy: $(call obj,tests/tools/proxy.c)
+$(BUILD)/tests/load/proxy: $(call obj,tests/load/proxy.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpthread
 
@@ -163,11 +184,12 @@ $(BUILD)/tests/bench/fillstore $(BUILD)/tests/bench/storebench: %: %.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # Every parser eats its seeds in the suite, and more under libFuzzer.
-FUZZ_SRC = $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_SRC = $(wildcard tests/fuzz/*/fuzz_*.c)
 REPLAYS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
 
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o \
-    $(BUILD)/tests/fuzz/replay.o $(LIB)
+$(filter %/fuzz_from_header,$(REPLAYS)): $(BUILD)/milter/door/milter/from_header.o
+
+$(REPLAYS): %: %.o $(BUILD)/tests/fuzz/replay.o $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
 
@@ -184,13 +206,13 @@ check-asan:
 	    SAN="$(ASAN)"
 
 # What threads share: the stores, the snapshot, and the doors.
-TSAN_SUITE = store redis crash store_fail snapshot health probe socketmap \
-    control peers mlfi routing creds logwriter
+TSAN_SUITE = store redis crash store_fail snapshot prober smtp_probe socketmap \
+    control client_policies milter routing credentials log_writer
 check-tsan:
 	@$(MAKE) --no-print-directory check-threads BUILD=$(BUILD)-tsan \
 	    WERROR=-Werror SAN="-fsanitize=thread -U_FORTIFY_SOURCE"
 
-check-threads: $(TSAN_SUITE:%=$(BUILD)/tests/test_%)
+check-threads: $(call test,$(TSAN_SUITE))
 	@TSAN_OPTIONS=halt_on_error=1 tests/check.sh $^
 
 # Under valgrind every round costs twenty: the properties get fewer of them.
@@ -205,7 +227,9 @@ fuzz:
 	@tests/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_SRC)
 
 # One target of tests/fuzz.sh: the library and one fuzz_*.c under libFuzzer.
-$(BUILD)/libfuzzer_%: $(BUILD)/tests/fuzz/fuzz_%.o $(LIB)
+$(BUILD)/libfuzzer_from_header: $(BUILD)/milter/door/milter/from_header.o
+.SECONDEXPANSION:
+$(BUILD)/libfuzzer_%: $$(filter %/fuzz_$$*.o,$$(call obj,$(FUZZ_SRC))) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
@@ -252,7 +276,7 @@ $(BUILD)/tests/faults/%.so: tests/faults/%.c
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(STD) $(WARN) $(WERROR) -O2 -fPIC -shared -o $@ $<
 
-fault-tools: $(FAULT_TOOLS) $(TOOLS) $(BUILD)/tests/test_power \
+fault-tools: $(FAULT_TOOLS) $(TOOLS) $(BUILD)/tests/powerfail/test_power \
     $(BUILD)/tests/bench/milterbench
 
 # Damaged stores are opened with the sanitizers looking on.
@@ -282,8 +306,8 @@ bench-report:
 
 # --- lint --------------------------------------------------------------------
 
-LINT_C = $(wildcard milter/*.c tests/*.c tests/fuzz/*.c tests/tools/*.c \
-    tests/bench/*.c tests/faults/*.c)
+MILTER_C = $(wildcard milter/*.c milter/*/*.c milter/*/*/*.c)
+LINT_C = $(MILTER_C) $(wildcard tests/*/*.c tests/*/*/*.c)
 LINT_SH = .ci/run $(wildcard tests/*.sh tests/scenario/*.sh \
     tests/scenario/lib/*.sh tests/bench/*.sh tests/faults/*.sh)
 
@@ -301,13 +325,13 @@ CPPCHECK_LOOPS = '-Djson_object_foreach(o, k, v)=for (;;)' \
     '-DTAILQ_FOREACH(v, h, f)=for (;;)' '-DTAILQ_FOREACH_REVERSE(v, h, n, f)=for (;;)'
 
 lint-cppcheck: $(BUILD)/contrib/sendmail/postmeter-a.inc \
-    $(BUILD)/contrib/sendmail/postmeter-b.inc $(BUILD)/milter/store_redis.inc
+    $(BUILD)/contrib/sendmail/postmeter-b.inc $(BUILD)/milter/store/redis/script.inc
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
 	    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
-	    -Iinclude -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/tools
+	    $(INC) -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/tools
 
 lint-tidy:
-	clang-tidy --quiet $(wildcard milter/*.c) -- $(STD) $(DEFS) -Iinclude \
+	clang-tidy --quiet $(MILTER_C) -- $(STD) $(DEFS) $(INC) \
 	    -I$(BUILD) $(PC_CFLAGS)
 
 lint-man:
@@ -383,4 +407,4 @@ clean:
     lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:
--include $(wildcard $(BUILD)/milter/*.d $(BUILD)/tests/*.d $(BUILD)/tests/*/*.d)
+-include $(wildcard $(foreach d,milter tests,$(addprefix $(BUILD)/$(d),/*.d /*/*.d /*/*/*.d)))

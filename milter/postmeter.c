@@ -31,18 +31,18 @@
 #include "clock.h"
 #include "config.h"
 #include "control.h"
-#include "creds.h"
-#include "endpoint.h"
+#include "credentials.h"
 #include "log.h"
-#include "mlfi.h"
+#include "milter.h"
 #include "prober.h"
 #include "secrets.h"
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
-#include "store_redis.h"
+#include "store/redis/call.h"
 #include "thread.h"
-#include "zone.h"
+#include "timezone.h"
+#include "unix_socket.h"
 
 #define DRAIN (30 * SECOND) /* for answers under way at SIGTERM */
 #define DESCRIPTORS 1024    /* fewer are worth a warning */

@@ -14,8 +14,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "ctl.h"
-#include "nearest.h"
+#include "suggest.h"
+#include "tool/tool.h"
 #include "version.h"
 
 struct command {

@@ -148,9 +148,9 @@ exit_codes() {
 }
 
 manual_knows_every_exit_code() {
-	exit_codes postmeter.8 milter/postmeter.c milter/store*.c \
-	    milter/journal.c milter/database*.c &&
-	    exit_codes postmeterctl.8 milter/postmeterctl.c milter/ctl_*.c
+	exit_codes postmeter.8 milter/postmeter.c milter/store/*.c \
+	    milter/store/*/*.c &&
+	    exit_codes postmeterctl.8 milter/postmeterctl.c milter/tool/*.c
 }
 
 # The replies of the one table that has them, code and enhanced code.
@@ -159,7 +159,7 @@ manual_knows_every_reply() {
 
 	text=$(manual postmeter.8)
 	sed -nE 's/.*"([245][0-9]{2})", "([245]\.[0-9.]+)".*/\1 \2/p' \
-	    milter/verdict.c | sort -u | while read -r reply; do
+	    milter/desk/reply.c | sort -u | while read -r reply; do
 		grep -qF "$reply" <<<"$text" || exit 1
 	done
 }
@@ -168,8 +168,9 @@ manual_knows_every_reply() {
 options_of() {
 	case $1 in
 	code)
-		sed -nE 's/.*CONF_(ONE|LIST)\("([a-z0-9-]+)"\).*/\2/p' \
-		    milter/config*.c milter/secrets.c
+		find milter/config milter/secret -name '*.c' \
+		    ! -name provider_file.c -exec sed -nE \
+		    's/.*CONF_(ONE|LIST)\("([a-z0-9-]+)"\).*/\2/p' {} +
 		;;
 	manual)
 		sed -nE 's/^\.It Cm ([a-z0-9-]+).*/\1/p' milter/postmeter.conf.5

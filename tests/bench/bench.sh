@@ -86,7 +86,7 @@ weight_of() {
 null() {
 	local socket=$STAGE/null-$1.sock
 
-	"$BUILD/tests/tools/nullmilter" "unix:$socket" "$1" &
+	"$BUILD/tests/load/nullmilter" "unix:$socket" "$1" &
 	PIDS+=($!)
 	NULL[$1]=null-$1=$socket,$!
 	wait_until 10 "a null milter listens" "" test -S "$socket"

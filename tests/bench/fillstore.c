@@ -14,7 +14,7 @@
 #include "digest.h"
 #include "meter.h"
 #include "store.h"
-#include "txn.h"
+#include "transaction.h"
 
 #define FLUSH_EVERY 10000 /* what waits for the database has a bound */
 

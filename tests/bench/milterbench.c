@@ -22,7 +22,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include "../tools/load.h"
+#include "load/load.h"
 
 #define PATIENCE 30.0 /* s for what is under way when a turn is over */
 #define TARGETS_MAX 8

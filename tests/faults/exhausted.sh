@@ -84,7 +84,7 @@ ok "too few threads for a start: an exit with words, up to nproc $((n - 1))"
 
 # A burst that needs more threads than there are: libmilter leaves connections
 # without an answer, which a mail server gives up after 30 s.
-timeout 10 "$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" -c 50 \
+timeout 10 "$BUILD/tests/load/milterload" -s "$MILTER" -l "$LEDGER" -c 50 \
     -m 20 >/dev/null 2>&1 || true
 ! is_gone || fail "it has ended" "$LOG"
 load -c 1 -m 20 | grep -q 'accepted=20 ' ||

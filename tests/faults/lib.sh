@@ -86,12 +86,12 @@ reap() {
 
 # load ARGS... - messages, and the ledger of their answers
 load() {
-	"$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" "$@"
+	"$BUILD/tests/load/milterload" -s "$MILTER" -l "$LEDGER" "$@"
 }
 
 # load_on ARGS... - the same in the background, until end_load
 load_on() {
-	"$BUILD/tests/tools/milterload" -s "$MILTER" -l "$LEDGER" "$@" \
+	"$BUILD/tests/load/milterload" -s "$MILTER" -l "$LEDGER" "$@" \
 	    >/dev/null 2>&1 &
 	LOAD=$!
 }
@@ -104,7 +104,7 @@ end_load() {
 # start_null - a milter that says yes to everything, to compare with
 NULL_SOCKET=$STAGE/null.sock
 start_null() {
-	"$BUILD/tests/tools/nullmilter" "unix:$NULL_SOCKET" rcpt \
+	"$BUILD/tests/load/nullmilter" "unix:$NULL_SOCKET" rcpt \
 	    2>>"$STAGE/null.log" &
 	NULL_PID=$!
 	wait_until 30 "the null milter listens" "$STAGE/null.log" \

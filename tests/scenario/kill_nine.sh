@@ -28,7 +28,7 @@ grown() {
 
 : >"$LEDGER"
 start_postmeter
-"$BUILD/tests/tools/milterload" -s "$MILTER" -c 8 -m 10000000 -a 10 -w 120 \
+"$BUILD/tests/load/milterload" -s "$MILTER" -c 8 -m 10000000 -a 10 -w 120 \
     -l "$LEDGER" >/dev/null &
 LOAD=$!
 for ((i = 1; i <= KILLS; i++)); do

@@ -26,7 +26,7 @@ total() {
 }
 
 load() {
-	"$BUILD/tests/tools/milterload" -s "$MILTER" "$@" >"$STAGE/totals" ||
+	"$BUILD/tests/load/milterload" -s "$MILTER" "$@" >"$STAGE/totals" ||
 	    fail "milterload" "$LOG"
 }
 

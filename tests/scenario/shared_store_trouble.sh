@@ -22,7 +22,7 @@ title "the shared store in trouble, 400 connections, two daemons"
 
 # load NAME MESSAGES - 200 connections to it, so many messages each
 load() {
-	"$BUILD/tests/tools/milterload" -s "$STAGE/$1/milter.sock" -c 200 \
+	"$BUILD/tests/load/milterload" -s "$STAGE/$1/milter.sock" -c 200 \
 	    -m "$2" -w 60 >"$STAGE/$1/totals" || fail "milterload" "$STAGE/$1/log"
 }
 
@@ -155,7 +155,7 @@ sentinel_failover() {
 # --- their stages ------------------------------------------------------------
 
 behind_a_proxy() {
-	"$BUILD/tests/tools/proxy" 6390 "$STAGE/redis/redis.sock" &
+	"$BUILD/tests/load/proxy" 6390 "$STAGE/redis/redis.sock" &
 	PROXY=$!
 	wait_until 10 "the proxy listens" "" port_open 127.0.0.1 6390
 	trouble stalled_proxy redis://127.0.0.1:6390

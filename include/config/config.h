@@ -1,0 +1,148 @@
+/*
+ * config.h - postmeter.conf, read once into plain data.
+ *
+ * Above this file a misspelt option is a compile error, and nothing can be
+ * half configured: config_load gives the whole or a list of what is wrong.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "mailaddr.h"
+#include "netaddr.h"
+#include "policy.h"
+#include "quota.h"
+#include "timezone.h"
+#include "unix_socket.h"
+
+#define CONFIG_DEFAULT	"/etc/postmeter/postmeter.conf"
+
+enum durability { DURABILITY_CRASH, DURABILITY_POWER };
+enum store_failure { STORE_FAILURE_DEFER, STORE_FAILURE_ACCEPT,
+    STORE_FAILURE_LOCAL };
+enum tls_level { TLS_VERIFY, TLS_ENCRYPT };
+
+struct names {			/* a list of canonical strings */
+	size_t n;
+	char **v;
+};
+
+struct prefixes {
+	size_t n;
+	struct netprefix *v;
+};
+
+struct policies {		/* pointers into config->policy */
+	size_t n;
+	const struct policy **v;
+};
+
+struct smarthost {
+	char *name;		/* a Postfix service and map name: [a-z0-9-] */
+	char *host;		/* the name that the certificate must bear */
+	uint16_t port;
+	enum tls_level tls;
+	char *username;		/* "" if it wants no login */
+	char *secret;		/* the name of its secret, or "" */
+	/*
+	 * The budget of the account itself: those it names, then those that
+	 * its provider brings, named "SMARTHOST.LIMIT".
+	 */
+	struct policies policies;
+	char *provider;		/* "" if it names none */
+	/*
+	 * Recipients in one delivery: the mail server splits a message with
+	 * more, and the provider counts each part.  0: it never splits.
+	 */
+	uint32_t recipient_limit;
+	/*
+	 * The only sender that it takes, as written and as a key; "" if it
+	 * takes any.
+	 */
+	char *envelope_sender, *envelope_key;
+};
+
+struct route {
+	char *name;
+	size_t n;		/* 1 to BILL_CHOICES, in order of preference */
+	const struct smarthost **smarthost;
+	bool spread;		/* by remaining budget, else in order */
+};
+
+/* Conditions of a rule; an empty list is no condition. */
+struct rule {
+	char *name;
+	struct names sender;	/* "a@b", "@b", "<>", canonical */
+	struct names login;	/* canonical */
+	struct prefixes client;
+	struct policies policies;
+	const struct route *route;	/* NULL: the mail server's own way */
+};
+
+struct config {
+	char *file;
+	struct endpoint milter_socket, map_socket, auth_socket, control_socket;
+	struct names auth_peers;	/* user names */
+	char *user;
+	char *store;			/* "sqlite:PATH", "redis://..." ... */
+	char *store_secret;		/* its password's name; "" if none */
+	char *store_local;		/* "sqlite:PATH": while it is out */
+	/* Percent of each limit there; 0: 100 by the number of servers. */
+	uint32_t store_share;
+	enum durability durability;
+	enum store_failure on_store_failure;
+	char *secrets;			/* path; "" if no smarthost needs one */
+	char *providers;		/* path of providers.conf */
+	int64_t probe_every;		/* ms; 0: nobody looks at smarthosts */
+	bool observe;			/* mode = observe */
+	bool unmatched_accept;
+	struct zone *zone;
+	struct prefixes networks;
+	struct names local_domains;	/* canonical */
+	char *recipient_delimiter;
+	size_t npolicy;
+	struct policy *policy;		/* those built in included */
+	/*
+	 * "(senders)", built in, made of `new-senders` (default 1000/24h, one
+	 * unique-recipients limit, per client): how many different senders one
+	 * login or client may use before they share one counter.
+	 */
+	const struct policy *senders;
+	size_t nsmarthost;
+	struct smarthost *smarthost;
+	size_t nroute;
+	struct route *route;
+	size_t nrule;
+	struct rule *rule;
+};
+
+/*
+ * Reads file.  On any mistake returns NULL; every mistake has been written to
+ * errors as one line "file:line: what is wrong, what would be right".
+ */
+struct config *config_load(const char *file, FILE *errors);
+void	config_free(struct config **cp);
+
+const struct policy *config_policy(const struct config *conf,
+	    const char *name);
+const struct smarthost *config_smarthost(const struct config *conf,
+	    const char *name);
+
+/* Does the route (NULL: none) offer that smarthost? */
+bool	config_leads_to(const struct route *route,
+	    const struct smarthost *sh);
+
+/* Is the domain of a canonical address one of local-domains? */
+bool	config_is_local(const struct config *conf, const struct mailaddr *a);
+
+/* True if any policy counts bytes: then the body must be seen. */
+bool	config_needs_body(const struct config *conf);
+
+/* True if mail may have to bear a smarthost's own sender. */
+bool	config_needs_headers(const struct config *conf);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * control.h - the operator's door: one JSON object asks, one answers.
+ *
+ * postmeterctl sends {"command": "show", "who": "..."} and a newline, the
+ * daemon answers one object and a newline and closes.  "ok" is true or false;
+ * if false, "error" says why and "remedy" what to do.  A moment is an object
+ * {"ms": 1700000000000, "text": "14:05 +0200 (in 2h 10m)"}, so that machine
+ * and person read the same and only the daemon needs to know the time zone.
+ * Only root and the daemon's user may ask (SO_PEERCRED).
+ */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "smarthost_health.h"
+#include "store.h"
+
+#define CONTROL_REQUEST_MAX 65536	/* bytes */
+
+struct control_server;
+
+struct control_env {
+	struct store *store;
+	struct health *health;	/* NULL: nobody looks at smarthosts */
+	const char *config_file;
+	int64_t started;		/* ms */
+	/*
+	 * Reads configuration and secrets again and publishes both, or keeps
+	 * both and returns -1 with the lines of error in *errors_r (free it).
+	 */
+	int (*reload)(char **errors_r);
+};
+
+/*
+ * Starts the thread that answers on a listening, non-blocking descriptor,
+ * which it takes over.  What env points to must outlive it.  NULL if out of
+ * resources.
+ */
+struct control_server *control_start(int fd, const struct control_env *env);
+
+/* Closes all peers, joins the thread. */
+void	control_stop(struct control_server **sp);
+
+/*
+ * What one request is answered: the door without its socket, for tests and
+ * the fuzzer.  actor is the peer's user name.  A new reference, never NULL;
+ * JSON's null if out of memory.
+ */
+json_t	*control_answer(const struct control_env *env, const char *request,
+	    size_t len, const char *actor, int64_t now);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * mlfi.h - the milter door: libmilter's callbacks gather, ask the desk, answer.
+ *
+ * The only file but postmeter.c that knows libmilter.
+ */
+#ifndef MLFI_H
+#define MLFI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "smarthost_health.h"
+#include "store.h"
+
+/*
+ * Registers the callbacks and opens the socket (checked, owned, mode 0660).
+ * 0, or -1 and a sentence in why; *live_r as in endpoint.h.
+ */
+int	mlfi_open(const struct config *conf,
+	    const struct endpoint_owner *owner, bool *live_r, char *why,
+	    size_t size);
+
+/*
+ * Serves until the process ends, or libmilter gives up; store must be open and
+ * stay so until then.  0 or -1.
+ */
+int	mlfi_serve(struct store *store, struct health *health);
+
+/*
+ * From now on every new transaction is answered 451.  Returns when no callback
+ * is at the store any more, or after timeout ms, and then none will be.
+ * Returns how many still were: 0 means that the store may be closed.
+ */
+unsigned mlfi_drain(int64_t timeout);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * sendmail.h - what Sendmail asks on the map and auth sockets, and its answers.
+ *
+ * Sendmail asks by message, not by sender, and each answer is a piece of its
+ * own rules: a mailer and host, a demand on a certificate, a list for AUTH.
+ *
+ * Pure: bytes in, spans and texts out.
+ */
+#ifndef SENDMAIL_H
+#define SENDMAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bytes.h"
+#include "config.h"
+
+/*
+ * A key in its parts: QUEUEID<sender><recipient>ENVID, or
+ * QUEUEID<sender><server>.
+ */
+struct sendmail_key {
+	struct span id;		/* may be empty, as in an address test */
+	struct span sender;	/* as the client wrote it, without brackets */
+	struct span about;	/* the recipient, or the server's name */
+	struct span envid;	/* may be empty (RFC 3461 4.4) */
+};
+
+/*
+ * Takes a key apart; what is quoted or escaped (RFC 5321 4.1.2) ends nothing.
+ * False if it is no such key.
+ */
+bool	sendmail_parse(struct span key, struct sendmail_key *k_r);
+
+/* Sendmail's own notices have this sender, or none, when they wait. */
+bool	sendmail_is_notice(struct span sender);
+
+/* What a server is to a message that is about to be handed to it. */
+enum sendmail_server {
+	SENDMAIL_DUE,		/* the message's smarthost: it gets the key */
+	SENDMAIL_OTHER,		/* none of our business: the stock rules */
+	SENDMAIL_ASTRAY		/* the message must not go there: wait */
+};
+
+/*
+ * sh is the smarthost of the message, NULL if it has none.  A message that
+ * has one may meet no other server, but those inside the office: named in
+ * or below local-domains, or with an address in networks.
+ */
+enum sendmail_server sendmail_server(const struct config *conf,
+	    const struct smarthost *sh, struct span server);
+
+/*
+ * Can Sendmail reach this smarthost?  Not on a port with implicit TLS, and
+ * only on a port that postmeter-b.m4 has a mailer for: an answer with any
+ * other would bounce the mail.  If not, *why_r is a sentence with the remedy.
+ */
+bool	sendmail_can(const struct smarthost *sh, const char **why_r);
+
+/* Bytes of a user name or password: in base64 what a token of a rule holds. */
+#define SENDMAIL_VALUE	189
+
+/* The longest answer: three values in base64 and their frame. */
+#define SENDMAIL_ANSWER (3 * (SENDMAIL_VALUE / 3 * 4) + 64)
+
+/* "pm587:[smtp.example.com]".  -1 if size does not suffice. */
+int	sendmail_route(const struct smarthost *sh, char *dst, size_t size);
+
+/* "VERIFY:112+CN": chain and name; "ENCR:112": no more than a cipher. */
+const char *sendmail_tls(const struct smarthost *sh);
+
+/*
+ * "U=..." "I=..." "P=..." "M:PLAIN LOGIN" with values in base64.  -1 if a
+ * value is longer than SENDMAIL_VALUE or size does not suffice.  The caller
+ * wipes dst.
+ */
+int	sendmail_auth(const char *user, const char *password, char *dst,
+	    size_t size);
+
+#endif

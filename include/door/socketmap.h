@@ -1,0 +1,38 @@
+/*
+ * socketmap.h - the map and auth doors: Postfix's and Sendmail's socketmap.
+ *
+ * socketmap_table(5): a request is a netstring "map key", the answer one of
+ * "OK data", "NOTFOUND ", "TEMP why".  One thread with poll serves all peers,
+ * so a slow one costs nobody else anything.  Decides nothing.
+ */
+#ifndef SOCKETMAP_H
+#define SOCKETMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "bytes.h"
+#include "smarthost_health.h"
+#include "store.h"
+
+/*
+ * Splits a request at its first blank (a key may hold blanks).  False if it
+ * has none, or an empty map name.
+ */
+bool	socketmap_split(struct span request, struct span *map_r,
+	    struct span *key_r);
+
+struct socketmap_server;
+
+/*
+ * Starts the thread that answers on two listening descriptors, which it takes
+ * over.  store and health (may be NULL) must outlive it.  NULL if out of
+ * resources.
+ */
+struct socketmap_server *socketmap_start(int map_fd, int auth_fd,
+	    struct store *store, struct health *health);
+
+/* Answers what is complete, closes all peers, joins the thread. */
+void	socketmap_stop(struct socketmap_server **sp);
+
+#endif

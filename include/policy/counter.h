@@ -1,0 +1,86 @@
+/*
+ * counter.h - all that is remembered of one key under one policy.
+ *
+ * One record holds every window of the policy, so a charge finds all it
+ * needs in one place.  Grants travel with the counter they widen.
+ */
+#ifndef COUNTER_H
+#define COUNTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy.h"
+#include "recipient_set.h"
+#include "window.h"
+
+#define COUNTER_GRANTS 8	/* grants that one counter holds at a time */
+
+struct grant {
+	enum dimension dim;
+	uint64_t extra;		/* added to every limit of that dimension */
+	int64_t until;		/* ms; NEVER is not allowed */
+};
+
+/* One limit's memory: a sum, or a set for unique recipients. */
+struct slot {
+	enum dimension dim;
+	uint8_t warned;		/* how many of warn-at have been told */
+	union {
+		struct window sum;	/* all but DIM_UNIQUE */
+		struct uniq uniq;	/* DIM_UNIQUE */
+	};
+};
+
+struct counter {
+	int64_t locked_until;	/* ms; 0 if it never was (lockout) */
+	size_t ngrant;
+	struct grant grant[COUNTER_GRANTS];
+	size_t nslot;
+	struct slot slot[];	/* in the order of policy->limit */
+};
+
+/* An empty counter for the limits of policy; NULL if out of memory. */
+struct counter *counter_new(const struct policy *policy);
+void	counter_free(struct counter **cp);
+
+/*
+ * Makes c fit policy, whose limits may have changed since c was made: a limit
+ * keeps the slot with its dimension and window, a new one inherits what the
+ * slot of the same dimension with the longest window knows.  *cp is replaced.
+ * -1 and *cp as it was if out of memory.
+ */
+int	counter_adapt(struct counter **cp, const struct policy *policy,
+	    int64_t now, const struct zone *zone);
+
+/* Makes room in the sets for n more recipients.  -1: out of memory. */
+int	counter_room(struct counter *c, size_t n, int64_t now);
+
+/*
+ * Forgets what has left, and bears a clock that stepped back: what was spent
+ * later than now counts as spent now.  Spending settles by itself.
+ */
+void	counter_settle(struct counter *c, int64_t now, const struct zone *zone);
+
+/* Forgets what was spent and the lock; grants stay. */
+void	counter_reset(struct counter *c);
+
+/* Adds a grant; a full list drops one that has expired.  -1 if none has. */
+int	counter_grant(struct counter *c, const struct grant *g, int64_t now);
+
+/* True if nothing in it matters at moment now: it may be forgotten. */
+bool	counter_idle(const struct counter *c, int64_t now);
+
+/*
+ * Bytes for the disk, packed by hand, the same on every machine, with a
+ * version in front: they outlive the process.  counter_pack returns
+ * the bytes needed, and writes only if size suffices.  counter_unpack makes a
+ * new counter from bytes, or NULL if they are damaged, of an unknown version
+ * (*why_r says which) or memory is out.
+ */
+size_t	counter_pack(const struct counter *c, uint8_t *dst, size_t size);
+struct counter *counter_unpack(const uint8_t *src, size_t len,
+	    const char **why_r);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * window.h - how much was spent inside a window of time, in fixed space.
+ *
+ * A rolling window keeps at most WINDOW_BUCKETS + 1 buckets.  A bucket
+ * gathers what was spent within a slice of length / WINDOW_BUCKETS and leaves
+ * when the last event in it has left: so no span of that length ever holds
+ * more than what was allowed, and room comes back at most one slice late.
+ * A leaky bucket or GCRA would be smaller and admit nearly twice the limit in
+ * the first window; two fixed windows side by side likewise.
+ *
+ * A calendar window is one bucket that lives until its period ends.
+ *
+ * Pure: time is an argument, in ms.  It may step back; then what was spent
+ * counts as spent now, so nothing is freed early and nothing is held longer
+ * than one window.
+ */
+#ifndef WINDOW_H
+#define WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "timezone.h"
+
+#define WINDOW_BUCKETS	64
+#define WINDOW_MIN	(1 * SECOND)
+#define WINDOW_MAX	(31 * DAY)
+
+struct window_spec {
+	bool calendar;
+	enum period period;	/* calendar only */
+	int64_t length;		/* rolling only: ms, WINDOW_MIN to WINDOW_MAX */
+};
+
+struct bucket {
+	int64_t last;		/* rolling: the last event; calendar: the end */
+	uint64_t count;
+};
+
+struct window {
+	struct window_spec spec;
+	uint16_t head, n;	/* ring: oldest bucket, buckets in use */
+	struct bucket bucket[WINDOW_BUCKETS + 1];
+};
+
+void	window_init(struct window *w, const struct window_spec *spec);
+bool	window_spec_equal(const struct window_spec *a,
+	    const struct window_spec *b);
+
+/* What is spent at moment now. */
+uint64_t window_used(const struct window *w, int64_t now);
+
+/*
+ * Forgets what has left, and bears a clock that stepped back: what was spent
+ * later than now counts as spent now.  The functions that change nothing see
+ * it so too, but only this makes it last.
+ */
+void	window_settle(struct window *w, int64_t now, const struct zone *zone);
+
+/*
+ * Settles, then spends cost at moment now.  zone is used by calendar windows
+ * only.
+ */
+void	window_add(struct window *w, uint64_t cost, int64_t now,
+	    const struct zone *zone);
+
+/*
+ * The first moment, not before now, at which no more than room is spent if
+ * nothing is added until then.  Never NEVER: an empty window holds nothing.
+ */
+int64_t	window_when(const struct window *w, uint64_t room, int64_t now);
+
+/* True if nothing is left of it at moment now. */
+bool	window_idle(const struct window *w, int64_t now);
+
+/*
+ * Fills an empty window with what another one of the same counter knows, so
+ * that a changed configuration does not forget: each bucket of from is spent
+ * again at its own time, as far as it still matters.
+ */
+void	window_inherit(struct window *w, const struct window *from,
+	    int64_t now, const struct zone *zone);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * config_read.h - what the parts of the configuration's reader share.
+ *
+ * Only config*.c include it.  Each reader reports its mistakes and goes on
+ * with something harmless; config_load throws the whole away at the end if
+ * there was any.
+ */
+#ifndef CONFIG_READ_H
+#define CONFIG_READ_H
+
+#include "config.h"
+#include "provider.h"
+#include "scanner.h"
+
+struct reading {
+	struct config *conf;
+	struct conftext text;
+	struct mistakes m;
+	struct providers *providers;	/* NULL if nobody names one */
+	uint32_t margin;	/* percent, of a smarthost that says nothing */
+};
+
+#define MARGIN_LARGEST 50	/* percent */
+#define SHOWN 100	/* a value in a message, escaped */
+
+/* The one value of an option; NULL if it is not given. */
+const struct conf_value *read_one(const struct reading *r, cfg_t *sec,
+	    const char *name);
+
+/* The value escaped for a message; dst has SHOWN bytes. */
+char	*shown(char *dst, const struct conf_value *v);
+
+/* A copy that the configuration keeps; "" in its place if out of memory. */
+char	*keep(struct reading *r, const char *text);
+
+/* An array of n zeroed elements, NULL only if n is 0 or out of memory. */
+void	*keep_array(struct reading *r, size_t n, size_t size);
+
+/* The option's text, or fallback if it is not given. */
+char	*read_text(struct reading *r, cfg_t *sec, const char *name,
+	    const char *fallback);
+
+/* The index of the option's text in words (closed by NULL). */
+int	read_choice(struct reading *r, cfg_t *sec, const char *name,
+	    const char *const *words, int fallback);
+
+/* A decimal number from low to high. */
+uint32_t read_number(struct reading *r, cfg_t *sec, const char *name,
+	    uint32_t low, uint32_t high, uint32_t fallback);
+
+/*
+ * The section's title, kept: letters, digits, and "-", "_", "." (for a
+ * smarthost a-z, 0-9 and "-").  A title that an earlier section of the same
+ * kind bears is a mistake.
+ */
+char	*read_title(struct reading *r, cfg_t *root, const char *kind,
+	    size_t i);
+
+/* A list's values, or those of fallback (closed by NULL) if it is not given. */
+size_t	read_size(cfg_t *sec, const char *name, const char *const *fallback);
+struct conf_value read_nth(const struct reading *r, cfg_t *sec,
+	    const char *name, const char *const *fallback, size_t i);
+
+/* The same as networks. */
+void	read_prefixes(struct reading *r, cfg_t *sec, const char *name,
+	    const char *const *fallback, struct prefixes *p_r);
+
+/* Sections, in the order in which they refer to each other. */
+void	read_providers(struct reading *r, cfg_t *root);
+void	read_policies(struct reading *r, cfg_t *root);
+void	read_smarthosts(struct reading *r, cfg_t *root);
+void	read_routes(struct reading *r, cfg_t *root);
+void	read_rules(struct reading *r, cfg_t *root);
+
+/* The provider that a smarthost names; NULL if none, or a mistake. */
+const struct provider *read_provider(struct reading *r, cfg_t *sec);
+
+/* How many policies the providers of all smarthosts bring, at most. */
+size_t	provider_room(const struct reading *r, cfg_t *root);
+
+/*
+ * The policies that p brings, less margin percent, behind those that sh has;
+ * both arrays have room.  line is where it is named.
+ */
+void	provider_bring(struct reading *r, const struct provider *p,
+	    unsigned margin, unsigned line, struct smarthost *sh);
+
+/* The option tables of those sections. */
+extern cfg_opt_t policy_options[], smarthost_options[], route_options[],
+    rule_options[];
+
+#endif

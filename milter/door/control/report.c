@@ -1,0 +1,374 @@
+/*
+ * control_report.c - what is there: health, the fullest counters, one sender,
+ * events, everything.
+ *
+ * Nothing here changes anything, and nothing here keeps the store waiting
+ * with work that could be done outside of it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "limit.h"
+#include "request.h"
+#include "version.h"
+
+#define TOP_SOME 10
+#define TOP_MOST 1000
+#define EVENTS_SOME 20
+#define EVENTS_MOST 10000
+#define BLOCKS_MOST 1000
+/* A daemon must not fall over its own export; a database has its own tools. */
+#define EXPORT_MOST 20000
+
+/* look - what the prober saw of a smarthost; null if it did not look */
+static json_t *
+look(const struct request *rq, const struct smarthost *sh)
+{
+	struct health_report r;
+
+	if (!health_ask(rq->env->health, sh->name, rq->now, &r))
+		return json_null();
+	return json_pack("{s:s, s:o, s:o, s:o}", "state", breaker_name(r.state),
+	    "seen", control_moment(rq, r.seen), "until",
+	    control_moment(rq, r.until), "trouble", control_text(r.why));
+}
+
+static json_t *
+smarthosts(const struct request *rq)
+{
+	const struct config *conf = rq->conf;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		const struct smarthost *sh = &conf->smarthost[i];
+		json_t *routes = json_array();
+
+		for (size_t j = 0; j < conf->nroute; j++)
+			if (config_leads_to(&conf->route[j], sh))
+				control_append(
+				    &routes, control_text(conf->route[j].name));
+		control_append(&list,
+		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o}", "name",
+			control_text(sh->name), "host", control_text(sh->host),
+			"port", (int)sh->port, "tls",
+			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
+			routes, "health", look(rq, sh)));
+	}
+	return list;
+}
+
+struct block_list {
+	const struct request *rq;
+	json_t *array;
+	size_t n;
+};
+
+static bool
+add_block(void *arg, const char *who, int64_t until, const char *text)
+{
+	struct block_list *l = arg;
+
+	control_append(&l->array,
+	    json_pack("{s:o, s:o, s:o}", "who", control_text(who), "until",
+		control_moment(l->rq, until), "text", control_text(text)));
+	return l->array != NULL && ++l->n < BLOCKS_MOST;
+}
+
+static json_t *
+blocks(const struct request *rq, enum store_answer *a_r, char *why)
+{
+	struct block_list l = { .rq = rq, .array = json_array() };
+
+	*a_r = store_blocks(rq->env->store, rq->now, add_block, &l, why);
+	if (*a_r == STORE_NONE)
+		*a_r = STORE_OK;
+	return l.array;
+}
+
+static json_t *
+store_report(const struct request *rq)
+{
+	struct store_stats st;
+
+	store_stats(rq->env->store, &st);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+			 " s:o}",
+	    "kind", store_kind(rq->env->store), "healthy", st.healthy,
+	    "trouble", control_text(st.trouble), "counters",
+	    control_number(st.counters), "charged", control_number(st.charged),
+	    "declined", control_number(st.declined), "failed",
+	    control_number(st.failed), "journal_bytes",
+	    control_number(st.journal_bytes), "folds", control_number(st.folds),
+	    "folded", control_moment(rq, st.folded), "events_dropped",
+	    control_number(st.events_dropped));
+}
+
+json_t *
+control_status(const struct request *rq)
+{
+	static const char *const failures[] = { "defer", "accept", "local" };
+	const struct config *conf = rq->conf;
+	char why[STORE_WHY] = "";
+	enum store_answer a;
+	json_t *blocked = blocks(rq, &a, why);
+
+	if (a != STORE_OK) /* "store" below says what is wrong with it */
+		json_array_clear(blocked);
+	return json_pack("{s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, "
+			 "s:{s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o}",
+	    "ok", 1, "version", POSTMETER_VERSION, "pid", (int)getpid(), "now",
+	    control_moment(rq, rq->now), "started",
+	    control_moment(rq, rq->env->started), "config",
+	    control_text(rq->env->config_file), "mode",
+	    conf->observe ? "observe" : "enforce", "on_store_failure",
+	    failures[conf->on_store_failure], "store", store_report(rq),
+	    "sockets", "milter", conf->milter_socket.path, "map",
+	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
+	    conf->control_socket.path, "smarthosts", smarthosts(rq), "policies",
+	    (int)conf->npolicy - 1, "rules", (int)conf->nrule, "blocks",
+	    blocked);
+}
+
+/* The fullest limits seen so far, the fullest first. */
+struct top_row {
+	unsigned percent;
+	uint64_t used;
+	json_t *json;
+};
+
+struct top {
+	const struct request *rq;
+	size_t n, most;
+	bool failed;
+	struct top_row row[];
+};
+
+/* top_add - finds the row its place, if it has one; the last may fall off */
+static void
+top_add(struct top *t, const struct policy *p, const char *key,
+    const struct counter *c, size_t i)
+{
+	struct top_row row;
+	uint64_t max;
+	size_t at;
+	int64_t next;
+
+	quota_usage(p, c, i, t->rq->now, &row.used, &max);
+	row.percent = control_percent(row.used, max);
+	if (row.used == 0)
+		return;
+	for (at = t->n; at > 0; at--) {
+		const struct top_row *r = &t->row[at - 1];
+
+		if (r->percent > row.percent ||
+		    (r->percent == row.percent && r->used >= row.used))
+			break;
+	}
+	if (at == t->most)
+		return;
+	row.json = control_limit(t->rq, p, c, i);
+	/* A limit that still has room is not what the sender waits for. */
+	next = row.used < max ? 0 : quota_next(p, c, t->rq->now);
+	if (row.json == NULL ||
+	    json_object_set_new(row.json, "policy", control_text(p->name)) ==
+		-1 ||
+	    json_object_set_new(row.json, "key", control_text(key)) == -1 ||
+	    json_object_set_new(row.json, "next",
+		control_moment(t->rq, next > t->rq->now ? next : 0)) == -1) {
+		json_decref(row.json);
+		t->failed = true;
+		return;
+	}
+	if (t->n == t->most)
+		json_decref(t->row[--t->n].json);
+	memmove(&t->row[at + 1], &t->row[at], (t->n - at) * sizeof(row));
+	t->row[at] = row;
+	t->n++;
+}
+
+static bool
+top_each(
+    void *arg, const char *policy, const char *key, const struct counter *c)
+{
+	struct top *t = arg;
+	const struct policy *p = config_policy(t->rq->conf, policy);
+
+	if (p == NULL || !control_fits(p, c))
+		return true;
+	for (size_t i = 0; i < p->nlimit; i++)
+		top_add(t, p, key, c, i);
+	return !t->failed;
+}
+
+json_t *
+control_top(const struct request *rq)
+{
+	size_t most = control_count(rq, TOP_SOME, TOP_MOST);
+	struct top *t = calloc(1, sizeof(*t) + most * sizeof(t->row[0]));
+	char why[STORE_WHY] = "";
+	enum store_answer a;
+	json_t *limits;
+
+	if (t == NULL)
+		return NULL;
+	t->rq = rq;
+	t->most = most;
+	a = store_walk(rq->env->store, rq->now, top_each, t, why);
+	limits = t->failed ? NULL : json_array();
+	for (size_t i = 0; i < t->n; i++)
+		control_append(&limits, t->row[i].json);
+	free(t);
+	if (a != STORE_OK && a != STORE_NONE) {
+		json_decref(limits);
+		return control_store_failure(a, why);
+	}
+	return json_pack("{s:b, s:o}", "ok", 1, "limits", limits);
+}
+
+/* show_policy - the counters of who under one policy */
+static enum store_answer
+show_policy(const struct request *rq, const struct policy *p, const char *name,
+    json_t **counters, char *why)
+{
+	struct who w;
+
+	control_who(rq->conf, p, name, &w);
+	for (size_t i = 0; i < w.n; i++) {
+		struct counter *c = NULL;
+		enum store_answer a =
+		    store_read(rq->env->store, p, w.key[i], rq->now, &c, why);
+
+		if (a == STORE_NONE)
+			continue;
+		if (a != STORE_OK)
+			return a;
+		control_append(counters, control_counter(rq, p, w.key[i], c));
+		counter_free(&c);
+	}
+	return STORE_OK;
+}
+
+/* find_block - the block of who, or JSON's null */
+static json_t *
+find_block(const struct request *rq, const char *who, enum store_answer *a_r,
+    char *why)
+{
+	char key[MAILADDR_MAX + 1], text[STORE_WHY] = "";
+
+	control_who_blocked(rq->conf, who, key, sizeof(key));
+	*a_r = store_blocked(rq->env->store, key, rq->now, text, why);
+	if (*a_r == STORE_OK)
+		return json_pack("{s:o, s:o}", "who", control_text(key), "text",
+		    control_text(text));
+	if (*a_r == STORE_NONE)
+		*a_r = STORE_OK;
+	return json_null();
+}
+
+json_t *
+control_show(const struct request *rq)
+{
+	const char *who = control_arg(rq, "who");
+	char why[STORE_WHY] = "", key[MAILADDR_MAX + 1];
+	json_t *counters, *events = NULL, *block = NULL;
+	enum store_answer a = STORE_OK;
+
+	if (who == NULL || who[0] == '\0')
+		return control_failure("show WHO", "it was not said whom");
+	counters = json_array();
+	for (size_t i = 0; i < rq->conf->npolicy && a == STORE_OK; i++)
+		a = show_policy(rq, &rq->conf->policy[i], who, &counters, why);
+	control_who_blocked(rq->conf, who, key, sizeof(key));
+	if (a == STORE_OK)
+		events = control_event_list(rq, key, TOP_SOME, &a, why);
+	if (a == STORE_OK)
+		block = find_block(rq, who, &a, why);
+	if (a == STORE_OK && json_array_size(counters) == 0 &&
+	    json_array_size(events) == 0 && json_is_null(block)) {
+		json_decref(counters);
+		json_decref(events);
+		return control_failure("`postmeterctl top` lists who has",
+		    "%s has sent nothing that counts", key);
+	}
+	if (a != STORE_OK) {
+		json_decref(counters);
+		json_decref(events);
+		json_decref(block);
+		return control_store_failure(a, why);
+	}
+	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", 1, "who",
+	    control_text(key), "blocked", block, "counters", counters, "events",
+	    events);
+}
+
+json_t *
+control_events(const struct request *rq)
+{
+	const char *who = control_arg(rq, "who");
+	char why[STORE_WHY] = "", key[MAILADDR_MAX + 1];
+	enum store_answer a;
+	json_t *events;
+
+	if (who != NULL)
+		control_who_blocked(rq->conf, who, key, sizeof(key));
+	events = control_event_list(rq, who != NULL ? key : NULL,
+	    control_count(rq, EVENTS_SOME, EVENTS_MOST), &a, why);
+	if (a != STORE_OK) {
+		json_decref(events);
+		return control_store_failure(a, why);
+	}
+	return json_pack("{s:b, s:o}", "ok", 1, "events", events);
+}
+
+struct export_list {
+	const struct request *rq;
+	json_t *array;
+	size_t n;
+	bool more;
+};
+
+static bool
+add_counter(
+    void *arg, const char *policy, const char *key, const struct counter *c)
+{
+	struct export_list *l = arg;
+	const struct policy *p = config_policy(l->rq->conf, policy);
+
+	if (p == NULL || !control_fits(p, c))
+		return true;
+	if (l->n++ == EXPORT_MOST) {
+		l->more = true;
+		return false;
+	}
+	control_append(&l->array, control_counter(l->rq, p, key, c));
+	return l->array != NULL;
+}
+
+json_t *
+control_export(const struct request *rq)
+{
+	struct export_list l = { .rq = rq, .array = json_array() };
+	char why[STORE_WHY] = "";
+	json_t *events = NULL, *blocked = NULL;
+	enum store_answer a;
+
+	a = store_walk(rq->env->store, rq->now, add_counter, &l, why);
+	if (a == STORE_NONE)
+		a = STORE_OK;
+	if (a == STORE_OK)
+		events = control_event_list(rq, NULL, EVENTS_MOST, &a, why);
+	if (a == STORE_OK)
+		blocked = blocks(rq, &a, why);
+	if (a != STORE_OK) {
+		json_decref(l.array);
+		json_decref(events);
+		json_decref(blocked);
+		return control_store_failure(a, why);
+	}
+	return json_pack("{s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "ok", 1,
+	    "version", POSTMETER_VERSION, "now", control_moment(rq, rq->now),
+	    "counters", l.array, "truncated", l.more, "blocks", blocked,
+	    "events", events);
+}

@@ -1,0 +1,580 @@
+/*
+ * mlfi.c - the milter door: callbacks gather, ask the desk, answer.
+ *
+ * Each step that is answered is a round trip for the mail server, so the door
+ * asks for few: nothing is said at CONNECT and MAIL, where postmeter never
+ * refuses, and headers and body come only if a policy counts bytes, or headers
+ * if a smarthost takes mail of its own account only.
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <libmilter/mfapi.h>
+
+#include "clock.h"
+#include "digest.h"
+#include "escape.h"
+#include "from_header.h"
+#include "log.h"
+#include "match.h"
+#include "meter.h"
+#include "milter.h"
+#include "snapshot.h"
+
+#define SLOW (100) /* ms: a callback that takes longer is worth a line */
+
+/* One connection of the mail server. */
+struct session {
+	bool quiet_connect, quiet_mail; /* the step wants no reply */
+	bool quiet_header, quiet_body;
+	bool sees_body;
+	bool can_rename;           /* sees headers, may change them */
+	bool sendmail;             /* the mail server is Sendmail */
+	const struct config *conf; /* held while a transaction runs */
+	struct txn txn;
+	bool outgoing;
+	unsigned refused; /* recipients of this transaction */
+	uint64_t seen;    /* bytes of header and body */
+	char *from;       /* the first From:, as it came */
+	unsigned nfrom;
+	bool has_reply_to;
+};
+
+static struct store *the_store;
+static struct health *the_health;
+
+/* --- who is at the store ----------------------------------------------------
+ *
+ * libmilter's workers outlive smfi_main, so closing the store needs to know
+ * that none of them is inside it, and that none will come.
+ */
+static atomic_uint visitors;
+static atomic_bool closed;
+
+static bool
+enter(void)
+{
+	atomic_fetch_add(&visitors, 1);
+	if (!atomic_load(&closed))
+		return true;
+	atomic_fetch_sub(&visitors, 1);
+	return false;
+}
+
+static void
+leave(const char *stage, int64_t since)
+{
+	int64_t took = clock_steady() - since;
+
+	atomic_fetch_sub(&visitors, 1);
+	if (took > SLOW)
+		log_warn("slow: stage=%s took=%" PRId64 "ms", stage, took);
+}
+
+unsigned
+mlfi_drain(int64_t timeout)
+{
+	int64_t deadline = clock_steady() + timeout;
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	atomic_store(&closed, true);
+	while (atomic_load(&visitors) > 0 && clock_steady() < deadline)
+		nanosleep(&pause, NULL);
+	/* The last answers are in libmilter's hands: let it write them. */
+	for (int i = 0; i < 10; i++)
+		nanosleep(&pause, NULL);
+	return atomic_load(&visitors);
+}
+
+/* --- answers ----------------------------------------------------------------
+ */
+
+/* set_reply - libmilter formats its text, so a percent sign is doubled */
+static sfsistat
+set_reply(SMFICTX *ctx, const struct reply *r)
+{
+	char code[4], xcode[12], text[2 * REPLY_TEXT];
+	size_t n = 0;
+
+	for (const char *p = r->text; *p != '\0' && n + 2 < sizeof(text); p++) {
+		if (*p == '%')
+			text[n++] = '%';
+		text[n++] = *p;
+	}
+	text[n] = '\0';
+	snprintf(code, sizeof(code), "%s", r->code);
+	snprintf(xcode, sizeof(xcode), "%s", r->xcode);
+	if (smfi_setreply(ctx, code, xcode, text) != MI_SUCCESS)
+		log_warn("the mail server took no reply text: %s", r->text);
+	return r->code[0] == '5' ? SMFIS_REJECT : SMFIS_TEMPFAIL;
+}
+
+/* unavailable - when there is not even a session or a store to ask */
+static sfsistat
+unavailable(SMFICTX *ctx)
+{
+	const struct outcome o = { .verdict = VERDICT_UNAVAILABLE };
+	struct reply r;
+
+	verdict_reply(&o, 0, NULL, &r);
+	return set_reply(ctx, &r);
+}
+
+static void
+log_message(
+    const struct session *s, const struct outcome *o, const struct reply *r)
+{
+	char sender[MAILADDR_MAX + 8], login[MAILADDR_MAX + 8], key[400];
+	char client[NETADDR_TEXT] = "", limit[64 + MAILADDR_MAX] = "", why[200];
+	const struct txn *t = &s->txn;
+
+	if (t->client.len > 0)
+		netaddr_text(&t->client, 128, client, sizeof(client));
+	if (o->policy != NULL)
+		snprintf(limit, sizeof(limit),
+		    " policy=%s used=%" PRIu64 " max=%" PRIu64, o->policy->name,
+		    o->used, o->max);
+	log_info("%s: client=%s login=%s sender=<%s> nrcpt=%zu external=%zu "
+		 "refused=%u bytes=%" PRIu64
+		 " rule=%s verdict=%s%s%s%s%s%s%s%s%s%s",
+	    t->queue_id[0] != '\0' ? t->queue_id : "NOQUEUE", client,
+	    escape_str(login, sizeof(login), t->login),
+	    escape_str(sender, sizeof(sender), t->sender.text), t->nrcpt,
+	    t->nexternal, s->refused, t->bytes, o->rule != NULL ? o->rule : "-",
+	    verdict_name(o->verdict), limit, o->key[0] != '\0' ? " key=" : "",
+	    escape_str(key, sizeof(key), o->key),
+	    o->smarthost != NULL ? " smarthost=" : "",
+	    o->smarthost != NULL ? o->smarthost : "",
+	    o->observed ? " observed=yes" : "",
+	    o->unmetered ? " unmetered=yes" : "",
+	    o->why[0] != '\0' ? " why=" : "",
+	    escape_str(why, sizeof(why), o->why));
+	if (r != NULL && r->code != NULL)
+		log_debug("reply: %s %s %s", r->code, r->xcode, r->text);
+}
+
+/* --- a transaction ----------------------------------------------------------
+ */
+
+/* finish - forget the transaction, if there is one */
+static void
+finish(struct session *s)
+{
+	if (s->conf != NULL)
+		snapshot_release(&s->conf);
+	txn_begin(&s->txn);
+	s->outgoing = false;
+	s->refused = 0;
+	s->seen = 0;
+	free(s->from);
+	s->from = NULL;
+	s->nfrom = 0;
+	s->has_reply_to = false;
+}
+
+static struct session *
+session_of(SMFICTX *ctx)
+{
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s == NULL) {
+		s = calloc(1, sizeof(*s));
+		if (s != NULL && smfi_setpriv(ctx, s) != MI_SUCCESS) {
+			free(s);
+			s = NULL;
+		}
+	}
+	return s;
+}
+
+/* libmilter wants names that it does not write to as char *. */
+static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
+	    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
+
+static void
+note_queue_id(SMFICTX *ctx, struct session *s)
+{
+	const char *id = smfi_getsymval(ctx, queue_id);
+
+	if (id != NULL)
+		escape_str(s->txn.queue_id, sizeof(s->txn.queue_id), id);
+}
+
+/* declared_size - SIZE= of MAIL (RFC 1870), 0 if it says none */
+static uint64_t
+declared_size(char **argv)
+{
+	for (size_t i = 1; argv[0] != NULL && argv[i] != NULL; i++)
+		if (strncasecmp(argv[i], "SIZE=", 5) == 0)
+			return strtoull(argv[i] + 5, NULL, 10);
+	return 0;
+}
+
+static sfsistat
+mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
+{
+	struct session *s = session_of(ctx);
+	const char *version;
+
+	(void)hostname;
+	if (s == NULL)
+		return SMFIS_CONTINUE; /* refused at the first recipient */
+	/* Sendmail gives a bare number here, Postfix its name before it. */
+	version = smfi_getsymval(ctx, mta_version);
+	s->sendmail = version != NULL && version[0] >= '0' && version[0] <= '9';
+	if (addr != NULL)
+		netaddr_from_sockaddr(addr, &s->txn.client);
+	return s->quiet_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static sfsistat
+mlfi_envfrom(SMFICTX *ctx, char **argv)
+{
+	struct session *s = session_of(ctx);
+	const char *login, *raw;
+
+	if (s == NULL)
+		return SMFIS_CONTINUE; /* refused at the first recipient */
+	finish(s);
+	s->conf = snapshot_hold();
+	raw = argv[0] != NULL ? argv[0] : "";
+	mailaddr_canon(
+	    &s->txn.sender, raw, strlen(raw), s->conf->recipient_delimiter);
+	login = smfi_getsymval(ctx, auth_authen);
+	if (login != NULL)
+		mailaddr_canon_login(
+		    s->txn.login, sizeof(s->txn.login), login, "");
+	note_queue_id(ctx, s);
+	s->txn.by_id = s->sendmail;
+	/*
+	 * Over SMTP the address has brackets, and no queue id exists yet.  In
+	 * Sendmail it does, and sendmail(1) speaks SMTP like everybody else.
+	 */
+	s->txn.submitted =
+	    !s->sendmail && raw[0] != '<' && s->txn.queue_id[0] != '\0';
+	s->txn.bytes = declared_size(argv);
+	s->outgoing = match_outgoing(s->conf, &s->txn);
+	return s->quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+/* blind - a reload asked for more after this connection was negotiated */
+static bool
+blind(const struct session *s)
+{
+	return (config_needs_body(s->conf) && !s->sees_body) ||
+	       (config_needs_headers(s->conf) && !s->can_rename);
+}
+
+static sfsistat
+preview(SMFICTX *ctx, struct session *s, uint64_t digest, bool external)
+{
+	int64_t since = clock_steady(), now = clock_now();
+	struct outcome o;
+	struct reply r;
+
+	if (!enter())
+		return unavailable(ctx);
+	meter_preview(
+	    s->conf, the_store, the_health, &s->txn, digest, external, now, &o);
+	leave("rcpt", since);
+	verdict_reply(&o, now, s->conf->zone, &r);
+	if (r.code != NULL) {
+		if (s->refused++ == 0) {
+			note_queue_id(ctx, s);
+			log_message(s, &o, &r);
+		}
+		return set_reply(ctx, &r);
+	}
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+mlfi_envrcpt(SMFICTX *ctx, char **argv)
+{
+	struct session *s = smfi_getpriv(ctx);
+	struct mailaddr rcpt;
+	uint64_t digest;
+	bool external;
+
+	if (s == NULL || s->conf == NULL || blind(s))
+		return unavailable(ctx);
+	if (!s->outgoing || argv[0] == NULL)
+		return SMFIS_CONTINUE;
+	mailaddr_canon(&rcpt, argv[0], strlen(argv[0]), "");
+	digest = digest64(rcpt.text, strlen(rcpt.text));
+	external =
+	    match_external(s->conf, &rcpt, smfi_getsymval(ctx, rcpt_mailer));
+	/* sendmail(1) mail cannot be refused in parts: it waits for the end. */
+	if (!s->txn.submitted) {
+		sfsistat st = preview(ctx, s, digest, external);
+
+		if (st != SMFIS_CONTINUE)
+			return st;
+	}
+	if (txn_add(&s->txn, digest, external) == -1)
+		return unavailable(ctx);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+mlfi_header(SMFICTX *ctx, char *name, char *value)
+{
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s == NULL)
+		return SMFIS_CONTINUE;
+	s->seen += strlen(name) + strlen(value) + 4; /* ": " and CRLF */
+	if (strcasecmp(name, "From") == 0 && s->nfrom++ == 0)
+		s->from = strdup(value);
+	s->has_reply_to |= strcasecmp(name, "Reply-To") == 0;
+	return s->quiet_header ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static sfsistat
+mlfi_body(SMFICTX *ctx, unsigned char *chunk, size_t len)
+{
+	struct session *s = smfi_getpriv(ctx);
+
+	(void)chunk;
+	if (s == NULL)
+		return SMFIS_CONTINUE;
+	s->seen += len;
+	return s->quiet_body ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+static sfsistat
+answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
+{
+	char reason[REPLY_TEXT];
+
+	if (o->verdict == VERDICT_HOLD) {
+		snprintf(reason, sizeof(reason), "%s", r->text);
+		if (smfi_quarantine(ctx, reason) == MI_SUCCESS)
+			return SMFIS_CONTINUE;
+		log_warn("the mail server cannot hold mail for a milter: "
+			 "deferred instead");
+		return unavailable(ctx);
+	}
+	return r->code != NULL ? set_reply(ctx, r) : SMFIS_CONTINUE;
+}
+
+/* replace_from - one From: with address; who it was gets the replies */
+static int
+replace_from(SMFICTX *ctx, const struct session *s, const char *address)
+{
+	char from[] = "From", reply_to[] = "Reply-To", line[FROMLINE_MAX];
+	int rc;
+
+	if (s->nfrom > 0 && s->from == NULL)
+		return MI_FAILURE; /* memory was out when it came */
+	fromline_rewrite(line, sizeof(line), s->nfrom > 0 ? s->from : "",
+	    s->nfrom > 0 ? strlen(s->from) : 0, address);
+	rc = s->nfrom > 0 ? smfi_chgheader(ctx, from, 1, line)
+			  : smfi_addheader(ctx, from, line);
+	for (unsigned i = s->nfrom; i > 1 && rc == MI_SUCCESS; i--)
+		rc = smfi_chgheader(ctx, from, (int)i, NULL);
+	if (rc == MI_SUCCESS && s->nfrom > 0 && !s->has_reply_to &&
+	    s->from[strspn(s->from, " \t\r\n")] != '\0')
+		rc = smfi_addheader(ctx, reply_to, s->from);
+	return rc;
+}
+
+/* rename_sender - the smarthost's own sender, if it insists on that.  0 or -1.
+ */
+static int
+rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
+{
+	const struct smarthost *sh =
+	    o->smarthost == NULL ? NULL
+				 : config_smarthost(s->conf, o->smarthost);
+	char sender[MAILADDR_MAX + 3];
+
+	if (sh == NULL || !meter_renames(sh, &s->txn.sender))
+		return 0;
+	snprintf(sender, sizeof(sender), "<%s>", sh->envelope_sender);
+	if (smfi_chgfrom(ctx, sender, NULL) == MI_SUCCESS &&
+	    replace_from(ctx, s, sh->envelope_sender) == MI_SUCCESS)
+		return 0;
+	log_error("%s: the mail server does not let the sender be changed to "
+		  "that of smarthost %s: deferred",
+	    s->txn.queue_id, sh->name);
+	return -1;
+}
+
+static sfsistat
+mlfi_eom(SMFICTX *ctx)
+{
+	struct session *s = smfi_getpriv(ctx);
+	int64_t since = clock_steady(), now = clock_now();
+	struct outcome o;
+	struct reply r;
+	sfsistat st;
+
+	if (s == NULL || s->conf == NULL || (s->outgoing && blind(s)))
+		return unavailable(ctx);
+	if (!s->outgoing) {
+		finish(s);
+		return SMFIS_CONTINUE;
+	}
+	if (!enter())
+		return unavailable(ctx);
+	note_queue_id(ctx, s);
+	if (s->sees_body)
+		s->txn.bytes = s->seen; /* no longer what was declared */
+	meter_charge(s->conf, the_store, the_health, &s->txn, now, &o);
+	leave("eom", since);
+	verdict_reply(&o, now, s->conf->zone, &r);
+	log_message(s, &o, &r);
+	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r)
+					    : unavailable(ctx);
+	finish(s);
+	return st;
+}
+
+static sfsistat
+mlfi_abort(SMFICTX *ctx)
+{
+	struct session *s = smfi_getpriv(ctx);
+
+	/* Nothing was charged, so there is nothing to give back. */
+	if (s != NULL)
+		finish(s);
+	return SMFIS_CONTINUE;
+}
+
+static sfsistat
+mlfi_close(SMFICTX *ctx)
+{
+	struct session *s = smfi_getpriv(ctx);
+
+	if (s != NULL) {
+		finish(s);
+		txn_end(&s->txn);
+		free(s);
+		(void)smfi_setpriv(ctx, NULL);
+	}
+	return SMFIS_CONTINUE;
+}
+
+/* --- what the mail server is asked for --------------------------------------
+ */
+
+/* ask_macros - exactly those that are read; servers that cannot say no */
+static void
+ask_macros(SMFICTX *ctx)
+{
+	static const struct {
+		int stage;
+		char names[64];
+	} asked[] = {
+		{ SMFIM_CONNECT, "v" },
+		{ SMFIM_ENVFROM, "i {auth_authen}" },
+		{ SMFIM_ENVRCPT, "i {rcpt_mailer}" },
+		{ SMFIM_EOM, "i" },
+	};
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		char names[64];
+
+		memcpy(names, asked[i].names, sizeof(names));
+		(void)smfi_setsymlist(ctx, asked[i].stage, names);
+	}
+}
+
+/* What changing the sender of a message takes. */
+#define RENAMES (SMFIF_CHGFROM | SMFIF_CHGHDRS | SMFIF_ADDHDRS)
+
+static sfsistat
+mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
+    unsigned long f2, unsigned long f3, unsigned long *pactions,
+    unsigned long *psteps, unsigned long *pf2, unsigned long *pf3)
+{
+	const struct config *conf = snapshot_hold();
+	unsigned long steps = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
+			      SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_MAIL;
+	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
+	struct session *s = session_of(ctx);
+	const bool body = config_needs_body(conf);
+	const bool headers = config_needs_headers(conf);
+
+	(void)f2;
+	(void)f3;
+	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
+	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
+	if (headers)
+		wanted |= RENAMES;
+	if (wanted & RENAMES & ~actions)
+		log_error("the mail server lets no milter change a sender: "
+			  "remove envelope-sender, or mail is deferred");
+	snapshot_release(&conf);
+	steps &= offered;
+	if (s == NULL)
+		return SMFIS_REJECT;
+	s->quiet_connect = (steps & SMFIP_NR_CONN) != 0;
+	s->quiet_mail = (steps & SMFIP_NR_MAIL) != 0;
+	s->quiet_header = (steps & SMFIP_NR_HDR) != 0;
+	s->quiet_body = (steps & SMFIP_NR_BODY) != 0;
+	s->sees_body = (steps & SMFIP_NOBODY) == 0;
+	s->can_rename = (steps & SMFIP_NOHDRS) == 0 &&
+			(wanted & actions & RENAMES) == RENAMES;
+	ask_macros(ctx);
+	*pactions = actions & wanted;
+	*psteps = steps;
+	*pf2 = *pf3 = 0;
+	return SMFIS_CONTINUE;
+}
+
+int
+mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
+    bool *live_r, char *why, size_t size)
+{
+	static char name[] = "postmeter";
+	struct smfiDesc desc = {
+		.xxfi_name = name,
+		.xxfi_version = SMFI_VERSION,
+		.xxfi_flags = SMFIF_QUARANTINE | SMFIF_SETSYMLIST | RENAMES,
+		.xxfi_connect = mlfi_connect,
+		.xxfi_envfrom = mlfi_envfrom,
+		.xxfi_envrcpt = mlfi_envrcpt,
+		.xxfi_header = mlfi_header,
+		.xxfi_body = mlfi_body,
+		.xxfi_eom = mlfi_eom,
+		.xxfi_abort = mlfi_abort,
+		.xxfi_close = mlfi_close,
+		.xxfi_negotiate = mlfi_negotiate,
+	};
+	char conn[ENDPOINT_PATH_MAX + 8];
+	mode_t old;
+	int rc;
+
+	if (endpoint_prepare(&conf->milter_socket, owner, live_r, why, size) ==
+	    -1)
+		return -1;
+	snprintf(conn, sizeof(conn), "local:%s", conf->milter_socket.path);
+	old = umask(0177);
+	rc = smfi_setconn(conn) != MI_SUCCESS ||
+	     smfi_register(desc) != MI_SUCCESS ||
+	     smfi_opensocket(false) != MI_SUCCESS;
+	umask(old);
+	if (rc != 0) {
+		snprintf(why, size, "libmilter cannot listen on %s",
+		    conf->milter_socket.path);
+		return -1;
+	}
+	return endpoint_own(&conf->milter_socket, owner, why, size);
+}
+
+int
+mlfi_serve(struct store *store, struct health *health)
+{
+	the_store = store;
+	the_health = health;
+	return smfi_main() == MI_SUCCESS ? 0 : -1;
+}

@@ -1,0 +1,154 @@
+/*
+ * sendmail_map.c - what Sendmail's rules are told of one message.
+ *
+ * All three answers start from the same smarthost, found the same way: so a
+ * message is never routed by one account, checked for a second and logged in
+ * with a third.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "credentials.h"
+#include "mailaddr.h"
+#include "meter.h"
+#include "sendmail_key.h"
+#include "sendmail_maps.h"
+
+#define CREDS_ROOM (2 * SECRET_MAX) /* "user:password" */
+
+static void
+temp(char *dst, size_t size, const char *why)
+{
+	snprintf(dst, size, "TEMP %s", why);
+}
+
+/*
+ * message - the parts of key and the message's smarthost, NULL if it has
+ * none.  -1 if that could not be known: then dst is the answer.
+ */
+static int
+message(const struct config *conf, struct store *store, struct health *health,
+    struct span key, int64_t now, struct sendmail_key *k,
+    const struct smarthost **sh_r, char *dst, size_t size)
+{
+	char id[TXN_QUEUE_ID], why[STORE_WHY] = "";
+	struct mailaddr sender;
+
+	*sh_r = NULL;
+	if (!sendmail_parse(key, k)) {
+		temp(dst, size,
+		    "this key is not of postmeter's rules for "
+		    "Sendmail: run postmeterctl setup sendmail");
+		return -1;
+	}
+	snprintf(id, sizeof(id), "%.*s", (int)k->id.len, k->id.p);
+	if (sendmail_is_notice(k->sender))
+		k->sender.len = 0;
+	mailaddr_canon(
+	    &sender, k->sender.p, k->sender.len, conf->recipient_delimiter);
+	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, why) ==
+	    -1) {
+		temp(dst, size, why);
+		return -1;
+	}
+	return 0;
+}
+
+void
+sendmail_map_route(const struct config *conf, struct store *store,
+    struct health *health, struct span key, int64_t now, char *dst, size_t size)
+{
+	const struct smarthost *sh;
+	struct sendmail_key k;
+	const char *why;
+
+	if (message(conf, store, health, key, now, &k, &sh, dst, size) == -1)
+		return;
+	if (sh == NULL) {
+		snprintf(dst, size, "NOTFOUND ");
+	} else if (!sendmail_can(sh, &why)) {
+		temp(dst, size, why);
+	} else {
+		memcpy(dst, "OK ", 3);
+		if (sendmail_route(sh, dst + 3, size - 3) == -1)
+			temp(dst, size, "the smarthost's name is too long");
+	}
+}
+
+/*
+ * due - the server of key is the smarthost of its message, *sh_r.  If not,
+ * dst is the answer.
+ */
+static bool
+due(const struct config *conf, struct store *store, struct health *health,
+    struct span key, int64_t now, const struct smarthost **sh_r, char *dst,
+    size_t size)
+{
+	struct sendmail_key k;
+
+	if (message(conf, store, health, key, now, &k, sh_r, dst, size) == -1)
+		return false;
+	switch (sendmail_server(conf, *sh_r, k.about)) {
+	case SENDMAIL_DUE:
+		return true;
+	case SENDMAIL_OTHER:
+		snprintf(dst, size, "NOTFOUND ");
+		break;
+	case SENDMAIL_ASTRAY:
+		temp(dst, size,
+		    "this server is not the smarthost of the "
+		    "message");
+		break;
+	}
+	return false;
+}
+
+void
+sendmail_map_tls(const struct config *conf, struct store *store,
+    struct health *health, struct span key, int64_t now, char *dst, size_t size)
+{
+	const struct smarthost *sh;
+
+	if (due(conf, store, health, key, now, &sh, dst, size))
+		snprintf(dst, size, "OK %s", sendmail_tls(sh));
+}
+
+/* login - the answer that logs in to sh */
+static void
+login(const struct config *conf, const struct smarthost *sh, char *dst,
+    size_t size)
+{
+	char both[CREDS_ROOM], nexthop[300], why[CREDS_WHY] = "", *colon;
+
+	snprintf(
+	    nexthop, sizeof(nexthop), "[%s]:%u", sh->host, (unsigned)sh->port);
+	switch (
+	    creds_lookup(conf, sh->name, nexthop, both, sizeof(both), why)) {
+	case 1:
+		colon = both + strlen(sh->username);
+		*colon = '\0';
+		memcpy(dst, "OK ", 3);
+		if (sendmail_auth(both, colon + 1, dst + 3, size - 3) == -1)
+			temp(dst, size,
+			    "user name or password is longer than "
+			    "189 bytes, which Sendmail cannot take");
+		break;
+	case 0:
+		snprintf(dst, size, "NOTFOUND ");
+		break;
+	default:
+		temp(dst, size, why);
+		break;
+	}
+	explicit_bzero(both, sizeof(both));
+}
+
+void
+sendmail_map_auth(const struct config *conf, struct store *store,
+    struct health *health, struct span key, int64_t now, char *dst, size_t size)
+{
+	const struct smarthost *sh;
+
+	if (due(conf, store, health, key, now, &sh, dst, size))
+		login(conf, sh, dst, size);
+}

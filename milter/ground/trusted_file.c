@@ -1,0 +1,256 @@
+/*
+ * safefile.c - a file that nobody but its owners could have written or read.
+ *
+ * A check by path and an open by path are two questions about what may be two
+ * files.  So each step of the path is opened, never followed, and asked about
+ * itself; whoever can swap one of them was already trusted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "escape.h"
+#include "trusted_file.h"
+
+#define SHOWN 160 /* a path in a reason, escaped */
+
+static int refuse(char why[SAFEFILE_WHY], const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int
+refuse(char why[SAFEFILE_WHY], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, SAFEFILE_WHY, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+static bool
+trusted(const struct stat *st, const struct safefile_owner *owner)
+{
+	return st->st_uid == 0 || st->st_uid == owner->uid;
+}
+
+/* check_folder - could somebody else put another file at this path? */
+static int
+check_folder(int fd, bool last, const struct safefile_owner *owner,
+    const char *path, size_t len, char why[SAFEFILE_WHY])
+{
+	char shown[SHOWN];
+	struct stat st;
+
+	escape(shown, sizeof(shown), path, len);
+	if (fstat(fd, &st) == -1)
+		return refuse(why, "%s: %s", shown, strerror(errno));
+	if (!trusted(&st, owner))
+		return refuse(why,
+		    "the folder %s belongs to user id %u: chown it to root",
+		    shown, (unsigned)st.st_uid);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ||
+	    (!last && (st.st_mode & S_ISVTX) != 0))
+		return 0;
+	return refuse(
+	    why, "others can write the folder %s: chmod go-w it", shown);
+}
+
+/* next_step - opens one step of the path as a folder, following nothing */
+static int
+next_step(int dir, const char *path, const char *step, size_t n,
+    char why[SAFEFILE_WHY])
+{
+	char name[NAME_MAX + 1], shown[SHOWN];
+	const char *reason;
+	int fd;
+
+	if (n > NAME_MAX)
+		return refuse(why, "a part of the path is too long");
+	memcpy(name, step, n);
+	name[n] = '\0';
+	if (strcmp(name, "..") == 0)
+		return refuse(why, "the path holds \"..\": write it without");
+	fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd != -1)
+		return fd;
+	reason = errno == ENOTDIR || errno == ELOOP
+		     ? "this is no folder; a symbolic link is not followed, "
+		       "write the real path"
+		     : strerror(errno);
+	return refuse(why, "%s: %s",
+	    escape(shown, sizeof(shown), path, (size_t)(step - path) + n),
+	    reason);
+}
+
+/* walk - the folder that holds the file; *name_r is its name there */
+static int
+walk(const char *path, const struct safefile_owner *owner, const char **name_r,
+    char why[SAFEFILE_WHY])
+{
+	const char *step = path;
+	size_t len;
+	int dir, next;
+
+	if (path[0] != '/')
+		return refuse(why, "write the absolute path");
+	dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir == -1)
+		return refuse(why, "/: %s", strerror(errno));
+	for (;;) {
+		const char *slash;
+
+		step += strspn(step, "/");
+		slash = strchr(step, '/');
+		len = step == path + 1 ? 1 : (size_t)(step - path) - 1;
+		if (check_folder(dir, slash == NULL, owner, path, len, why) ==
+		    -1)
+			break;
+		*name_r = step;
+		if (slash == NULL)
+			return dir;
+		next = next_step(dir, path, step, (size_t)(slash - step), why);
+		if (next == -1)
+			break;
+		close(dir);
+		dir = next;
+		step = slash;
+	}
+	close(dir);
+	return -1;
+}
+
+/* is_credentials - the very folder that systemd made for this service? */
+static bool
+is_credentials(int dir)
+{
+	const char *path = getenv("CREDENTIALS_DIRECTORY");
+	struct stat here, there;
+
+	return path != NULL && fstat(dir, &here) == 0 &&
+	       stat(path, &there) == 0 && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino;
+}
+
+/* has_acl - modes do not tell the whole, or it could not be known */
+static bool
+has_acl(int fd)
+{
+	if (fgetxattr(fd, "system.posix_acl_access", NULL, 0) >= 0)
+		return true;
+	return errno != ENODATA && errno != EOPNOTSUPP;
+}
+
+static int
+check_file(int fd, bool credential, const struct safefile_owner *owner,
+    char why[SAFEFILE_WHY])
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return refuse(why, "%s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return refuse(why, "this is no regular file: give one");
+	if (!trusted(&st, owner))
+		return refuse(why,
+		    "it belongs to user id %u: chown it to "
+		    "postmeter's user or to root",
+		    (unsigned)st.st_uid);
+	if (st.st_nlink != 1)
+		return refuse(why, "it has %lu names (hard links): keep one",
+		    (unsigned long)st.st_nlink);
+	if ((st.st_mode & S_IRWXO) != 0 || (st.st_mode & S_IWGRP) != 0)
+		return refuse(why, "its mode is %04o: chmod 0600",
+		    (unsigned)st.st_mode & 07777);
+	if (credential)
+		return 0;
+	if ((st.st_mode & S_IRGRP) != 0 && st.st_gid != owner->gid)
+		return refuse(why,
+		    "the group with id %u can read it: "
+		    "chmod 0600",
+		    (unsigned)st.st_gid);
+	if (has_acl(fd))
+		return refuse(why, "an access control list lets others in: "
+				   "setfacl -b");
+	return 0;
+}
+
+int
+safefile_open(const char *path, const struct safefile_owner *owner,
+    char why[SAFEFILE_WHY])
+{
+	const char *name = path;
+	const int dir = walk(path, owner, &name, why);
+	bool credential;
+	int fd;
+
+	if (dir == -1)
+		return -1;
+	credential = is_credentials(dir);
+	/* Not waiting, for it may turn out to be a FIFO. */
+	fd = openat(dir, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	close(dir);
+	if (fd == -1)
+		return refuse(why, "%s%s", strerror(errno),
+		    errno == ELOOP    ? ": write the real path, a symbolic "
+					"link is not followed"
+		    : errno == ENOENT ? ": make it, or correct its path"
+		    : errno == EACCES ? ": run as root, or give it the "
+					"daemon's group and mode 0640"
+				      : "");
+	if (check_file(fd, credential, owner, why) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+same_state(const struct stat *a, const struct stat *b)
+{
+	return a->st_size == b->st_size && a->st_nlink == b->st_nlink &&
+	       a->st_mode == b->st_mode && a->st_uid == b->st_uid &&
+	       a->st_gid == b->st_gid &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+ssize_t
+safefile_read(int fd, char *dst, size_t size, char why[SAFEFILE_WHY])
+{
+	struct stat before, after;
+	size_t used = 0;
+	ssize_t n = 1;
+
+	if (fstat(fd, &before) == -1)
+		return refuse(why, "%s", strerror(errno));
+	if (!S_ISREG(before.st_mode))
+		return refuse(why, "this is no regular file: give one");
+	if (before.st_size < 0 || (uintmax_t)before.st_size > size)
+		return refuse(why, "it is larger than %zu bytes", size);
+	while (used < size && n > 0) {
+		n = read(fd, dst + used, size - used);
+		if (n == -1 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			used += (size_t)n;
+	}
+	if (n == -1)
+		return refuse(why, "%s", strerror(errno));
+	if (fstat(fd, &after) == -1 || !same_state(&before, &after) ||
+	    used != (size_t)before.st_size)
+		return refuse(why, "it changed while it was read: try again");
+	return (ssize_t)used;
+}

@@ -1,0 +1,310 @@
+/*
+ * endpoint.c - "unix:/path" to a socket that nobody else could have put there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "unix_socket.h"
+
+int
+endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
+{
+	const char *path = NULL;
+
+	if (strncmp(text, "unix:", 5) == 0)
+		path = text + 5;
+	else if (strncmp(text, "local:", 6) == 0)
+		path = text + 6;
+	if (path == NULL || path[0] != '/') {
+		*why_r = "want a UNIX socket with an absolute path, such as "
+			 "unix:/run/postmeter/control.sock";
+		return -1;
+	}
+	if (strlen(path) > ENDPOINT_PATH_MAX) {
+		*why_r = "a socket's path may have at most 100 bytes";
+		return -1;
+	}
+	if (path[strlen(path) - 1] == '/') {
+		*why_r = "this is a folder, want a path that ends in the "
+			 "socket's name";
+		return -1;
+	}
+	memcpy(ep_r->path, path, strlen(path) + 1);
+	return 0;
+}
+
+static void
+address_of(const struct endpoint *ep, struct sockaddr_un *sun)
+{
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	snprintf(sun->sun_path, sizeof(sun->sun_path), "%s", ep->path);
+}
+
+static int
+connect_as(const struct endpoint *ep, int type)
+{
+	struct sockaddr_un sun;
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	address_of(ep, &sun);
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+int
+endpoint_connect(const struct endpoint *ep)
+{
+	return connect_as(ep, SOCK_STREAM);
+}
+
+/* --- the folder ---------------------------------------------------------- */
+
+/* safe_folder - may nobody but root and the owner replace what is in it? */
+static int
+safe_folder(const struct stat *st, const char *path, bool last,
+    const struct endpoint_owner *owner, char *why, size_t size)
+{
+	if (!S_ISDIR(st->st_mode))
+		snprintf(why, size,
+		    "%s is no folder (or a symbolic link): "
+		    "name the real one",
+		    path);
+	else if (st->st_uid != 0 && st->st_uid != owner->uid)
+		snprintf(why, size,
+		    "%s belongs to uid %u, who could replace "
+		    "the socket: chown it to root or to postmeter's user",
+		    path, (unsigned)st->st_uid);
+	else if ((st->st_mode & 022) != 0 &&
+		 (last || (st->st_mode & S_ISVTX) == 0))
+		snprintf(why, size,
+		    "%s can be written by others (mode %04o), "
+		    "who could replace the socket: chmod go-w %s",
+		    path, (unsigned)(st->st_mode & 07777), path);
+	else
+		return 0;
+	return -1;
+}
+
+/* make_folder - the last folder of the path, if it is missing */
+static int
+make_folder(int parent, const char *name, const char *path,
+    const struct endpoint_owner *owner, char *why, size_t size)
+{
+	if (mkdirat(parent, name, 0750) == -1) {
+		if (errno == EEXIST)
+			return 0;
+		snprintf(why, size, "cannot make the folder %s: %s", path,
+		    strerror(errno));
+		return -1;
+	}
+	if (fchownat(parent, name, owner->uid, owner->gid,
+		AT_SYMLINK_NOFOLLOW) == -1 ||
+	    fchmodat(parent, name, 0750, 0) == -1) {
+		snprintf(why, size,
+		    "cannot give the folder %s to postmeter's "
+		    "user: %s",
+		    path, strerror(errno));
+		(void)unlinkat(parent, name, AT_REMOVEDIR);
+		return -1;
+	}
+	return 0;
+}
+
+/*
+ * walk - to the socket's folder, step by step, no symbolic link followed, each
+ * checked on its descriptor.  Returns that of the folder, -1 and why.
+ */
+static int
+walk(const struct endpoint *ep, const struct endpoint_owner *owner, char *why,
+    size_t size)
+{
+	char path[ENDPOINT_PATH_MAX + 1], *name, *slash;
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
+	struct stat st;
+
+	if (fd != -1 &&
+	    (fstat(fd, &st) == -1 ||
+		safe_folder(&st, "/", strrchr(ep->path, '/') == ep->path, owner,
+		    why, size) == -1)) {
+		close(fd);
+		return -1;
+	}
+	snprintf(path, sizeof(path), "%s", ep->path);
+	for (name = path + 1; fd != -1 && (slash = strchr(name, '/')) != NULL;
+	     name = slash + 1) {
+		/* "/tmp//x.sock" is in /tmp as well. */
+		bool last = strchr(slash + strspn(slash, "/"), '/') == NULL;
+
+		*slash = '\0';
+		if (name[0] == '\0') { /* "//" */
+			*slash = '/';
+			continue;
+		}
+		if (last &&
+		    make_folder(fd, name, path, owner, why, size) == -1) {
+			close(fd);
+			return -1;
+		}
+		next = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (next == -1)
+			snprintf(
+			    why, size, "folder %s: %s", path, strerror(errno));
+		close(fd);
+		fd = next;
+		if (fd != -1 &&
+		    (fstat(fd, &st) == -1 ||
+			safe_folder(&st, path, last, owner, why, size) == -1)) {
+			close(fd);
+			return -1;
+		}
+		*slash = '/';
+	}
+	return fd;
+}
+
+/* --- the socket ---------------------------------------------------------- */
+
+/* clear_path - nothing may be there but a dead socket of ours, and that goes */
+static int
+clear_path(int folder, const struct endpoint *ep,
+    const struct endpoint_owner *owner, bool *live_r, char *why, size_t size)
+{
+	const char *name = strrchr(ep->path, '/') + 1;
+	struct stat st;
+	int fd;
+
+	*live_r = false;
+	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		if (errno == ENOENT)
+			return 0;
+		snprintf(why, size, "%s: %s", ep->path, strerror(errno));
+		return -1;
+	}
+	if (!S_ISSOCK(st.st_mode) ||
+	    (st.st_uid != 0 && st.st_uid != owner->uid)) {
+		snprintf(why, size,
+		    "%s is there and is no socket of "
+		    "postmeter's: look what it is and remove it",
+		    ep->path);
+		return -1;
+	}
+	/* A hung server lets a caller wait: EAGAIN is an answer, too. */
+	fd = connect_as(ep, SOCK_STREAM | SOCK_NONBLOCK);
+	if (fd != -1 || errno == EAGAIN) {
+		*live_r = true;
+		if (fd != -1)
+			close(fd);
+		snprintf(why, size,
+		    "a program answers on %s: postmeter is "
+		    "already running",
+		    ep->path);
+		return -1;
+	}
+	if (errno != ECONNREFUSED) {
+		snprintf(why, size,
+		    "%s is there, and whether a program "
+		    "answers on it cannot be known (%s): look what it is and "
+		    "remove it",
+		    ep->path, strerror(errno));
+		return -1;
+	}
+	if (unlinkat(folder, name, 0) == -1) {
+		snprintf(why, size, "cannot remove the dead socket %s: %s",
+		    ep->path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+int
+endpoint_prepare(const struct endpoint *ep, const struct endpoint_owner *owner,
+    bool *live_r, char *why, size_t size)
+{
+	int rc, folder;
+
+	*live_r = false;
+	snprintf(why, size, "%s: %s", ep->path, strerror(EACCES));
+	folder = walk(ep, owner, why, size);
+	if (folder == -1)
+		return -1;
+	rc = clear_path(folder, ep, owner, live_r, why, size);
+	close(folder);
+	return rc;
+}
+
+int
+endpoint_own(const struct endpoint *ep, const struct endpoint_owner *owner,
+    char *why, size_t size)
+{
+	if (lchown(ep->path, owner->uid, owner->gid) == -1 ||
+	    chmod(ep->path, 0660) == -1) {
+		snprintf(why, size, "cannot give %s to postmeter's user: %s",
+		    ep->path, strerror(errno));
+		return -1;
+	}
+	return 0;
+}
+
+int
+endpoint_listen(const struct endpoint *ep, const struct endpoint_owner *owner,
+    bool *live_r, char *why, size_t size)
+{
+	struct sockaddr_un sun;
+	mode_t old;
+	int fd, rc;
+
+	if (endpoint_prepare(ep, owner, live_r, why, size) == -1)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1) {
+		snprintf(why, size, "socket: %s", strerror(errno));
+		return -1;
+	}
+	address_of(ep, &sun);
+	/*
+	 * Not open to others even for a moment.  The umask is the whole
+	 * process's: only at start, before the first thread.
+	 */
+	old = umask(0177);
+	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	umask(old);
+	if (rc == -1 || listen(fd, SOMAXCONN) == -1) {
+		snprintf(why, size, "cannot listen on %s: %s", ep->path,
+		    strerror(errno));
+		close(fd);
+		return -1;
+	}
+	if (endpoint_own(ep, owner, why, size) == -1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+endpoint_peer(int fd, uid_t *uid_r, pid_t *pid_r)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1)
+		return -1;
+	*uid_r = cred.uid;
+	*pid_r = cred.pid;
+	return 0;
+}

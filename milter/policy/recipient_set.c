@@ -1,0 +1,337 @@
+/*
+ * uniq.c - different recipients are counted one by one.
+ *
+ * A sketch such as HyperLogLog would be smaller and a few percent wrong; a
+ * provider that locks the account at recipient 1001 is not.  The limit bounds
+ * how many must be known, so knowing them all is affordable.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "recipient_set.h"
+
+#define SIZE_MIN ((size_t)16)
+
+static bool
+has_left(const struct uniq *u, int64_t last, int64_t now)
+{
+	if (u->spec.calendar)
+		return u->end <= now;
+	return last < now && now - last >= u->spec.length;
+}
+
+/* How long until it leaves; at most WINDOW_MAX, so it fits in 32 bits. */
+static uint32_t
+stays(const struct uniq *u, int64_t last, int64_t now)
+{
+	int64_t age = last < now ? now - last : 0;
+
+	return age < u->spec.length ? (uint32_t)(u->spec.length - age) : 0;
+}
+
+static size_t
+home(const struct uniq *u, uint64_t digest)
+{
+	return (size_t)digest & (u->size - 1);
+}
+
+/* The slot of digest, or the free one where it would go. */
+static struct uniq_slot *
+probe(const struct uniq *u, uint64_t digest)
+{
+	size_t i = home(u, digest);
+
+	while (u->slot[i].last != UNIQ_FREE && u->slot[i].digest != digest)
+		i = (i + 1) & (u->size - 1);
+	return &u->slot[i];
+}
+
+/* When digest was last written to; UNIQ_FREE if it does not count. */
+static int64_t
+known(const struct uniq *u, uint64_t digest, int64_t now)
+{
+	int64_t last;
+
+	if (u->used == 0)
+		return UNIQ_FREE;
+	last = probe(u, digest)->last;
+	return last == UNIQ_FREE || has_left(u, last, now) ? UNIQ_FREE : last;
+}
+
+void
+uniq_init(struct uniq *u, const struct window_spec *spec)
+{
+	memset(u, 0, sizeof(*u));
+	u->spec = *spec;
+}
+
+void
+uniq_free(struct uniq *u)
+{
+	free(u->slot);
+	u->slot = NULL;
+	u->used = u->size = 0;
+}
+
+static void
+clear(struct uniq *u)
+{
+	for (size_t i = 0; i < u->size; i++)
+		u->slot[i].last = UNIQ_FREE;
+	u->used = 0;
+}
+
+/* Empties slot i; what probed past it moves up, so every probe still ends. */
+static void
+delete_at(struct uniq *u, size_t i)
+{
+	size_t mask = u->size - 1;
+
+	for (size_t j = (i + 1) & mask; u->slot[j].last != UNIQ_FREE;
+	     j = (j + 1) & mask) {
+		size_t h = home(u, u->slot[j].digest);
+
+		if (((j - h) & mask) >= ((j - i) & mask)) {
+			u->slot[i] = u->slot[j];
+			i = j;
+		}
+	}
+	u->slot[i].last = UNIQ_FREE;
+	u->used--;
+}
+
+static void
+sweep(struct uniq *u, int64_t now)
+{
+	if (u->used == 0 || !has_left(u, u->oldest, now))
+		return;
+	if (u->spec.calendar) {
+		clear(u);
+		return;
+	}
+	u->oldest = now;
+	for (size_t i = 0; i < u->size;) {
+		int64_t last = u->slot[i].last;
+
+		if (last != UNIQ_FREE && has_left(u, last, now)) {
+			delete_at(u, i);
+			continue;
+		}
+		if (last != UNIQ_FREE && last < u->oldest)
+			u->oldest = last;
+		i++;
+	}
+}
+
+static void
+rebase(struct uniq *u, int64_t now)
+{
+	if (u->used == 0 || u->newest <= now)
+		return;
+	for (size_t i = 0; i < u->size; i++)
+		if (u->slot[i].last > now)
+			u->slot[i].last = now;
+	u->newest = now;
+	if (u->oldest > now)
+		u->oldest = now;
+}
+
+static void
+date_period(struct uniq *u, int64_t now, const struct zone *zone)
+{
+	int64_t start;
+
+	if (u->spec.calendar && u->used > 0)
+		zone_period(zone, u->spec.period, now, &start, &u->end);
+}
+
+void
+uniq_settle(struct uniq *u, int64_t now, const struct zone *zone)
+{
+	sweep(u, now);
+	rebase(u, now);
+	date_period(u, now, zone);
+}
+
+static void
+put(struct uniq *u, uint64_t digest, int64_t last)
+{
+	struct uniq_slot *s;
+
+	if (u->size == 0)
+		return;
+	s = probe(u, digest);
+	if (s->last == UNIQ_FREE) {
+		if (u->used + 1 == u->size) /* one stays free: probes end */
+			return;
+		if (u->used == 0)
+			u->oldest = u->newest = last;
+		u->used++;
+	}
+	*s = (struct uniq_slot){ .digest = digest, .last = last };
+	u->oldest = last < u->oldest ? last : u->oldest;
+	u->newest = last > u->newest ? last : u->newest;
+}
+
+static int
+resize(struct uniq *u, size_t size)
+{
+	struct uniq old = *u;
+
+	u->slot = reallocarray(NULL, size, sizeof(*u->slot));
+	if (u->slot == NULL) {
+		u->slot = old.slot;
+		return -1;
+	}
+	u->size = size;
+	clear(u);
+	for (size_t i = 0; i < old.size; i++)
+		if (old.slot[i].last != UNIQ_FREE)
+			put(u, old.slot[i].digest, old.slot[i].last);
+	free(old.slot);
+	return 0;
+}
+
+int
+uniq_room(struct uniq *u, size_t more, int64_t now)
+{
+	size_t want = SIZE_MIN;
+
+	sweep(u, now);
+	if (more > SIZE_MAX / sizeof(*u->slot) / 8)
+		return -1;
+	while (want / 2 < u->used + more)
+		want *= 2;
+	if (u->size / 2 >= u->used + more && u->size / 8 <= want)
+		return 0;
+	return resize(u, want);
+}
+
+uint64_t
+uniq_used(const struct uniq *u, int64_t now)
+{
+	uint64_t n = 0;
+
+	if (u->used == 0 || !has_left(u, u->oldest, now))
+		return u->used;
+	for (size_t i = 0; i < u->size; i++)
+		if (u->slot[i].last != UNIQ_FREE &&
+		    !has_left(u, u->slot[i].last, now))
+			n++;
+	return n;
+}
+
+uint64_t
+uniq_new(const struct uniq *u, const uint64_t *digest, size_t n, int64_t now)
+{
+	uint64_t fresh = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (known(u, digest[i], now) == UNIQ_FREE)
+			fresh++;
+	return fresh;
+}
+
+void
+uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
+    const struct zone *zone)
+{
+	uniq_settle(u, now, zone);
+	for (size_t i = 0; i < n; i++)
+		put(u, digest[i], now);
+	date_period(u, now, zone);
+}
+
+bool
+uniq_restore(struct uniq *u, uint64_t digest, int64_t last)
+{
+	size_t before = u->used;
+
+	if (u->size == 0 || probe(u, digest)->last != UNIQ_FREE)
+		return false;
+	put(u, digest, last);
+	return u->used > before;
+}
+
+/*
+ * Counts, by the byte at shift, who stays for a time whose higher bytes are
+ * those of prefix: one step of a radix selection, which needs no memory.
+ */
+static void
+histogram(const struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
+    uint32_t prefix, unsigned shift, uint64_t bin[static 256])
+{
+	uint32_t high = shift == 24 ? 0 : UINT32_MAX << (shift + 8);
+
+	memset(bin, 0, 256 * sizeof(bin[0]));
+	for (size_t i = 0; i < u->size; i++) {
+		uint32_t t = u->slot[i].last == UNIQ_FREE
+				 ? 0
+				 : stays(u, u->slot[i].last, now);
+
+		if (t != 0 && (t & high) == prefix)
+			bin[t >> shift & 255]++;
+	}
+	for (size_t i = 0; i < n; i++) {
+		int64_t last = known(u, digest[i], now);
+		uint32_t t = last == UNIQ_FREE ? 0 : stays(u, last, now);
+
+		if (t != 0 && (t & high) == prefix)
+			bin[t >> shift & 255]--;
+	}
+}
+
+/* How long until the k-th of those beside the n digests has left. */
+static uint32_t
+kth_leaves(const struct uniq *u, const uint64_t *digest, size_t n, uint64_t k,
+    int64_t now)
+{
+	uint64_t bin[256];
+	uint32_t prefix = 0;
+
+	for (unsigned shift = 32; shift > 0;) {
+		uint32_t byte = 0;
+
+		shift -= 8;
+		histogram(u, digest, n, now, prefix, shift, bin);
+		while (byte < 255 && bin[byte] < k)
+			k -= bin[byte++];
+		prefix |= byte << shift;
+	}
+	return prefix;
+}
+
+int64_t
+uniq_when(const struct uniq *u, const uint64_t *digest, size_t n, uint64_t room,
+    int64_t now)
+{
+	uint64_t beside = uniq_used(u, now) - (n - uniq_new(u, digest, n, now));
+
+	if (beside <= room)
+		return now;
+	if (u->spec.calendar)
+		return u->end;
+	return now + kth_leaves(u, digest, n, beside - room, now);
+}
+
+int
+uniq_inherit(struct uniq *u, const struct uniq *from, int64_t now,
+    const struct zone *zone)
+{
+	int64_t start = now - u->spec.length + 1, end;
+
+	if (u->spec.calendar)
+		zone_period(zone, u->spec.period, now, &start, &end);
+	if (uniq_room(u, from->used, now) == -1)
+		return -1;
+	for (size_t i = 0; i < from->size; i++) {
+		const struct uniq_slot *s = &from->slot[i];
+		int64_t last = s->last < now ? s->last : now;
+
+		if (s->last != UNIQ_FREE && !has_left(from, s->last, now) &&
+		    last >= start)
+			put(u, s->digest, last);
+	}
+	date_period(u, now, zone);
+	return 0;
+}

@@ -1,0 +1,234 @@
+/*
+ * greeting.c - does a mail server say hello?
+ *
+ * Whatever this machine cannot do, for want of a network, a name server or a
+ * permission, is no illness of the server's.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "escape.h"
+#include "smtp_hello.h"
+
+#define IMPLICIT_TLS 465
+#define TALK_LARGEST 8192 /* bytes of one answer */
+
+struct talk {
+	int fd;
+	int64_t deadline; /* of the steady clock */
+	char line[512];   /* the last one, cut if longer */
+	size_t len, total;
+	char *why;
+};
+
+/* --- waiting ------------------------------------------------------------- */
+
+/* wait_for - 0 when fd is ready, -1 and errno if that does not come in time */
+static int
+wait_for(const struct talk *t, short events)
+{
+	for (;;) {
+		const int64_t left = t->deadline - clock_steady();
+		struct pollfd p = { .fd = t->fd, .events = events };
+		int n;
+
+		if (left <= 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		n = poll(&p, 1, (int)left);
+		if (n > 0)
+			return 0;
+		if (n == -1 && errno != EINTR)
+			return -1;
+	}
+}
+
+/* --- connecting ---------------------------------------------------------- */
+
+/* is_ours - does the error speak of this machine, not of the server? */
+static bool
+is_ours(int error)
+{
+	switch (error) {
+	case EACCES:
+	case EAFNOSUPPORT:
+	case EADDRNOTAVAIL:
+	case EMFILE:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+	case EPERM:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* connect_one - 0 or the error */
+static int
+connect_one(struct talk *t, const struct addrinfo *ai)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	t->fd = socket(
+	    ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (t->fd == -1)
+		return errno;
+	if (connect(t->fd, ai->ai_addr, ai->ai_addrlen) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		error = errno;
+	else if (wait_for(t, POLLOUT) == -1 ||
+		 getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error != 0) {
+		close(t->fd);
+		t->fd = -1;
+	}
+	return error;
+}
+
+/* connect_any - to the first address that answers */
+static enum greeting
+connect_any(struct talk *t, const struct addrinfo *all)
+{
+	int error = ENETUNREACH;
+	bool theirs = false;
+
+	for (const struct addrinfo *ai = all; ai != NULL; ai = ai->ai_next) {
+		const int e = connect_one(t, ai);
+
+		if (e == 0)
+			return GREETING_GOOD;
+		if (!is_ours(e) || !theirs)
+			error = e;
+		theirs |= !is_ours(e);
+	}
+	snprintf(t->why, GREETING_WHY, "connect: %s", strerror(error));
+	return theirs ? GREETING_BAD : GREETING_UNKNOWN;
+}
+
+static enum greeting
+look_up(
+    struct talk *t, const char *host, uint16_t port, struct addrinfo **all_r)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV };
+	char service[8];
+	int rc;
+
+	snprintf(service, sizeof(service), "%u", (unsigned)port);
+	rc = getaddrinfo(host, service, &hints, all_r);
+	if (rc == 0)
+		return GREETING_GOOD;
+	snprintf(t->why, GREETING_WHY, "name lookup: %s", gai_strerror(rc));
+	return rc == EAI_NONAME ? GREETING_BAD : GREETING_UNKNOWN;
+}
+
+/* --- talking ------------------------------------------------------------- */
+
+/* read_line - the next line without its end; -1: none came */
+static int
+read_line(struct talk *t)
+{
+	char c;
+
+	t->len = 0;
+	while (t->total++ < TALK_LARGEST) {
+		const ssize_t n = read(t->fd, &c, 1);
+
+		if (n == 0)
+			errno = ECONNRESET;
+		if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+			return -1;
+		if (n == -1) {
+			t->total--;
+			if (wait_for(t, POLLIN) == -1)
+				return -1;
+		} else if (c == '\n') {
+			t->line[t->len] = '\0';
+			return 0;
+		} else if (c != '\r' && t->len < sizeof(t->line) - 1) {
+			t->line[t->len++] = c;
+		}
+	}
+	errno = EMSGSIZE;
+	return -1;
+}
+
+/* expect - a whole answer that begins with code */
+static bool
+expect(struct talk *t, const char *step, const char *code)
+{
+	char said[100];
+
+	t->total = 0;
+	do {
+		if (read_line(t) == -1) {
+			snprintf(t->why, GREETING_WHY, "%s: %s", step,
+			    strerror(errno));
+			return false;
+		}
+	} while (t->len > 3 && t->line[3] == '-');
+	if (strncmp(t->line, code, 3) == 0)
+		return true;
+	snprintf(t->why, GREETING_WHY, "%s: %s", step,
+	    escape_str(said, sizeof(said), t->line));
+	return false;
+}
+
+/* say - a short line fits into any socket's buffer */
+static void
+say(const struct talk *t, const char *line)
+{
+	(void)send(t->fd, line, strlen(line), MSG_NOSIGNAL);
+}
+
+static enum greeting
+converse(struct talk *t)
+{
+	char name[256] = "localhost", ehlo[300];
+
+	(void)gethostname(name, sizeof(name) - 1);
+	if (!expect(t, "greeting", "220"))
+		return GREETING_BAD;
+	snprintf(ehlo, sizeof(ehlo), "EHLO %s\r\n", name);
+	say(t, ehlo);
+	if (!expect(t, "EHLO", "250"))
+		return GREETING_BAD;
+	say(t, "QUIT\r\n");
+	return GREETING_GOOD;
+}
+
+enum greeting
+greeting_ask(
+    const char *host, uint16_t port, int64_t timeout, char why[GREETING_WHY])
+{
+	struct talk t = { .fd = -1, .why = why };
+	struct addrinfo *all = NULL;
+	enum greeting g = look_up(&t, host, port, &all);
+
+	why[0] = g == GREETING_GOOD ? '\0' : why[0];
+	t.deadline = clock_steady() + timeout;
+	if (g == GREETING_GOOD)
+		g = connect_any(&t, all);
+	if (g == GREETING_GOOD && port != IMPLICIT_TLS)
+		g = converse(&t);
+	if (t.fd != -1)
+		close(t.fd);
+	if (all != NULL)
+		freeaddrinfo(all);
+	return g;
+}

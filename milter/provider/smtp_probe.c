@@ -1,0 +1,610 @@
+/*
+ * probe.c - is this smarthost in order?  A short talk with it, step by step.
+ *
+ * libcurl talks, as it has met more servers than we ever will.  We listen to
+ * the talk to know where it broke off; commands are recognised by their first
+ * word and never kept, for one of them bears the key.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+#include <openssl/evp.h>
+#include <openssl/x509_vfy.h>
+
+#include "clock.h"
+#include "escape.h"
+#include "smtp_probe.h"
+
+#define PORT_SUBMISSIONS 465 /* RFC 8314 */
+#define REPLY_MAX 600
+#define DETAIL_MAX 800
+
+struct talk {
+	const struct probe_target *target;
+	probe_step_fn *fn;
+	void *arg;
+	CURL *curl;
+	enum probe_step step; /* under way, if open */
+	bool open;
+	bool secure;        /* TLS is there */
+	bool authenticated; /* 235 was seen */
+	int64_t mark;       /* when the step before ended */
+	char reply[REPLY_MAX];
+	char *mail;
+	size_t mail_len, mail_sent;
+};
+
+/* --- memory that libcurl keeps the password in --------------------------- */
+
+static void
+wipe_free(void *p)
+{
+	if (p == NULL)
+		return;
+	explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *
+wipe_realloc(void *p, size_t size)
+{
+	const size_t old = p == NULL ? 0 : malloc_usable_size(p);
+	void *grown = malloc(size);
+
+	if (grown == NULL)
+		return NULL;
+	if (p != NULL)
+		memcpy(grown, p, old < size ? old : size);
+	wipe_free(p);
+	return grown;
+}
+
+/* --- steps --------------------------------------------------------------- */
+
+/* holds - does text hold the key in this form? */
+static bool
+holds(const char *text, const char *key)
+{
+	return key[0] != '\0' && strstr(text, key) != NULL;
+}
+
+/* holds_base64 - or what AUTH makes of these bytes */
+static bool
+holds_base64(const char *text, const char *bytes, size_t len)
+{
+	const size_t size = len / 3 * 4 + 5;
+	char *coded = malloc(size);
+	bool found = true; /* what cannot be known is not shown */
+
+	if (coded != NULL) {
+		EVP_EncodeBlock((unsigned char *)coded,
+		    (const unsigned char *)bytes, (int)len);
+		found = holds(text, coded);
+		explicit_bzero(coded, size);
+	}
+	free(coded);
+	return found;
+}
+
+/* holds_plain - or PLAIN: NUL username NUL password (RFC 4616) */
+static bool
+holds_plain(const char *text, const char *user, const char *key)
+{
+	const size_t u = strlen(user), k = strlen(key);
+	char *plain = calloc(1, u + k + 3);
+	bool found = true;
+
+	if (plain != NULL) {
+		stpcpy(stpcpy(plain + 1, user) + 1, key);
+		found = holds_base64(text, plain, u + k + 2);
+		explicit_bzero(plain, u + k + 2);
+	}
+	free(plain);
+	return found;
+}
+
+/* betrays - would showing this reply show the key? */
+static bool
+betrays(const char *reply, const struct probe_target *t)
+{
+	return t->username != NULL &&
+	       (holds(reply, t->password) ||
+		   holds_base64(reply, t->password, strlen(t->password)) ||
+		   holds_plain(reply, t->username, t->password));
+}
+
+/* validity - "valid until ..." of the certificate that was just verified */
+static void
+validity(const struct talk *t, char dst[DETAIL_MAX])
+{
+	struct curl_certinfo *info = NULL;
+	char text[100];
+
+	if (curl_easy_getinfo(t->curl, CURLINFO_CERTINFO, &info) != CURLE_OK ||
+	    info == NULL || info->num_of_certs < 1)
+		return;
+	for (struct curl_slist *s = info->certinfo[0]; s != NULL; s = s->next)
+		if (strncmp(s->data, "Expire date:", 12) == 0)
+			snprintf(dst, DETAIL_MAX, "%s, valid until %s",
+			    t->target->tls == TLS_VERIFY
+				? "certificate and name are good"
+				: "certificate not checked",
+			    escape_str(text, sizeof(text), s->data + 12));
+}
+
+static void
+report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
+{
+	char detail[DETAIL_MAX] = "", *address = NULL;
+	struct probe_report r = {
+		.step = t->step, .ok = ok, .ms = ms, .detail = detail
+	};
+
+	if (betrays(t->reply, t->target))
+		snprintf(detail, sizeof(detail),
+		    "(a reply that shows the key is not shown)");
+	else
+		escape_str(detail, sizeof(detail), t->reply);
+	if (ok && t->step == PROBE_TLS)
+		validity(t, detail);
+	if (ok && t->step == PROBE_CONNECT &&
+	    curl_easy_getinfo(t->curl, CURLINFO_PRIMARY_IP, &address) ==
+		CURLE_OK &&
+	    address != NULL)
+		escape_str(detail, sizeof(detail), address);
+	if (!ok)
+		r.hint = probe_hint(t->step, trouble, t->reply);
+	t->open = false;
+	t->fn(&r, t->arg);
+}
+
+static void
+begin(struct talk *t, enum probe_step step)
+{
+	t->step = step;
+	t->open = true;
+	t->reply[0] = '\0';
+}
+
+static void
+finish(struct talk *t)
+{
+	const int64_t now = clock_steady();
+
+	report(t, true, now - t->mark, TROUBLE_OTHER);
+	t->mark = now;
+}
+
+/* connect_time - how long resolving and connecting took; 0: not done yet */
+static curl_off_t
+connect_time(const struct talk *t)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(t->curl, CURLINFO_CONNECT_TIME_T, &us);
+	return us;
+}
+
+static void
+connected(struct talk *t)
+{
+	const curl_off_t us = connect_time(t);
+
+	report(t, true, us / 1000, TROUBLE_OTHER);
+	t->mark += us / 1000;
+}
+
+/* --- listening ----------------------------------------------------------- */
+
+static bool
+at_step(const struct talk *t, enum probe_step step)
+{
+	return t->open && t->step == step;
+}
+
+/* begins - is the command of this name? */
+static bool
+begins(const char *line, size_t len, const char *name)
+{
+	const size_t n = strlen(name);
+
+	return len >= n && memcmp(line, name, n) == 0;
+}
+
+static void
+tls_is_there(struct talk *t)
+{
+	t->secure = true;
+	finish(t);
+}
+
+/*
+ * heard_command - what we say.  While a login is under way all lines are part
+ * of it, whatever they look like; a step that failed stays open until
+ * probe_run tells of it, so the farewell after it opens none.
+ */
+static void
+heard_command(struct talk *t, const char *line, size_t len)
+{
+	if (at_step(t, PROBE_TLS) && begins(line, len, "EHLO "))
+		tls_is_there(t);
+	if (t->open)
+		return;
+	if (begins(line, len, "EHLO "))
+		begin(t, PROBE_HELLO);
+	else if (begins(line, len, "STARTTLS"))
+		begin(t, PROBE_TLS);
+	else if (begins(line, len, "AUTH "))
+		begin(t, PROBE_AUTH);
+	else if (begins(line, len, "MAIL "))
+		begin(t, PROBE_SEND);
+	else if (begins(line, len, "QUIT"))
+		begin(t, PROBE_QUIT);
+}
+
+/* refused - was the step under way answered by a no? */
+static bool
+refused(const struct talk *t)
+{
+	return t->open && (t->reply[0] == '4' || t->reply[0] == '5');
+}
+
+/* heard_reply - what the server says: code, then "-" or the last line */
+static void
+heard_reply(struct talk *t, const char *line, size_t len)
+{
+	static const char *const ends[] = { [PROBE_GREETING] = "220",
+		[PROBE_HELLO] = "250",
+		[PROBE_AUTH] = "235",
+		[PROBE_QUIT] = "221" };
+
+	if (at_step(t, PROBE_CONNECT)) {
+		connected(t);
+		begin(t, PROBE_GREETING);
+	} else if (at_step(t, PROBE_TLS) && !t->secure &&
+		   t->target->port == PORT_SUBMISSIONS) {
+		tls_is_there(t);
+		begin(t, PROBE_GREETING);
+	}
+	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+		len--;
+	if (len < 3 || (len > 3 && line[3] == '-'))
+		return;
+	if (!refused(t)) /* then the farewell tells nothing new */
+		snprintf(t->reply, sizeof(t->reply), "%.*s", (int)len, line);
+	if (!t->open || t->step == PROBE_CONNECT || t->step == PROBE_TLS ||
+	    t->step == PROBE_SEND || !begins(line, len, ends[t->step]))
+		return;
+	t->authenticated = t->authenticated || t->step == PROBE_AUTH;
+	finish(t);
+}
+
+static int
+listen_in(CURL *curl, curl_infotype type, char *data, size_t len, void *arg)
+{
+	struct talk *t = arg;
+
+	(void)curl;
+	if (type == CURLINFO_HEADER_OUT)
+		heard_command(t, data, len);
+	else if (type == CURLINFO_HEADER_IN)
+		heard_reply(t, data, len);
+	else if (type == CURLINFO_SSL_DATA_OUT && at_step(t, PROBE_CONNECT)) {
+		connected(t);
+		begin(t, PROBE_TLS);
+	}
+	return 0;
+}
+
+/* --- what broke ---------------------------------------------------------- */
+
+static enum probe_trouble
+certificate_trouble(const struct talk *t)
+{
+	long verdict = X509_V_OK;
+
+	curl_easy_getinfo(t->curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	switch (verdict) {
+	case X509_V_OK:              /* the chain is good: so it is the name, */
+	case X509_V_ERR_UNSPECIFIED: /* of which libcurl says no more */
+	case X509_V_ERR_HOSTNAME_MISMATCH:
+		return TROUBLE_NAME;
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return TROUBLE_EXPIRED;
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return TROUBLE_NOT_YET;
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+		return TROUBLE_SELF_SIGNED;
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return TROUBLE_UNKNOWN_CA;
+	default:
+		return TROUBLE_CERTIFICATE;
+	}
+}
+
+static enum probe_trouble
+connect_trouble(const struct talk *t)
+{
+	long error = 0;
+
+	curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &error);
+	return error == ETIMEDOUT ? TROUBLE_TIMEOUT : TROUBLE_REFUSED;
+}
+
+static enum probe_trouble
+trouble_of(const struct talk *t, CURLcode code)
+{
+	/* libcurl has no table of its own codes that is closed. */
+	switch ((int)code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return TROUBLE_NO_HOST;
+	case CURLE_COULDNT_CONNECT:
+		return connect_trouble(t);
+	case CURLE_OPERATION_TIMEDOUT:
+		return TROUBLE_TIMEOUT;
+	case CURLE_SSL_CONNECT_ERROR:
+		return TROUBLE_TLS;
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return certificate_trouble(t);
+	case CURLE_SSL_CACERT_BADFILE:
+		return TROUBLE_CA_FILE;
+	default:
+		break;
+	}
+	if (refused(t))
+		return TROUBLE_REPLY;
+	return code == CURLE_WEIRD_SERVER_REPLY ? TROUBLE_OTHER
+						: TROUBLE_CLOSED;
+}
+
+/* fail - tells which step broke and why */
+static void
+fail(struct talk *t, CURLcode code)
+{
+	enum probe_trouble trouble;
+
+	if (at_step(t, PROBE_CONNECT) && connect_time(t) > 0) {
+		connected(t);
+		begin(t, PROBE_GREETING);
+	}
+	if (!t->open && code == CURLE_USE_SSL_FAILED) {
+		begin(t, PROBE_TLS);
+		trouble = TROUBLE_NO_STARTTLS;
+	} else if (!t->open && code == CURLE_LOGIN_DENIED) {
+		begin(t, PROBE_AUTH);
+		trouble = TROUBLE_NO_MECHANISM;
+	} else {
+		if (!t->open)
+			begin(t, t->secure ? PROBE_AUTH : PROBE_TLS);
+		trouble = trouble_of(t, code);
+	}
+	report(t, false, clock_steady() - t->mark, trouble);
+}
+
+/* --- the message --------------------------------------------------------- */
+
+static size_t
+read_mail(char *dst, size_t size, size_t n, void *arg)
+{
+	struct talk *t = arg;
+	size_t part = t->mail_len - t->mail_sent;
+
+	if (part > size * n)
+		part = size * n;
+	memcpy(dst, t->mail + t->mail_sent, part);
+	t->mail_sent += part;
+	return part;
+}
+
+/* write_mail - composes it.  -1 if out of memory. */
+static int
+write_mail(struct talk *t)
+{
+	const time_t now = (time_t)(clock_now() / SECOND);
+	const struct probe_target *to = t->target;
+	char date[64];
+	struct tm tm;
+	int len;
+
+	if (gmtime_r(&now, &tm) == NULL ||
+	    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", &tm) ==
+		0)
+		return -1;
+	len = asprintf(&t->mail,
+	    "From: <%s>\r\nTo: <%s>\r\nDate: %s\r\n"
+	    "Message-ID: <%lld.%d.postmeter@%s>\r\n"
+	    "Subject: postmeter test message\r\nAuto-Submitted: "
+	    "auto-generated\r\n\r\n"
+	    "This message went out through %s.\r\n",
+	    to->from, to->to, date, (long long)clock_now(), (int)getpid(),
+	    to->host, to->host);
+	t->mail_len = len == -1 ? 0 : (size_t)len;
+	return len == -1 ? -1 : 0;
+}
+
+/* --- talking ------------------------------------------------------------- */
+
+/* discard - what the server says to NOOP is no news */
+static size_t
+discard(char *data, size_t size, size_t n, void *arg)
+{
+	(void)data;
+	(void)arg;
+	return size * n;
+}
+
+/* set_where - false if libcurl cannot make sense of it, or has no memory */
+static bool
+set_where(CURL *c, const struct probe_target *to, struct curl_slist **list_r)
+{
+	CURLU *url = curl_url();
+	char text[300], *whole = NULL;
+	bool good;
+
+	snprintf(text, sizeof(text), "%s://host:%u",
+	    to->port == PORT_SUBMISSIONS ? "smtps" : "smtp",
+	    (unsigned)to->port);
+	good = url != NULL &&
+	       curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+	       curl_url_set(url, CURLUPART_HOST, to->host, 0) == CURLUE_OK &&
+	       curl_url_get(url, CURLUPART_URL, &whole, 0) == CURLUE_OK &&
+	       curl_easy_setopt(c, CURLOPT_URL, whole) == CURLE_OK;
+	curl_free(whole);
+	curl_url_cleanup(url);
+	if (!good || to->connect_to == NULL)
+		return good;
+	snprintf(text, sizeof(text), "::%s", to->connect_to);
+	*list_r = curl_slist_append(NULL, text);
+	return *list_r != NULL &&
+	       curl_easy_setopt(c, CURLOPT_CONNECT_TO, *list_r) == CURLE_OK;
+}
+
+#define SET(option, value) (curl_easy_setopt(c, option, value) == CURLE_OK)
+
+/* set_safety - what stands between the key and everybody else */
+static bool
+set_safety(CURL *c, const struct probe_target *to)
+{
+	const long verify = to->tls == TLS_VERIFY;
+
+	return SET(CURLOPT_USE_SSL, (long)CURLUSESSL_ALL) &&
+	       SET(CURLOPT_SSL_VERIFYPEER, verify) &&
+	       SET(CURLOPT_SSL_VERIFYHOST, verify ? 2L : 0L) &&
+	       SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+	       SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
+	       SET(CURLOPT_PROXY, "") && /* whatever the environment says */
+	       (to->ca_file == NULL || (SET(CURLOPT_CAINFO, to->ca_file) &&
+					   SET(CURLOPT_CAPATH, NULL)));
+}
+
+static bool
+set_login(CURL *c, const struct probe_target *to)
+{
+	return to->username == NULL ||
+	       (SET(CURLOPT_USERNAME, to->username) &&
+		   SET(CURLOPT_PASSWORD, to->password) &&
+		   SET(CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN"));
+}
+
+static bool
+set_manners(CURL *c, struct talk *t)
+{
+	const long wait =
+	    t->target->timeout > 0 ? t->target->timeout : PROBE_TIMEOUT;
+
+	return SET(CURLOPT_DEBUGFUNCTION, listen_in) &&
+	       SET(CURLOPT_DEBUGDATA, t) && SET(CURLOPT_VERBOSE, 1L) &&
+	       SET(CURLOPT_WRITEFUNCTION, discard) &&
+	       SET(CURLOPT_READFUNCTION, read_mail) &&
+	       SET(CURLOPT_READDATA, t) && SET(CURLOPT_NOSIGNAL, 1L) &&
+	       SET(CURLOPT_TIMEOUT, wait) && SET(CURLOPT_CERTINFO, 1L) &&
+	       SET(CURLOPT_CUSTOMREQUEST, "NOOP");
+}
+
+/* greet - up to the login.  0, or 1 and the failure was told. */
+static int
+greet(struct talk *t)
+{
+	CURLcode rc = curl_easy_perform(t->curl);
+
+	if (rc == CURLE_OK && (t->authenticated || t->target->username == NULL))
+		return 0;
+	if (rc != CURLE_OK)
+		fail(t, rc);
+	else {
+		begin(t, PROBE_AUTH);
+		report(t, false, 0, TROUBLE_NO_AUTH);
+	}
+	return 1;
+}
+
+/* send_mail - one message.  0, 1 and the failure was told, or -1. */
+static int
+send_mail(struct talk *t)
+{
+	struct curl_slist *rcpt = curl_slist_append(NULL, t->target->to);
+	CURL *c = t->curl;
+	CURLcode rc;
+
+	if (rcpt == NULL || write_mail(t) == -1 ||
+	    !SET(CURLOPT_CUSTOMREQUEST, NULL) ||
+	    !SET(CURLOPT_MAIL_FROM, t->target->from) ||
+	    !SET(CURLOPT_MAIL_RCPT, rcpt) || !SET(CURLOPT_UPLOAD, 1L)) {
+		curl_slist_free_all(rcpt);
+		free(t->mail);
+		return -1;
+	}
+	t->mark = clock_steady();
+	rc = curl_easy_perform(c);
+	if (rc == CURLE_OK)
+		finish(t);
+	else
+		fail(t, rc);
+	curl_slist_free_all(rcpt);
+	free(t->mail);
+	return rc != CURLE_OK;
+}
+
+/* part - QUIT comes when a connection must not be kept */
+static int
+part(struct talk *t)
+{
+	CURL *c = t->curl;
+	CURLcode rc;
+
+	if (!SET(CURLOPT_UPLOAD, 0L) || !SET(CURLOPT_MAIL_RCPT, NULL) ||
+	    !SET(CURLOPT_CUSTOMREQUEST, "NOOP") ||
+	    !SET(CURLOPT_FORBID_REUSE, 1L))
+		return -1;
+	t->mark = clock_steady();
+	rc = curl_easy_perform(c);
+	if (rc == CURLE_OK && !t->open)
+		return 0;
+	if (!t->open)
+		begin(t, PROBE_QUIT);
+	report(t, false, clock_steady() - t->mark, TROUBLE_CLOSED);
+	return 1;
+}
+
+static int
+talk(struct talk *t)
+{
+	int rc = greet(t);
+
+	if (rc == 0 && t->target->to != NULL)
+		rc = send_mail(t);
+	return rc == 0 ? part(t) : rc;
+}
+
+int
+probe_run(const struct probe_target *target, probe_step_fn *fn, void *arg)
+{
+	struct talk t = { .target = target, .fn = fn, .arg = arg };
+	struct curl_slist *there = NULL;
+	int rc = -1;
+
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free,
+		wipe_realloc, strdup, calloc) != CURLE_OK)
+		return -1;
+	t.curl = curl_easy_init();
+	if (t.curl != NULL && set_safety(t.curl, target) &&
+	    set_login(t.curl, target) && set_manners(t.curl, &t) &&
+	    set_where(t.curl, target, &there)) {
+		t.mark = clock_steady();
+		begin(&t, PROBE_CONNECT);
+		rc = talk(&t);
+	}
+	curl_easy_cleanup(t.curl);
+	curl_slist_free_all(there);
+	curl_global_cleanup();
+	return rc;
+}

@@ -1,0 +1,182 @@
+/*
+ * creds.c - which key opens which smarthost, and who may ask for it.
+ *
+ * Postfix asks with the sender, with the bare host and with the nexthop in
+ * turn, and uses what it gets for whatever host it is talking to.  So only
+ * the nexthop of the very smarthost that the map is named after has a key;
+ * everything else has none.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "credentials.h"
+
+#define NOBODY 65534
+#define KEY_ROOM 300 /* "[", a host name, "]:65535" */
+#define PASSWD_ROOM 16384
+
+static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+static struct secrets *current;
+
+/* --- at a start, a reload and a check ------------------------------------ */
+
+int
+creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
+{
+	char room[PASSWD_ROOM];
+	struct passwd pw, *found;
+
+	if (getpwnam_r(conf->user, &pw, room, sizeof(room), &found) != 0 ||
+	    found == NULL) {
+		fprintf(errors,
+		    "%s: user \"%s\" does not exist: create it (adduser "
+		    "--system --group --home /var/lib/postmeter %s) or name "
+		    "another\n",
+		    conf->file, conf->user, conf->user);
+		return -1;
+	}
+	*uid_r = pw.pw_uid;
+	*gid_r = pw.pw_gid;
+	return 0;
+}
+
+/* missing - 1 and a line in errors if secrets (NULL: none) lack a name */
+static int
+missing(const struct config *conf, const struct secrets *secrets,
+    const char *who, const char *name, FILE *errors)
+{
+	if (name[0] == '\0' || (secrets != NULL && secrets_has(secrets, name)))
+		return 0;
+	fprintf(errors,
+	    "%s: %s wants secret \"%s\", which is not there: add it with "
+	    "`postmeterctl secret set %s`\n",
+	    conf->secrets, who, name, name);
+	return 1;
+}
+
+int
+creds_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
+    struct secrets **secrets_r)
+{
+	char who[64];
+	int n = 0;
+
+	*secrets_r = NULL;
+	if (conf->secrets[0] == '\0')
+		return 0;
+	/* Of a file that nobody has made yet, each secret is missing. */
+	if (access(conf->secrets, F_OK) == 0 || errno != ENOENT) {
+		*secrets_r = secrets_load(conf->secrets, uid, gid, errors);
+		if (*secrets_r == NULL)
+			return -1;
+	}
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		const struct smarthost *sh = &conf->smarthost[i];
+
+		snprintf(who, sizeof(who), "smarthost \"%s\"", sh->name);
+		n += missing(conf, *secrets_r, who, sh->secret, errors);
+	}
+	n += missing(
+	    conf, *secrets_r, "store-secret", conf->store_secret, errors);
+	if (n > 0)
+		secrets_free(secrets_r);
+	return n > 0 ? -1 : 0;
+}
+
+/* --- at work ------------------------------------------------------------- */
+
+void
+creds_publish(struct secrets *secrets)
+{
+	struct secrets *old;
+
+	pthread_rwlock_wrlock(&lock);
+	old = current;
+	current = secrets;
+	pthread_rwlock_unlock(&lock);
+	secrets_free(&old);
+}
+
+bool
+creds_peer_allowed(const struct config *conf, uid_t uid)
+{
+	char room[PASSWD_ROOM];
+	struct passwd pw, *found;
+
+	if (uid == NOBODY || uid == (uid_t)-1)
+		return false;
+	for (size_t i = 0; i < conf->auth_peers.n; i++)
+		if (getpwnam_r(conf->auth_peers.v[i], &pw, room, sizeof(room),
+			&found) == 0 &&
+		    found != NULL && found->pw_uid == uid)
+			return true;
+	return false;
+}
+
+/* fill - "user:password"; 1, or -1 and why */
+static int
+fill(const struct smarthost *sh, char *dst, size_t size, char why[CREDS_WHY])
+{
+	const size_t n = strlen(sh->username);
+	ssize_t len = -1;
+
+	pthread_rwlock_rdlock(&lock);
+	if (current == NULL) {
+		snprintf(why, CREDS_WHY,
+		    "the secrets could not be read, see "
+		    "postmeter's log");
+	} else if (!secrets_has(current, sh->secret)) {
+		snprintf(why, CREDS_WHY,
+		    "smarthost %s: its secret is not "
+		    "there, add it with postmeterctl secret set",
+		    sh->name);
+	} else if (n + 2 > size || (len = secrets_get(current, sh->secret,
+					dst + n + 1, size - n - 1)) == -1) {
+		snprintf(why, CREDS_WHY,
+		    "smarthost %s: username and "
+		    "password are too long for an answer",
+		    sh->name);
+	} else {
+		memcpy(dst, sh->username, n);
+		dst[n] = ':';
+	}
+	pthread_rwlock_unlock(&lock);
+	return len == -1 ? -1 : 1;
+}
+
+int
+creds_lookup(const struct config *conf, const char *map, const char *key,
+    char *dst, size_t size, char why[CREDS_WHY])
+{
+	const struct smarthost *sh = config_smarthost(conf, map);
+	char nexthop[KEY_ROOM];
+
+	why[0] = '\0';
+	if (sh == NULL) {
+		snprintf(why, CREDS_WHY,
+		    "there is no smarthost of that name, "
+		    "see postmeter.conf");
+		return -1;
+	}
+	snprintf(
+	    nexthop, sizeof(nexthop), "[%s]:%u", sh->host, (unsigned)sh->port);
+	if (sh->secret[0] == '\0' || strcmp(key, nexthop) != 0)
+		return 0;
+	return fill(sh, dst, size, why);
+}
+
+ssize_t
+creds_secret(const char *name, char *dst, size_t size)
+{
+	ssize_t len = -1;
+
+	pthread_rwlock_rdlock(&lock);
+	if (current != NULL)
+		len = secrets_get(current, name, dst, size);
+	pthread_rwlock_unlock(&lock);
+	return len;
+}

@@ -1,0 +1,303 @@
+/*
+ * secrets.c - the keys of the smarthosts, which go from a checked file into
+ * locked memory and from there only into an auth reply.
+ *
+ * The text of the file is read into locked memory and decoded where it lies;
+ * libconfuse sees tickets in place of the values.  What is kept then moves
+ * into one arena and the text is wiped.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <unistr.h>
+
+#include "scanner.h"
+#include "secrets.h"
+#include "secure_mem.h"
+#include "trusted_file.h"
+
+#define FILE_LARGEST (1024 * 1024)
+#define CREDENTIAL "credential:"
+
+struct secret {
+	char *name;
+	const char *value; /* in the arena */
+	size_t len;
+};
+
+struct secrets {
+	struct lockedmem arena;
+	size_t used; /* bytes of the arena */
+	size_t n;
+	struct secret *secret;
+};
+
+static cfg_opt_t secret_options[] = {
+	CONF_ONE("password"),
+	CONF_ONE("file"),
+	CFG_END(),
+};
+
+static cfg_opt_t options[] = {
+	CONF_SECTION("secret", secret_options),
+	CFG_END(),
+};
+
+struct loading {
+	struct secrets *s;
+	struct safefile_owner owner;
+	struct conftext text;
+	struct mistakes m;
+};
+
+/* --- files --------------------------------------------------------------- */
+
+/*
+ * read_locked - a checked file of at most largest bytes into locked memory.
+ * Its length, or -1 and why.
+ */
+static ssize_t
+read_locked(const char *path, const struct safefile_owner *owner,
+    size_t largest, struct lockedmem *mem_r, char why[SAFEFILE_WHY])
+{
+	const int fd = safefile_open(path, owner, why);
+	struct stat st;
+	ssize_t n = -1;
+
+	if (fd == -1)
+		return -1;
+	if (fstat(fd, &st) == -1 || st.st_size < 0 ||
+	    (size_t)st.st_size > largest)
+		snprintf(
+		    why, SAFEFILE_WHY, "it is larger than %zu bytes", largest);
+	else if (lockedmem_new(mem_r, (size_t)st.st_size + 1, why) == 0 &&
+		 (n = safefile_read(fd, mem_r->p, (size_t)st.st_size, why)) ==
+		     -1)
+		lockedmem_free(mem_r);
+	close(fd);
+	return n;
+}
+
+/* file_path - what file = "..." stands for; NULL and why if for nothing */
+static char *
+file_path(const char *file, char why[SAFEFILE_WHY])
+{
+	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	const char *name = file + strlen(CREDENTIAL);
+	char *path = NULL;
+
+	if (strncmp(file, CREDENTIAL, strlen(CREDENTIAL)) != 0)
+		path = strdup(file);
+	else if (folder == NULL)
+		snprintf(why, SAFEFILE_WHY,
+		    "there are no credentials: start "
+		    "it as a service with LoadCredential=");
+	else if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
+		snprintf(why, SAFEFILE_WHY,
+		    "a credential's name has no "
+		    "\"/\" and does not begin with a dot");
+	else if (asprintf(&path, "%s/%s", folder, name) == -1)
+		path = NULL;
+	if (path == NULL && why[0] == '\0')
+		snprintf(why, SAFEFILE_WHY, "out of memory");
+	return path;
+}
+
+/* --- values -------------------------------------------------------------- */
+
+/* unfit - why bytes cannot be a secret, NULL if they can */
+static const char *
+unfit(const char *p, size_t len)
+{
+	if (len == 0)
+		return "it is empty";
+	if (len > SECRET_MAX)
+		return "it is longer than 4096 bytes";
+	if (memchr(p, '\n', len) != NULL)
+		return "it has more than one line: write it on one";
+	if (memchr(p, '\r', len) != NULL)
+		return "it holds a carriage return: save the file with UNIX "
+		       "line ends";
+	if (memchr(p, '\0', len) != NULL)
+		return "it holds a NUL byte";
+	if (u8_check((const uint8_t *)p, len) != NULL)
+		return "it is not valid UTF-8";
+	return NULL;
+}
+
+/* store_value - moves a value into the arena, where there is room for it */
+static void
+store_value(struct loading *l, struct secret *secret, unsigned line,
+    const char *p, size_t len)
+{
+	const char *why = unfit(p, len);
+
+	if (why != NULL) {
+		mistake(&l->m, line, "secret \"%s\": %s", secret->name, why);
+		return;
+	}
+	secret->value = memcpy(l->s->arena.p + l->s->used, p, len);
+	secret->len = len;
+	l->s->used += len;
+}
+
+static void
+take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
+{
+	char why[SAFEFILE_WHY] = "";
+	/* NOLINTNEXTLINE(clang-analyzer-core*): the caller looked for it */
+	char *path = file_path(v->text, why);
+	struct lockedmem mem = { .p = NULL };
+	ssize_t n = -1;
+
+	if (path != NULL)
+		n = read_locked(path, &l->owner, SECRET_MAX + 1, &mem, why);
+	if (n == -1)
+		mistake(&l->m, v->line, "secret \"%s\": its file: %s",
+		    secret->name, why);
+	else
+		store_value(l, secret, v->line, mem.p,
+		    (size_t)n - (n > 0 && mem.p[n - 1] == '\n'));
+	lockedmem_free(&mem);
+	free(path);
+}
+
+bool
+secrets_name_good(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len > 0 && len <= 64 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+}
+
+static const struct secret *
+find(const struct secrets *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->secret[i].name, name) == 0)
+			return &s->secret[i];
+	return NULL;
+}
+
+static void
+take_secret(struct loading *l, cfg_t *sec)
+{
+	const struct conf_value *title = conftext_title(&l->text, sec);
+	const struct conf_value *password =
+	    conftext_value(&l->text, sec, "password", 0);
+	const struct conf_value *file =
+	    conftext_value(&l->text, sec, "file", 0);
+	struct secret *secret = &l->s->secret[l->s->n];
+
+	if (!secrets_name_good(title->text))
+		mistake(&l->m, title->line,
+		    "a secret's name is made of "
+		    "letters, digits, -, _ and .");
+	else if (find(l->s, title->text) != NULL)
+		mistake(&l->m, title->line,
+		    "secret \"%s\" is there already: "
+		    "keep one",
+		    title->text);
+	else if ((password == NULL) == (file == NULL))
+		mistake(&l->m, title->line,
+		    "secret \"%s\": write either "
+		    "password = \"...\" or file = \"...\"",
+		    title->text);
+	else if ((secret->name = strdup(title->text)) == NULL)
+		mistake(&l->m, title->line, "out of memory");
+	else
+		l->s->n++;
+	if (secret->name == NULL)
+		return;
+	if (password != NULL)
+		store_value(
+		    l, secret, password->line, password->text, password->len);
+	else
+		take_file(l, secret, file);
+}
+
+/* take_all - every section; the arena holds the largest they could be */
+static void
+take_all(struct loading *l, cfg_t *root, size_t len)
+{
+	const size_t n = conftext_size(root, "secret");
+	char why[LOCKEDMEM_WHY];
+	size_t files = 0;
+
+	for (size_t i = 0; i < n; i++)
+		files += conftext_given(
+		    cfg_getnsec(root, "secret", (unsigned)i), "file");
+	l->s->secret = calloc(n + 1, sizeof(*l->s->secret));
+	if (l->s->secret == NULL)
+		mistake(&l->m, 0, "out of memory");
+	else if (lockedmem_new(&l->s->arena, len + files * SECRET_MAX, why) ==
+		 -1)
+		mistake(&l->m, 0, "%s", why);
+	else
+		for (size_t i = 0; i < n; i++)
+			take_secret(
+			    l, cfg_getnsec(root, "secret", (unsigned)i));
+}
+
+/* --- the whole ----------------------------------------------------------- */
+
+struct secrets *
+secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)
+{
+	struct loading l = { .owner = { uid, gid },
+		.m = { .file = file, .out = errors, .discreet = true } };
+	struct lockedmem text = { .p = NULL };
+	char why[SAFEFILE_WHY];
+	const ssize_t n = read_locked(file, &l.owner, FILE_LARGEST, &text, why);
+
+	if (n == -1) {
+		mistake(&l.m, 0, "%s", why);
+		return NULL;
+	}
+	l.s = calloc(1, sizeof(*l.s));
+	if (l.s == NULL)
+		mistake(&l.m, 0, "out of memory");
+	else if (conftext_parse(&l.text, text.p, (size_t)n, options, &l.m) == 0)
+		take_all(&l, l.text.tree, (size_t)n);
+	conftext_free(&l.text);
+	lockedmem_free(&text);
+	if (l.m.n > 0)
+		secrets_free(&l.s);
+	return l.s;
+}
+
+void
+secrets_free(struct secrets **sp)
+{
+	struct secrets *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->n; i++)
+		free(s->secret[i].name);
+	free(s->secret);
+	lockedmem_free(&s->arena);
+	free(s);
+}
+
+ssize_t
+secrets_get(const struct secrets *s, const char *name, char *dst, size_t size)
+{
+	const struct secret *secret = find(s, name);
+
+	if (secret == NULL || secret->len >= size)
+		return -1;
+	memcpy(dst, secret->value, secret->len);
+	dst[secret->len] = '\0';
+	return (ssize_t)secret->len;
+}
+
+bool
+secrets_has(const struct secrets *s, const char *name)
+{
+	return find(s, name) != NULL;
+}

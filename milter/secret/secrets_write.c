@@ -1,0 +1,259 @@
+/*
+ * secretfile.c - a changed secrets file takes the place of the old one whole.
+ *
+ * Whoever reads it at any moment, be it after a power cut, finds the old file
+ * or the new one; and the new one was read back before.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "secrets.h"
+#include "secrets_write.h"
+#include "secure_mem.h"
+#include "trusted_file.h"
+
+struct change {
+	const char *file;
+	struct safefile_owner owner;
+	struct stat was; /* the old file, if exists */
+	int exists;
+	struct lockedmem text, changed;
+	size_t text_len, changed_len;
+	FILE *errors;
+};
+
+const char *
+secret_value_unfit(const char *value, size_t len)
+{
+	if (len == 0)
+		return "it is empty";
+	if (len > SECRET_MAX)
+		return "it is longer than 4096 bytes";
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)value[i] < ' ' || value[i] == 0x7f)
+			return "it holds a control character: was it pasted "
+			       "with something else?";
+	return NULL;
+}
+
+static int
+wrong(const struct change *c, const char *what, const char *why)
+{
+	fprintf(c->errors, "%s: %s%s\n", c->file, what, why);
+	return -1;
+}
+
+/* read_old - the text as it is; no file is an empty one */
+static int
+read_old(struct change *c)
+{
+	char why[SAFEFILE_WHY];
+	ssize_t n = 0;
+	int fd;
+
+	c->exists = lstat(c->file, &c->was) == 0;
+	if (!c->exists && errno != ENOENT)
+		return wrong(c, "", strerror(errno));
+	if (!c->exists)
+		return lockedmem_new(&c->text, 1, why) == -1 ? wrong(c, "", why)
+							     : 0;
+	fd = safefile_open(c->file, &c->owner, why);
+	if (fd == -1)
+		return wrong(c, "", why);
+	if (fstat(fd, &c->was) == -1)
+		n = wrong(c, "", strerror(errno));
+	else if (lockedmem_new(&c->text, (size_t)c->was.st_size + 1, why) ==
+		     -1 ||
+		 (n = safefile_read(
+		      fd, c->text.p, (size_t)c->was.st_size, why)) == -1)
+		n = wrong(c, "", why);
+	close(fd);
+	c->text_len = n == -1 ? 0 : (size_t)n;
+	return n == -1 ? -1 : 0;
+}
+
+static int
+change_text(struct change *c, const char *name, const char *value)
+{
+	char why[LOCKEDMEM_WHY];
+	ssize_t n;
+
+	if (lockedmem_new(&c->changed, secret_text_room(c->text_len), why) ==
+	    -1)
+		return wrong(c, "", why);
+	n = secret_text_change(
+	    c->changed.p, c->text.p, c->text_len, name, value);
+	if (n == -1) {
+		fprintf(c->errors,
+		    "%s: it has no secret \"%s\": `postmeterctl secret list` "
+		    "shows those there are\n",
+		    c->file, name);
+		return -1;
+	}
+	c->changed_len = (size_t)n;
+	return 0;
+}
+
+/* own - owner and mode of the old file; or the daemon's alone */
+static int
+own(const struct change *c, int fd)
+{
+	const uid_t uid = c->exists ? c->was.st_uid : c->owner.uid;
+	const gid_t gid = c->exists ? c->was.st_gid : c->owner.gid;
+
+	if ((geteuid() == 0 || c->exists) && fchown(fd, uid, gid) == -1)
+		return -1;
+	return fchmod(fd, c->exists ? c->was.st_mode & 07777 : 0600);
+}
+
+static int
+write_all(int fd, const char *p, size_t len)
+{
+	while (len > 0) {
+		const ssize_t n = write(fd, p, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* tell - what is wrong with the file at path, as it would be in its place */
+static void
+tell(const struct change *c, const char *path, char *text)
+{
+	char *rest = NULL;
+
+	for (char *l = strtok_r(text, "\n", &rest); l != NULL;
+	     l = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(l, path, strlen(path)) == 0) {
+			fputs(c->file, c->errors);
+			l += strlen(path);
+		}
+		fprintf(c->errors, "%s\n", l);
+	}
+}
+
+/* read_back - would the file at path be read as it stands? */
+static int
+read_back(const struct change *c, const char *path)
+{
+	struct secrets *s;
+	char *text = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&text, &size);
+	int rc;
+
+	if (errors == NULL)
+		return wrong(c, "", "out of memory");
+	s = secrets_load(path, c->owner.uid, c->owner.gid, errors);
+	fclose(errors);
+	rc = s == NULL ? -1 : 0;
+	if (rc == -1)
+		tell(c, path, text);
+	secrets_free(&s);
+	free(text);
+	return rc;
+}
+
+/* write_new - the file beside it, read back; its name is in path */
+static int
+write_new(const struct change *c, char *path)
+{
+	const int fd = mkostemp(path, O_CLOEXEC);
+	int rc;
+
+	if (fd == -1)
+		return wrong(c, "no file can be made beside it (run as root): ",
+		    strerror(errno));
+	rc = own(c, fd) == -1 ||
+		     write_all(fd, c->changed.p, c->changed_len) == -1 ||
+		     fsync(fd) == -1
+		 ? -1
+		 : 0;
+	if (rc == -1)
+		wrong(c,
+		    "the new one cannot be written (run as root; is there "
+		    "room?): ",
+		    strerror(errno));
+	close(fd);
+	if (rc == 0)
+		rc = read_back(c, path);
+	if (rc == -1)
+		unlink(path);
+	return rc;
+}
+
+static int
+replace(struct change *c, int folder)
+{
+	char *path;
+	int rc;
+
+	if (asprintf(&path, "%s.XXXXXX", c->file) == -1)
+		return wrong(c, "", "out of memory");
+	rc = write_new(c, path);
+	if (rc == 0 && rename(path, c->file) == -1) {
+		rc = wrong(c, "cannot be replaced: ", strerror(errno));
+		unlink(path);
+	}
+	if (rc == 0 && fsync(folder) == -1)
+		rc = wrong(
+		    c, "replaced, but not yet safe on disk: ", strerror(errno));
+	free(path);
+	return rc;
+}
+
+/* lock_folder - one change at a time; the lock goes with the descriptor */
+static int
+lock_folder(const struct change *c)
+{
+	const char *slash = strrchr(c->file, '/');
+	char *folder;
+	int fd = -1;
+
+	if (slash == NULL)
+		return wrong(c, "", "want an absolute path");
+	folder = strndup(c->file, (size_t)(slash - c->file) + 1);
+	if (folder != NULL)
+		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(folder);
+	if (fd == -1 || flock(fd, LOCK_EX) == -1) {
+		wrong(c,
+		    "its folder cannot be opened (make it, or run as root): ",
+		    strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+secretfile_change(const char *file, uid_t uid, gid_t gid, const char *name,
+    const char *value, FILE *errors)
+{
+	struct change c = {
+		.file = file, .owner = { uid, gid }, .errors = errors
+	};
+	const int folder = lock_folder(&c);
+	int rc = -1;
+
+	if (folder == -1)
+		return -1;
+	if (read_old(&c) == 0 && change_text(&c, name, value) == 0)
+		rc = replace(&c, folder);
+	lockedmem_free(&c.text);
+	lockedmem_free(&c.changed);
+	close(folder);
+	return rc;
+}

@@ -1,0 +1,131 @@
+/*
+ * store_local.h - the embedded store from within: table, journal, database.
+ *
+ * For the files that make it up (store_local.c, store_acts.c, store_fold.c,
+ * store_replay.c); everybody else sees store.h.
+ *
+ * Locks, in the order in which they are taken: folding, lock, then those that
+ * journal and database keep for themselves.  No disk is waited for under lock
+ * but to read a counter that left memory in the same moment.
+ */
+#ifndef STORE_LOCAL_H
+#define STORE_LOCAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backend.h"
+#include "cache.h"
+#include "db.h"
+#include "wal.h"
+#include "wal_record.h"
+
+/* Longer than the 5 days that Postfix and Sendmail keep mail in their queue. */
+#define BINDING_LIFE	(10 * DAY)
+#define BINDING_FRESH	HOUR	/* not written again before */
+#define EVENT_QUEUE	1024	/* events that wait for the next fold */
+#define EVENT_KEEP	10000	/* events that the database keeps */
+
+struct block {
+	char *who, *text;
+	int64_t until;
+};
+
+struct local {
+	struct store store;
+	void (*fatal)(const char *);
+	struct database *db;		/* both NULL: "memory:" */
+	struct journal *journal;
+	char *path;
+	int lock_fd;
+
+	pthread_mutex_t lock;		/* for what follows */
+	const struct config *conf;
+	struct table *table;
+	int64_t now;			/* the latest that a caller said */
+	uint64_t seq;			/* of the last operation */
+	uint64_t unfolded;		/* bytes of journal since the last fold */
+	size_t born;			/* counters made since then */
+	struct block *block;		/* in order of who */
+	size_t nblock;
+	atomic_bool any_block;		/* may be read without the lock */
+	struct store_event *event;	/* a ring of EVENT_QUEUE */
+	size_t first_event, nevent;
+	struct store_stats stats;
+	char gone[STORE_WHY];		/* why nothing can be charged, or "" */
+	bool ending;
+	pthread_cond_t wake;		/* ending */
+
+	pthread_mutex_t folding;	/* for what follows: one fold at a time */
+	pthread_t thread;
+	bool started;
+	struct database_meta meta;	/* as in the database */
+	uint64_t oldest;		/* file of the journal that may exist */
+	int64_t cursor;			/* of the sweep through the database */
+	uint8_t *bytes;			/* packed counters of a batch */
+	size_t size;
+};
+
+/* --- store_local.c; all with lock held ----------------------------------- */
+
+/*
+ * The item of this name, from memory or database.  lock may be let go of
+ * meanwhile, and other items may leave, unless hold.
+ */
+enum store_answer local_fetch(struct local *l, const char *policy,
+	    const char *key, bool hold, struct item **i_r, char *why);
+
+/* Journals the record: the operation is now l->seq. */
+enum store_answer local_record(struct local *l, const struct record *rec,
+	    char *why);
+
+/* Lets go of the lock; a if the operation seq is as safe as asked for. */
+enum store_answer local_leave(struct local *l, enum store_answer a,
+	    uint64_t seq, char *why);
+
+/* item was changed by the operation l->seq. */
+void	local_changed(struct local *l, struct item *item);
+
+/* A counter for policy in its form of now; -1: out of memory. */
+int	local_adapt(struct local *l, struct item *item,
+	    const struct policy *policy, int64_t now);
+
+/* --- store_acts.c -------------------------------------------------------- */
+
+enum store_answer local_reset(struct store *s, const struct policy *policy,
+	    const char *key, int64_t now, const char *actor, char *why);
+enum store_answer local_grant(struct store *s, const struct policy *policy,
+	    const char *key, const struct grant *g, int64_t now,
+	    const char *actor, const char *text, char *why);
+enum store_answer local_block(struct store *s, const char *who, int64_t until,
+	    int64_t now, const char *actor, const char *text, char *why);
+enum store_answer local_unblock(struct store *s, const char *who, int64_t now,
+	    const char *actor, char *why);
+enum store_answer local_blocked(struct store *s, const char *who, int64_t now,
+	    char *text_r, char *why);
+enum store_answer local_blocks(struct store *s, int64_t now,
+	    store_block_fn *each, void *arg, char *why);
+void	local_note(struct store *s, const struct store_event *e);
+enum store_answer local_events(struct store *s, const char *key, size_t n,
+	    store_event_fn *each, void *arg, char *why);
+enum store_answer local_load_blocks(struct local *l, char *why);
+void	local_free_blocks(struct local *l);
+
+/* --- store_fold.c -------------------------------------------------------- */
+
+/* Brings what changed into the database; last: and the journal may go. */
+enum store_answer local_fold(struct local *l, bool last, char *why);
+
+/* Two folds a second, until l->ending. */
+void	*local_fold_run(void *local);
+
+/* --- store_replay.c ------------------------------------------------------ */
+
+/*
+ * Applies what the journal has and the rows have not.  0 and where the chain
+ * ends, or the code to exit with and why.  No thread is running yet.
+ */
+int	local_replay(struct local *l, const struct database_meta *meta,
+	    struct journal_end *end_r, char *why, size_t size);
+
+#endif

@@ -1,0 +1,292 @@
+/*
+ * database.c - what was folded, in SQLite: the file, its schema, its health.
+ *
+ * Every commit is synced (synchronous=FULL), whatever the durability asked
+ * for: a journal file is removed once a commit covers it, and a commit that a
+ * power failure takes back would leave neither.  It is a background thread
+ * that waits.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "db_stmt.h"
+
+#define VERSION 2
+#define APPLICATION 0x706d7472 /* "pmtr": tells our files from others */
+#define WRITER_WAIT 5000       /* ms: somebody else writes with sqlite3(1) */
+#define WHOLE_BYTES (32 << 20) /* a file up to this is checked at start */
+#define READER_WAIT 1000       /* ms: half of what a callback may take */
+
+static const char schema[] =
+    "PRAGMA application_id = 1886221426;"
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE counter (id INTEGER PRIMARY KEY, policy TEXT NOT NULL,"
+    " key TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL,"
+    " updated INTEGER NOT NULL, digest INTEGER NOT NULL,"
+    " UNIQUE (key, policy));"
+    "CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL,"
+    " updated INTEGER NOT NULL);"
+    "CREATE INDEX binding_updated ON binding (updated);"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
+    " kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL,"
+    " actor TEXT NOT NULL, text TEXT NOT NULL);"
+    "CREATE INDEX event_key ON event (key, id);"
+    "CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL,"
+    " actor TEXT NOT NULL, text TEXT NOT NULL);"
+    "PRAGMA user_version = 2;";
+
+static int
+opening(struct database *db, sqlite3 *conn, char *why, size_t size)
+{
+	int code = sqlite3_extended_errcode(conn);
+
+	snprintf(why, size, "%s: %s: %s", db->path, sqlite3_errmsg(conn),
+	    database_is_damage(code)
+		? DATABASE_REMEDY
+		: "see that postmeter's user can write it and its directory");
+	return database_is_damage(code) ? EX_DATAERR : EX_CANTCREAT;
+}
+
+static bool
+ask_int(sqlite3 *conn, const char *question, int *v_r)
+{
+	sqlite3_stmt *s = NULL;
+	bool good =
+	    sqlite3_prepare_v2(conn, question, -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW;
+
+	if (good)
+		*v_r = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return good;
+}
+
+/*
+ * A row that SQLite cannot find would be a limit that begins anew.  A small
+ * file is looked through; a large one would keep the mail waiting.
+ */
+static int
+check_whole(struct database *db, char *why, size_t size)
+{
+	sqlite3_stmt *s = NULL;
+	struct stat st;
+	bool good = true;
+
+	if (stat(db->path, &st) == 0 && st.st_size > WHOLE_BYTES)
+		return 0;
+	if (sqlite3_prepare_v2(db->writer, "PRAGMA integrity_check(1)", -1, &s,
+		NULL) != SQLITE_OK ||
+	    sqlite3_step(s) != SQLITE_ROW) {
+		int code = opening(db, db->writer, why, size);
+
+		sqlite3_finalize(s);
+		return code;
+	}
+	good = strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
+	sqlite3_finalize(s);
+	if (good)
+		return 0;
+	snprintf(why, size, "%s is damaged: %s", db->path, DATABASE_REMEDY);
+	return EX_DATAERR;
+}
+
+static int
+make_schema(struct database *db, char *why, size_t size)
+{
+	char text[sizeof(schema) + 32];
+
+	snprintf(text, sizeof(text), "BEGIN IMMEDIATE;%sCOMMIT", schema);
+	if (sqlite3_exec(db->writer, text, NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	return opening(db, db->writer, why, size);
+}
+
+static int
+check_schema(struct database *db, char *why, size_t size)
+{
+	int version, application, ntable;
+
+	if (!ask_int(db->writer, "PRAGMA user_version", &version) ||
+	    !ask_int(db->writer, "PRAGMA application_id", &application) ||
+	    !ask_int(db->writer, "SELECT count(*) FROM sqlite_schema", &ntable))
+		return opening(db, db->writer, why, size);
+	if (ntable == 0)
+		return make_schema(db, why, size);
+	if (application != APPLICATION) {
+		snprintf(why, size,
+		    "%s: a database of another program: name another file",
+		    db->path);
+		return EX_DATAERR;
+	}
+	if (version == VERSION)
+		return 0;
+	snprintf(why, size,
+	    "%s: version %d, this postmeter reads version %d: install the "
+	    "postmeter that wrote it, or name another file",
+	    db->path, version, VERSION);
+	return EX_DATAERR;
+}
+
+/* SQLite makes its other files with the mode of this one. */
+static int
+open_file(struct database *db, char *why, size_t size)
+{
+	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd == -1 || fstat(fd, &st) == -1) {
+		snprintf(why, size,
+		    "%s: %s: see that the directory exists and postmeter's "
+		    "user can write in it",
+		    db->path, strerror(errno));
+		if (fd != -1)
+			close(fd);
+		return EX_CANTCREAT;
+	}
+	db->device = st.st_dev;
+	db->inode = st.st_ino;
+	close(fd);
+	return 0;
+}
+
+static int
+connect_to(struct database *db, sqlite3 **conn, int wait, const char *setup,
+    char *why, size_t size)
+{
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+
+	if (sqlite3_open_v2(db->path, conn, flags, NULL) != SQLITE_OK)
+		return opening(db, *conn, why, size);
+	sqlite3_extended_result_codes(*conn, 1);
+	sqlite3_busy_timeout(*conn, wait);
+	if (sqlite3_exec(*conn, setup, NULL, NULL, NULL) != SQLITE_OK)
+		return opening(db, *conn, why, size);
+	return 0;
+}
+
+static enum store_answer
+get_meta(struct database *db, struct database_meta *m, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, GET_META, why);
+	enum store_answer a;
+
+	memset(m, 0, sizeof(*m));
+	if (s == NULL)
+		return STORE_FAILED;
+	while ((a = stmt_step(db, GET_META, why)) == STORE_OK) {
+		uint64_t value = (uint64_t)sqlite3_column_int64(s, 1);
+		char name[16];
+
+		stmt_column(s, 0, name, sizeof(name));
+		if (strcmp(name, "folded") == 0)
+			m->folded = value;
+		else if (strcmp(name, "seq") == 0)
+			m->seq = value;
+		else if (strcmp(name, "journal") == 0)
+			m->journal = value;
+	}
+	stmt_done(db, GET_META);
+	return a;
+}
+
+static int
+open_parts(
+    struct database *db, struct database_meta *meta_r, char *why, size_t size)
+{
+	char reason[STORE_WHY];
+	int code = open_file(db, why, size);
+
+	if (code == 0)
+		code = connect_to(db, &db->writer, WRITER_WAIT,
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		    "PRAGMA trusted_schema = OFF;"
+		    "PRAGMA journal_size_limit = 67108864",
+		    why, size);
+	if (code == 0)
+		code = check_schema(db, why, size);
+	if (code == 0)
+		code = check_whole(db, why, size);
+	if (code == 0)
+		code = connect_to(db, &db->reader, READER_WAIT,
+		    "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF", why,
+		    size);
+	if (code == 0 && get_meta(db, meta_r, reason) == STORE_FAILED)
+		code = opening(db, db->reader, why, size);
+	return code;
+}
+
+struct database *
+database_open(const char *path, struct database_meta *meta_r, char *why,
+    size_t size, int *exit_r)
+{
+	struct database *db = calloc(1, sizeof(*db));
+
+	if (db == NULL || (db->path = strdup(path)) == NULL) {
+		free(db);
+		snprintf(why, size, "out of memory");
+		*exit_r = EX_CANTCREAT;
+		return NULL;
+	}
+	pthread_mutex_init(&db->reading, NULL);
+	*exit_r = open_parts(db, meta_r, why, size);
+	if (*exit_r != 0)
+		database_close(&db);
+	return db;
+}
+
+void
+database_close(struct database **dbp)
+{
+	struct database *db = *dbp;
+
+	if (db == NULL)
+		return;
+	for (size_t i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(db->stmt[i]);
+	sqlite3_close(db->reader);
+	sqlite3_close(db->writer);
+	pthread_mutex_destroy(&db->reading);
+	free(db->path);
+	free(db);
+	*dbp = NULL;
+}
+
+bool
+database_in_place(struct database *db, char *why)
+{
+	struct stat st;
+
+	if (db->damaged) {
+		snprintf(why, STORE_WHY, "%.60s is damaged: " DATABASE_REMEDY,
+		    db->path);
+		return false;
+	}
+	if (stat(db->path, &st) == 0 && st.st_dev == db->device &&
+	    st.st_ino == db->inode)
+		return true;
+	snprintf(why, STORE_WHY,
+	    "%.60s was removed or replaced: stop "
+	    "postmeter, put it back and start again",
+	    db->path);
+	return false;
+}
+
+/* Somebody who reads with sqlite3(1) may keep some of it back: no matter. */
+void
+database_checkpoint(struct database *db)
+{
+	sqlite3_wal_checkpoint_v2(
+	    db->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+}
+
+bool
+database_unsynced(const struct database *db)
+{
+	return db->unsynced;
+}

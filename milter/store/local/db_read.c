@@ -1,0 +1,204 @@
+/*
+ * database_read.c - what was folded, found again.
+ *
+ * Callbacks of the mail server read while a fold writes: there is one reader,
+ * behind a lock, and nobody keeps it for longer than a row.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db_stmt.h"
+
+void
+row_free(struct row *r)
+{
+	free(r->bytes);
+	r->bytes = NULL;
+}
+
+/* Takes the reader; NULL if that failed, and it is free again. */
+static sqlite3_stmt *
+reading(struct database *db, enum statement st, char *why)
+{
+	sqlite3_stmt *s;
+
+	pthread_mutex_lock(&db->reading);
+	if ((s = stmt_get(db, st, why)) == NULL)
+		pthread_mutex_unlock(&db->reading);
+	return s;
+}
+
+static void
+read_done(struct database *db, enum statement st)
+{
+	stmt_done(db, st);
+	pthread_mutex_unlock(&db->reading);
+}
+
+/* A row that is not as it was written: nothing here is believed any more. */
+static enum store_answer
+damaged(struct database *db, char *why)
+{
+	db->damaged = true;
+	snprintf(why, STORE_WHY, "%.50s: a damaged counter: " DATABASE_REMEDY,
+	    db->path);
+	return STORE_FAILED;
+}
+
+/* read_row - record, seq and digest, which stand in columns i and behind it */
+static enum store_answer
+read_row(struct database *db, sqlite3_stmt *s, int i, const char *policy,
+    const char *key, struct row *r, char *why)
+{
+	const void *p = sqlite3_column_blob(s, i);
+
+	r->len = (size_t)sqlite3_column_bytes(s, i);
+	r->seq = (uint64_t)sqlite3_column_int64(s, i + 1);
+	r->bytes = p == NULL ? NULL : malloc(r->len);
+	if (r->bytes == NULL) {
+		snprintf(why, STORE_WHY, "out of memory, or an empty record");
+		return STORE_FAILED;
+	}
+	memcpy(r->bytes, p, r->len);
+	if (sqlite3_column_int64(s, i + 2) ==
+	    database_row_digest(policy, key, r->seq, r->bytes, r->len))
+		return STORE_OK;
+	row_free(r);
+	return damaged(db, why);
+}
+
+enum store_answer
+database_counter(struct database *db, const char *policy, const char *key,
+    struct row *row_r, char *why)
+{
+	sqlite3_stmt *s = reading(db, GET_COUNTER, why);
+	enum store_answer a;
+
+	*row_r = (struct row){ 0 };
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, policy);
+	stmt_text(s, 2, key);
+	a = stmt_step(db, GET_COUNTER, why);
+	if (a == STORE_OK) {
+		row_r->updated = sqlite3_column_int64(s, 3);
+		a = read_row(db, s, 0, policy, key, row_r, why);
+	}
+	read_done(db, GET_COUNTER);
+	return a;
+}
+
+enum store_answer
+database_binding(
+    struct database *db, const char *bound, struct row *row_r, char *why)
+{
+	sqlite3_stmt *s = reading(db, GET_BINDING, why);
+	enum store_answer a;
+
+	*row_r = (struct row){ 0 };
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, bound);
+	a = stmt_step(db, GET_BINDING, why);
+	if (a == STORE_OK) {
+		stmt_column(s, 0, row_r->smarthost, sizeof(row_r->smarthost));
+		row_r->updated = sqlite3_column_int64(s, 1);
+	}
+	read_done(db, GET_BINDING);
+	return a;
+}
+
+/* One counter, copied, so that the reader is free while it is looked at. */
+static enum store_answer
+next_counter(struct database *db, int64_t *cursor, char policy[STORE_NAME],
+    char key[MAILADDR_MAX + 1], struct row *row_r, char *why)
+{
+	sqlite3_stmt *s = reading(db, NEXT_COUNTERS, why);
+	enum store_answer a;
+
+	*row_r = (struct row){ 0 };
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_int(s, 1, *cursor);
+	a = stmt_step(db, NEXT_COUNTERS, why);
+	if (a == STORE_OK) {
+		*cursor = sqlite3_column_int64(s, 0);
+		stmt_column(s, 1, policy, STORE_NAME);
+		stmt_column(s, 2, key, MAILADDR_MAX + 1);
+		a = read_row(db, s, 3, policy, key, row_r, why);
+	}
+	read_done(db, NEXT_COUNTERS);
+	return a;
+}
+
+enum store_answer
+database_counters(struct database *db, int64_t *cursor, size_t n,
+    database_counter_fn *each, void *arg, char *why)
+{
+	char policy[STORE_NAME], key[MAILADDR_MAX + 1];
+	enum store_answer a = STORE_OK;
+	bool more = true;
+	struct row row;
+
+	while (n-- > 0 && more && a == STORE_OK) {
+		a = next_counter(db, cursor, policy, key, &row, why);
+		if (a == STORE_OK)
+			more = each(arg, policy, key, row.bytes, row.len);
+		row_free(&row);
+	}
+	return a;
+}
+
+static struct store_event
+event_of(sqlite3_stmt *s)
+{
+	struct store_event e = { .when = sqlite3_column_int64(s, 0) };
+
+	stmt_column(s, 1, e.kind, sizeof(e.kind));
+	stmt_column(s, 2, e.policy, sizeof(e.policy));
+	stmt_column(s, 3, e.key, sizeof(e.key));
+	stmt_column(s, 4, e.actor, sizeof(e.actor));
+	stmt_column(s, 5, e.text, sizeof(e.text));
+	return e;
+}
+
+enum store_answer
+database_events(struct database *db, const char *key, size_t n,
+    store_event_fn *each, void *arg, char *why)
+{
+	sqlite3_stmt *s = reading(db, GET_EVENTS, why);
+	enum store_answer a;
+	bool more = true;
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, key);
+	stmt_int(s, 2, (int64_t)n);
+	while (more && (a = stmt_step(db, GET_EVENTS, why)) == STORE_OK) {
+		struct store_event e = event_of(s);
+
+		more = each(arg, &e);
+	}
+	read_done(db, GET_EVENTS);
+	return more && a == STORE_FAILED ? STORE_FAILED : STORE_OK;
+}
+
+enum store_answer
+database_blocks(struct database *db, store_block_fn *each, void *arg, char *why)
+{
+	sqlite3_stmt *s = reading(db, GET_BLOCKS, why);
+	enum store_answer a = STORE_NONE;
+	char who[MAILADDR_MAX + 1], text[STORE_WHY];
+	bool more = true;
+
+	if (s == NULL)
+		return STORE_FAILED;
+	while (more && (a = stmt_step(db, GET_BLOCKS, why)) == STORE_OK) {
+		stmt_column(s, 0, who, sizeof(who));
+		stmt_column(s, 2, text, sizeof(text));
+		more = each(arg, who, sqlite3_column_int64(s, 1), text);
+	}
+	read_done(db, GET_BLOCKS);
+	return a == STORE_FAILED ? STORE_FAILED : STORE_OK;
+}

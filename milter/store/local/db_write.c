@@ -1,0 +1,160 @@
+/*
+ * database_write.c - what a fold writes, between begin and commit.
+ */
+#include <string.h>
+
+#include "db_stmt.h"
+
+enum store_answer
+database_begin(struct database *db, char *why)
+{
+	if (stmt_get(db, BEGIN, why) == NULL)
+		return STORE_FAILED;
+	return stmt_run(db, BEGIN, why);
+}
+
+enum store_answer
+database_commit(struct database *db, char *why)
+{
+	if (stmt_get(db, COMMIT, why) == NULL)
+		return STORE_FAILED;
+	return stmt_run(db, COMMIT, why);
+}
+
+void
+database_rollback(struct database *db)
+{
+	char why[STORE_WHY];
+
+	if (!sqlite3_get_autocommit(db->writer) &&
+	    stmt_get(db, ROLLBACK, why) != NULL)
+		stmt_run(db, ROLLBACK, why);
+}
+
+static enum store_answer
+put_number(struct database *db, const char *name, uint64_t value, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, PUT_META, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, name);
+	stmt_int(s, 2, (int64_t)value);
+	return stmt_run(db, PUT_META, why);
+}
+
+enum store_answer
+database_put_meta(
+    struct database *db, const struct database_meta *meta, char *why)
+{
+	if (put_number(db, "folded", meta->folded, why) == STORE_FAILED ||
+	    put_number(db, "seq", meta->seq, why) == STORE_FAILED)
+		return STORE_FAILED;
+	return put_number(db, "journal", meta->journal, why);
+}
+
+enum store_answer
+database_put_counter(struct database *db, const char *policy, const char *key,
+    uint64_t seq, const uint8_t *bytes, size_t len, int64_t updated, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, PUT_COUNTER, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, policy);
+	stmt_text(s, 2, key);
+	stmt_int(s, 3, (int64_t)seq);
+	sqlite3_bind_blob64(s, 4, bytes, len, SQLITE_STATIC);
+	stmt_int(s, 5, updated);
+	stmt_int(s, 6, database_row_digest(policy, key, seq, bytes, len));
+	return stmt_run(db, PUT_COUNTER, why);
+}
+
+enum store_answer
+database_drop_counter(
+    struct database *db, const char *policy, const char *key, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, DROP_COUNTER, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, policy);
+	stmt_text(s, 2, key);
+	return stmt_run(db, DROP_COUNTER, why);
+}
+
+enum store_answer
+database_put_binding(struct database *db, const char *bound,
+    const char *smarthost, int64_t updated, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, PUT_BINDING, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, bound);
+	stmt_text(s, 2, smarthost);
+	stmt_int(s, 3, updated);
+	return stmt_run(db, PUT_BINDING, why);
+}
+
+enum store_answer
+database_put_event(struct database *db, const struct store_event *e, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, PUT_EVENT, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_int(s, 1, e->when);
+	stmt_text(s, 2, e->kind);
+	stmt_text(s, 3, e->policy);
+	stmt_text(s, 4, e->key);
+	stmt_text(s, 5, e->actor);
+	stmt_text(s, 6, e->text);
+	return stmt_run(db, PUT_EVENT, why);
+}
+
+enum store_answer
+database_put_block(struct database *db, const char *who, int64_t until,
+    const char *actor, const char *text, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, PUT_BLOCK, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, who);
+	stmt_int(s, 2, until);
+	stmt_text(s, 3, actor);
+	stmt_text(s, 4, text);
+	return stmt_run(db, PUT_BLOCK, why);
+}
+
+enum store_answer
+database_drop_block(struct database *db, const char *who, char *why)
+{
+	sqlite3_stmt *s = stmt_get(db, DROP_BLOCK, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_text(s, 1, who);
+	return stmt_run(db, DROP_BLOCK, why);
+}
+
+enum store_answer
+database_tidy(
+    struct database *db, int64_t before, size_t n, size_t keep, char *why)
+{
+	sqlite3_stmt *bindings = stmt_get(db, TIDY_BINDINGS, why);
+	sqlite3_stmt *events = stmt_get(db, TIDY_EVENTS, why);
+	sqlite3_stmt *blocks = stmt_get(db, TIDY_BLOCKS, why);
+
+	if (bindings == NULL || events == NULL || blocks == NULL)
+		return STORE_FAILED;
+	stmt_int(bindings, 1, before);
+	stmt_int(bindings, 2, (int64_t)n);
+	stmt_int(events, 1, (int64_t)keep);
+	stmt_int(blocks, 1, before);
+	if (stmt_run(db, TIDY_BINDINGS, why) == STORE_FAILED ||
+	    stmt_run(db, TIDY_BLOCKS, why) == STORE_FAILED)
+		return STORE_FAILED;
+	return stmt_run(db, TIDY_EVENTS, why);
+}

@@ -1,0 +1,419 @@
+/*
+ * store_fold.c - from memory into the database, behind the back of the mail.
+ *
+ * Counters are copied a few at a time under the lock and written without it,
+ * so no charge waits for the disk.  Those copied later may know operations
+ * that those copied earlier do not: each row says up to where it knows, and
+ * the journal fills the rest.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core.h"
+#include "log.h"
+#include "thread.h"
+
+#define TICK 500      /* ms */
+#define LONG_TICK 20  /* ticks: is all in its place, is something idle */
+#define BATCH 64      /* items copied under one lock */
+#define SWEEP_STEP 64 /* rows looked at beyond as many as were made */
+#define BYTES_MIN ((size_t)1 << 20)
+
+/* --- one batch ----------------------------------------------------------- */
+
+struct batch {
+	size_t n, used;
+	struct item *item[BATCH]; /* folding, so they stay */
+	struct {
+		size_t at, len;
+		uint64_t seq;
+		int64_t when;
+	} copy[BATCH];
+};
+
+static size_t
+pack(const struct item *item, uint8_t *dst, size_t size)
+{
+	if (item->counter != NULL)
+		return counter_pack(item->counter, dst, size);
+	if (size >= sizeof(item->smarthost))
+		memcpy(dst, item->smarthost, sizeof(item->smarthost));
+	return sizeof(item->smarthost);
+}
+
+/* Copies what waits, at most left items; the size of one that did not fit. */
+static size_t
+copy_batch(struct local *l, struct batch *b, size_t left)
+{
+	size_t len = 0;
+
+	b->n = b->used = 0;
+	pthread_mutex_lock(&l->lock);
+	while (b->n < BATCH && b->n < left) {
+		struct item *item = table_waiting(l->table);
+
+		if (item == NULL)
+			break;
+		len = pack(item, l->bytes + b->used, l->size - b->used);
+		if (len > l->size - b->used)
+			break;
+		b->item[b->n] = item;
+		b->copy[b->n].at = b->used;
+		b->copy[b->n].len = len;
+		b->copy[b->n].seq = item->seq;
+		b->copy[b->n].when =
+		    item->counter != NULL ? l->now : item->bound_at;
+		b->used += len;
+		b->n++;
+		table_take(l->table, item);
+	}
+	pthread_mutex_unlock(&l->lock);
+	return len;
+}
+
+static enum store_answer
+write_batch(struct local *l, const struct batch *b, char *why)
+{
+	enum store_answer a = STORE_OK;
+
+	for (size_t i = 0; a == STORE_OK && i < b->n; i++) {
+		const struct item *item = b->item[i];
+		const uint8_t *bytes = l->bytes + b->copy[i].at;
+
+		if (item->policy[0] == '\0')
+			a = database_put_binding(l->db, item->key,
+			    (const char *)bytes, b->copy[i].when, why);
+		else
+			a = database_put_counter(l->db, item->policy, item->key,
+			    b->copy[i].seq, bytes, b->copy[i].len,
+			    b->copy[i].when, why);
+	}
+	return a;
+}
+
+static enum store_answer
+grow(struct local *l, size_t size, char *why)
+{
+	size_t want = size < BYTES_MIN ? BYTES_MIN : size;
+	uint8_t *bytes = realloc(l->bytes, want);
+
+	if (bytes == NULL) {
+		snprintf(why, STORE_WHY, "out of memory");
+		return STORE_FAILED;
+	}
+	l->bytes = bytes;
+	l->size = want;
+	return STORE_OK;
+}
+
+/* All that were dirty when the fold began; they wait in that order. */
+static enum store_answer
+write_items(struct local *l, size_t left, char *why)
+{
+	enum store_answer a = STORE_OK;
+	struct batch b;
+
+	if (l->bytes == NULL)
+		a = grow(l, BYTES_MIN, why);
+	while (a == STORE_OK && left > 0) {
+		size_t len = copy_batch(l, &b, left);
+
+		if (b.n == 0 && len <= l->size)
+			break;
+		a = b.n == 0 ? grow(l, len * 2, why) : write_batch(l, &b, why);
+		left -= b.n;
+	}
+	return a;
+}
+
+/* --- what nobody needs any more ------------------------------------------ */
+
+struct sweep {
+	struct local *l;
+	int64_t now;
+	enum store_answer answer;
+	char *why;
+};
+
+/* May the row go?  Takes the item out of memory if it may. */
+static bool
+is_idle(struct sweep *w, const char *policy, const char *key,
+    const uint8_t *bytes, size_t len)
+{
+	struct table *t = w->l->table;
+	struct counter *c;
+	struct item *item;
+	const char *reason;
+	bool idle = false;
+
+	pthread_mutex_lock(&w->l->lock);
+	item = table_peek(t, policy, key);
+	if (item != NULL && item->state == ITEM_CLEAN &&
+	    counter_idle(item->counter, w->now)) {
+		table_remove(t, item);
+		idle = true;
+	}
+	pthread_mutex_unlock(&w->l->lock);
+	if (item != NULL || (c = counter_unpack(bytes, len, &reason)) == NULL)
+		return idle;
+	idle = counter_idle(c, w->now);
+	counter_free(&c);
+	return idle;
+}
+
+static bool
+sweep_row(void *arg, const char *policy, const char *key, const uint8_t *bytes,
+    size_t len)
+{
+	struct sweep *w = arg;
+
+	if (is_idle(w, policy, key, bytes, len))
+		w->answer =
+		    database_drop_counter(w->l->db, policy, key, w->why);
+	return w->answer == STORE_OK;
+}
+
+static enum store_answer
+sweep(struct local *l, size_t n, int64_t now, char *why)
+{
+	struct sweep w = { l, now, STORE_OK, why };
+	enum store_answer a;
+
+	if (now == 0)
+		return STORE_OK;
+	a = database_counters(l->db, &l->cursor, n, sweep_row, &w, why);
+	if (a == STORE_NONE)
+		l->cursor = 0;
+	if (a == STORE_FAILED || w.answer != STORE_OK)
+		return STORE_FAILED;
+	return database_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
+}
+
+/* --- one fold ------------------------------------------------------------ */
+
+/* Those between first_event and first_event + n stay until they are written. */
+static enum store_answer
+write_events(struct local *l, size_t first, size_t n, char *why)
+{
+	enum store_answer a = STORE_OK;
+
+	for (size_t i = 0; a == STORE_OK && i < n; i++)
+		a = database_put_event(
+		    l->db, &l->event[(first + i) % EVENT_QUEUE], why);
+	return a;
+}
+
+/* What there was when the fold began. */
+struct start {
+	uint64_t seq, unfolded;
+	size_t ndirty, born, nevent, first_event;
+	int64_t now;
+};
+
+static enum store_answer
+write_meta(struct local *l, const struct start *st, bool last, char *why)
+{
+	struct database_meta meta = { .folded = st->seq };
+
+	pthread_mutex_lock(&l->lock);
+	meta.seq = l->seq;
+	pthread_mutex_unlock(&l->lock);
+	if (!last)
+		meta.journal = journal_number(l->journal);
+	if (memcmp(&meta, &l->meta, sizeof(meta)) == 0)
+		return STORE_OK;
+	l->meta = meta;
+	return database_put_meta(l->db, &meta, why);
+}
+
+static enum store_answer
+write_changes(struct local *l, const struct start *st, bool last, char *why)
+{
+	enum store_answer a = database_begin(l->db, why);
+
+	if (a == STORE_OK)
+		a = write_items(l, st->ndirty, why);
+	if (a == STORE_OK)
+		a = write_events(l, st->first_event, st->nevent, why);
+	if (a == STORE_OK)
+		a = sweep(l, st->born + SWEEP_STEP, st->now, why);
+	if (a == STORE_OK)
+		a = write_meta(l, st, last, why);
+	if (a == STORE_OK)
+		a = database_commit(l->db, why);
+	if (a != STORE_OK)
+		database_rollback(l->db);
+	return a;
+}
+
+static void
+settle(struct local *l, enum item_state state)
+{
+	bool more = true;
+
+	while (more) {
+		pthread_mutex_lock(&l->lock);
+		more = table_settle(l->table, state, BATCH);
+		pthread_mutex_unlock(&l->lock);
+	}
+}
+
+static struct start
+begin(struct local *l)
+{
+	struct start st;
+
+	pthread_mutex_lock(&l->lock);
+	journal_turn(l->journal);
+	st = (struct start){
+		.seq = l->seq,
+		.unfolded = l->unfolded,
+		.ndirty = table_ndirty(l->table),
+		.born = l->born,
+		.nevent = l->nevent,
+		.first_event = l->first_event,
+		.now = l->now,
+	};
+	pthread_mutex_unlock(&l->lock);
+	return st;
+}
+
+static void
+folded(struct local *l, const struct start *st)
+{
+	settle(l, ITEM_CLEAN);
+	pthread_mutex_lock(&l->lock);
+	l->unfolded -= st->unfolded;
+	l->born -= st->born;
+	l->first_event = (l->first_event + st->nevent) % EVENT_QUEUE;
+	l->nevent -= st->nevent;
+	l->stats.folds++;
+	l->stats.folded = clock_now();
+	pthread_mutex_unlock(&l->lock);
+}
+
+static void
+not_folded(struct local *l, char *why)
+{
+	memset(&l->meta, 0, sizeof(l->meta));
+	settle(l, ITEM_DIRTY);
+	if (database_unsynced(l->db))
+		l->fatal(why);
+}
+
+static void
+tell(struct local *l, const char *trouble)
+{
+	bool news;
+
+	pthread_mutex_lock(&l->lock);
+	news = strcmp(l->stats.trouble, trouble) != 0;
+	snprintf(l->stats.trouble, sizeof(l->stats.trouble), "%s", trouble);
+	pthread_mutex_unlock(&l->lock);
+	if (news && trouble[0] == '\0')
+		log_info("store: works again");
+	else if (news)
+		log_warn("store: %s", trouble);
+}
+
+/* Nothing is written to a file that is no longer ours. */
+static bool
+is_gone(struct local *l, char *why)
+{
+	bool gone;
+
+	pthread_mutex_lock(&l->lock);
+	gone = l->gone[0] != '\0';
+	if (gone)
+		snprintf(why, STORE_WHY, "%s", l->gone);
+	pthread_mutex_unlock(&l->lock);
+	return gone;
+}
+
+/* What the commit covers is not needed any more. */
+static void
+drop_journal(struct local *l)
+{
+	if (l->oldest == l->meta.journal)
+		return;
+	journal_remove(l->path, l->meta.journal);
+	l->oldest = l->meta.journal;
+}
+
+enum store_answer
+local_fold(struct local *l, bool last, char *why)
+{
+	enum store_answer a = STORE_FAILED;
+	char trouble[STORE_WHY] = "";
+	struct start st;
+
+	if (l->db == NULL)
+		return STORE_OK;
+	pthread_mutex_lock(&l->folding);
+	if (!is_gone(l, why)) {
+		journal_prepare(l->journal, trouble, sizeof(trouble));
+		st = begin(l);
+		a = write_changes(l, &st, last, why);
+		if (a == STORE_OK)
+			folded(l, &st);
+		else
+			not_folded(l, why);
+		if (a == STORE_OK && !last)
+			drop_journal(l);
+	}
+	tell(l, a == STORE_OK ? trouble : why);
+	pthread_mutex_unlock(&l->folding);
+	return a;
+}
+
+/* --- the thread ---------------------------------------------------------- */
+
+/* Files that were moved away or replaced take nothing more. */
+static void
+look(struct local *l)
+{
+	char why[STORE_WHY] = "";
+
+	pthread_mutex_lock(&l->folding);
+	if (database_in_place(l->db, why))
+		journal_in_place(l->journal, why, sizeof(why));
+	pthread_mutex_lock(&l->lock);
+	snprintf(l->gone, sizeof(l->gone), "%s", why);
+	pthread_mutex_unlock(&l->lock);
+	pthread_mutex_unlock(&l->folding);
+}
+
+/* Waits for the next tick; false when it is time to end. */
+static bool
+tick(struct local *l, bool *dirty_r)
+{
+	const int64_t next = condition_deadline(TICK);
+	bool ending;
+
+	pthread_mutex_lock(&l->lock);
+	while (!l->ending && condition_wait(&l->wake, &l->lock, next))
+		;
+	ending = l->ending;
+	*dirty_r = table_ndirty(l->table) > 0 || l->nevent > 0;
+	pthread_mutex_unlock(&l->lock);
+	return !ending;
+}
+
+void *
+local_fold_run(void *local)
+{
+	struct local *l = local;
+	char why[STORE_WHY];
+	bool dirty;
+
+	for (size_t n = 1; tick(l, &dirty); n++) {
+		if (n % LONG_TICK == 0)
+			look(l);
+		if (dirty || n % LONG_TICK == 0)
+			local_fold(l, false, why);
+	}
+	return NULL;
+}

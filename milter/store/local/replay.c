@@ -1,0 +1,192 @@
+/*
+ * store_replay.c - what the journal knows and the rows do not.
+ *
+ * A counter that missed an operation gets it now, by the same policy and at
+ * the time that it was done; one that has it is left alone.  So each is
+ * counted once, whatever was folded, removed or half written before the end.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "core.h"
+#include "log.h"
+
+struct replay {
+	struct local *l;
+	uint64_t *digest; /* room for the recipients of one record */
+	size_t ndigest;
+	uint64_t n, lost; /* records; lines of a policy that is gone */
+	char why[STORE_WHY];
+};
+
+/* The item of a line, if this record is news to it; NULL in *i_r if not. */
+static enum store_answer
+item_of(struct replay *r, uint64_t seq, const struct record_line *line,
+    const struct policy **p_r, int64_t now, struct item **i_r)
+{
+	struct local *l = r->l;
+	struct counter *c;
+	enum store_answer a;
+
+	*i_r = NULL;
+	if ((*p_r = config_policy(l->conf, line->policy)) == NULL) {
+		r->lost++;
+		return STORE_OK;
+	}
+	a = local_fetch(l, line->policy, line->key, true, i_r, r->why);
+	if (a == STORE_NONE && (c = counter_new(*p_r)) != NULL) {
+		*i_r = table_add(l->table, line->policy, line->key, &c);
+		counter_free(&c);
+	}
+	if (a == STORE_FAILED)
+		return STORE_FAILED;
+	if (*i_r == NULL || local_adapt(l, *i_r, *p_r, now) == -1) {
+		snprintf(r->why, sizeof(r->why), "out of memory");
+		return STORE_FAILED;
+	}
+	if ((*i_r)->seq >= seq)
+		*i_r = NULL;
+	return STORE_OK;
+}
+
+static enum store_answer
+replay_binding(struct replay *r, const struct record *rec)
+{
+	struct local *l = r->l;
+	struct item *item = table_find(l->table, "", rec->bound);
+
+	if (item == NULL)
+		item = table_add(l->table, "", rec->bound, NULL);
+	if (item == NULL) {
+		snprintf(r->why, sizeof(r->why), "out of memory");
+		return STORE_FAILED;
+	}
+	snprintf(
+	    item->smarthost, sizeof(item->smarthost), "%s", rec->smarthost);
+	item->bound_at = rec->now;
+	local_changed(l, item);
+	return STORE_OK;
+}
+
+static enum store_answer
+replay_charge(struct replay *r, uint64_t seq, const struct record *rec)
+{
+	struct bill b = { .now = rec->now, .zone = r->l->conf->zone };
+	struct decision d = { .fits = true };
+	struct counter *counter[BILL_LINES];
+
+	for (size_t i = 0; i < rec->nline; i++) {
+		const struct record_line *line = &rec->line[i];
+		struct bill_line *to = &b.line[b.nline];
+		struct item *item;
+
+		if (item_of(r, seq, line, &to->policy, rec->now, &item) ==
+		    STORE_FAILED)
+			return STORE_FAILED;
+		if (item == NULL)
+			continue;
+		if (counter_room(item->counter, line->nrcpt, rec->now) == -1) {
+			snprintf(r->why, sizeof(r->why), "out of memory");
+			return STORE_FAILED;
+		}
+		to->key = line->key;
+		to->observed = line->observed;
+		to->rcpt = line->rcpt;
+		to->nrcpt = line->nrcpt;
+		memcpy(to->cost, line->cost, sizeof(to->cost));
+		counter[b.nline++] = item->counter;
+		local_changed(r->l, item);
+	}
+	b.ncommon = b.nline;
+	quota_spend(&b, counter, &d);
+	return rec->bound[0] == '\0' ? STORE_OK : replay_binding(r, rec);
+}
+
+static void
+replay_act(
+    const struct record *rec, const struct record_line *line, struct counter *c)
+{
+	if (rec->kind == RECORD_LOCK)
+		c->locked_until = line->until;
+	else if (rec->kind == RECORD_RESET)
+		counter_reset(c);
+	else
+		counter_grant(c, &rec->grant, rec->now);
+}
+
+static enum store_answer
+replay_acts(struct replay *r, uint64_t seq, const struct record *rec)
+{
+	for (size_t i = 0; i < rec->nline; i++) {
+		const struct policy *policy;
+		struct item *item;
+
+		if (item_of(r, seq, &rec->line[i], &policy, rec->now, &item) ==
+		    STORE_FAILED)
+			return STORE_FAILED;
+		if (item == NULL)
+			continue;
+		replay_act(rec, &rec->line[i], item->counter);
+		local_changed(r->l, item);
+	}
+	return STORE_OK;
+}
+
+static bool
+replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
+    char *why, size_t size)
+{
+	struct replay *r = arg;
+	struct record rec;
+	enum store_answer a;
+
+	if (r->ndigest < len / 8 + 1) {
+		free(r->digest);
+		r->ndigest = len / 8 + 1;
+		r->digest = calloc(r->ndigest, sizeof(r->digest[0]));
+	}
+	if (r->digest == NULL)
+		return false;
+	if (!record_unpack(&rec, payload, len, r->digest)) {
+		snprintf(why, size, "an unknown operation");
+		return false;
+	}
+	r->n++;
+	r->l->seq = seq;
+	a = rec.kind == RECORD_CHARGE ? replay_charge(r, seq, &rec)
+				      : replay_acts(r, seq, &rec);
+	if (a == STORE_FAILED)
+		snprintf(why, size, "%s", r->why);
+	return a != STORE_FAILED;
+}
+
+int
+local_replay(struct local *l, const struct database_meta *meta,
+    struct journal_end *end_r, char *why, size_t size)
+{
+	struct replay r = { .l = l };
+	int code;
+
+	pthread_mutex_lock(&l->lock);
+	code = journal_replay(l->path, meta->journal, meta->folded,
+	    replay_record, &r, end_r, why, size);
+	pthread_mutex_unlock(&l->lock);
+	free(r.digest);
+	if (r.n > 0)
+		log_info(
+		    "store: replayed %llu operations", (unsigned long long)r.n);
+	if (r.lost > 0)
+		log_warn("store: left out %llu of policies that are gone",
+		    (unsigned long long)r.lost);
+	if (end_r->torn > 0)
+		log_warn("store: cut %zu bytes of the journal that were never "
+			 "finished or had not reached the disk",
+		    end_r->torn);
+	if (code == 0 && end_r->seq < meta->seq)
+		log_warn("store: cut %llu operations: they had not reached "
+			 "the disk",
+		    (unsigned long long)(meta->seq - end_r->seq));
+	return code;
+}

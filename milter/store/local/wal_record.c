@@ -1,0 +1,280 @@
+/*
+ * record.c - one applied operation as bytes.
+ *
+ * Several lines of a bill often count the same recipients.  A list is written
+ * once and lines name it by number, so a message costs its recipients once in
+ * the journal, however many limits it touches.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "wal_record.h"
+
+#define NO_LIST 255
+
+/* --- out ----------------------------------------------------------------- */
+
+struct out {
+	uint8_t *p;
+	size_t left;
+	bool full;
+};
+
+static void
+put(struct out *o, const void *bytes, size_t n)
+{
+	if (o->full || n > o->left) {
+		o->full = true;
+		return;
+	}
+	memcpy(o->p, bytes, n);
+	o->p += n;
+	o->left -= n;
+}
+
+static void
+put_u8(struct out *o, size_t v)
+{
+	uint8_t b = (uint8_t)v;
+
+	put(o, &b, 1);
+}
+
+static void
+put_be64(struct out *o, uint64_t v)
+{
+	const uint64_t big = htobe64(v);
+
+	put(o, &big, sizeof(big));
+}
+
+static void
+put_text(struct out *o, const char *s)
+{
+	put(o, s, strlen(s) + 1);
+}
+
+/* Does line i bring a list that no line before it brought? */
+static bool
+is_new_list(const struct record *rec, size_t i)
+{
+	if (rec->line[i].nrcpt == 0)
+		return false;
+	for (size_t k = 0; k < i; k++)
+		if (rec->line[k].rcpt == rec->line[i].rcpt &&
+		    rec->line[k].nrcpt == rec->line[i].nrcpt)
+			return false;
+	return true;
+}
+
+static size_t
+list_of(const struct record *rec, size_t i)
+{
+	size_t n = 0;
+
+	if (rec->line[i].nrcpt == 0)
+		return NO_LIST;
+	for (size_t k = 0; k < i; k++) {
+		if (rec->line[k].rcpt == rec->line[i].rcpt &&
+		    rec->line[k].nrcpt == rec->line[i].nrcpt)
+			break;
+		n += is_new_list(rec, k);
+	}
+	return n;
+}
+
+static void
+put_lists(struct out *o, const struct record *rec)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rec->nline; i++)
+		n += is_new_list(rec, i);
+	put_u8(o, n);
+	for (size_t i = 0; i < rec->nline; i++) {
+		if (!is_new_list(rec, i))
+			continue;
+		put_be64(o, rec->line[i].nrcpt);
+		for (size_t k = 0; k < rec->line[i].nrcpt; k++)
+			put_be64(o, rec->line[i].rcpt[k]);
+	}
+}
+
+static void
+put_line(struct out *o, const struct record *rec, size_t i)
+{
+	const struct record_line *l = &rec->line[i];
+
+	put_text(o, l->policy);
+	put_text(o, l->key);
+	if (rec->kind == RECORD_CHARGE) {
+		put_u8(o, l->observed);
+		put_be64(o, l->cost[DIM_MESSAGES]);
+		put_be64(o, l->cost[DIM_RECIPIENTS]);
+		put_be64(o, l->cost[DIM_BYTES]);
+		put_u8(o, list_of(rec, i));
+	} else if (rec->kind == RECORD_LOCK) {
+		put_be64(o, (uint64_t)l->until);
+	}
+}
+
+size_t
+record_pack(const struct record *rec, uint8_t *dst, size_t size)
+{
+	struct out o = { .p = dst, .left = size };
+
+	put_u8(&o, rec->kind);
+	put_be64(&o, (uint64_t)rec->now);
+	if (rec->kind == RECORD_CHARGE) {
+		put_text(&o, rec->bound);
+		put_text(&o, rec->smarthost);
+		put_lists(&o, rec);
+	} else if (rec->kind == RECORD_GRANT) {
+		put_u8(&o, rec->grant.dim);
+		put_be64(&o, rec->grant.extra);
+		put_be64(&o, (uint64_t)rec->grant.until);
+	}
+	put_u8(&o, rec->nline);
+	for (size_t i = 0; i < rec->nline; i++)
+		put_line(&o, rec, i);
+	return o.full ? 0 : size - o.left;
+}
+
+/* --- in ------------------------------------------------------------------ */
+
+/* Once bad, everything further is 0 and it stays bad. */
+struct in {
+	const uint8_t *p;
+	size_t left;
+	bool bad;
+};
+
+static uint64_t
+get(struct in *in, size_t n)
+{
+	uint64_t v = 0;
+
+	if (in->bad || n > in->left) {
+		in->bad = true;
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | in->p[i];
+	in->p += n;
+	in->left -= n;
+	return v;
+}
+
+static uint64_t
+get_be64(struct in *in)
+{
+	return get(in, 8);
+}
+
+/* A byte that is at most max. */
+static size_t
+get_u8(struct in *in, size_t max)
+{
+	size_t v = (size_t)get(in, 1);
+
+	if (v <= max)
+		return v;
+	in->bad = true;
+	return 0;
+}
+
+static const char *
+get_text(struct in *in)
+{
+	const char *s = (const char *)in->p;
+	const uint8_t *end =
+	    in->bad || in->left == 0 ? NULL : memchr(in->p, 0, in->left);
+
+	if (end == NULL) {
+		in->bad = true;
+		return "";
+	}
+	in->left -= (size_t)(end + 1 - in->p);
+	in->p = end + 1;
+	return s;
+}
+
+struct list {
+	const uint64_t *digest;
+	size_t n;
+};
+
+static size_t
+get_lists(struct in *in, struct list list[BILL_LINES], uint64_t *digest)
+{
+	size_t n = get_u8(in, BILL_LINES);
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t len = get_be64(in);
+
+		if (len > in->left / 8) {
+			in->bad = true;
+			return 0;
+		}
+		list[i] = (struct list){ digest, (size_t)len };
+		while (len-- > 0)
+			*digest++ = get_be64(in);
+	}
+	return n;
+}
+
+static void
+get_charge(
+    struct in *in, struct record_line *l, const struct list *list, size_t nlist)
+{
+	size_t k;
+
+	l->observed = get_u8(in, 1) == 1;
+	l->cost[DIM_MESSAGES] = get_be64(in);
+	l->cost[DIM_RECIPIENTS] = get_be64(in);
+	l->cost[DIM_BYTES] = get_be64(in);
+	k = get_u8(in, NO_LIST);
+	if (k == NO_LIST)
+		return;
+	if (k >= nlist) {
+		in->bad = true;
+		return;
+	}
+	l->rcpt = list[k].digest;
+	l->nrcpt = list[k].n;
+}
+
+bool
+record_unpack(
+    struct record *rec_r, const uint8_t *src, size_t len, uint64_t *digest)
+{
+	struct in in = { .p = src, .left = len };
+	struct list list[BILL_LINES];
+	size_t nlist = 0;
+
+	memset(rec_r, 0, sizeof(*rec_r));
+	rec_r->bound = rec_r->smarthost = "";
+	rec_r->kind = (enum record_kind)get_u8(&in, RECORD_GRANT);
+	rec_r->now = (int64_t)get_be64(&in);
+	if (rec_r->kind == RECORD_CHARGE) {
+		rec_r->bound = get_text(&in);
+		rec_r->smarthost = get_text(&in);
+		nlist = get_lists(&in, list, digest);
+	} else if (rec_r->kind == RECORD_GRANT) {
+		rec_r->grant.dim = (enum dimension)get_u8(&in, DIM_COUNT - 1);
+		rec_r->grant.extra = get_be64(&in);
+		rec_r->grant.until = (int64_t)get_be64(&in);
+	}
+	rec_r->nline = get_u8(&in, BILL_LINES);
+	for (size_t i = 0; i < rec_r->nline; i++) {
+		struct record_line *l = &rec_r->line[i];
+
+		l->policy = get_text(&in);
+		l->key = get_text(&in);
+		if (rec_r->kind == RECORD_CHARGE)
+			get_charge(&in, l, list, nlist);
+		else if (rec_r->kind == RECORD_LOCK)
+			l->until = (int64_t)get_be64(&in);
+	}
+	return !in.bad && in.left == 0 && rec_r->kind >= RECORD_CHARGE;
+}

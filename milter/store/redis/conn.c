@@ -1,0 +1,311 @@
+/*
+ * redis_link.c - one connection, non-blocking below and with a deadline above.
+ *
+ * What matters most of a failure is whether the server can have heard the
+ * command.  It acts on whole commands only, so one that was not sent to its
+ * last byte never happened once the connection is closed.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "conn.h"
+
+struct redis_link {
+	int fd;
+	SSL *ssl; /* NULL: in clear */
+	redisReader *reader;
+};
+
+/* What a step of input or output came to. */
+enum step { STEP_DONE, STEP_WANTS_IN, STEP_WANTS_OUT, STEP_GONE };
+
+static bool
+wait_for(int fd, enum step want, int64_t deadline)
+{
+	struct pollfd p = { .fd = fd,
+		.events = want == STEP_WANTS_IN ? POLLIN : POLLOUT };
+	int64_t left = deadline - clock_steady();
+	int n;
+
+	do
+		n = left > 0 ? poll(&p, 1, (int)left) : 0;
+	while (n == -1 && errno == EINTR);
+	return n == 1;
+}
+
+static enum step
+tls_step(SSL *ssl, int rc)
+{
+	switch (SSL_get_error(ssl, rc)) {
+	case SSL_ERROR_WANT_READ:
+		return STEP_WANTS_IN;
+	case SSL_ERROR_WANT_WRITE:
+		return STEP_WANTS_OUT;
+	default:
+		return STEP_GONE;
+	}
+}
+
+/* --- connecting --------------------------------------------------------- */
+
+static bool
+is_connected(int fd)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return false;
+	errno = error;
+	return error == 0;
+}
+
+static int
+connect_by(const struct redis_peer *peer, int64_t deadline)
+{
+	const int on = 1;
+	int fd = socket(peer->addr.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd == -1)
+		return -1;
+	if (peer->addr.ss_family != AF_UNIX) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
+	if (connect(fd, (const struct sockaddr *)&peer->addr, peer->len) == 0)
+		return fd;
+	if (errno == EINPROGRESS) {
+		errno = ETIMEDOUT;
+		if (wait_for(fd, STEP_WANTS_OUT, deadline) && is_connected(fd))
+			return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+static const char *
+tls_reason(const SSL *ssl)
+{
+	long result = SSL_get_verify_result(ssl);
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	if (result != X509_V_OK)
+		return X509_verify_cert_error_string(result);
+	return reason != NULL ? reason : "no answer in time";
+}
+
+static bool
+is_address(const char *name)
+{
+	return strchr(name, ':') != NULL ||
+	       name[strspn(name, "0123456789.")] == '\0';
+}
+
+static bool
+handshake(struct redis_link *l, const struct redis_peer *peer, int64_t deadline,
+    char why[REDIS_WHY])
+{
+	char name[sizeof(peer->name)]; /* OpenSSL's macro wants it writable */
+	enum step step = STEP_WANTS_OUT;
+	int rc;
+
+	memcpy(name, peer->name, sizeof(name));
+	ERR_clear_error();
+	if ((l->ssl = SSL_new(peer->tls)) == NULL ||
+	    SSL_set_fd(l->ssl, l->fd) != 1) {
+		snprintf(why, REDIS_WHY, "%.100s: out of memory", peer->name);
+		return false;
+	}
+	if (is_address(peer->name)) {
+		rc = X509_VERIFY_PARAM_set1_ip_asc(
+		    SSL_get0_param(l->ssl), peer->name);
+	} else {
+		rc = SSL_set1_host(l->ssl, peer->name) == 1 &&
+		     SSL_set_tlsext_host_name(l->ssl, name) == 1;
+	}
+	while (rc == 1 && step != STEP_DONE) {
+		int done = SSL_connect(l->ssl);
+
+		step = done == 1 ? STEP_DONE : tls_step(l->ssl, done);
+		if (step == STEP_GONE ||
+		    (step != STEP_DONE && !wait_for(l->fd, step, deadline)))
+			break;
+	}
+	if (step == STEP_DONE)
+		return true;
+	snprintf(why, REDIS_WHY, "%.60s: TLS: %.80s", peer->name,
+	    tls_reason(l->ssl));
+	return false;
+}
+
+struct redis_link *
+redis_link_open(
+    const struct redis_peer *peer, int64_t deadline, char why[REDIS_WHY])
+{
+	struct redis_link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL || (l->reader = redisReaderCreate()) == NULL) {
+		free(l);
+		snprintf(why, REDIS_WHY, "%.100s: out of memory", peer->name);
+		return NULL;
+	}
+	l->fd = connect_by(peer, deadline);
+	if (l->fd == -1)
+		snprintf(why, REDIS_WHY, "cannot connect to %.90s: %s",
+		    peer->name, strerror(errno));
+	if (l->fd == -1 ||
+	    (peer->tls != NULL && !handshake(l, peer, deadline, why)))
+		redis_link_close(&l);
+	return l;
+}
+
+void
+redis_link_close(struct redis_link **lp)
+{
+	struct redis_link *l = *lp;
+
+	*lp = NULL;
+	if (l == NULL)
+		return;
+	SSL_free(l->ssl);
+	if (l->fd != -1)
+		close(l->fd);
+	redisReaderFree(l->reader);
+	free(l);
+}
+
+bool
+redis_link_alive(const struct redis_link *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) == 0;
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+static enum step
+put_some(struct redis_link *l, const char *bytes, size_t len, size_t *done)
+{
+	ssize_t n;
+
+	if (l->ssl != NULL) {
+		size_t put = 0;
+		int rc;
+
+		ERR_clear_error();
+		rc = SSL_write_ex(l->ssl, bytes, len, &put);
+		*done += put;
+		return rc == 1 ? STEP_DONE : tls_step(l->ssl, rc);
+	}
+	n = send(l->fd, bytes, len, MSG_NOSIGNAL);
+	if (n >= 0) {
+		*done += (size_t)n;
+		return STEP_DONE;
+	}
+	return errno == EAGAIN || errno == EINTR ? STEP_WANTS_OUT : STEP_GONE;
+}
+
+static bool
+put_all(struct redis_link *l, const char *bytes, size_t len, int64_t deadline)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		enum step step = put_some(l, bytes + done, len - done, &done);
+
+		if (step == STEP_GONE ||
+		    (step != STEP_DONE && !wait_for(l->fd, step, deadline)))
+			return false;
+	}
+	return true;
+}
+
+static enum step
+get_some(struct redis_link *l)
+{
+	char bytes[16384];
+	size_t len = 0;
+
+	if (l->ssl != NULL) {
+		int rc;
+
+		ERR_clear_error();
+		rc = SSL_read_ex(l->ssl, bytes, sizeof(bytes), &len);
+		if (rc != 1)
+			return tls_step(l->ssl, rc);
+	} else {
+		ssize_t n = recv(l->fd, bytes, sizeof(bytes), 0);
+
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return STEP_WANTS_IN;
+		if (n <= 0)
+			return STEP_GONE;
+		len = (size_t)n;
+	}
+	return redisReaderFeed(l->reader, bytes, len) == REDIS_OK ? STEP_DONE
+								  : STEP_GONE;
+}
+
+static redisReply *
+get_reply(struct redis_link *l, int64_t deadline, char why[REDIS_WHY])
+{
+	void *reply = NULL;
+
+	for (;;) {
+		enum step step;
+
+		if (redisReaderGetReply(l->reader, &reply) != REDIS_OK) {
+			snprintf(why, REDIS_WHY,
+			    "the store's server does not speak Redis");
+			return NULL;
+		}
+		if (reply != NULL)
+			return reply;
+		step = get_some(l);
+		if (step == STEP_GONE) {
+			snprintf(why, REDIS_WHY, "the store's server hung up");
+			return NULL;
+		}
+		if (step != STEP_DONE && !wait_for(l->fd, step, deadline)) {
+			snprintf(why, REDIS_WHY,
+			    "the store's server did not answer in time");
+			return NULL;
+		}
+	}
+}
+
+enum redis_sent
+redis_link_ask(struct redis_link *l, int argc, const char **argv,
+    const size_t *len, int64_t deadline, redisReply **reply_r,
+    char why[REDIS_WHY])
+{
+	char *bytes = NULL;
+	long long n = redisFormatCommandArgv(&bytes, argc, argv, len);
+	bool sent;
+
+	*reply_r = NULL;
+	if (n < 0) {
+		snprintf(why, REDIS_WHY, "out of memory");
+		return REDIS_UNSENT;
+	}
+	sent = put_all(l, bytes, (size_t)n, deadline);
+	explicit_bzero(bytes, (size_t)n); /* it may be a password */
+	redisFreeCommand(bytes);
+	if (!sent) {
+		snprintf(why, REDIS_WHY,
+		    "the store's server does not take commands");
+		return REDIS_UNSENT;
+	}
+	*reply_r = get_reply(l, deadline, why);
+	return *reply_r != NULL ? REDIS_REPLIED : REDIS_UNSURE;
+}

@@ -1,0 +1,76 @@
+/*
+ * redis_pool.h - the shared store's server, as many threads see it: a command
+ * goes in, an answer comes out within the budget, and a server that does not
+ * answer is not asked again and again.
+ *
+ * The breaker opens after REDIS_FAILURES failures in a row; then every command
+ * fails at once until redis_pool_mend finds the server well.
+ */
+#ifndef REDIS_POOL_H
+#define REDIS_POOL_H
+
+#include <hiredis/hiredis.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "redis_url.h"
+#include "store.h"
+
+/* ms, 200: connecting, asking and the reply.  Tests on a busy machine wait. */
+extern int redis_budget;
+#define REDIS_PATIENCE	1000	/* ms: the same, where nobody waits for it */
+#define REDIS_FAILURES	5
+#define REDIS_LINKS	32
+
+struct redis_pool;
+
+/* Gives a password (-1: none) into dst; its length.  The caller wipes it. */
+typedef ssize_t redis_password_fn(const char *secret, char *dst, size_t size);
+
+/*
+ * Connects to nobody yet.  secret is the name of the password, "" for none.
+ * NULL and why if out of memory or the authorities cannot be read.
+ */
+struct redis_pool *redis_pool_open(const struct redis_where *where,
+	    const char *secret, redis_password_fn *password,
+	    char why[STORE_WHY]);
+void	redis_pool_close(struct redis_pool **pp);
+
+enum redis_health {
+	REDIS_WELL,
+	REDIS_AWAY,		/* cannot be reached, or not ready: ask again */
+	REDIS_UNFIT		/* it answers, and must not be used: why */
+};
+
+/*
+ * Looks for the server (name service, Sentinels), checks that it is one to
+ * trust counters to, and closes the breaker.  May take seconds: never from a
+ * callback.
+ */
+enum redis_health redis_pool_mend(struct redis_pool *p, char why[STORE_WHY]);
+
+/* Does it want mending? */
+bool	redis_pool_ails(struct redis_pool *p);
+
+/* Is the breaker open?  why, if so, says what opened it. */
+bool	redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY]);
+
+/*
+ * One command.  STORE_OK: *reply_r, never an error reply, to be freed with
+ * freeReplyObject.
+ */
+enum store_answer redis_pool_ask(struct redis_pool *p, int budget, int argc,
+	    const char **argv, const size_t *len, redisReply **reply_r,
+	    char why[STORE_WHY]);
+
+/*
+ * The script of the store: argv and len have two free places in front, then
+ * the number of keys, keys and arguments.
+ */
+enum store_answer redis_pool_run(struct redis_pool *p, int budget, int argc,
+	    const char **argv, size_t *len, redisReply **reply_r,
+	    char why[STORE_WHY]);
+
+#endif

@@ -1,0 +1,9 @@
+/*
+ * redis_script.c - store_redis.lua within the daemon: the two are of one
+ * version, always.
+ */
+#include "script.h"
+
+const char redis_script[] =
+#include "milter/store/redis/script.inc"
+    ;

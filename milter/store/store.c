@@ -1,0 +1,222 @@
+/*
+ * store.c - from a scheme to the backend that speaks it.
+ *
+ * What no backend should have to doubt is checked here, once.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "backend.h"
+
+static const struct store_backend *const backends[] = {
+	&store_sqlite,
+	&store_memory,
+	&store_redis,
+};
+
+struct store *
+store_open(const struct config *conf, void (*fatal)(const char *), char *why,
+    size_t size, int *exit_r)
+{
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+		const struct store_backend *b = backends[i];
+		size_t n = strlen(b->scheme);
+
+		if (strncmp(conf->store, b->scheme, n) == 0)
+			return b->open(
+			    conf, conf->store + n, fatal, why, size, exit_r);
+	}
+	snprintf(why, size,
+	    "store = \"%s\": want sqlite:PATH, "
+	    "redis://... or memory:",
+	    conf->store);
+	*exit_r = EX_CONFIG;
+	return NULL;
+}
+
+void
+store_close(struct store **sp)
+{
+	if (*sp != NULL)
+		(*sp)->backend->close(*sp);
+	*sp = NULL;
+}
+
+const char *
+store_kind(const struct store *s)
+{
+	return s->backend->kind;
+}
+
+/* --- what may be asked --------------------------------------------------- */
+
+static bool
+is_name(const char *s)
+{
+	return s[0] != '\0' && strlen(s) < STORE_NAME;
+}
+
+static bool
+is_key(const char *s)
+{
+	return strlen(s) <= MAILADDR_MAX;
+}
+
+static enum store_answer
+refuse(char *why, const char *what)
+{
+	snprintf(why, STORE_WHY, "%s is longer than a store takes", what);
+	return STORE_FAILED;
+}
+
+static bool
+is_bill(const struct bill *b)
+{
+	if (b->nline > BILL_LINES || b->ncommon > b->nline ||
+	    b->nchoice > BILL_CHOICES)
+		return false;
+	for (size_t i = 0; i < b->nline; i++)
+		if (!is_name(b->line[i].policy->name) ||
+		    !is_key(b->line[i].key))
+			return false;
+	for (size_t i = 0; i < b->nchoice; i++)
+		if (!is_name(b->choice[i].smarthost) ||
+		    (b->choice[i].bound != NULL &&
+			!is_key(b->choice[i].bound)) ||
+		    b->choice[i].first > b->nline ||
+		    b->choice[i].n > b->nline - b->choice[i].first)
+			return false;
+	return true;
+}
+
+/* --- the contract, passed on --------------------------------------------- */
+
+enum store_answer
+store_charge(struct store *s, const struct bill *bill, const char *bound,
+    struct decision *d_r, char *why)
+{
+	bound = bound == NULL ? "" : bound;
+	if (!is_bill(bill) || !is_key(bound))
+		return refuse(why, "a name or key of this bill");
+	return s->backend->charge(s, bill, bound, d_r, why);
+}
+
+enum store_answer
+store_preview(
+    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+{
+	if (!is_bill(bill))
+		return refuse(why, "a name or key of this bill");
+	return s->backend->preview(s, bill, d_r, why);
+}
+
+enum store_answer
+store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
+    char *why)
+{
+	if (!is_key(bound))
+		return STORE_NONE;
+	return s->backend->bound(s, bound, now, smarthost_r, why);
+}
+
+enum store_answer
+store_reset(struct store *s, const struct policy *policy, const char *key,
+    int64_t now, const char *actor, char *why)
+{
+	if (!is_name(policy->name) || !is_key(key))
+		return refuse(why, "the key");
+	return s->backend->reset(s, policy, key, now, actor, why);
+}
+
+enum store_answer
+store_grant(struct store *s, const struct policy *policy, const char *key,
+    const struct grant *g, int64_t now, const char *actor, const char *text,
+    char *why)
+{
+	if (!is_name(policy->name) || !is_key(key))
+		return refuse(why, "the key");
+	return s->backend->grant(s, policy, key, g, now, actor, text, why);
+}
+
+enum store_answer
+store_block(struct store *s, const char *who, int64_t until, int64_t now,
+    const char *actor, const char *text, char *why)
+{
+	if (!is_key(who))
+		return refuse(why, "the name");
+	return s->backend->block(s, who, until, now, actor, text, why);
+}
+
+enum store_answer
+store_unblock(
+    struct store *s, const char *who, int64_t now, const char *actor, char *why)
+{
+	if (!is_key(who))
+		return STORE_NONE;
+	return s->backend->unblock(s, who, now, actor, why);
+}
+
+enum store_answer
+store_blocked(
+    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+{
+	if (!is_key(who))
+		return STORE_NONE;
+	return s->backend->blocked(s, who, now, text_r, why);
+}
+
+void
+store_note(struct store *s, const struct store_event *e)
+{
+	s->backend->note(s, e);
+}
+
+enum store_answer
+store_read(struct store *s, const struct policy *policy, const char *key,
+    int64_t now, struct counter **c_r, char *why)
+{
+	*c_r = NULL;
+	if (!is_name(policy->name) || !is_key(key))
+		return STORE_NONE;
+	return s->backend->read(s, policy, key, now, c_r, why);
+}
+
+enum store_answer
+store_walk(
+    struct store *s, int64_t now, store_each_fn *each, void *arg, char *why)
+{
+	return s->backend->walk(s, now, each, arg, why);
+}
+
+enum store_answer
+store_events(struct store *s, const char *key, size_t n, store_event_fn *each,
+    void *arg, char *why)
+{
+	return s->backend->events(s, key, n, each, arg, why);
+}
+
+enum store_answer
+store_blocks(
+    struct store *s, int64_t now, store_block_fn *each, void *arg, char *why)
+{
+	return s->backend->blocks(s, now, each, arg, why);
+}
+
+void
+store_stats(struct store *s, struct store_stats *st_r)
+{
+	s->backend->stats(s, st_r);
+}
+
+void
+store_reconfigure(struct store *s, const struct config *conf)
+{
+	s->backend->reconfigure(s, conf);
+}
+
+enum store_answer
+store_flush(struct store *s, char *why)
+{
+	return s->backend->flush(s, why);
+}

@@ -1,0 +1,248 @@
+/*
+ * ctl_check.c - is the configuration good, and is it what was meant?
+ *
+ * The daemon would refuse what is wrong here in the same words.  What is
+ * right but hardly meant is a warning: it never stops anything.
+ */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "credentials.h"
+#include "postfix.h"
+#include "tool.h"
+
+static void warn(json_t *list, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+warn(json_t *list, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(list, json_string(text));
+}
+
+static bool
+matches_everything(const struct rule *r)
+{
+	return r->sender.n == 0 && r->login.n == 0 && r->client.n == 0;
+}
+
+/* rule_warnings - a rule that an earlier one leaves nothing to */
+static void
+rule_warnings(const struct config *conf, json_t *list)
+{
+	for (size_t i = 0; i + 1 < conf->nrule; i++) {
+		if (!matches_everything(&conf->rule[i]))
+			continue;
+		for (size_t j = i + 1; j < conf->nrule; j++)
+			warn(list,
+			    "rule %s is never reached: rule %s before "
+			    "it matches everything",
+			    conf->rule[j].name, conf->rule[i].name);
+		return;
+	}
+}
+
+static bool
+among(const struct policies *list, const struct policy *p)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i] == p)
+			return true;
+	return false;
+}
+
+static bool
+policy_used(const struct config *conf, const struct policy *p)
+{
+	for (size_t i = 0; i < conf->nrule; i++)
+		if (among(&conf->rule[i].policies, p))
+			return true;
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (among(&conf->smarthost[i].policies, p))
+			return true;
+	return p == conf->senders;
+}
+
+static bool
+smarthost_used(const struct config *conf, const struct smarthost *sh)
+{
+	for (size_t i = 0; i < conf->nrule; i++)
+		if (config_leads_to(conf->rule[i].route, sh))
+			return true;
+	return false;
+}
+
+static void
+unused_warnings(const struct config *conf, json_t *list)
+{
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (!policy_used(conf, &conf->policy[i]))
+			warn(list,
+			    "policy %s is used by no rule and no smarthost: it "
+			    "limits "
+			    "nothing",
+			    conf->policy[i].name);
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		if (!smarthost_used(conf, &conf->smarthost[i]))
+			warn(list, "smarthost %s is reached by no rule",
+			    conf->smarthost[i].name);
+		if (conf->smarthost[i].tls == TLS_ENCRYPT)
+			warn(list,
+			    "smarthost %s has tls = encrypt: whoever "
+			    "stands in its place gets the key",
+			    conf->smarthost[i].name);
+	}
+}
+
+json_t *
+ctl_warnings(const struct config *conf)
+{
+	json_t *list = json_array();
+
+	if (conf->observe)
+		warn(list, "mode = observe: nothing is refused");
+	if (conf->on_store_failure == STORE_FAILURE_ACCEPT)
+		warn(list, "on-store-failure = accept: mail passes unmetered "
+			   "while the store fails");
+	if (conf->unmatched_accept)
+		warn(list, "unmatched = accept: outgoing mail without a rule "
+			   "is not metered");
+	if (strncmp(conf->store, "redis://", 8) == 0 &&
+	    strncmp(conf->store, "redis://127.", 12) != 0 &&
+	    strncmp(conf->store, "redis://localhost", 17) != 0)
+		warn(list, "store = redis:// is in clear: whoever sees or "
+			   "changes the traffic sees or changes counters; "
+			   "rediss:// is not");
+	if (strncmp(conf->store, "memory:", 7) == 0)
+		warn(list, "store = memory: every restart forgets what was "
+			   "sent");
+	rule_warnings(conf, list);
+	unused_warnings(conf, list);
+	return list;
+}
+
+/* check_secrets - have smarthosts and store their keys?  NULL or a failure */
+static json_t *
+check_secrets(const struct config *conf)
+{
+	struct secrets *secrets = NULL;
+	json_t *failure = NULL;
+	char *lines = NULL;
+	size_t size;
+	FILE *errors = open_memstream(&lines, &size);
+	uid_t uid;
+	gid_t gid;
+	bool good;
+
+	if (errors == NULL)
+		return ctl_failure("", "memory is out");
+	good = creds_user(conf, &uid, &gid, errors) == 0 &&
+	       creds_load(conf, uid, gid, errors, &secrets) == 0;
+	fclose(errors);
+	if (!good)
+		failure = ctl_mistakes(lines, "%s is not good", conf->file);
+	secrets_free(&secrets);
+	free(lines);
+	return failure;
+}
+
+/* audit_postfix - findings about it.  0, or -1 and a failure */
+static int
+audit_postfix(const struct ctl *ctl, const struct config *conf, json_t *found,
+    json_t **failure_r)
+{
+	struct postfix pf;
+	json_t *more;
+
+	if (postfix_read(&pf, ctl->postfix, failure_r) == -1)
+		return -1;
+	more = postfix_audit(&pf, conf);
+	postfix_free(&pf);
+	json_array_extend(found, more);
+	json_decref(more);
+	return 0;
+}
+
+/* audit - of the mail server that is here, or of both.  0, or -1 as above */
+static int
+audit(const struct ctl *ctl, const struct config *conf, json_t *found,
+    json_t **failure_r)
+{
+	const bool sendmail = ctl_sendmail_here(ctl);
+	const bool postfix = ctl->postfix != NULL || !sendmail ||
+			     (ctl->sendmail == NULL &&
+				 access("/etc/postfix/main.cf", F_OK) == 0);
+
+	if (sendmail && ctl_sendmail_audit(ctl, conf, found, failure_r) == -1)
+		return -1;
+	return postfix ? audit_postfix(ctl, conf, found, failure_r) : 0;
+}
+
+/*
+ * check_mta - the mail server as it is set up now, too.  The code to exit
+ * with; what was found is in the answer.
+ */
+static int
+check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
+{
+	json_t *found = json_array(), *answer = NULL;
+	size_t musts = 0, i;
+	const json_t *f;
+
+	if (audit(ctl, conf, found, &answer) == -1) {
+		json_decref(found);
+		json_decref(*answer_r);
+		*answer_r = answer;
+		return EX_CONFIG;
+	}
+	json_array_foreach (found, i, f)
+		musts += json_is_true(json_object_get(f, "must"));
+	json_object_set_new(*answer_r, "findings", found);
+	if (musts == 0)
+		return EX_OK;
+	answer = ctl_failure("each finding names its own",
+	    "the mail server lets mail go unmetered or a key go astray: %zu",
+	    musts);
+	json_object_update(*answer_r, answer);
+	json_decref(answer);
+	return 1;
+}
+
+/* summary - of what was found good; the built-in policy is not counted */
+static json_t *
+summary(const struct config *conf)
+{
+	return json_pack("{s:b, s:s, s:i, s:i, s:i, s:i, s:o}", "ok", 1, "file",
+	    conf->file, "rules", (int)conf->nrule, "policies",
+	    (int)conf->npolicy - 1, "routes", (int)conf->nroute, "smarthosts",
+	    (int)conf->nsmarthost, "warnings", ctl_warnings(conf));
+}
+
+int
+ctl_check(const struct ctl *ctl, json_t **answer_r)
+{
+	struct config *conf =
+	    ctl_config(ctl->nword > 0 ? ctl->word[0] : ctl->config, answer_r);
+	int code = EX_OK;
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	*answer_r = check_secrets(conf);
+	if (*answer_r != NULL)
+		code = EX_CONFIG;
+	else
+		*answer_r = summary(conf);
+	if (code == EX_OK && ctl->mta)
+		code = check_mta(ctl, conf, answer_r);
+	config_free(&conf);
+	return code;
+}

@@ -1,0 +1,442 @@
+/*
+ * ctl_sendmail.c - `setup sendmail`: show, do, undo or check Sendmail's half
+ * of the wiring.
+ *
+ * Three files and one order: the parts are there before sendmail.mc names
+ * them, and go after it no longer does, so whenever make runs it finds what
+ * it needs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "sendmail_mc.h"
+#include "tool.h"
+
+#define MAIL_DIR "/etc/mail"
+#define PROGRAM "/usr/sbin/sendmail"
+
+struct file {
+	const char *name, *why;
+	char *have, *want; /* NULL: not there, not to be there */
+};
+
+enum { PART_A, PART_B, MC, FILES };
+
+struct plan {
+	char *dir; /* absolute, without links */
+	bool ours; /* the system's own folder: make may run */
+	struct file file[FILES];
+	char *cf, *access; /* for notes; NULL: not there */
+};
+
+static const char *
+mail_dir(const struct ctl *ctl)
+{
+	return ctl->sendmail != NULL ? ctl->sendmail : MAIL_DIR;
+}
+
+/* --- files --------------------------------------------------------------- */
+
+/* slurp - dir/name as text in *text_r, NULL if it is not there.  0 or -1 */
+static int
+slurp(const char *dir, const char *name, char **text_r)
+{
+	char *path = NULL, *text = NULL;
+	size_t room = 0;
+	ssize_t len;
+	FILE *in;
+
+	*text_r = NULL;
+	if (asprintf(&path, "%s/%s", dir, name) == -1)
+		return -1;
+	in = fopen(path, "re");
+	free(path);
+	if (in == NULL)
+		return errno == ENOENT ? 0 : -1;
+	len = getdelim(&text, &room, '\0', in);
+	if (text == NULL || (len == -1 && !feof(in))) {
+		free(text);
+		fclose(in);
+		return -1;
+	}
+	fclose(in);
+	text[len == -1 ? 0 : len] = '\0';
+	*text_r = text;
+	return 0;
+}
+
+/* write_all - text to a new file with the mode and owner given.  0 or -1 */
+static int
+write_all(const char *path, const char *text, const struct stat *like)
+{
+	int fd = open(
+	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	size_t len = strlen(text), done = 0;
+	bool good = fd != -1;
+
+	while (good && done < len) {
+		ssize_t n = write(fd, text + done, len - done);
+
+		good = n > 0 || (n == -1 && errno == EINTR);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	good = good && fchmod(fd, like->st_mode & 07777) == 0 &&
+	       fchown(fd, like->st_uid, like->st_gid) == 0 && fsync(fd) == 0;
+	if (fd != -1 && close(fd) == -1)
+		good = false;
+	if (!good && fd != -1)
+		unlink(path);
+	return good ? 0 : -1;
+}
+
+/* replace - the file in one step, keeping its mode and owner.  0 or -1 */
+static int
+replace(const char *path, const char *text)
+{
+	struct stat like = {
+		.st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid()
+	};
+	char *real = realpath(path, NULL), *next = NULL;
+	int rc = -1;
+
+	if (real == NULL && errno == ENOENT)
+		real = strdup(path);
+	if (real != NULL && (stat(real, &like) == 0 || errno == ENOENT) &&
+	    asprintf(&next, "%s.postmeter-new", real) != -1) {
+		unlink(next);
+		rc = write_all(next, text, &like);
+		if (rc == 0)
+			rc = rename(next, real);
+		free(next);
+	}
+	free(real);
+	return rc;
+}
+
+/* settle - makes one file what it should be.  0, or -1 and a failure */
+static int
+settle(const char *dir, const struct file *f, json_t **failure_r)
+{
+	char *path = NULL;
+	int rc = -1;
+
+	if (asprintf(&path, "%s/%s", dir, f->name) == -1)
+		return -1;
+	if (f->want != NULL)
+		rc = replace(path, f->want);
+	else
+		rc = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
+	if (rc == -1)
+		*failure_r = ctl_failure("run as root; what was done until "
+					 "here can be taken back with --undo",
+		    "%s cannot be changed: %s", path, strerror(errno));
+	free(path);
+	return rc;
+}
+
+/* --- the plan ------------------------------------------------------------ */
+
+static void
+plan_free(struct plan *p)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		free(p->file[i].have);
+		free(p->file[i].want);
+	}
+	free(p->cf);
+	free(p->access);
+	free(p->dir);
+}
+
+/* plan_read - what there is.  0, or -1 and a failure */
+static int
+plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
+{
+	const char *dir = mail_dir(ctl);
+
+	*p = (struct plan){
+		.ours = ctl->sendmail == NULL,
+		.file = {
+			[PART_A] = { .name = "postmeter-a.m4",
+			    .why = "the filter, in front of the mailers" },
+			[PART_B] = { .name = "postmeter-b.m4",
+			    .why = "mailers, maps and rules, at the end" },
+			[MC] = { .name = "sendmail.mc",
+			    .why = "names both where they belong" },
+		},
+	};
+	p->dir = realpath(dir, NULL);
+	for (size_t i = 0; i < FILES && p->dir != NULL; i++)
+		if (slurp(p->dir, p->file[i].name, &p->file[i].have) == -1)
+			goto fail;
+	if (p->dir == NULL || p->file[MC].have == NULL ||
+	    slurp(p->dir, "sendmail.cf", &p->cf) == -1 ||
+	    slurp(p->dir, "access", &p->access) == -1)
+		goto fail;
+	return 0;
+fail:
+	*failure_r = ctl_failure("is Sendmail here? If its folder is another, "
+				 "name it with --sendmail-config; run as root",
+	    "%s/sendmail.mc and what is beside it cannot be read", dir);
+	plan_free(p);
+	return -1;
+}
+
+/* plan_make - what there should be.  0, or -1 and a failure */
+static int
+plan_make(
+    struct plan *p, const struct config *conf, bool undo, json_t **failure_r)
+{
+	const char *why = NULL;
+	struct file *mc = &p->file[MC];
+
+	if (undo) {
+		mc->want = mc_without(mc->have);
+	} else {
+		mc->want = mc_with(mc->have, p->dir, &why);
+		p->file[PART_B].want = mc_part_b();
+		if (mc->want != NULL)
+			p->file[PART_A].want = mc_part_a(conf, &why);
+	}
+	if (mc->want != NULL && (undo || (p->file[PART_A].want != NULL &&
+					     p->file[PART_B].want != NULL)))
+		return 0;
+	*failure_r = ctl_failure("see contrib/sendmail/README.md for the two "
+				 "lines and where they belong",
+	    "%s/sendmail.mc cannot take "
+	    "postmeter: %s",
+	    p->dir, why != NULL ? why : "out of memory");
+	return -1;
+}
+
+static bool
+differs(const struct file *f)
+{
+	if (f->have == NULL || f->want == NULL)
+		return f->have != f->want;
+	return strcmp(f->have, f->want) != 0;
+}
+
+/* carry_out - the parts first, or last.  0, or -1 and a failure */
+static int
+carry_out(const struct plan *p, bool undo, json_t **failure_r)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		const struct file *f = &p->file[undo ? FILES - 1 - i : i];
+
+		/* sendmail.mc is written anew so that make sees a change. */
+		if ((differs(f) || f == &p->file[MC]) &&
+		    settle(p->dir, f, failure_r) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* shows_keys - is there a sendmail.cf that shows keys to others than root? */
+static bool
+shows_keys(const char *cf)
+{
+	return cf != NULL && mc_has_keys(cf) &&
+	       cf_privacy(cf) !=
+		   (CF_NOVERB | CF_RESTRICTQRUN | CF_RESTRICTEXPAND);
+}
+
+/* run_make - make -C dir, directly; what it prints goes to stderr.  0 or -1 */
+static int
+run_make(const char *dir, json_t **failure_r)
+{
+	int status = -1;
+	pid_t pid;
+
+	fprintf(stderr, "make -C %s\n", dir);
+	pid = fork();
+	if (pid == 0) {
+		if (dup2(STDERR_FILENO, STDOUT_FILENO) != -1)
+			execlp("make", "make", "-C", dir, (char *)NULL);
+		_exit(127);
+	}
+	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	*failure_r = ctl_failure("run it by hand; --undo takes the lines out "
+				 "again",
+	    "make -C %s failed", dir);
+	return -1;
+}
+
+/* make_cf - sendmail.cf anew, and read again.  0, or -1 and a failure */
+static int
+make_cf(struct plan *p, json_t **failure_r)
+{
+	if (run_make(p->dir, failure_r) == -1)
+		return -1;
+	free(p->cf);
+	if (slurp(p->dir, "sendmail.cf", &p->cf) == 0)
+		return 0;
+	*failure_r =
+	    ctl_failure("run as root", "%s/sendmail.cf cannot be read", p->dir);
+	return -1;
+}
+
+/* --- the answer ---------------------------------------------------------- */
+
+static const char *
+summary(const struct ctl *ctl, size_t changes)
+{
+	if (changes == 0)
+		return ctl->undo ? "nothing to take back"
+				 : "nothing to change: Sendmail is set up";
+	if (!ctl->apply && !ctl->undo)
+		return "nothing was changed; --apply does it, --undo takes it "
+		       "back";
+	return ctl->sendmail == NULL
+		   ? "done; now restart Sendmail"
+		   : "done; now run make in that folder and restart Sendmail";
+}
+
+/* list - each file that differs, in the words of an operator */
+static json_t *
+list(const struct plan *p)
+{
+	json_t *changes = json_array();
+
+	for (size_t i = 0; i < FILES; i++) {
+		const struct file *f = &p->file[i];
+
+		if (differs(f))
+			json_array_append_new(
+			    changes, json_pack("{s:s+++, "
+					       "s:s}",
+					 "command",
+					 f->want == NULL ? "remove " : "write ",
+					 p->dir, "/", f->name, "why", f->why));
+	}
+	return changes;
+}
+
+static int
+verdict(
+    const struct ctl *ctl, const json_t *notes, size_t missing, json_t *answer)
+{
+	const json_t *note;
+	json_t *failure;
+	size_t i;
+
+	json_array_foreach (notes, i, note)
+		missing += json_is_true(json_object_get(note, "must"));
+	if (!ctl->check || missing == 0)
+		return EX_OK;
+	failure =
+	    ctl_failure("postmeterctl setup sendmail --apply makes the "
+			"changes; what needs attention is for you to decide",
+		"settings of Sendmail missing or in the way: %zu", missing);
+	json_object_update(answer, failure);
+	json_decref(failure);
+	return 1;
+}
+
+/* work - plan and do.  The answer, or NULL and a failure. */
+static json_t *
+work(struct plan *p, const struct ctl *ctl, const struct config *conf,
+    int *code_r, json_t **failure_r)
+{
+	json_t *changes, *notes, *answer;
+	bool stale = !ctl->undo && shows_keys(p->cf);
+	size_t n;
+
+	if (plan_make(p, conf, ctl->undo, failure_r) == -1)
+		return NULL;
+	changes = list(p);
+	n = json_array_size(changes);
+	if ((ctl->apply || ctl->undo) && (n > 0 || stale) &&
+	    (carry_out(p, ctl->undo, failure_r) == -1 ||
+		(p->ours && make_cf(p, failure_r) == -1))) {
+		json_decref(changes);
+		return NULL;
+	}
+	notes = json_array();
+	/* Until make has run sendmail.cf cannot be right. */
+	if (!ctl->undo)
+		mc_notes(conf,
+		    n > 0           ? NULL
+		    : p->cf != NULL ? p->cf
+				    : "",
+		    p->access, notes);
+	/* What is in force shows keys now, whatever else is to be done. */
+	if (!ctl->undo && p->cf != NULL && (p->ours || !ctl->apply))
+		mc_shown(p->cf, p->access, notes);
+	if (!ctl->undo && p->ours)
+		mc_program(PROGRAM, notes);
+	answer = json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "changes", changes,
+	    "notes", notes, "summary", summary(ctl, n + stale));
+	*code_r = verdict(ctl, notes, n, answer);
+	return answer;
+}
+
+int
+ctl_setup_sendmail(
+    const struct ctl *ctl, const struct config *conf, json_t **answer_r)
+{
+	json_t *failure = NULL;
+	struct plan p;
+	int code = 1;
+
+	*answer_r = NULL;
+	if (plan_read(&p, ctl, &failure) == 0) {
+		*answer_r = work(&p, ctl, conf, &code, &failure);
+		plan_free(&p);
+	}
+	if (*answer_r == NULL)
+		*answer_r = failure;
+	return code;
+}
+
+/* --- `check --mta` ------------------------------------------------------- */
+
+bool
+ctl_sendmail_here(const struct ctl *ctl)
+{
+	char *cf = NULL;
+	bool here;
+
+	if (ctl->sendmail != NULL || ctl->postfix != NULL)
+		return ctl->sendmail != NULL;
+	here = slurp(MAIL_DIR, "sendmail.cf", &cf) == 0 && cf != NULL &&
+	       (mc_has_keys(cf) || access("/etc/postfix/main.cf", F_OK) == -1);
+	free(cf);
+	return here;
+}
+
+int
+ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
+    json_t *found, json_t **failure_r)
+{
+	char *cf = NULL, *table = NULL;
+	int rc = -1;
+
+	if (slurp(mail_dir(ctl), "sendmail.cf", &cf) == 0 && cf != NULL &&
+	    slurp(mail_dir(ctl), "access", &table) == 0) {
+		mc_notes(conf, cf, table, found);
+		mc_shown(cf, table, found);
+		if (ctl->sendmail == NULL)
+			mc_program(PROGRAM, found);
+		rc = 0;
+	} else {
+		*failure_r = ctl_failure(
+		    "is Sendmail here? If its folder is another, name it with "
+		    "--sendmail-config; run as root",
+		    "%s/sendmail.cf and access beside it cannot be read",
+		    mail_dir(ctl));
+	}
+	free(cf);
+	free(table);
+	return rc;
+}

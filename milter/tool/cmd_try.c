@@ -1,0 +1,228 @@
+/*
+ * ctl_test.c - try a smarthost before mail depends on it.
+ *
+ * With the same host, port, TLS level and key that the mail server will use,
+ * so that what works here works there.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "credentials.h"
+#include "print_table.h"
+#include "secrets.h"
+#include "secure_mem.h"
+#include "smtp_probe.h"
+#include "suggest.h"
+#include "tool.h"
+
+/* --- the steps ----------------------------------------------------------- */
+
+/* add_step - appends one to the answer; the last failure is its error */
+static void
+add_step(const struct probe_report *r, void *arg)
+{
+	json_t *answer = arg;
+	json_t *step =
+	    json_pack("{s:s, s:b, s:I, s:s}", "step", probe_step_name(r->step),
+		"ok", r->ok, "ms", (json_int_t)r->ms, "detail", r->detail);
+
+	json_array_append_new(json_object_get(answer, "steps"), step);
+	if (r->ok)
+		return;
+	json_object_set_new(answer, "error",
+	    json_sprintf("%s: %s", probe_step_name(r->step), r->hint->cause));
+	json_object_set_new(answer, "remedy", json_string(r->hint->remedy));
+}
+
+/* probe - the answer to a target that is complete */
+static int
+probe(const char *name, const struct probe_target *target, json_t **answer_r)
+{
+	json_t *answer = json_pack("{s:b, s:s, s:s, s:i, s:s?, s:[]}", "ok", 0,
+	    "smarthost", name, "host", target->host, "port", (int)target->port,
+	    "sent_to", target->to, "steps");
+	const int rc =
+	    answer == NULL ? -1 : probe_run(target, add_step, answer);
+
+	if (rc == -1) {
+		json_decref(answer);
+		*answer_r = ctl_failure("check host; is there memory left?",
+		    "no talk with smarthost %s could be begun", name);
+		return 1;
+	}
+	json_object_set_new(answer, "ok", json_boolean(rc == 0));
+	*answer_r = answer;
+	return rc == 0 ? EX_OK : 1;
+}
+
+/* --- the target ---------------------------------------------------------- */
+
+/* find_key - the smarthost's secret into key; -1 and the mistakes in errors */
+static int
+find_key(const struct config *conf, const struct smarthost *sh,
+    struct lockedmem *key, FILE *errors)
+{
+	struct secrets *secrets;
+	char why[LOCKEDMEM_WHY];
+	ssize_t len = -1;
+	uid_t uid;
+	gid_t gid;
+
+	if (creds_user(conf, &uid, &gid, errors) == -1 ||
+	    (secrets = secrets_load(conf->secrets, uid, gid, errors)) == NULL)
+		return -1;
+	if (lockedmem_new(key, SECRET_MAX + 1, why) == -1)
+		fprintf(errors, "%s\n", why);
+	else if ((len = secrets_get(
+		      secrets, sh->secret, key->p, SECRET_MAX + 1)) == -1)
+		fprintf(errors,
+		    "%s: secret \"%s\" is not there: add it with "
+		    "`postmeterctl secret set %s`\n",
+		    conf->secrets, sh->secret, sh->secret);
+	secrets_free(&secrets);
+	return len == -1 ? -1 : 0;
+}
+
+/* load_key - the same, if it has one; -1 and *answer_r */
+static int
+load_key(const struct config *conf, const struct smarthost *sh,
+    struct lockedmem *key, json_t **answer_r)
+{
+	char *lines = NULL;
+	size_t size;
+	FILE *errors;
+	int rc;
+
+	if (sh->secret[0] == '\0')
+		return 0;
+	errors = open_memstream(&lines, &size);
+	if (errors == NULL)
+		return -1;
+	rc = find_key(conf, sh, key, errors);
+	fclose(errors);
+	if (rc == -1)
+		*answer_r = ctl_mistakes(lines,
+		    "the secret of smarthost %s cannot be had", sh->name);
+	free(lines);
+	return rc;
+}
+
+/* sender_of - who writes the message; NULL if that is not clear */
+static const char *
+sender_of(const struct ctl *ctl, const struct smarthost *sh)
+{
+	if (ctl->sender != NULL)
+		return ctl->sender;
+	return strchr(sh->username, '@') != NULL ? sh->username : NULL;
+}
+
+/* good_address - nothing in it that could end a command or a header */
+static bool
+good_address(const char *a)
+{
+	const char *at = strchr(a, '@');
+
+	if (at == NULL || at == a || at[1] == '\0')
+		return false;
+	for (; *a != '\0'; a++)
+		if ((unsigned char)*a <= ' ' || *a == '<' || *a == '>' ||
+		    *a == 0x7f)
+			return false;
+	return true;
+}
+
+/* no_smarthost - of that name; the one that was meant, or all there are */
+static json_t *
+no_smarthost(const struct config *conf, const char *name)
+{
+	char remedy[400] = "the configuration names none";
+	struct nearest near;
+	size_t used = 0;
+
+	nearest_init(&near, name);
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		nearest_offer(&near, conf->smarthost[i].name);
+		if (used < sizeof(remedy))
+			used += (size_t)snprintf(remedy + used,
+			    sizeof(remedy) - used, "%s%s",
+			    i == 0 ? "there are: " : ", ",
+			    conf->smarthost[i].name);
+	}
+	if (nearest_best(&near) != NULL)
+		snprintf(remedy, sizeof(remedy), "did you mean %s?",
+		    nearest_best(&near));
+	return ctl_failure(
+	    remedy, "there is no smarthost %s in %s", name, conf->file);
+}
+
+static int
+run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
+{
+	const struct smarthost *sh = config_smarthost(conf, ctl->word[0]);
+	struct probe_target target = { .to = ctl->send };
+	struct lockedmem key = { .p = NULL };
+	int rc = 1;
+
+	if (sh == NULL) {
+		*answer_r = no_smarthost(conf, ctl->word[0]);
+		return 1;
+	}
+	target.from = sender_of(ctl, sh);
+	if (target.to != NULL &&
+	    (target.from == NULL || !good_address(target.from) ||
+		!good_address(target.to))) {
+		*answer_r = ctl_failure(
+		    "give --send ADDRESS and --sender ADDRESS, each as "
+		    "name@domain",
+		    "from whom to whom a message should go is not clear");
+		return EX_USAGE;
+	}
+	target.host = sh->host;
+	target.port = sh->port;
+	target.tls = sh->tls;
+	if (load_key(conf, sh, &key, answer_r) == 0) {
+		target.username = sh->secret[0] != '\0' ? sh->username : NULL;
+		target.password = key.p;
+		rc = probe(sh->name, &target, answer_r);
+	}
+	lockedmem_free(&key);
+	return rc;
+}
+
+int
+ctl_test(const struct ctl *ctl, json_t **answer_r)
+{
+	struct config *conf = ctl_config(ctl->config, answer_r);
+	int rc = EX_CONFIG;
+
+	if (conf != NULL)
+		rc = run(ctl, conf, answer_r);
+	config_free(&conf);
+	return rc;
+}
+
+/* --- for people ---------------------------------------------------------- */
+
+void
+ctl_test_text(const struct screen *sc, const json_t *a)
+{
+	struct table t = { .columns = 4, .right = 1u << 2 };
+	const json_t *step;
+	size_t i;
+
+	fprintf(sc->out, "%s: %s port %lld\n", ctl_str(a, "smarthost"),
+	    ctl_str(a, "host"),
+	    (long long)json_integer_value(json_object_get(a, "port")));
+	json_array_foreach (json_object_get(a, "steps"), i, step) {
+		const bool ok = json_is_true(json_object_get(step, "ok"));
+		char ms[32];
+
+		snprintf(ms, sizeof(ms), "%lld ms",
+		    (long long)json_integer_value(json_object_get(step, "ms")));
+		table_add(&t, ok ? COLOUR_GREEN : COLOUR_RED,
+		    (const char *const[]){ ok ? "[ok]" : "[FAILED]",
+			ctl_str(step, "step"), ms, ctl_str(step, "detail") });
+	}
+	table_print(&t, sc, "  ");
+}

@@ -1,0 +1,385 @@
+/*
+ * ctl_audit.c - is the mail server set up so that no mail goes around the
+ * meter and no key goes to a stranger?
+ *
+ * `setup` knows what it wrote; this looks at what is in force, whoever wrote
+ * it, and at what others have set beside it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postfix.h"
+#include "tool.h"
+
+struct audit {
+	const struct postfix *pf;
+	const struct config *conf;
+	json_t *found;
+};
+
+/* --- values -------------------------------------------------------------- */
+
+/* setting - what main.cf says; "" if it does not */
+static const char *
+setting(const struct audit *a, const char *name)
+{
+	const char *v = json_string_value(json_object_get(a->pf->main, name));
+
+	return v != NULL ? v : "";
+}
+
+/* effective - what a service goes by: its own word, else main.cf's */
+static const char *
+effective(const struct audit *a, const char *service, const char *name)
+{
+	char key[400];
+	const char *v;
+
+	snprintf(key, sizeof(key), "%s/%s", service, name);
+	v = json_string_value(json_object_get(a->pf->override, key));
+	return v != NULL ? v : setting(a, name);
+}
+
+/* command - the program of a service and its arguments; "" if it has none */
+static const char *
+command(const char *entry)
+{
+	for (int i = 0; i < 7 && entry != NULL; i++) {
+		entry = strchr(entry, ' ');
+		entry += entry != NULL;
+	}
+	return entry != NULL ? entry : "";
+}
+
+static bool
+runs(const char *entry, const char *program)
+{
+	const size_t n = strlen(program);
+	const char *c = command(entry);
+
+	return strncmp(c, program, n) == 0 && (c[n] == ' ' || c[n] == '\0');
+}
+
+/* has_word - is word one of the words of a list? */
+static bool
+has_word(const char *list, const char *word)
+{
+	const char *item;
+	size_t len;
+
+	while ((item = postfix_next_item(&list, &len)) != NULL)
+		if (len == strlen(word) && memcmp(item, word, len) == 0)
+			return true;
+	return false;
+}
+
+/* --- milters ------------------------------------------------------------- */
+
+/* inside - path as it is seen from the queue directory */
+static const char *
+inside(const struct audit *a, const char *path)
+{
+	const size_t n = strlen(a->pf->queue_directory);
+
+	return strncmp(path, a->pf->queue_directory, n) == 0 && path[n] == '/'
+		   ? path + n + 1
+		   : path;
+}
+
+static bool
+is_ours(const struct audit *a, const char *item, size_t len)
+{
+	const char *path = a->conf->milter_socket.path;
+
+	return postfix_names_socket(item, len, path) ||
+	       postfix_names_socket(item, len, inside(a, path));
+}
+
+/* lets_pass - would mail pass while postmeter is away? */
+static bool
+lets_pass(const char *item, size_t len, const char *usual)
+{
+	char text[400];
+	const char *own;
+
+	snprintf(text, sizeof(text), "%.*s", (int)len, item);
+	own = strstr(text, "default_action");
+	if (own == NULL)
+		return strcmp(usual, "accept") == 0;
+	own += strlen("default_action");
+	own += strspn(own, " =");
+	return strncmp(own, "accept", 6) == 0;
+}
+
+/* audit_milters - the list that mail of some kind goes through */
+static void
+audit_milters(struct audit *a, const char *where, const char *name,
+    const char *list, const char *usual)
+{
+	const char *item;
+	bool ours = false, last = false, pass = false;
+	size_t len;
+
+	if (has_word(list, "$smtpd_milters") ||
+	    has_word(list, "${smtpd_milters}"))
+		list = setting(a, "smtpd_milters");
+	while ((item = postfix_next_item(&list, &len)) != NULL) {
+		last = is_ours(a, item, len);
+		ours |= last;
+		pass |= last && lets_pass(item, len, usual);
+	}
+	if (!ours)
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply adds it",
+		    "%s: %s does not name postmeter: that mail is not metered",
+		    where, name);
+	else if (!last)
+		ctl_finding(a->found, true,
+		    "put postmeter at the end of the list",
+		    "%s: a milter behind postmeter in %s can refuse mail that "
+		    "was charged",
+		    where, name);
+	if (pass)
+		ctl_finding(a->found, true,
+		    "set default_action=tempfail for postmeter",
+		    "%s: mail passes unmetered while postmeter is away", where);
+}
+
+static void
+audit_inputs(struct audit *a)
+{
+	const char *name, *entry;
+	json_t *value;
+
+	json_object_foreach (a->pf->master, name, value) {
+		entry = json_string_value(value);
+		/* Behind a content filter the mail was metered before. */
+		if (!runs(entry, "smtpd") ||
+		    strncmp(name, "127.0.0.1:", 10) == 0 ||
+		    strncmp(name, "localhost:", 10) == 0)
+			continue;
+		audit_milters(a, name, "smtpd_milters",
+		    effective(a, name, "smtpd_milters"),
+		    effective(a, name, "milter_default_action"));
+	}
+	audit_milters(a, "sendmail(1)", "non_smtpd_milters",
+	    setting(a, "non_smtpd_milters"),
+	    setting(a, "milter_default_action"));
+	if (a->pf->chrooted &&
+	    (inside(a, a->conf->milter_socket.path)[0] == '/' ||
+		inside(a, a->conf->map_socket.path)[0] == '/'))
+		ctl_finding(a->found, true,
+		    "put milter-socket and map-socket below the queue "
+		    "directory",
+		    "services run chrooted in %s and cannot reach a socket "
+		    "outside of it",
+		    a->pf->queue_directory);
+}
+
+/* --- smarthosts ---------------------------------------------------------- */
+
+/* audit_options - TLS first, then the password */
+static void
+audit_options(struct audit *a, const char *service, bool verify)
+{
+	const char *plain = effective(a, service, "smtp_sasl_security_options");
+	const char *tls =
+	    effective(a, service, "smtp_sasl_tls_security_options");
+	const char *verified =
+	    effective(a, service, "smtp_sasl_tls_verified_security_options");
+
+	if (has_word(plain, "noplaintext") && has_word(plain, "noanonymous") &&
+	    has_word(tls, "noanonymous") &&
+	    (!verify || has_word(tls, "noplaintext")) &&
+	    has_word(verified, "noanonymous") &&
+	    !has_word(verified, "noplaintext"))
+		return;
+	ctl_finding(a->found, true,
+	    "postmeterctl setup postfix --apply sets them",
+	    "%s: the three smtp_sasl_*security_options do not keep the "
+	    "password from a session that is not verified",
+	    service);
+}
+
+static void
+audit_tls(struct audit *a, const char *service, const struct smarthost *sh)
+{
+	static const char *const strong[] = { "secure", "verify", "fingerprint",
+		"dane-only" };
+	const char *level = effective(a, service, "smtp_tls_security_level");
+	const bool wrapped =
+	    strcmp(effective(a, service, "smtp_tls_wrappermode"), "yes") == 0;
+	bool good = sh->tls == TLS_ENCRYPT && strcmp(level, "encrypt") == 0;
+
+	for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++)
+		good |= strcmp(level, strong[i]) == 0;
+	if (!good)
+		ctl_finding(a->found, true,
+		    "set smtp_tls_security_level=secure for it",
+		    "%s: TLS level \"%s\" does not demand the smarthost's own "
+		    "certificate",
+		    service, level);
+	if (wrapped != (sh->port == 465))
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply sets it",
+		    "%s: smtp_tls_wrappermode does not suit port %u", service,
+		    (unsigned)sh->port);
+	if (sh->tls == TLS_VERIFY &&
+	    effective(a, service, "smtp_tls_CAfile")[0] == '\0' &&
+	    effective(a, service, "smtp_tls_CApath")[0] == '\0')
+		ctl_finding(a->found, true, "set smtp_tls_CAfile",
+		    "%s: without smtp_tls_CAfile no certificate can be "
+		    "verified",
+		    service);
+}
+
+/* audit_relayhost - the host of a key, for the lookup of anybody's MX */
+static void
+audit_relayhost(struct audit *a, const struct smarthost *sh)
+{
+	const char *relay = setting(a, "relayhost"), *at;
+	char exact[400];
+
+	snprintf(exact, sizeof(exact), "[%s]:%u", sh->host, (unsigned)sh->port);
+	at = strstr(relay, sh->host);
+	if (at != NULL && strcmp(relay, exact) != 0)
+		ctl_finding(a->found, true,
+		    "write it with brackets and port, or leave it empty",
+		    "relayhost = %s is not exactly %s: who answers for the "
+		    "name gets the mail",
+		    relay, exact);
+}
+
+static void
+audit_smarthost(struct audit *a, const struct smarthost *sh)
+{
+	char service[128];
+	const char *entry, *fallback;
+
+	snprintf(service, sizeof(service), "smarthost-%s/unix", sh->name);
+	audit_relayhost(a, sh);
+	entry = json_string_value(json_object_get(a->pf->master, service));
+	if (entry == NULL) {
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply makes it",
+		    "%s: there is no such service: its mail waits", service);
+		return;
+	}
+	audit_tls(a, service, sh);
+	audit_options(a, service, sh->tls == TLS_VERIFY);
+	fallback = effective(a, service, "smtp_fallback_relay");
+	if (fallback[0] != '\0')
+		ctl_finding(a->found, true, "set smtp_fallback_relay= for it",
+		    "%s: smtp_fallback_relay = %s takes mail, and asks for the "
+		    "key, when the smarthost is away",
+		    service, fallback);
+	if (strcmp(
+		effective(a, service, "smtp_sender_dependent_authentication"),
+		"yes") == 0)
+		ctl_finding(a->found, false,
+		    "set smtp_sender_dependent_authentication=no",
+		    "%s: whoever chooses a sender chooses the key", service);
+}
+
+/* audit_strangers - clients that talk to anybody must have no key of ours */
+static void
+audit_strangers(struct audit *a)
+{
+	const char *auth = a->conf->auth_socket.path, *name, *entry;
+	json_t *value;
+
+	json_object_foreach (a->pf->master, name, value) {
+		const char *maps;
+
+		entry = json_string_value(value);
+		if (!runs(entry, "smtp"))
+			continue;
+		if (strstr(command(entry), " -v") != NULL)
+			ctl_finding(a->found, false, "remove -v",
+			    "%s: -v writes passwords into the log", name);
+		maps = effective(a, name, "smtp_sasl_password_maps");
+		if (strncmp(name, "smarthost-", 10) != 0 &&
+		    (strstr(maps, auth) != NULL ||
+			strstr(maps, inside(a, auth)) != NULL))
+			ctl_finding(a->found, true,
+			    "leave keys to the smarthost-NAME services",
+			    "%s: it talks to any server and has the keys of "
+			    "smarthosts",
+			    name);
+	}
+}
+
+/* --- what is seldom meant ------------------------------------------------ */
+
+/* smallest_cap - of recipients in one message; 0 if there is none */
+static uint32_t
+smallest_cap(const struct config *conf)
+{
+	uint32_t least = 0;
+
+	for (size_t i = 0; i < conf->npolicy; i++) {
+		const uint32_t n = conf->policy[i].recipients_per_message;
+
+		if (n > 0 && (least == 0 || n < least))
+			least = n;
+	}
+	return least;
+}
+
+static void
+audit_habits(struct audit *a)
+{
+	static const struct {
+		const char *name, *value, *what, *remedy;
+	} odd[] = {
+		{ "smtpd_forbid_bare_newline", "no",
+		    "a client can smuggle a message into another",
+		    "set it to normalize or yes" },
+		{ "authorized_submit_users", "static:anyone",
+		    "any user of the machine hands in mail under any name",
+		    "name who may" },
+		{ "debug_peer_list", NULL, "sessions with passwords are logged",
+		    "leave it empty" },
+		{ "smtpd_milter_maps", NULL,
+		    "it overrides the milters for some "
+		    "clients",
+		    "leave it empty" },
+		{ "smtpd_authorized_xclient_hosts", NULL,
+		    "these clients choose their address and login",
+		    "leave it empty" },
+	};
+	const uint32_t cap = smallest_cap(a->conf);
+	const char *limit = setting(a, "smtpd_recipient_limit");
+
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		const char *v = setting(a, odd[i].name);
+
+		if (odd[i].value == NULL ? v[0] != '\0'
+					 : strcmp(v, odd[i].value) == 0)
+			ctl_finding(a->found, false, odd[i].remedy,
+			    "%s = %s: %s", odd[i].name, v, odd[i].what);
+	}
+	if (has_word(setting(a, "internal_mail_filter_classes"), "bounce"))
+		ctl_finding(a->found, false, "remove bounce from it",
+		    "internal_mail_filter_classes has bounce: notices of the "
+		    "mail server itself are metered and may wait");
+	if (cap > 0 && strtoul(limit, NULL, 10) > cap)
+		ctl_finding(a->found, false, "lower it to that",
+		    "smtpd_recipient_limit = %s is above the %u recipients "
+		    "that a policy allows in one message",
+		    limit, (unsigned)cap);
+}
+
+json_t *
+postfix_audit(const struct postfix *pf, const struct config *conf)
+{
+	struct audit a = { .pf = pf, .conf = conf, .found = json_array() };
+
+	audit_inputs(&a);
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		audit_smarthost(&a, &conf->smarthost[i]);
+	audit_strangers(&a);
+	audit_habits(&a);
+	return a.found;
+}

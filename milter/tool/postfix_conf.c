@@ -1,0 +1,331 @@
+/*
+ * ctl_postconf.c - reads and edits Postfix's files with Postfix's own editor.
+ *
+ * postconf(1) knows every corner of main.cf and master.cf and replaces them
+ * in one step.  It is run directly, never through a shell: no value from a
+ * configuration can become a command.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "postfix.h"
+#include "tool.h"
+
+/* The arguments of one run; the first two are for the folder. */
+struct run {
+	const char *argv[8];
+	size_t n;
+};
+
+static void
+run_begin(struct run *r, const char *dir)
+{
+	r->n = 0;
+	r->argv[r->n++] = "postconf";
+	if (dir != NULL) {
+		r->argv[r->n++] = "-c";
+		r->argv[r->n++] = dir;
+	}
+}
+
+static void
+run_add(struct run *r, const char *arg)
+{
+	r->argv[r->n++] = arg;
+	r->argv[r->n] = NULL;
+}
+
+/* become - the child's end: never returns */
+static void
+become(const struct run *r, int out)
+{
+	char **argv;
+
+	if (dup2(out, STDOUT_FILENO) == -1)
+		_exit(127);
+	memcpy(&argv, &(const char *const *){ r->argv }, sizeof(argv));
+	execvp(argv[0], argv);
+	/* A plain user's path often has no sbin. */
+	execv("/usr/sbin/postconf", argv);
+	_exit(127);
+}
+
+/* slurp - all that comes, terminated; NULL if memory is out or it broke */
+static char *
+slurp(int fd)
+{
+	size_t len = 0, room = 0;
+	char *text = NULL;
+
+	for (;;) {
+		ssize_t n;
+
+		if (room - len < 2) {
+			char *more = realloc(text, room = room * 2 + 4096);
+
+			if (more == NULL) {
+				free(text);
+				return NULL;
+			}
+			text = more;
+		}
+		n = read(fd, text + len, room - len - 1);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1) {
+			free(text);
+			return NULL;
+		}
+		if (n == 0) {
+			text[len] = '\0';
+			return text;
+		}
+		len += (size_t)n;
+	}
+}
+
+/* run - what postconf printed; NULL if it failed (it said why on stderr) */
+static char *
+run(const struct run *r)
+{
+	int pipefd[2], status = -1;
+	char *text;
+	pid_t pid;
+
+	if (pipe2(pipefd, O_CLOEXEC) == -1)
+		return NULL;
+	pid = fork();
+	if (pid == 0)
+		become(r, pipefd[1]);
+	close(pipefd[1]);
+	text = pid == -1 ? NULL : slurp(pipefd[0]);
+	close(pipefd[0]);
+	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		continue;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static char *
+ask(const char *dir, const char *option, const char *name)
+{
+	struct run r;
+
+	run_begin(&r, dir);
+	run_add(&r, option);
+	if (name != NULL)
+		run_add(&r, name);
+	return run(&r);
+}
+
+/* one_line - the answer without its newline */
+static char *
+one_line(char *text)
+{
+	if (text != NULL)
+		text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* settings - "name = value" lines as a map */
+static json_t *
+settings(char *text)
+{
+	json_t *map = json_object();
+	char *rest = NULL, *line;
+
+	if (text == NULL) {
+		json_decref(map);
+		return NULL;
+	}
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char *equals = strstr(line, " =");
+
+		if (equals == NULL)
+			continue;
+		*equals = '\0';
+		equals += 2;
+		json_object_set_new(
+		    map, line, json_string(equals + strspn(equals, " ")));
+	}
+	free(text);
+	return map;
+}
+
+/* squeeze - blanks become single ones, none at the ends */
+static void
+squeeze(char *s)
+{
+	char *to = s;
+
+	for (const char *from = s; *from != '\0'; from++) {
+		if (*from != ' ' && *from != '\t')
+			*to++ = *from;
+		else if (to > s && to[-1] != ' ')
+			*to++ = ' ';
+	}
+	while (to > s && to[-1] == ' ')
+		to--;
+	*to = '\0';
+}
+
+/* services - the lines of master.cf as a map */
+static json_t *
+services(char *text)
+{
+	json_t *map = json_object();
+	char *rest = NULL, *line, key[256];
+
+	if (text == NULL) {
+		json_decref(map);
+		return NULL;
+	}
+	for (line = strtok_r(text, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest)) {
+		char *type, *end;
+
+		squeeze(line);
+		type = strchr(line, ' ');
+		if (type == NULL)
+			continue;
+		end = type + 1 + strcspn(type + 1, " ");
+		snprintf(key, sizeof(key), "%.*s/%.*s", (int)(type - line),
+		    line, (int)(end - type - 1), type + 1);
+		json_object_set_new(map, key, json_string(line));
+	}
+	free(text);
+	return map;
+}
+
+/* is_chrooted - does one of those that open our sockets run in a chroot? */
+static bool
+is_chrooted(const json_t *master)
+{
+	const char *name, *entry;
+	json_t *value;
+
+	json_object_foreach ((json_t *)(uintptr_t)master, name, value) {
+		entry = json_string_value(value);
+		for (int i = 0; i < 4 && entry != NULL; i++) {
+			entry = strchr(entry, ' ');
+			entry += entry != NULL;
+		}
+		if (entry != NULL && entry[0] == 'y' &&
+		    (strstr(entry, " smtpd") != NULL ||
+			strcmp(name, "cleanup/unix") == 0 ||
+			strcmp(name, "rewrite/unix") == 0))
+			return true;
+	}
+	return false;
+}
+
+int
+postfix_read(struct postfix *pf, const char *dir, json_t **failure_r)
+{
+	*pf = (struct postfix){ .dir = dir };
+	pf->config_directory = one_line(ask(dir, "-hx", "config_directory"));
+	pf->queue_directory = one_line(ask(dir, "-hx", "queue_directory"));
+	if (pf->config_directory != NULL && pf->queue_directory != NULL) {
+		pf->main = settings(ask(dir, "-n", NULL));
+		pf->master = services(ask(dir, "-M", NULL));
+		pf->override = settings(ask(dir, "-P", NULL));
+	}
+	if (pf->main != NULL && pf->master != NULL && pf->override != NULL) {
+		pf->chrooted = is_chrooted(pf->master);
+		return 0;
+	}
+	postfix_free(pf);
+	*failure_r = ctl_failure("install Postfix, or name the folder of its "
+				 "main.cf with --postfix-config",
+	    "postconf cannot read the "
+	    "configuration of Postfix");
+	return -1;
+}
+
+void
+postfix_free(struct postfix *pf)
+{
+	free(pf->config_directory);
+	free(pf->queue_directory);
+	json_decref(pf->main);
+	json_decref(pf->master);
+	json_decref(pf->override);
+	*pf = (struct postfix){ .dir = NULL };
+}
+
+/* edit - the option and the argument that bring name to value */
+static char *
+edit(const json_t *change, const char *to, const char **option_r)
+{
+	const char *name = json_string_value(json_object_get(change, "name"));
+	const char *value = json_string_value(json_object_get(change, to));
+	bool master = strcmp(json_string_value(json_object_get(change, "file")),
+			  "master") == 0;
+	char *arg;
+
+	*option_r =
+	    value == NULL ? (master ? "-MX" : "-X") : (master ? "-M" : "-e");
+	if (value == NULL)
+		return strdup(name);
+	return asprintf(&arg, master ? "%s=%s" : "%s = %s", name, value) == -1
+		   ? NULL
+		   : arg;
+}
+
+int
+postfix_change(const struct postfix *pf, const json_t *change, const char *to)
+{
+	const char *option;
+	char *arg = edit(change, to, &option), *said;
+
+	if (arg == NULL)
+		return -1;
+	said = ask(pf->dir, option, arg);
+	free(arg);
+	free(said);
+	return said == NULL ? -1 : 0;
+}
+
+/* quote - arg for a shell, inside single quotes */
+static char *
+quote(const char *arg)
+{
+	char *quoted = malloc(strlen(arg) * 4 + 3), *to = quoted;
+
+	if (quoted == NULL)
+		return NULL;
+	*to++ = '\'';
+	for (; *arg != '\0'; arg++) {
+		if (*arg == '\'')
+			to = stpcpy(to, "'\\'");
+		*to++ = *arg;
+	}
+	strcpy(to, "'");
+	return quoted;
+}
+
+char *
+postfix_command(const struct postfix *pf, const json_t *change)
+{
+	const char *option;
+	char *arg = edit(change, "value", &option), *quoted, *command = NULL;
+
+	quoted = arg != NULL ? quote(arg) : NULL;
+	free(arg);
+	if (quoted == NULL ||
+	    asprintf(&command, "postconf%s%s %s %s",
+		pf->dir != NULL ? " -c " : "", pf->dir != NULL ? pf->dir : "",
+		option, quoted) == -1)
+		command = NULL;
+	free(quoted);
+	return command;
+}

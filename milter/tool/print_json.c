@@ -1,0 +1,24 @@
+/*
+ * ctl_json.c - answers for machines: the object as it is.
+ *
+ * On a terminal it is spread over lines for eyes, in a pipe it is one line
+ * for one read.  Bytes outside ASCII are written as \u, so that no address
+ * can steer a terminal.
+ */
+#include "tool.h"
+
+static void
+print(const struct screen *sc, const char *command, const json_t *answer)
+{
+	size_t flags =
+	    JSON_ENSURE_ASCII | (sc->pretty ? JSON_INDENT(2) : JSON_COMPACT);
+
+	(void)command;
+	json_dumpf(answer, sc->out, flags);
+	fputc('\n', sc->out);
+}
+
+const struct output output_json = {
+	.answer = print,
+	.failure = print,
+};

@@ -1,0 +1,583 @@
+/*
+ * ctl_text.c - answers for people: short, aligned, with bars.
+ *
+ * Addresses in an answer were chosen by whoever sent mail.  So the whole
+ * answer is made harmless once, before any printer sees it, and no printer
+ * can forget to.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+#include "print_table.h"
+
+/* --- reading an answer --------------------------------------------------- */
+
+static const json_t *
+get(const json_t *o, const char *name)
+{
+	return json_object_get(o, name);
+}
+
+static bool
+yes(const json_t *o, const char *name)
+{
+	return json_is_true(get(o, name));
+}
+
+/* moment - the words of a moment; "" if there is none */
+static const char *
+moment(const json_t *o, const char *name)
+{
+	return ctl_str(get(o, name), "text");
+}
+
+static bool
+is_plain(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+static json_t *harmless(const json_t *v);
+
+static json_t *
+harmless_string(const char *s)
+{
+	size_t size = strlen(s) * 4 + 4;
+	char *safe;
+	json_t *copy;
+
+	if (is_plain(s))
+		return json_string(s);
+	safe = malloc(size);
+	if (safe == NULL)
+		return NULL;
+	copy = json_string(escape_str(safe, size, s));
+	free(safe);
+	return copy;
+}
+
+static json_t *
+harmless_object(const json_t *v)
+{
+	json_t *copy = json_object(), *member;
+	const char *name;
+
+	/* The names of members are ours, their values need not be. */
+	json_object_foreach ((json_t *)(uintptr_t)v, name, member)
+		json_object_set_new(copy, name, harmless(member));
+	return copy;
+}
+
+/* harmless - a copy of v in which each string is printable ASCII */
+static json_t *
+harmless(const json_t *v)
+{
+	json_t *copy, *item;
+	size_t i;
+
+	if (json_is_string(v))
+		return harmless_string(json_string_value(v));
+	if (json_is_object(v))
+		return harmless_object(v);
+	if (!json_is_array(v))
+		return json_deep_copy(v);
+	copy = json_array();
+	json_array_foreach (v, i, item)
+		json_array_append_new(copy, harmless(item));
+	return copy;
+}
+
+/* --- pieces -------------------------------------------------------------- */
+
+/* line - "label     text", all texts in one column */
+static void
+line(const struct screen *sc, const char *label, const char *text)
+{
+	fprintf(sc->out, "%-12s%s\n", label, text);
+}
+
+/* usage_row - bar, percent, "480 of 500 messages in 24h" behind some cells */
+static void
+usage_row(struct table *t, const json_t *usage, const char *const *before,
+    size_t nbefore, const char *last)
+{
+	unsigned percent = (unsigned)ctl_num(usage, "percent");
+	char bar[BAR_TEXT], share[24], text[160];
+	const char *cell[TABLE_COLUMNS];
+
+	memcpy(cell, before, nbefore * sizeof(*cell));
+	bar_text(percent, ctl_num(usage, "used") > 0, bar);
+	snprintf(share, sizeof(share), "%u%%", percent);
+	snprintf(text, sizeof(text), "%lld of %s", ctl_num(usage, "used"),
+	    ctl_str(usage, "limit"));
+	cell[nbefore] = bar;
+	cell[nbefore + 1] = share;
+	cell[nbefore + 2] = text;
+	cell[nbefore + 3] = last;
+	t->bar = nbefore;
+	t->right = 1u << (nbefore + 1);
+	t->spare = 1u << nbefore;
+	table_add(t, bar_colour(percent), cell);
+}
+
+static void
+print_events(const struct screen *sc, const json_t *events, const char *indent)
+{
+	struct table t = { .columns = 6, .bar = TABLE_COLUMNS };
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (events, i, e)
+		table_add(&t, COLOUR_NONE,
+		    (const char *const[]){ moment(e, "when"),
+			ctl_str(e, "kind"), ctl_str(e, "policy"),
+			ctl_str(e, "key"), ctl_str(e, "actor"),
+			ctl_str(e, "text") });
+	table_print(&t, sc, indent);
+}
+
+/* --- one printer for each command ---------------------------------------- */
+
+static void
+print_store(const struct screen *sc, const json_t *st)
+{
+	const char *folded = moment(st, "folded"), *kind = ctl_str(st, "kind");
+	const bool well = yes(st, "healthy");
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s, %s%s", kind,
+	    well ? "healthy" : "IN TROUBLE: ",
+	    well ? "" : ctl_str(st, "trouble"));
+	line(sc, "store", text);
+	/* What a shared store holds, its own tools tell. */
+	if (strcmp(kind, "redis") != 0) {
+		snprintf(text, sizeof(text), "%lld counters in memory",
+		    ctl_num(st, "counters"));
+		line(sc, "", text);
+	}
+	if (strcmp(kind, "sqlite") == 0) {
+		snprintf(text, sizeof(text), "%lld bytes of journal, folded %s",
+		    ctl_num(st, "journal_bytes"),
+		    folded[0] != '\0' ? folded : "not yet");
+		line(sc, "", text);
+	}
+	snprintf(text, sizeof(text),
+	    "%lld charged, %lld declined, %lld not "
+	    "known",
+	    ctl_num(st, "charged"), ctl_num(st, "declined"),
+	    ctl_num(st, "failed"));
+	line(sc, "messages", text);
+	if (ctl_num(st, "events_dropped") > 0) {
+		snprintf(text, sizeof(text),
+		    "%lld dropped, they came too "
+		    "fast",
+		    ctl_num(st, "events_dropped"));
+		line(sc, "events", text);
+	}
+}
+
+/* health_text - ", open until 14:05 +0200 (in 2m): connect: timed out" */
+static void
+health_text(const json_t *health, char *dst, size_t size)
+{
+	const char *trouble = ctl_str(health, "trouble");
+	const char *until = moment(health, "until");
+
+	snprintf(dst, size, ", %s%s%s%s%s", ctl_str(health, "state"),
+	    until[0] != '\0' ? " until " : "", until,
+	    trouble[0] != '\0' ? ": " : "", trouble);
+}
+
+static void
+print_smarthosts(const struct screen *sc, const json_t *list)
+{
+	const json_t *sh, *route;
+	size_t i, j;
+
+	json_array_foreach (list, i, sh) {
+		char text[600];
+		const char *link = ", for route ";
+		int n = snprintf(text, sizeof(text), "%s [%s]:%lld, tls %s",
+		    ctl_str(sh, "name"), ctl_str(sh, "host"),
+		    ctl_num(sh, "port"), ctl_str(sh, "tls"));
+
+		json_array_foreach (get(sh, "routes"), j, route) {
+			if (n < 0 || n >= (int)sizeof(text))
+				break;
+			n += snprintf(text + n, sizeof(text) - (size_t)n,
+			    "%s%s", link, json_string_value(route));
+			link = ", ";
+		}
+		if (json_is_object(get(sh, "health")) && n >= 0 &&
+		    n < (int)sizeof(text))
+			health_text(get(sh, "health"), text + n,
+			    sizeof(text) - (size_t)n);
+		line(sc, i == 0 ? "smarthosts" : "", text);
+	}
+}
+
+static void
+print_blocks(const struct screen *sc, const json_t *list)
+{
+	const json_t *b;
+	size_t i;
+
+	json_array_foreach (list, i, b) {
+		const char *until = moment(b, "until");
+		char text[700];
+
+		snprintf(text, sizeof(text), "%s until %s%s%s",
+		    ctl_str(b, "who"),
+		    until[0] != '\0' ? until : "it is unblocked",
+		    ctl_str(b, "text")[0] != '\0' ? ": " : "",
+		    ctl_str(b, "text"));
+		line(sc, i == 0 ? "blocked" : "", text);
+	}
+}
+
+static void
+print_sockets(const struct screen *sc, const json_t *sockets)
+{
+	static const char *const names[] = { "milter", "map", "auth",
+		"control" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "%-8s%s", names[i],
+		    ctl_str(sockets, names[i]));
+		line(sc, i == 0 ? "sockets" : "", text);
+	}
+}
+
+static void
+text_status(const struct screen *sc, const json_t *a)
+{
+	bool observe = strcmp(ctl_str(a, "mode"), "observe") == 0;
+	const char *failure = ctl_str(a, "on_store_failure");
+	char text[300];
+
+	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
+	    ctl_str(a, "version"), ctl_num(a, "pid"), moment(a, "started"));
+	line(sc, "postmeter", text);
+	snprintf(text, sizeof(text), "%s%s",
+	    observe ? "observe: counts and refuses nothing" : "enforce",
+	    strcmp(failure, "accept") == 0
+		? "; mail passes unmetered while the store fails"
+	    : strcmp(failure, "local") == 0
+		? "; a share of each limit while the store is out"
+		: "");
+	line(sc, "mode", text);
+	print_store(sc, get(a, "store"));
+	snprintf(text, sizeof(text), "%lld, policies %lld", ctl_num(a, "rules"),
+	    ctl_num(a, "policies"));
+	line(sc, "rules", text);
+	print_smarthosts(sc, get(a, "smarthosts"));
+	print_blocks(sc, get(a, "blocks"));
+	print_sockets(sc, get(a, "sockets"));
+	line(sc, "config", ctl_str(a, "config"));
+}
+
+static void
+text_top(const struct screen *sc, const json_t *a)
+{
+	struct table t = { .columns = 6 };
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (get(a, "limits"), i, row) {
+		const char *next = moment(row, "next");
+		char last[120] = "";
+
+		if (next[0] != '\0')
+			snprintf(last, sizeof(last), "next at %s", next);
+		usage_row(&t, row,
+		    (const char *const[]){
+			ctl_str(row, "policy"), ctl_str(row, "key") },
+		    2, last);
+	}
+	if (t.rows == 0)
+		fputs("nothing has been sent that counts\n", sc->out);
+	table_print(&t, sc, "");
+}
+
+static void
+print_grants(const struct screen *sc, const json_t *grants)
+{
+	const json_t *g;
+	size_t i;
+
+	json_array_foreach (grants, i, g)
+		fprintf(sc->out, "  granted +%lld %s until %s\n",
+		    ctl_num(g, "extra"), ctl_str(g, "dimension"),
+		    moment(g, "until"));
+}
+
+static void
+print_counter(const struct screen *sc, const json_t *c)
+{
+	struct table t = { .columns = 4 };
+	const char *locked = moment(c, "locked_until");
+	const char *next = moment(c, "next");
+	const json_t *limit;
+	size_t i;
+
+	fprintf(
+	    sc->out, "\n%s for %s\n", ctl_str(c, "policy"), ctl_str(c, "key"));
+	json_array_foreach (get(c, "limits"), i, limit)
+		usage_row(&t, limit, (const char *const[]){ NULL }, 0, "");
+	table_print(&t, sc, "  ");
+	print_grants(sc, get(c, "grants"));
+	if (locked[0] != '\0')
+		fprintf(sc->out, "  locked until %s\n", locked);
+	if (yes(c, "never"))
+		fputs("  nothing may be sent: a limit is 0\n", sc->out);
+	else if (next[0] != '\0')
+		fprintf(sc->out, "  next at %s\n", next);
+}
+
+static void
+text_show(const struct screen *sc, const json_t *a)
+{
+	const json_t *block = get(a, "blocked"), *c;
+	size_t i;
+
+	fprintf(sc->out, "%s\n", ctl_str(a, "who"));
+	if (json_is_object(block))
+		fprintf(sc->out, "blocked%s%s\n",
+		    ctl_str(block, "text")[0] != '\0' ? ": " : "",
+		    ctl_str(block, "text"));
+	json_array_foreach (get(a, "counters"), i, c)
+		print_counter(sc, c);
+	if (json_array_size(get(a, "events")) > 0) {
+		fputs("\nlast events\n", sc->out);
+		print_events(sc, get(a, "events"), "  ");
+	}
+}
+
+static void
+print_reply(const struct screen *sc, const json_t *a)
+{
+	const json_t *r = get(a, "reply");
+	char text[700];
+
+	if (json_is_object(r))
+		snprintf(text, sizeof(text), "%s %s %s", ctl_str(r, "code"),
+		    ctl_str(r, "xcode"), ctl_str(r, "text"));
+	else
+		snprintf(text, sizeof(text), "none, the message passes%s%s%s",
+		    yes(a, "observed") ? " (enforced, it would not)" : "",
+		    ctl_str(a, "note")[0] != '\0' ? ": " : "",
+		    ctl_str(a, "note"));
+	line(sc, "reply", text);
+}
+
+static void
+text_explain(const struct screen *sc, const json_t *a)
+{
+	struct table t = { .columns = 6 };
+	const char *rule = ctl_str(a, "rule"), *sh = ctl_str(a, "smarthost");
+	const json_t *l;
+	char text[200];
+	size_t i;
+
+	line(sc, "sender",
+	    ctl_str(a, "sender")[0] != '\0' ? ctl_str(a, "sender") : "<>");
+	snprintf(text, sizeof(text), "%lld, of which %lld external",
+	    ctl_num(a, "recipients"), ctl_num(a, "external"));
+	line(sc, "recipients", text);
+	if (!yes(a, "outgoing"))
+		line(sc, "rule",
+		    "none: not outgoing, no login and not from "
+		    "networks");
+	else
+		line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
+	line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
+	line(sc, "verdict", ctl_str(a, "verdict"));
+	print_reply(sc, a);
+	json_array_foreach (get(a, "limits"), i, l) {
+		snprintf(text, sizeof(text), "costs %lld", ctl_num(l, "cost"));
+		usage_row(&t, get(l, "usage"),
+		    (const char *const[]){
+			ctl_str(l, "policy"), ctl_str(l, "key") },
+		    2, text);
+	}
+	if (t.rows > 0)
+		fputc('\n', sc->out);
+	table_print(&t, sc, "");
+}
+
+static void
+text_events(const struct screen *sc, const json_t *a)
+{
+	if (json_array_size(get(a, "events")) == 0)
+		fputs("no events\n", sc->out);
+	print_events(sc, get(a, "events"), "");
+}
+
+static void
+text_reset(const struct screen *sc, const json_t *a)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach (get(a, "reset"), i, r)
+		fprintf(sc->out, "reset: %s under policy %s\n",
+		    ctl_str(r, "key"), ctl_str(r, "policy"));
+}
+
+static void
+text_grant(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out,
+	    "granted: %s may send %lld %s more under policy %s, "
+	    "until %s\n",
+	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
+	    ctl_str(a, "policy"), moment(a, "until"));
+}
+
+static void
+text_block(const struct screen *sc, const json_t *a)
+{
+	const char *until = moment(a, "until");
+
+	fprintf(sc->out, "blocked: %s until %s\n", ctl_str(a, "who"),
+	    until[0] != '\0' ? until : "it is unblocked");
+}
+
+static void
+text_unblock(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out, "unblocked: %s\n", ctl_str(a, "who"));
+}
+
+static void
+text_reload(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out, "reloaded: %s\n", ctl_str(a, "config"));
+}
+
+static void
+text_export(const struct screen *sc, const json_t *a)
+{
+	json_dumpf(a, sc->out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	fputc('\n', sc->out);
+}
+
+static void
+print_strings(FILE *out, const char *before, const json_t *list)
+{
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach (list, i, s)
+		fprintf(out, "%s%s\n", before, json_string_value(s));
+}
+
+/* print_finding - what is wrong and, if that is known, the remedy */
+static void
+print_finding(const struct screen *sc, const char *indent, const json_t *c)
+{
+	fprintf(sc->out, "%s%s: %s%s%s\n", indent,
+	    yes(c, "must") ? "attention" : "note", ctl_str(c, "text"),
+	    ctl_str(c, "remedy")[0] != '\0' ? "; " : "", ctl_str(c, "remedy"));
+}
+
+static void
+print_findings(const struct screen *sc, const char *indent, const json_t *list)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach (list, i, c)
+		print_finding(sc, indent, c);
+}
+
+static void
+text_check(const struct screen *sc, const json_t *a)
+{
+	fprintf(sc->out,
+	    "%s: good (rules: %lld, policies: %lld, routes: %lld, "
+	    "smarthosts: %lld)\n",
+	    ctl_str(a, "file"), ctl_num(a, "rules"), ctl_num(a, "policies"),
+	    ctl_num(a, "routes"), ctl_num(a, "smarthosts"));
+	print_strings(sc->out, "warning: ", get(a, "warnings"));
+	print_findings(sc, "", get(a, "findings"));
+}
+
+static void
+text_setup(const struct screen *sc, const json_t *a)
+{
+	const json_t *c;
+	size_t i;
+
+	json_array_foreach (get(a, "changes"), i, c)
+		fprintf(sc->out, "# %s\n%s\n", ctl_str(c, "why"),
+		    ctl_str(c, "command"));
+	print_findings(sc, "# ", get(a, "notes"));
+	fprintf(sc->out, "# %s\n", ctl_str(a, "summary"));
+}
+
+static const struct printer {
+	const char *command;
+	void (*print)(const struct screen *sc, const json_t *answer);
+} printers[] = {
+	{ "status", text_status },
+	{ "top", text_top },
+	{ "show", text_show },
+	{ "explain", text_explain },
+	{ "events", text_events },
+	{ "reset", text_reset },
+	{ "grant", text_grant },
+	{ "block", text_block },
+	{ "unblock", text_unblock },
+	{ "reload", text_reload },
+	{ "export", text_export },
+	{ "check", text_check },
+	{ "setup", text_setup },
+	{ "test", ctl_test_text },
+	{ "providers", ctl_providers_text },
+	{ "secret", ctl_secret_text },
+};
+
+static void
+print_answer(const struct screen *sc, const char *command, const json_t *answer)
+{
+	json_t *safe = harmless(answer);
+
+	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
+		if (strcmp(command, printers[i].command) == 0)
+			printers[i].print(sc, safe);
+	json_decref(safe);
+}
+
+static void
+print_failure(
+    const struct screen *sc, const char *command, const json_t *answer)
+{
+	json_t *safe = harmless(answer);
+
+	if (get(safe, "changes") != NULL)
+		text_setup(sc, safe);
+	if (get(safe, "findings") != NULL)
+		text_check(sc, safe);
+	if (get(safe, "steps") != NULL)
+		ctl_test_text(sc, safe);
+	fflush(sc->out); /* what was found first, then what follows from it */
+	print_strings(sc->err, "", get(safe, "errors"));
+	fprintf(
+	    sc->err, "postmeterctl %s: %s\n", command, ctl_str(safe, "error"));
+	if (ctl_str(safe, "remedy")[0] != '\0')
+		fprintf(sc->err, "  %s\n", ctl_str(safe, "remedy"));
+	json_decref(safe);
+}
+
+const struct output output_text = {
+	.answer = print_answer,
+	.failure = print_failure,
+};

@@ -1,0 +1,116 @@
+/*
+ * ctl.h - postmeterctl from inside: a command makes an answer, a printer
+ * shows it.
+ *
+ * Commands for the daemon and those that work without it end alike: in one
+ * JSON object with "ok" and, if that is false, "error" and "remedy".  So
+ * there is one way to print and each command has --json for free.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "config.h"
+#include "unix_socket.h"
+
+#define CTL_SOCKET_DEFAULT "/run/postmeter/control.sock"
+
+/* What the command line said; strings belong to argv. */
+struct ctl {
+	const char *config;	/* -c */
+	const char *socket;	/* -s, NULL: as the configuration says */
+	const char *sender, *login, *client, *size;
+	const char **rcpt;
+	size_t nrcpt;
+	const char *span, *why, *count;
+	bool apply, undo, check, mta;
+	const char *send;	/* to whom test sends a message */
+	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
+	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */
+	const char *word[4];	/* positional, after the command */
+	size_t nword;
+};
+
+/* Where answers are shown. */
+struct screen {
+	FILE *out, *err;
+	bool colour;
+	bool pretty;		/* JSON for eyes */
+	size_t width;		/* columns; 0: no end */
+};
+
+struct output {
+	void (*answer)(const struct screen *sc, const char *command,
+	    const json_t *answer);
+	void (*failure)(const struct screen *sc, const char *command,
+	    const json_t *answer);
+};
+
+extern const struct output output_text, output_json;
+
+/* --- pieces of answers --------------------------------------------------- */
+
+/* {"ok": false, "error": ..., "remedy": ...} */
+json_t	*ctl_failure(const char *remedy, const char *error, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/*
+ * The same with "errors": each of the lines, which are cut apart, is a mistake
+ * and its remedy.
+ */
+json_t	*ctl_mistakes(char *lines, const char *error, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/* The configuration, or NULL and (failure_r may be NULL) all its mistakes. */
+struct config *ctl_config(const char *file, json_t **failure_r);
+
+/* Adds {"text", "remedy", "must"}: what was found, "" if it has no remedy. */
+void	ctl_finding(json_t *list, bool must, const char *remedy,
+	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* A member of an object; "" and 0 if it is missing. */
+const char *ctl_str(const json_t *o, const char *name);
+long long ctl_num(const json_t *o, const char *name);
+
+/* --- commands ------------------------------------------------------------ */
+
+/*
+ * Each makes *answer_r (a new reference; NULL only if memory is out) and
+ * returns the exit code.
+ */
+int	ctl_ask(const struct endpoint *ep, const json_t *request,
+	    json_t **answer_r);
+int	ctl_check(const struct ctl *ctl, json_t **answer_r);
+int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
+int	ctl_test(const struct ctl *ctl, json_t **answer_r);
+int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
+int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
+
+/* Are the words "list", "set NAME" or "remove NAME"? */
+bool	ctl_secret_words(const struct ctl *ctl);
+
+/* For people; the answer was made harmless. */
+void	ctl_test_text(const struct screen *sc, const json_t *answer);
+void	ctl_providers_text(const struct screen *sc, const json_t *answer);
+void	ctl_secret_text(const struct screen *sc, const json_t *answer);
+
+/* `setup sendmail`; conf may be NULL with --undo. */
+int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
+	    json_t **answer_r);
+
+/* `check --mta`: is it Sendmail that is to be looked at? */
+bool	ctl_sendmail_here(const struct ctl *ctl);
+
+/* Findings about it as it is set up now.  0, or -1 and a failure. */
+int	ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
+	    json_t *found, json_t **failure_r);
+
+/* What is good but hardly meant: one sentence each, in an array. */
+json_t	*ctl_warnings(const struct config *conf);
+
+#endif

@@ -1,0 +1,290 @@
+/*
+ * test_sendmail_map.c - the three questions about one message have one answer
+ * between them, and a key leaves by no other door.
+ *
+ * The store's functions are defined here: what a message is bound to is said
+ * by each test.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "credentials.h"
+#include "door/socketmap/sendmail_maps.h"
+#include "house.h"
+#include "meter.h"
+
+static const char *bound_name, *bound_to; /* one binding, or none */
+static bool broken;                       /* could not know */
+
+enum store_answer
+store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
+    char *why)
+{
+	if (broken) {
+		snprintf(why, STORE_WHY, "the disk is full");
+		return STORE_FAILED;
+	}
+	if (bound_name == NULL || strcmp(bound, bound_name) != 0)
+		return STORE_NONE;
+	snprintf(smarthost_r, STORE_NAME, "%s", bound_to);
+	return STORE_OK;
+}
+
+enum store_answer
+store_charge(struct store *s, const struct bill *bill, const char *bound,
+    struct decision *d_r, char *why)
+{
+	return STORE_FAILED;
+}
+
+enum store_answer
+store_preview(
+    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+{
+	return STORE_FAILED;
+}
+
+enum store_answer
+store_blocked(
+    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+{
+	return STORE_NONE;
+}
+
+void
+store_note(struct store *s, const struct store_event *e)
+{
+}
+
+/* --- an office with four smarthosts -------------------------------------- */
+
+#define SMARTHOST(name, host, port, more)                                      \
+	"smarthost \"" name "\" { host = \"" host "\" port = " port            \
+	" username = \"user-" name "\" secret = \"" name "\" " more " }\n"     \
+	"route \"" name "\" { smarthosts = {\"" name "\"} }\n"
+
+#define OFFICE                                                                 \
+	"secrets = \"/nonexistent\"\n" SMARTHOST("a", "smtp.provider.test",    \
+	    "587", "") SMARTHOST("b", "smtp.provider.test", "2525",            \
+	    "tls = \"encrypt\"") SMARTHOST("c", "smtp.second.test", "587", "") \
+	    SMARTHOST("i", "smtp.implicit.test", "465",                        \
+		"") "rule \"al\" { sender = {\"al@office.example\"} route = "  \
+		    "\"a\" }\n"                                                \
+		    "rule \"bo\" { sender = {\"bo@office.example\"} route = "  \
+		    "\"b\" }\n"                                                \
+		    "rule \"im\" { sender = {\"im@office.example\"} route = "  \
+		    "\"i\" }\n"                                                \
+		    "rule \"ceo\" { login = {\"ceo\"} route = \"c\" }\n"       \
+		    "rule \"own\" { sender = {\"own@office.example\"} }\n"     \
+		    "rule \"notices\" { sender = {\"<>\"} route = \"c\" }\n"
+
+static struct config *conf;
+
+static int
+open_office(void **state)
+{
+	conf = house_config(OFFICE);
+	bound_name = bound_to = NULL;
+	broken = false;
+	return 0;
+}
+
+static int
+close_office(void **state)
+{
+	config_free(&conf);
+	return 0;
+}
+
+typedef void ask_fn(const struct config *, struct store *, struct health *,
+    struct span, int64_t, char *, size_t);
+
+static void
+assert_answer(ask_fn *ask, const char *key, const char *answer)
+{
+	char dst[4096];
+	size_t n = strlen(answer);
+
+	ask(conf, NULL, NULL, (struct span){ key, strlen(key) }, MONDAY, dst,
+	    sizeof(dst));
+	/* The words behind TEMP are for people. */
+	if (strcmp(answer, "TEMP") == 0)
+		dst[n] = '\0';
+	assert_string_equal(dst, answer);
+}
+
+/* The same about a message for each of the two questions about a server. */
+static void
+assert_server(const char *key, const char *tls, const char *auth)
+{
+	assert_answer(sendmail_map_tls, key, tls);
+	assert_answer(sendmail_map_auth, key, auth);
+}
+
+/* Without secrets a login that is due is "could not know". */
+#define DUE "TEMP"
+
+static void
+a_message_goes_by_its_sender_until_it_is_bound(void **state)
+{
+	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
+	    "OK pm587:[smtp.provider.test]");
+	assert_answer(sendmail_map_route, "6AL7<Bo@Office.Example><x@y.test>E",
+	    "OK pm2525:[smtp.provider.test]");
+	assert_answer(sendmail_map_route, "6AL7<own@office.example><x@y.test>",
+	    "NOTFOUND ");
+	bound_name = "\t6AL7";
+	bound_to = "c";
+	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
+	    "OK pm587:[smtp.second.test]");
+	assert_answer(sendmail_map_route, "6AL8<al@office.example><x@y.test>",
+	    "OK pm587:[smtp.provider.test]");
+}
+
+static void
+the_server_gets_the_key_of_the_account_that_the_message_is_bound_to(
+    void **state)
+{
+	assert_server("6AL7<al@office.example><smtp.provider.test>",
+	    "OK VERIFY:112+CN", DUE);
+	assert_server(
+	    "6AL7<bo@office.example><smtp.provider.test>", "OK ENCR:112", DUE);
+	bound_name = "\t6AL7";
+	bound_to = "c";
+	assert_server("6AL7<al@office.example><smtp.second.test>",
+	    "OK VERIFY:112+CN", DUE);
+	assert_server(
+	    "6AL7<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
+}
+
+static void
+mail_without_a_route_is_left_to_the_stock_rules(void **state)
+{
+	assert_server("6AL7<own@office.example><smtp.provider.test>",
+	    "NOTFOUND ", "NOTFOUND ");
+	assert_server("6AL7<al@office.example><mx.office.example>", "NOTFOUND ",
+	    "NOTFOUND ");
+}
+
+static void
+mail_with_a_route_waits_before_any_other_server(void **state)
+{
+	assert_server(
+	    "6AL7<al@office.example><smtp.elsewhere.test>", "TEMP", "TEMP");
+	assert_server("6AL7<al@office.example><[192.0.2.1]>", "TEMP", "TEMP");
+}
+
+static void
+a_notice_goes_its_own_way_whatever_its_id(void **state)
+{
+	bound_name = "\t6AL7";
+	bound_to = "a";
+	assert_answer(sendmail_map_route, "6AL7<><x@y.test>",
+	    "OK pm587:[smtp.second.test]");
+	assert_answer(sendmail_map_route, "6AL7<MAILER-DAEMON><x@y.test>",
+	    "OK pm587:[smtp.second.test]");
+	assert_server("6AL7<><smtp.second.test>", "OK VERIFY:112+CN", DUE);
+	assert_server("6AL7<><smtp.provider.test>", "TEMP", "TEMP");
+}
+
+static void
+a_binding_to_a_smarthost_that_is_gone_is_none(void **state)
+{
+	bound_name = "\t6AL7";
+	bound_to = "gone";
+	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
+	    "OK pm587:[smtp.provider.test]");
+}
+
+static void
+a_port_that_sendmail_cannot_use_makes_mail_wait(void **state)
+{
+	assert_answer(
+	    sendmail_map_route, "6AL7<im@office.example><x@y.test>", "TEMP");
+}
+
+static void
+what_cannot_be_known_or_read_is_temp(void **state)
+{
+	static const char *const nonsense[] = { "", "6AL7", "6AL7<a@b>",
+		"smtp.provider.test", "[smtp.provider.test]:587" };
+
+	for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+		assert_answer(sendmail_map_route, nonsense[i], "TEMP");
+		assert_server(nonsense[i], "TEMP", "TEMP");
+	}
+	broken = true;
+	assert_answer(
+	    sendmail_map_route, "6AL7<al@office.example><x@y.test>", "TEMP");
+	assert_server(
+	    "6AL7<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
+}
+
+/* --- with keys ----------------------------------------------------------- */
+
+static void
+the_login_of_each_account_is_its_own(void **state)
+{
+	char dir[] = "/tmp/pm-map-XXXXXX", path[64];
+	struct secrets *secrets;
+	FILE *f;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/secrets.conf", dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fchmod(fileno(f), 0600), 0);
+	fputs("secret \"a\" { password = \"key-A\" }\n"
+	      "secret \"b\" { password = \"key:B\" }\n",
+	    f);
+	fclose(f);
+	secrets = secrets_load(path, getuid(), getgid(), stderr);
+	unlink(path);
+	rmdir(dir);
+	assert_non_null(secrets);
+	creds_publish(secrets);
+	assert_answer(sendmail_map_auth,
+	    "6AL7<al@office.example><smtp.provider.test>",
+	    "OK \"U=dXNlci1h\" \"I=dXNlci1h\" \"P=a2V5LUE=\" "
+	    "\"M:PLAIN LOGIN\"");
+	assert_answer(sendmail_map_auth,
+	    "6AL7<bo@office.example><smtp.provider.test>",
+	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
+	    "\"M:PLAIN LOGIN\"");
+	bound_name = "\t6AL7";
+	bound_to = "b";
+	assert_answer(sendmail_map_auth,
+	    "6AL7<al@office.example><smtp.provider.test>",
+	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
+	    "\"M:PLAIN LOGIN\"");
+	/* Known, but no key in the file: it waits, it does not go without. */
+	bound_to = "c";
+	assert_answer(sendmail_map_auth,
+	    "6AL7<al@office.example><smtp.second.test>", "TEMP");
+	creds_publish(NULL);
+}
+
+#define in_the_office(f)                                                       \
+	cmocka_unit_test_setup_teardown(f, open_office, close_office)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		in_the_office(a_message_goes_by_its_sender_until_it_is_bound),
+		in_the_office(
+		    the_server_gets_the_key_of_the_account_that_the_message_is_bound_to),
+		in_the_office(mail_without_a_route_is_left_to_the_stock_rules),
+		in_the_office(mail_with_a_route_waits_before_any_other_server),
+		in_the_office(a_notice_goes_its_own_way_whatever_its_id),
+		in_the_office(a_binding_to_a_smarthost_that_is_gone_is_none),
+		in_the_office(a_port_that_sendmail_cannot_use_makes_mail_wait),
+		in_the_office(what_cannot_be_known_or_read_is_temp),
+		in_the_office(the_login_of_each_account_is_its_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

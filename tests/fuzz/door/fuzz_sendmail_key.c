@@ -1,0 +1,31 @@
+/*
+ * fuzz_sendmail.c - any bytes as a key: the parts lie inside it, in order, and
+ * put together again they are the key.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sendmail_key.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const char *p = (const char *)data;
+	struct sendmail_key k;
+
+	if (!sendmail_parse((struct span){ p, size }, &k))
+		return 0;
+	assert(k.id.p == p);
+	assert(k.sender.p == p + k.id.len + 1);
+	assert(k.about.p == k.sender.p + k.sender.len + 2);
+	assert(k.envid.p == k.about.p + k.about.len + 1);
+	assert(k.envid.p + k.envid.len == p + size);
+	assert(k.sender.p[-1] == '<' && k.sender.p[k.sender.len] == '>');
+	assert(k.about.p[-1] == '<' && k.about.p[k.about.len] == '>');
+	(void)sendmail_is_notice(k.sender);
+	return 0;
+}

@@ -1,0 +1,1063 @@
+/*
+ * test_redis.c - the contract, kept by the shared store; that its script and
+ * the engine are one; and its bad days.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <time.h>
+
+#include "house.h"
+#include "log.h"
+#include "random.h"
+#include "redis_server.h"
+#include "store/redis/call.h"
+#include "store_contract.h"
+#include "tmpdir.h"
+
+static struct redis_server server;
+
+static struct config *
+config_redis(void)
+{
+	struct config *conf = house_config(store_contract_policies);
+
+	assert_true(redis_tell(&server, "FLUSHALL"));
+	free(conf->store);
+	if (asprintf(&conf->store, "redis+unix://%s?db=3", server.socket) == -1)
+		abort();
+	return conf;
+}
+
+/* --- script and engine -------------------------------------------------- */
+
+static const char twin_policies[] =
+    "policy \"roll\" { per = \"account\" messages = {\"6/7s\", \"40/5m\"} "
+    "recipients = {\"30/1m\"} bytes = {\"20k/31s\"} warn-at = {50, 80} }\n"
+    "policy \"lock\" { per = \"account\" messages = {\"25/1m\"} "
+    "bytes = {\"150k/hour\"} lockout = \"20s\" warn-at = {90} }\n"
+    "policy \"uniq\" { per = \"account\" unique-recipients = {\"8/45s\", "
+    "\"12/day\", \"60/week\"} warn-at = {3, 60, 100} }\n"
+    "policy \"cal\" { per = \"account\" messages = {\"30/day\", \"90/week\"} "
+    "recipients = {\"40/hour\", \"900/month\"} warn-at = {10, 20, 30, 40} }\n"
+    "policy \"watch\" { per = \"account\" messages = {\"3/11s\"} "
+    "unique-recipients = {\"4/13s\"} when-over = \"observe\" "
+    "lockout = \"1m\" }\n"
+    "policy \"none\" { per = \"account\" bytes = {\"0/1h\"} }\n"
+    "policy \"host\" { per = \"account\" recipients = {\"15/17s\"} "
+    "unique-recipients = {\"9/29s\"} warn-at = {75} lockout = \"3s\" }\n"
+    "rule \"everybody\" { policies = {} }\n";
+static const char *const twin_policy[] = { "roll", "lock", "uniq", "cal",
+	"watch", "none", "host" };
+static const char *const twin_key[] = { "a@office.example", "b", "*" };
+#define TWIN_POLICIES 7
+#define TWIN_KEYS 3
+
+/* The same questions to two stores. */
+struct twins {
+	struct config *conf;
+	struct store *memory, *redis;
+	uint64_t rnd, rcpt[8];
+	size_t charged, refused;
+};
+
+static void
+twin_line(struct twins *t, struct bill *b, size_t p, size_t k)
+{
+	struct bill_line *l = bill_add(b, t->conf, twin_policy[p], twin_key[k]);
+	size_t n = random_below(&t->rnd, 5);
+
+	l->nrcpt = n;
+	l->cost[DIM_MESSAGES] = n > 0;
+	l->cost[DIM_RECIPIENTS] = random_percent(&t->rnd, 1) ? 60 : n;
+	l->cost[DIM_BYTES] = n > 0 ? random_below(&t->rnd, 6000) : 0;
+	if (random_percent(&t->rnd, 1))
+		l->cost[DIM_BYTES] = UINT64_C(1) << 52;
+	if (n > 0)
+		l->rcpt = t->rcpt + random_below(&t->rnd, 4);
+	l->observed = random_percent(&t->rnd, 4);
+}
+
+static void
+twin_bill(struct twins *t, struct bill *b)
+{
+	memset(b, 0, sizeof(*b));
+	for (size_t i = 0; i < 8; i++)
+		t->rcpt[i] =
+		    i * UINT64_C(0x9e3779b97f4a7c15) + random_below(&t->rnd, 3);
+	b->now = house_time;
+	b->zone = t->conf->zone;
+	b->spread = random_percent(&t->rnd, 50);
+	for (size_t p = 0; p < 5; p++)
+		if (random_percent(&t->rnd, 40))
+			twin_line(t, b, p, random_below(&t->rnd, TWIN_KEYS));
+	if (random_percent(&t->rnd, 2))
+		twin_line(t, b, 5, 0);
+	b->ncommon = b->nline;
+	b->nchoice = random_below(&t->rnd, 4);
+	for (size_t c = 0; c < b->nchoice; c++) {
+		b->choice[c].first = b->nline;
+		b->choice[c].smarthost = twin_key[c];
+		if (random_percent(&t->rnd, 90))
+			twin_line(t, b, 6, c);
+		b->choice[c].n = b->nline - b->choice[c].first;
+	}
+}
+
+static void
+same_shortfall(const struct shortfall *a, const struct shortfall *b)
+{
+	assert_int_equal(a->what, b->what);
+	assert_true(a->again == b->again);
+	if (a->what == SHORT_NOTHING)
+		return;
+	assert_int_equal(a->line, b->line);
+	assert_int_equal(a->limit, b->limit);
+	assert_int_equal(a->used, b->used);
+	assert_int_equal(a->max, b->max);
+}
+
+static void
+same_decision(const struct decision *a, const struct decision *b)
+{
+	assert_int_equal(a->fits, b->fits);
+	assert_int_equal(a->choice, b->choice);
+	same_shortfall(&a->shortfall, &b->shortfall);
+	same_shortfall(&a->observed, &b->observed);
+	assert_int_equal(a->nwarning, b->nwarning);
+	for (size_t i = 0; i < a->nwarning; i++) {
+		assert_int_equal(a->warning[i].line, b->warning[i].line);
+		assert_int_equal(a->warning[i].limit, b->warning[i].limit);
+		assert_int_equal(a->warning[i].percent, b->warning[i].percent);
+		assert_int_equal(a->warning[i].used, b->warning[i].used);
+		assert_int_equal(a->warning[i].max, b->warning[i].max);
+	}
+}
+
+static void
+twin_ask(struct twins *t, bool spend)
+{
+	struct decision a, b;
+	char why[STORE_WHY];
+	struct bill bill;
+
+	twin_bill(t, &bill);
+	if (spend) {
+		assert_int_equal(
+		    STORE_OK, store_charge(t->memory, &bill, "x", &a, why));
+		if (store_charge(t->redis, &bill, "x", &b, why) != STORE_OK)
+			fail_msg("%s", why);
+	} else {
+		assert_int_equal(
+		    STORE_OK, store_preview(t->memory, &bill, &a, why));
+		if (store_preview(t->redis, &bill, &b, why) != STORE_OK)
+			fail_msg("%s", why);
+	}
+	same_decision(&a, &b);
+	t->charged += spend && a.fits;
+	t->refused += spend && !a.fits;
+}
+
+static void
+twin_act(struct twins *t)
+{
+	const struct policy *p = config_policy(
+	    t->conf, twin_policy[random_below(&t->rnd, TWIN_POLICIES)]);
+	const char *key = twin_key[random_below(&t->rnd, TWIN_KEYS)];
+	const struct grant g = {
+		.dim = (enum dimension)random_below(&t->rnd, DIM_COUNT),
+		.extra = random_below(&t->rnd, 10),
+		.until = house_time + 1 +
+			 (int64_t)random_below(&t->rnd, 30 * (uint64_t)SECOND),
+	};
+	char why[STORE_WHY];
+
+	if (random_percent(&t->rnd, 30))
+		assert_int_equal(
+		    store_reset(t->memory, p, key, house_time, "t", why),
+		    store_reset(t->redis, p, key, house_time, "t", why));
+	else
+		assert_int_equal(store_grant(t->memory, p, key, &g, house_time,
+				     "t", "", why),
+		    store_grant(
+			t->redis, p, key, &g, house_time, "t", "", why));
+}
+
+/* What the tool would show. */
+static void
+same_usage(struct twins *t)
+{
+	for (size_t p = 0; p < TWIN_POLICIES; p++)
+		for (size_t k = 0; k < TWIN_KEYS; k++) {
+			const struct policy *policy =
+			    config_policy(t->conf, twin_policy[p]);
+			struct counter *a = NULL, *b = NULL;
+			char why[STORE_WHY];
+
+			assert_int_equal(store_read(t->memory, policy,
+					     twin_key[k], house_time, &a, why),
+			    store_read(t->redis, policy, twin_key[k],
+				house_time, &b, why));
+			for (size_t i = 0; i < policy->nlimit; i++) {
+				uint64_t used[2], max[2];
+
+				quota_usage(policy, a, i, house_time, &used[0],
+				    &max[0]);
+				quota_usage(policy, b, i, house_time, &used[1],
+				    &max[1]);
+				assert_int_equal(used[0], used[1]);
+				assert_int_equal(max[0], max[1]);
+			}
+			assert_true(quota_next(policy, a, house_time) ==
+				    quota_next(policy, b, house_time));
+			counter_free(&a);
+			counter_free(&b);
+		}
+}
+
+/* Other limits, at once for every counter of both. */
+static void
+twin_reload(struct twins *t)
+{
+	char why[STORE_WHY];
+	struct decision d;
+	struct bill b;
+
+	for (size_t i = 0; i < t->conf->npolicy; i++) {
+		struct policy *p = &t->conf->policy[i];
+		struct limit *l = &p->limit[random_below(&t->rnd, p->nlimit)];
+
+		if (strncmp(p->name, "(", 1) == 0)
+			continue;
+		l->window.calendar = random_percent(&t->rnd, 50);
+		l->window.period = (enum period)random_below(&t->rnd, 4);
+		l->window.length =
+		    (int64_t)(2 + random_below(&t->rnd, 60)) * SECOND;
+	}
+	for (size_t p = 0; p < TWIN_POLICIES; p++)
+		for (size_t k = 0; k < TWIN_KEYS; k++) {
+			bill_one(&b, t->conf, twin_policy[p], twin_key[k],
+			    house_time);
+			store_preview(t->memory, &b, &d, why);
+			store_preview(t->redis, &b, &d, why);
+		}
+}
+
+static void
+twin_time(struct twins *t)
+{
+	uint64_t dice = random_below(&t->rnd, 1000);
+	int64_t some = (int64_t)random_below(&t->rnd, 2 * (uint64_t)SECOND);
+
+	if (dice < 300)
+		return;
+	if (dice < 980)
+		house_time += some;
+	else if (dice < 990)
+		house_time += some * 60;
+	else if (dice < 992)
+		house_time += some * 7200;
+	else
+		house_time -= dice < 998 ? some * 10 : some * 4000;
+}
+
+static void
+the_script_and_the_engine_never_differ(void **state)
+{
+	struct twins t = { .conf = house_config(twin_policies),
+		.rnd = random_seed("twins", 5) };
+	struct config *redis = config_redis();
+
+	t.memory = store_must_open(t.conf);
+	free(t.conf->store);
+	t.conf->store = strdup(redis->store);
+	t.redis = store_must_open(t.conf);
+	for (size_t i = random_rounds(20000); i > 0; i--) {
+		uint64_t dice = random_below(&t.rnd, 1000);
+
+		twin_time(&t);
+		if (dice < 850)
+			twin_ask(&t, true);
+		else if (dice < 950)
+			twin_ask(&t, false);
+		else if (dice < 988)
+			twin_act(&t);
+		else if (dice < 998)
+			same_usage(&t);
+		else
+			twin_reload(&t);
+	}
+	printf("  %zu charged, %zu refused\n", t.charged, t.refused);
+	store_close(&t.memory);
+	store_close(&t.redis);
+	config_free(&t.conf);
+	config_free(&redis);
+}
+
+/* --- one server, many threads ------------------------------------------- */
+
+struct rush {
+	struct store *store[2];
+	struct config *conf;
+	int passed;
+};
+
+static void *
+rush_once(void *arg)
+{
+	struct rush *r = arg;
+	char why[STORE_WHY];
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, r->conf, "hundred", "*", house_time);
+	bill_add(&b, r->conf, "million", "*");
+	b.ncommon = 2;
+	for (size_t i = 0; i < 2; i++)
+		if (store_charge(r->store[i], &b, "", &d, why) == STORE_OK &&
+		    d.fits)
+			__atomic_add_fetch(&r->passed, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void
+two_daemons_spend_one_limit(void **state)
+{
+	struct rush r = { .conf = config_redis() };
+	pthread_t thread[200];
+
+	r.store[0] = store_must_open(r.conf);
+	r.store[1] = store_must_open(r.conf);
+	for (size_t i = 0; i < 200; i++)
+		assert_int_equal(
+		    0, pthread_create(&thread[i], NULL, rush_once, &r));
+	for (size_t i = 0; i < 200; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(100, r.passed);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(100,
+		    store_used(r.store[i], r.conf, "million", "*", house_time));
+	store_close(&r.store[0]);
+	store_close(&r.store[1]);
+	config_free(&r.conf);
+}
+
+static bool
+is_grant(void *arg, const struct store_event *e)
+{
+	*(bool *)arg |= strcmp(e->kind, "grant") == 0;
+	return true;
+}
+
+static void
+what_is_done_on_one_server_is_true_on_the_other(void **state)
+{
+	struct config *conf = config_redis();
+	const struct grant g = { DIM_MESSAGES, 2, house_time + HOUR };
+	struct store *one = store_must_open(conf);
+	struct store *other = store_must_open(conf);
+	const struct policy *five = config_policy(conf, "five");
+	char why[STORE_WHY], smarthost[STORE_NAME];
+	struct decision d;
+	struct bill b;
+	bool told = false;
+
+	store_grant(one, five, "a", &g, house_time, "root", "party", why);
+	for (int i = 0; i < 8; i++) {
+		bill_one(&b, conf, "five", "a", house_time);
+		b.nchoice = 1;
+		b.choice[0].smarthost = "workspace";
+		assert_int_equal(
+		    STORE_OK, store_charge(other, &b, "a@b", &d, why));
+		assert_int_equal(i < 7, d.fits);
+	}
+	assert_int_equal(
+	    STORE_OK, store_bound(one, "a@b", house_time, smarthost, why));
+	assert_string_equal("workspace", smarthost);
+	assert_int_equal(
+	    STORE_OK, store_events(other, "a", 10, is_grant, &told, why));
+	assert_true(told);
+	assert_int_equal(
+	    STORE_OK, store_reset(one, five, "a", house_time, "root", why));
+	assert_int_equal(0, store_used(other, conf, "five", "a", house_time));
+	store_close(&one);
+	store_close(&other);
+	config_free(&conf);
+}
+
+/* --- bad days ----------------------------------------------------------- */
+
+static enum store_answer
+one_more(struct store *s, const struct config *conf, char *why, bool *fits_r)
+{
+	struct decision d = { 0 };
+	enum store_answer a;
+	struct bill b;
+
+	bill_one(&b, conf, "five", "a", house_time);
+	a = store_charge(s, &b, "", &d, why);
+	*fits_r = a == STORE_OK && d.fits;
+	return a;
+}
+
+static int64_t
+real_time(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * SECOND + ts.tv_nsec / 1000000;
+}
+
+/* Until the worker has found the server well again. */
+static void
+wait_for_well(struct store *s)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	struct store_stats st;
+
+	for (int i = 0; i < 3000; i++) {
+		store_stats(s, &st);
+		if (st.healthy)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail_msg("%s", st.trouble);
+}
+
+static void
+a_server_that_forgot_the_script_is_told_again(void **state)
+{
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	char why[STORE_WHY];
+	bool fits;
+
+	for (int i = 0; i < 3; i++) {
+		assert_true(redis_tell(&server, "SCRIPT FLUSH"));
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_true(fits);
+	}
+	store_close(&s);
+	config_free(&conf);
+}
+
+static void
+a_replica_or_a_full_server_changes_nothing(void **state)
+{
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	char why[STORE_WHY];
+	bool fits;
+
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_true(redis_tell(&server, "CONFIG SET maxmemory 1"));
+	assert_int_equal(STORE_FAILED, one_more(s, conf, why, &fits));
+	assert_non_null(strstr(why, "OOM"));
+	assert_true(redis_tell(&server, "CONFIG SET maxmemory 0"));
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_true(redis_tell(&server, "REPLICAOF 127.0.0.1 1"));
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(STORE_FAILED, one_more(s, conf, why, &fits));
+	assert_true(redis_tell(&server, "REPLICAOF NO ONE"));
+	wait_for_well(s);
+	assert_int_equal(2, store_used(s, conf, "five", "a", house_time));
+	store_close(&s);
+	config_free(&conf);
+}
+
+static void
+a_silent_server_is_given_up_and_what_it_heard_counts(void **state)
+{
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	int before = redis_budget;
+	char why[STORE_WHY];
+	uint64_t used;
+	bool fits;
+
+	redis_budget = 200;
+	assert_true(redis_tell(&server, "CLIENT PAUSE 3000 ALL"));
+	for (int i = 0; i < 20; i++) {
+		int64_t start = real_time();
+
+		assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+		assert_true(real_time() - start < 2 * SECOND);
+	}
+	redis_budget = before;
+	wait_for_well(s);
+	used = store_used(s, conf, "five", "a", house_time);
+	for (; used < 5; used++) {
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_true(fits);
+	}
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_false(fits);
+	store_close(&s);
+	config_free(&conf);
+}
+
+static void
+a_server_that_would_forget_is_refused_at_the_start(void **state)
+{
+	struct config *conf = config_redis();
+	char why[STORE_WHY] = "";
+	int code = 0;
+
+	assert_true(redis_tell(&server, "CONFIG SET maxmemory 100mb"));
+	assert_true(
+	    redis_tell(&server, "CONFIG SET maxmemory-policy allkeys-lru"));
+	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_int_equal(78, code);
+	assert_non_null(strstr(why, "noeviction"));
+	redis_tell(&server, "CONFIG SET maxmemory 0");
+	redis_tell(&server, "CONFIG SET maxmemory-policy noeviction");
+	config_free(&conf);
+}
+
+static void
+a_cluster_is_refused_at_the_start(void **state)
+{
+	static char port[8], bus[8];
+	const char *more[] = { "--port", port, "--bind", "127.0.0.1",
+		"--cluster-enabled", "yes", "--cluster-port", bus, NULL };
+	struct config *conf = config_redis();
+	struct redis_server own;
+	char why[STORE_WHY] = "";
+	int code = 0;
+
+	snprintf(port, sizeof(port), "%u", redis_free_port());
+	snprintf(bus, sizeof(bus), "%u", redis_free_port());
+	redis_start(&own, tmpdir, "cluster", more);
+	assert_true(redis_tell(&own, "CLUSTER ADDSLOTSRANGE 0 16383"));
+	free(conf->store);
+	if (asprintf(&conf->store, "redis://127.0.0.1:%s", port) == -1)
+		abort();
+	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_int_equal(78, code);
+	assert_non_null(strstr(why, "Cluster"));
+	redis_kill(&own);
+	config_free(&conf);
+}
+
+/* Until who is blocked, or no longer; a second, if the machine is quiet. */
+static void
+wait_for_blocked(struct store *s, const char *who, enum store_answer a)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	char why[STORE_WHY], text[STORE_WHY];
+
+	for (int i = 0; i < 3000; i++) {
+		if (store_blocked(s, who, house_time, text, why) == a)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail();
+}
+
+static void
+a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
+{
+	struct config *conf = config_redis();
+	struct redis_server own;
+	struct store *s[2];
+	char why[STORE_WHY];
+
+	redis_start(&own, tmpdir, "blocks", NULL);
+	free(conf->store);
+	if (asprintf(&conf->store, "redis+unix://%s", own.socket) == -1)
+		abort();
+	s[0] = store_must_open(conf);
+	s[1] = store_must_open(conf);
+	store_block(s[0], "one", NEVER, house_time, "root", "", why);
+	store_block(s[0], "two", NEVER, house_time, "root", "", why);
+	wait_for_blocked(s[1], "one", STORE_OK);
+	wait_for_blocked(s[1], "two", STORE_OK);
+	store_unblock(s[0], "one", house_time, "root", why);
+	wait_for_blocked(s[1], "one", STORE_NONE);
+	redis_kill(&own);
+	wait_for_blocked(s[1], "two", STORE_OK);
+	wait_for_blocked(s[1], "one", STORE_NONE);
+	store_close(&s[0]);
+	store_close(&s[1]);
+	config_free(&conf);
+}
+
+/* Or the next Redis would know what this one knew. */
+static void
+remove_aof(void)
+{
+	char folder[64];
+	struct dirent *e;
+	DIR *d;
+
+	snprintf(folder, sizeof(folder), "%s/appendonlydir", tmpdir);
+	d = opendir(folder);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	rmdir(folder);
+}
+
+/* Configuration of one of several servers, with a store for outages. */
+static struct config *
+config_local(const struct redis_server *r, const char *name)
+{
+	struct config *conf = config_redis();
+
+	free(conf->store);
+	free(conf->store_local);
+	if (asprintf(&conf->store, "redis+unix://%s", r->socket) == -1 ||
+	    asprintf(&conf->store_local, "sqlite:%s/%s.db", tmpdir, name) == -1)
+		abort();
+	snprintf(conf->control_socket.path, sizeof(conf->control_socket.path),
+	    "%s/%s.sock", tmpdir, name);
+	conf->on_store_failure = STORE_FAILURE_LOCAL;
+	return conf;
+}
+
+/* How many of n messages passed, and each was answered. */
+static int
+passed_of(int n, struct store *s, const struct config *conf)
+{
+	char why[STORE_WHY];
+	int passed = 0;
+	bool fits;
+
+	for (; n > 0; n--) {
+		if (one_more(s, conf, why, &fits) != STORE_OK)
+			fail_msg("%s", why);
+		passed += fits;
+	}
+	return passed;
+}
+
+static bool
+passes_to(uint64_t rcpt, struct store *s, const struct config *conf)
+{
+	char why[STORE_WHY];
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "three", "a", house_time);
+	b.line[0].rcpt = &rcpt;
+	if (store_charge(s, &b, "", &d, why) != STORE_OK)
+		fail_msg("%s", why);
+	return d.fits;
+}
+
+static void
+wait_for_used(
+    struct store *s, const struct config *conf, const char *policy, uint64_t n)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+
+	for (int i = 0; i < 3000; i++) {
+		if (store_used(s, conf, policy, "a", house_time) == n)
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail();
+}
+
+static void
+an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
+{
+	static const char *const aof[] = { "--appendonly", "yes",
+		"--appendfsync", "always", NULL };
+	struct redis_server own;
+	struct config *conf;
+	char why[STORE_WHY], text[STORE_WHY];
+	struct store *s;
+	bool fits;
+
+	redis_start(&own, tmpdir, "own", aof);
+	conf = config_local(&own, "outage");
+	conf->store_share = 50;
+	s = store_must_open(conf);
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	store_block(s, "bad", NEVER, house_time, "root", "spam", why);
+	store_block(s, "was", NEVER, house_time, "root", "spam", why);
+	store_close(&s);
+	s = store_must_open(conf); /* it learns as it starts */
+	store_unblock(s, "was", house_time, "root", why);
+	store_close(&s);
+	s = store_must_open(conf);
+	store_close(&s);
+	redis_kill(&own);
+	s = store_must_open(conf); /* nobody tells it */
+	assert_int_equal(
+	    STORE_OK, store_blocked(s, "bad", house_time, text, why));
+	assert_string_equal("spam", text);
+	assert_int_equal(
+	    STORE_NONE, store_blocked(s, "good", house_time, text, why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(s, "was", house_time, text, why));
+	assert_int_equal(2, passed_of(10, s, conf)); /* half of five */
+	store_close(&s);                             /* it survives a restart */
+	s = store_must_open(conf);
+	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_false(fits);
+	redis_start(&own, tmpdir, "own", aof);
+	wait_for_well(s);
+	wait_for_used(s, conf, "five", 3);
+	assert_int_equal(2, passed_of(5, s, conf));
+	store_close(&s);
+	redis_kill(&own);
+	remove_aof();
+	config_free(&conf);
+}
+
+static void
+two_servers_in_an_outage_spend_one_limit_together(void **state)
+{
+	static const char *const aof[] = { "--appendonly", "yes",
+		"--appendfsync", "always", NULL };
+	struct redis_server own;
+	struct config *conf[2];
+	struct store *s[2];
+	struct store_stats st;
+
+	redis_start(&own, tmpdir, "two", aof);
+	conf[0] = config_local(&own, "one");
+	conf[1] = config_local(&own, "two");
+	for (size_t i = 0; i < 2; i++)
+		s[i] = store_must_open(conf[i]);
+	store_close(&s[0]); /* as it starts it learns how many there are */
+	s[0] = store_must_open(conf[0]);
+	redis_kill(&own);
+	assert_int_equal(2, passed_of(6, s[0], conf[0]));
+	assert_int_equal(2, passed_of(6, s[1], conf[1])); /* of five */
+	assert_true(passes_to(10, s[0], conf[0]));
+	assert_true(passes_to(10, s[0], conf[0]));
+	assert_true(passes_to(11, s[1], conf[1]));
+	assert_false(passes_to(12, s[1], conf[1])); /* half of three is one */
+	store_stats(s[0], &st);
+	assert_false(st.healthy);
+	assert_non_null(strstr(st.trouble, "on 50% of each limit"));
+	redis_start(&own, tmpdir, "two", aof);
+	for (size_t i = 0; i < 2; i++)
+		wait_for_well(s[i]);
+	for (size_t i = 0; i < 2; i++) {
+		wait_for_used(s[i], conf[i], "five", 4);
+		wait_for_used(s[i], conf[i], "three", 2);
+	}
+	assert_int_equal(1, passed_of(3, s[0], conf[0]));
+	assert_true(passes_to(10, s[1], conf[1]));
+	assert_true(passes_to(12, s[1], conf[1]));
+	assert_false(passes_to(13, s[0], conf[0]));
+	for (size_t i = 0; i < 2; i++) {
+		store_close(&s[i]);
+		config_free(&conf[i]);
+	}
+	redis_kill(&own);
+	remove_aof();
+}
+
+static void
+a_reload_can_bring_and_end_a_share(void **state)
+{
+	struct redis_server own;
+	struct config *conf;
+	struct store *s;
+	char why[STORE_WHY];
+	bool fits;
+
+	redis_start(&own, tmpdir, "reload", NULL);
+	conf = config_local(&own, "reload");
+	conf->on_store_failure = STORE_FAILURE_DEFER;
+	conf->store_share = 50;
+	s = store_must_open(conf);
+	redis_kill(&own);
+	assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+	conf->on_store_failure = STORE_FAILURE_LOCAL;
+	store_reconfigure(s, conf);
+	assert_int_equal(2, passed_of(6, s, conf)); /* half of five */
+	conf->store_share = 80;
+	store_reconfigure(s, conf);
+	assert_int_equal(2, passed_of(6, s, conf)); /* four, less those */
+	conf->on_store_failure = STORE_FAILURE_DEFER;
+	store_reconfigure(s, conf);
+	assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+	store_close(&s);
+	config_free(&conf);
+}
+
+/* --- TLS, a password, Sentinel ------------------------------------------ */
+
+static ssize_t
+password_of_meter(const char *secret, char *dst, size_t size)
+{
+	assert_string_equal("store", secret);
+	return snprintf(dst, size, "opensesame");
+}
+
+static ssize_t
+another_password(const char *secret, char *dst, size_t size)
+{
+	return snprintf(dst, size, "guess");
+}
+
+/* Does a store at this address answer? */
+static bool
+answers(const char *address, char *why)
+{
+	struct config *conf = config_redis();
+	struct store *s;
+	bool fits = false;
+
+	free(conf->store);
+	free(conf->store_secret);
+	conf->store = strdup(address);
+	conf->store_secret = strdup("store");
+	s = store_must_open(conf);
+	one_more(s, conf, why, &fits);
+	store_close(&s);
+	config_free(&conf);
+	return fits;
+}
+
+static void
+tls_wants_the_right_name_authority_and_password(void **state)
+{
+	static char cert[128], key[128], command[512], address[256], port[8];
+	const char *more[] = { "--tls-port", port, "--bind", "127.0.0.1",
+		"--tls-cert-file", cert, "--tls-key-file", key,
+		"--tls-auth-clients", "no", NULL };
+	struct redis_server own;
+	char why[STORE_WHY];
+
+	snprintf(port, sizeof(port), "%u", redis_free_port());
+	snprintf(cert, sizeof(cert), "%s/cert.pem", tmpdir);
+	snprintf(key, sizeof(key), "%s/key.pem", tmpdir);
+	snprintf(command, sizeof(command),
+	    "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x "
+	    "-addext subjectAltName=DNS:localhost -keyout %s -out %s "
+	    "2>/dev/null",
+	    key, cert);
+	if (system(command) != 0)
+		skip();
+	redis_start(&own, tmpdir, "tls", more);
+	assert_true(
+	    redis_tell(&own, "ACL SETUSER meter on >opensesame ~* &* +@all"));
+	store_redis_password = password_of_meter;
+	snprintf(address, sizeof(address),
+	    "rediss://meter@localhost:%s/1?ca=%s", port, cert);
+	assert_true(answers(address, why));
+	store_redis_password = another_password;
+	assert_false(answers(address, why));
+	store_redis_password = password_of_meter;
+	snprintf(address, sizeof(address),
+	    "rediss://meter@127.0.0.1:%s/1?ca=%s", port, cert);
+	assert_false(answers(address, why));
+	assert_non_null(strstr(why, "mismatch"));
+	snprintf(address, sizeof(address), "rediss://meter@localhost:%s", port);
+	assert_false(answers(address, why));
+	redis_kill(&own);
+}
+
+static void
+write_sentinel(const char *path, const char *port, const char *master)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		abort();
+	fprintf(f,
+	    "port %s\nbind 127.0.0.1\ndir %s\nlogfile sentinel.log\n"
+	    "requirepass opensesame\n"
+	    "sentinel monitor office 127.0.0.1 %s 1\n"
+	    "sentinel auth-pass office opensesame\n"
+	    "sentinel down-after-milliseconds office 300\n"
+	    "sentinel failover-timeout office 3000\n",
+	    port, tmpdir, master);
+	fclose(f);
+}
+
+/* Until the server at port, asked so, says what, or a number above 0. */
+static void
+wait_for_word(const char *port, const char *question, const char *what)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	redisContext *c = redisConnect("127.0.0.1", atoi(port));
+	bool said = false;
+
+	assert_true(c != NULL && c->err == 0);
+	freeReplyObject(redisCommand(c, "AUTH opensesame"));
+	for (int i = 0; i < 1200 && !said; i++) {
+		redisReply *r = redisCommand(c, question);
+
+		for (size_t k = 0; r != NULL && k + 1 < r->elements; k++)
+			said |= strcmp(r->element[k]->str, what) == 0 &&
+				strcmp(r->element[k + 1]->str, "1") == 0;
+		said |= r != NULL && r->type == REDIS_REPLY_STRING &&
+			strstr(r->str, what) != NULL;
+		said |= r != NULL && r->type == REDIS_REPLY_INTEGER &&
+			r->integer > 0;
+		freeReplyObject(r);
+		nanosleep(&pause, NULL);
+	}
+	redisFree(c);
+	assert_true(said);
+}
+
+static void
+a_failover_of_sentinel_is_followed(void **state)
+{
+	static char port[3][8], path[128];
+	const char *first_args[] = { "--port", port[0], "--bind", "127.0.0.1",
+		"--repl-diskless-sync-delay", "0", "--requirepass",
+		"opensesame", NULL };
+	const char *second_args[] = { "--port", port[1], "--bind", "127.0.0.1",
+		"--replicaof", "127.0.0.1", port[0], "--masterauth",
+		"opensesame", "--requirepass", "opensesame", NULL };
+	const char *sentinel_argv[] = { "redis-server", path, "--sentinel",
+		NULL };
+	const struct timespec pause = { .tv_nsec = 50000000 };
+	struct redis_server first, second, sentinel = { .pid = 0 };
+	struct config *conf = config_redis();
+	char why[STORE_WHY];
+	struct store *s;
+	size_t accepted = 0, lost = 0;
+	bool fits, full = false;
+
+	for (int i = 0; i < 3; i++)
+		snprintf(port[i], sizeof(port[i]), "%u", redis_free_port());
+	snprintf(path, sizeof(path), "%s/sentinel.conf", tmpdir);
+	redis_start(&first, tmpdir, "first", first_args);
+	redis_start(&second, tmpdir, "second", second_args);
+	write_sentinel(path, port[2], port[0]);
+	sentinel.pid = redis_spawn(sentinel_argv);
+	free(conf->store);
+	free(conf->store_secret);
+	conf->store_secret = strdup("store");
+	store_redis_password = password_of_meter;
+	if (asprintf(&conf->store, "redis+sentinel://127.0.0.1:%s/office",
+		port[2]) == -1)
+		abort();
+	s = store_must_open(conf);
+	wait_for_well(s);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	wait_for_word(port[1], "INFO", "master_link_status:up");
+	wait_for_word(port[2], "SENTINEL MASTER office", "num-slaves");
+	wait_for_word(port[0], "WAIT 1 1000", "");
+	redis_kill(&first);
+	/* An answer that was lost on the way may have been a charge. */
+	for (int i = 0; i < 1200 && !full; i++) {
+		enum store_answer a = one_more(s, conf, why, &fits);
+
+		accepted += fits;
+		full = a == STORE_OK && !fits;
+		lost += a == STORE_UNCERTAIN;
+		if (a != STORE_OK)
+			nanosleep(&pause, NULL);
+	}
+	assert_true(full);
+	assert_true(accepted <= 2);
+	assert_true(accepted + lost >= 2);
+	store_close(&s);
+	redis_kill(&second);
+	redis_kill(&sentinel);
+	config_free(&conf);
+}
+
+/* --- where it is -------------------------------------------------------- */
+
+static void
+an_address_is_taken_apart(void **state)
+{
+	struct redis_where w;
+	const char *why;
+
+	assert_int_equal(
+	    0, redis_where_parse("redis://meter@[::1]:7000/3", &w, &why));
+	assert_string_equal("meter", w.user);
+	assert_string_equal("::1", w.host[0].name);
+	assert_string_equal("7000", w.host[0].port);
+	assert_int_equal(3, w.db);
+	assert_false(w.tls);
+	assert_int_equal(0,
+	    redis_where_parse("rediss://r.example?ca=/etc/ca.pem", &w, &why));
+	assert_true(w.tls);
+	assert_string_equal("6379", w.host[0].port);
+	assert_string_equal("/etc/ca.pem", w.ca);
+	assert_int_equal(
+	    0, redis_where_parse(
+		   "redis+sentinel://a,b:1,c/master?db=2", &w, &why));
+	assert_int_equal(3, w.nhost);
+	assert_string_equal("26379", w.host[2].port);
+	assert_string_equal("master", w.master);
+	assert_int_equal(2, w.db);
+}
+
+static void
+a_wrong_address_is_told_what_would_be_right(void **state)
+{
+	static const char *const wrong[] = { "redis:", "redis://",
+		"redis://a:b@h", "redis://h:0", "redis://h:70000",
+		"redis://h/x", "redis://h?db=", "redis://h?ca=/x",
+		"redis://h,i", "redis+unix://s", "redis+unix:///s?tls=1",
+		"redis+sentinel://h", "redis://[::1", "redis://@h" };
+	struct redis_where w;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *why = NULL;
+
+		if (redis_where_parse(wrong[i], &w, &why) == 0)
+			fail_msg("%s", wrong[i]);
+		assert_non_null(why);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest own[] = {
+		cmocka_unit_test(an_address_is_taken_apart),
+		cmocka_unit_test(a_wrong_address_is_told_what_would_be_right),
+		cmocka_unit_test(the_script_and_the_engine_never_differ),
+		cmocka_unit_test(two_daemons_spend_one_limit),
+		cmocka_unit_test(
+		    what_is_done_on_one_server_is_true_on_the_other),
+		cmocka_unit_test(a_server_that_forgot_the_script_is_told_again),
+		cmocka_unit_test(a_replica_or_a_full_server_changes_nothing),
+		cmocka_unit_test(
+		    a_silent_server_is_given_up_and_what_it_heard_counts),
+		cmocka_unit_test(
+		    a_server_that_would_forget_is_refused_at_the_start),
+		cmocka_unit_test(a_cluster_is_refused_at_the_start),
+		cmocka_unit_test(
+		    tls_wants_the_right_name_authority_and_password),
+		cmocka_unit_test(a_failover_of_sentinel_is_followed),
+		cmocka_unit_test(
+		    a_block_on_one_server_holds_on_the_other_and_in_an_outage),
+		cmocka_unit_test(
+		    an_outage_goes_on_with_a_share_and_is_told_afterwards),
+		cmocka_unit_test(
+		    two_servers_in_an_outage_spend_one_limit_together),
+		cmocka_unit_test(a_reload_can_bring_and_end_a_share),
+	};
+	static const struct store_maker maker = { "redis", true, config_redis };
+	int rc = 0;
+
+	if (!redis_is_installed()) {
+		printf("redis-server is not installed: nothing tested\n");
+		return 0;
+	}
+	log_open("test", LOG_LEVEL_ERROR);
+	store_redis_callers_time = true;
+	redis_budget = 60000;
+	tmpdir_make();
+	redis_start(&server, tmpdir, "redis", NULL);
+	rc |= store_contract_run(&maker);
+	rc |= cmocka_run_group_tests_name("redis, alone", own, NULL, NULL);
+	redis_kill(&server);
+	tmpdir_remove();
+	return rc;
+}

@@ -1,0 +1,279 @@
+/*
+ * test_audit.c - Postfix as it is set up: pairs of main.cf and master.cf, and
+ * exactly what there is to say of each.
+ *
+ * Runs the real postconf(1) over files of its own; without it there is
+ * nothing to test.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "tool/postfix.h"
+#include "tool/tool.h"
+
+#define OURS "{ unix:postmeter/m.sock, default_action=tempfail }"
+
+static const char office[] =
+    "milter-socket = \"unix:/var/spool/postfix/postmeter/m.sock\"\n"
+    "map-socket = \"unix:/var/spool/postfix/postmeter/map.sock\"\n"
+    "auth-socket = \"unix:/var/spool/postfix/postmeter/auth.sock\"\n"
+    "store = \"memory:\" user = \"root\"\n"
+    "policy \"p\" { recipients-per-message = 100 }\n"
+    "smarthost \"one\" { host = \"one.example\" }\n"
+    "smarthost \"two\" { host = \"two.example\" port = 465 }\n"
+    "route \"r\" { smarthosts = {\"one\", \"two\"} }\n"
+    "rule \"all\" { policies = {\"p\"} route = \"r\" }\n";
+
+/* Lines of main.cf; a later one in a case takes the place of the same name. */
+static const char *const good_main[] = { "compatibility_level = 3.6",
+	"queue_directory = /var/spool/postfix",
+	"smtpd_milters = unix:other.sock, " OURS, "non_smtpd_milters = " OURS,
+	"smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt",
+	"authorized_submit_users = root", NULL };
+
+#define SERVICE(name, more)                                                    \
+	"smarthost-" name " unix - - n - - smtp"                               \
+	" -o smtp_tls_security_level=secure"                                   \
+	" -o smtp_sasl_password_maps=socketmap:unix:postmeter/auth.sock:" name \
+	" -o smtp_sasl_security_options=noanonymous,noplaintext"               \
+	" -o smtp_sasl_tls_security_options=noanonymous,noplaintext"           \
+	" -o smtp_sasl_tls_verified_security_options=noanonymous"              \
+	" -o smtp_fallback_relay=" more "\n"
+#define DOORS                                                                  \
+	"smtp inet n - y - - smtpd\n"                                          \
+	"cleanup unix n - y - 0 cleanup\n"                                     \
+	"smtp unix - - y - - smtp\n"
+#define ONE SERVICE("one", "")
+#define TWO SERVICE("two", " -o smtp_tls_wrappermode=yes")
+#define GOOD DOORS ONE TWO
+
+struct pair {
+	const char *name, *main, *master;
+	const char *found[8]; /* "!" must, "?" should; a piece of the text */
+};
+
+static const struct pair pairs[] = {
+	{ "all as it should be", NULL, GOOD, { NULL } },
+	{ "no milter at all", "smtpd_milters =\nnon_smtpd_milters =", GOOD,
+	    { "!smtp/inet: smtpd_milters does not name postmeter",
+		"!sendmail(1): non_smtpd_milters does not name postmeter" } },
+	{ "one door without it", "smtpd_milters = " OURS,
+	    GOOD "submission inet n - y - - smtpd -o smtpd_milters=\n"
+		 "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n",
+	    { "!submission/inet: smtpd_milters does not name" } },
+	{ "it stands before another one",
+	    "smtpd_milters = " OURS ", unix:other.sock\n"
+	    "non_smtpd_milters = $smtpd_milters",
+	    GOOD,
+	    { "!smtp/inet: a milter behind postmeter in smtpd_milters",
+		"!sendmail(1): a milter behind postmeter" } },
+	{ "mail passes while it is away",
+	    "milter_default_action = accept\n"
+	    "smtpd_milters = unix:postmeter/m.sock\n"
+	    "non_smtpd_milters = "
+	    "{ unix:postmeter/m.sock, default_action=accept }",
+	    GOOD,
+	    { "!smtp/inet: mail passes unmetered",
+		"!sendmail(1): mail passes unmetered" } },
+	{ "a chroot elsewhere",
+	    "queue_directory = /srv/queue\n"
+	    "smtpd_milters = unix:/var/spool/postfix/postmeter/m.sock\n"
+	    "non_smtpd_milters = unix:/var/spool/postfix/postmeter/m.sock",
+	    GOOD, { "!services run chrooted in /srv/queue" } },
+	{ "no service for a smarthost", NULL, DOORS ONE,
+	    { "!smarthost-two/unix: there is no such service" } },
+	{ "weak TLS and the wrong kind", NULL,
+	    DOORS SERVICE("one", " -o smtp_tls_wrappermode=yes"
+				 " -o smtp_tls_security_level=may")
+		SERVICE("two", ""),
+	    { "!smarthost-one/unix: TLS level \"may\"",
+		"!smarthost-one/unix: smtp_tls_wrappermode does not suit "
+		"port 587",
+		"!smarthost-two/unix: smtp_tls_wrappermode does not suit "
+		"port 465" } },
+	{ "nothing to verify with", "smtp_tls_CAfile =", GOOD,
+	    { "!smarthost-one/unix: without smtp_tls_CAfile",
+		"!smarthost-two/unix: without smtp_tls_CAfile" } },
+	{ "keys in clear and elsewhere", "relayhost = one.example",
+	    DOORS SERVICE("one",
+		"backup.example"
+		" -o smtp_sasl_tls_security_options=noanonymous") TWO,
+	    { "!relayhost = one.example is not exactly [one.example]:587",
+		"!smarthost-one/unix: the three smtp_sasl_*security_options",
+		"!smarthost-one/unix: smtp_fallback_relay = backup.example" } },
+	{ "keys for anybody",
+	    "smtp_sasl_password_maps = "
+	    "socketmap:unix:/var/spool/postfix/postmeter/auth.sock:one",
+	    DOORS SERVICE("one", " -o smtp_sender_dependent_authentication=yes")
+		TWO "relay unix - - y - - smtp -v\n",
+	    { "?smarthost-one/unix: whoever chooses a sender",
+		"!smtp/unix: it talks to any server",
+		"?relay/unix: -v writes passwords",
+		"!relay/unix: it talks to any server" } },
+	{ "what is seldom meant",
+	    "smtpd_forbid_bare_newline = no\n"
+	    "authorized_submit_users = static:anyone\n"
+	    "debug_peer_list = one.example\n"
+	    "smtpd_milter_maps = cidr:/etc/postfix/milters\n"
+	    "smtpd_authorized_xclient_hosts = 10.0.0.1\n"
+	    "internal_mail_filter_classes = notify, bounce\n"
+	    "smtpd_recipient_limit = 1000",
+	    GOOD,
+	    { "?smtpd_forbid_bare_newline = no",
+		"?authorized_submit_users = static:anyone",
+		"?debug_peer_list = one.example", "?smtpd_milter_maps = ",
+		"?smtpd_authorized_xclient_hosts = 10.0.0.1",
+		"?internal_mail_filter_classes has bounce",
+		"?smtpd_recipient_limit = 1000 is above the 100" } },
+	{ "as far as it may go",
+	    "internal_mail_filter_classes = notify\n"
+	    "smtpd_recipient_limit = 100\nrelayhost = [one.example]:587",
+	    GOOD, { NULL } },
+};
+
+static void
+put(const char *dir, const char *name, const char *text)
+{
+	const struct timespec old[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	/* Postfix lets files settle for two seconds: here they are old. */
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+}
+
+/* sets - does one of the lines of text set what line sets? */
+static bool
+sets(const char *text, const char *line)
+{
+	const size_t n = strcspn(line, "=") + 1;
+
+	for (; text != NULL && text[0] != '\0';
+	     text = strchr(text, '\n') != NULL ? strchr(text, '\n') + 1 : NULL)
+		if (strncmp(text, line, n) == 0)
+			return true;
+	return false;
+}
+
+static void
+put_pair(const char *dir, const struct pair *p)
+{
+	char text[4000] = "";
+
+	for (size_t i = 0; good_main[i] != NULL; i++)
+		if (!sets(p->main, good_main[i])) {
+			strcat(text, good_main[i]);
+			strcat(text, "\n");
+		}
+	strcat(text, p->main != NULL ? p->main : "");
+	strcat(text, "\n");
+	put(dir, "main.cf", text);
+	put(dir, "master.cf", p->master);
+	put(dir, "postmeter.conf", office);
+}
+
+static void
+clean(const char *dir)
+{
+	static const char *const names[] = { "main.cf", "master.cf",
+		"postmeter.conf", "postmeter-setup.json" };
+	char path[200];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		unlink(path);
+	}
+	rmdir(dir);
+}
+
+/* is_among - a finding that was expected; it is struck out then */
+static bool
+is_among(const struct pair *p, bool *seen, const json_t *f)
+{
+	const char *text = json_string_value(json_object_get(f, "text"));
+	const char mark = json_is_true(json_object_get(f, "must")) ? '!' : '?';
+
+	assert_true(
+	    strlen(json_string_value(json_object_get(f, "remedy"))) > 0);
+	for (size_t i = 0; i < 8 && p->found[i] != NULL; i++)
+		if (!seen[i] && p->found[i][0] == mark &&
+		    strstr(text, p->found[i] + 1) != NULL)
+			return seen[i] = true;
+	return false;
+}
+
+/* matches - are the findings those of the pair, each once? */
+static void
+matches(const struct pair *p, const json_t *found)
+{
+	bool seen[8] = { false };
+	const json_t *f;
+	size_t i;
+
+	json_array_foreach (found, i, f)
+		if (!is_among(p, seen, f))
+			fail_msg("%s: not expected: %s", p->name,
+			    json_string_value(json_object_get(f, "text")));
+	for (i = 0; i < 8 && p->found[i] != NULL; i++)
+		if (!seen[i])
+			fail_msg("%s: not found: %s", p->name, p->found[i]);
+}
+
+static bool
+has_must(const struct pair *p)
+{
+	for (size_t i = 0; i < 8 && p->found[i] != NULL; i++)
+		if (p->found[i][0] == '!')
+			return true;
+	return false;
+}
+
+static void
+each_pair_is_told_exactly_what_is_wrong(void **state)
+{
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		char dir[] = "/tmp/pm-audit-XXXXXX", file[64];
+		struct ctl ctl = { .config = file, .mta = true };
+		json_t *answer = NULL;
+		int code;
+
+		if (access("/usr/sbin/postconf", X_OK) == -1)
+			skip();
+		assert_non_null(mkdtemp(dir));
+		put_pair(dir, &pairs[i]);
+		snprintf(file, sizeof(file), "%s/postmeter.conf", dir);
+		ctl.postfix = dir;
+		code = ctl_check(&ctl, &answer);
+		clean(dir);
+		assert_int_not_equal(code, EX_CONFIG);
+		matches(&pairs[i], json_object_get(answer, "findings"));
+		assert_int_equal(code, has_must(&pairs[i]) ? 1 : EX_OK);
+		json_decref(answer);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_pair_is_told_exactly_what_is_wrong),
+	};
+
+	return cmocka_run_group_tests_name("audit", tests, NULL, NULL);
+}
