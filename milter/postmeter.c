@@ -50,8 +50,8 @@
 
 static struct daemon {
 	const char *file;
-	struct endpoint_owner owner; /* of the sockets */
-	gid_t group;                 /* of the daemon itself */
+	struct unix_socket_owner owner; /* of the sockets */
+	gid_t group;                    /* of the daemon itself */
 	int map_fd, auth_fd, control_fd;
 	struct store *store;
 	struct health *health;
@@ -97,11 +97,11 @@ fatal(const char *why)
 /* find_owner - whose sockets and files these are, and which group may connect
  */
 static int
-find_owner(const struct config *conf, struct endpoint_owner *o_r)
+find_owner(const struct config *conf, struct unix_socket_owner *o_r)
 {
 	const struct passwd *pw;
 
-	if (creds_user(conf, &o_r->uid, &d.group, stderr) == -1)
+	if (credentials_user(conf, &o_r->uid, &d.group, stderr) == -1)
 		return -1;
 	o_r->gid = d.group;
 	if (geteuid() != 0 && geteuid() != o_r->uid) {
@@ -171,9 +171,8 @@ all_descriptors(void)
 	r.rlim_cur = r.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &r);
 	if (r.rlim_max < DESCRIPTORS)
-		log_warn("only %llu descriptors: a mail server with many "
-			 "connections may have to wait; raise LimitNOFILE= or "
-			 "ulimit -n to %d",
+		log_warn(
+		    "only %llu descriptors: a mail server with many connections may have to wait; raise LimitNOFILE= or ulimit -n to %d",
 		    (unsigned long long)r.rlim_max, DESCRIPTORS);
 }
 
@@ -241,7 +240,7 @@ reload(char **errors_r)
 	}
 	conf = config_load(d.file, errors);
 	if (conf != NULL && same_place(old, conf, errors) == 0 &&
-	    creds_load(conf, d.owner.uid, d.group, errors, &secrets) == 0)
+	    credentials_load(conf, d.owner.uid, d.group, errors, &secrets) == 0)
 		rc = 0;
 	fclose(errors);
 	if (rc == -1) {
@@ -261,7 +260,7 @@ reload(char **errors_r)
 		return -1;
 	}
 	snapshot_release(&old);
-	creds_publish(secrets);
+	credentials_publish(secrets);
 	prober_wake();
 	log_info("reload: %s is in force", d.file);
 	return 0;
@@ -270,11 +269,11 @@ reload(char **errors_r)
 /* --- the doors ----------------------------------------------------------- */
 
 static int
-listen_on(const struct endpoint *ep, const char *name, int *exit_r)
+listen_on(const struct unix_socket *ep, const char *name, int *exit_r)
 {
 	char why[512];
 	bool live = false;
-	int fd = endpoint_listen(ep, &d.owner, &live, why, sizeof(why));
+	int fd = unix_socket_listen(ep, &d.owner, &live, why, sizeof(why));
 
 	if (fd == -1) {
 		log_error("%s: %s", name, why);
@@ -446,8 +445,8 @@ drain(void)
 	if (d.control != NULL)
 		control_stop(&d.control);
 	if (left > 0)
-		log_warn("%u answers still under way: their charges are in "
-			 "the journal",
+		log_warn(
+		    "%u answers still under way: their charges are in the journal",
 		    left);
 	else
 		store_close(&d.store);
@@ -466,7 +465,8 @@ check(struct secrets **secrets_r)
 	if (conf == NULL)
 		return NULL;
 	if (find_owner(conf, &d.owner) == -1 ||
-	    creds_load(conf, d.owner.uid, d.group, stderr, secrets_r) == -1)
+	    credentials_load(conf, d.owner.uid, d.group, stderr, secrets_r) ==
+		-1)
 		config_free(&conf);
 	return conf;
 }
@@ -529,8 +529,8 @@ main(int argc, char **argv)
 		return rc;
 	if (drop_privileges(conf) == -1)
 		return EX_NOPERM;
-	creds_publish(secrets);
-	store_redis_password = creds_secret;
+	credentials_publish(secrets);
+	store_redis_password = credentials_secret;
 	d.store = store_open(conf, fatal, why, sizeof(why), &rc);
 	if (d.store == NULL) { /* its files belong to the user */
 		log_error("store: %s", why);

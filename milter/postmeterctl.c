@@ -35,9 +35,8 @@ static const struct command commands[] = {
 	{ "show", "WHO", 1, 1, "", "one sender: limits, grants, events", NULL,
 	    { "who" } },
 	{ "explain",
-	    "--sender S [--login L] [--client IP] [--size N] --rcpt R "
-	    "...",
-	    0, 0, "SLCZR", "what would this message be answered?", NULL,
+	    "--sender S [--login L] [--client IP] [--size N] --rcpt R ...", 0,
+	    0, "SLCZR", "what would this message be answered?", NULL,
 	    { NULL } },
 	{ "events", "[WHO] [-n N]", 0, 1, "n", "the newest events", NULL,
 	    { "who" } },
@@ -57,8 +56,7 @@ static const struct command commands[] = {
 	    "[FILE] [--mta [--postfix-config DIR] [--sendmail-config DIR]]", 0,
 	    1, "TPM", "is the configuration good?", ctl_check, { NULL } },
 	{ "setup",
-	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] "
-	    "[--sendmail-config DIR]",
+	    "postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] [--sendmail-config DIR]",
 	    1, 1, "AUKPM", "the mail server's half of the wiring", ctl_setup,
 	    { NULL } },
 	{ "test", "SMARTHOST [--send ADDRESS [--sender ADDRESS]]", 1, 1, "ES",
@@ -107,13 +105,13 @@ struct line {
 static void
 usage_all(FILE *out)
 {
-	fputs("usage: postmeterctl [-c FILE] [-s SOCKET] [--json] COMMAND "
-	      "...\n\n",
+	fputs(
+	    "usage: postmeterctl [-c FILE] [-s SOCKET] [--json] COMMAND ...\n\n",
 	    out);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].what);
-	fputs("\npostmeterctl COMMAND -h tells its arguments; all is in "
-	      "postmeterctl(8).\n",
+	fputs(
+	    "\npostmeterctl COMMAND -h tells its arguments; all is in postmeterctl(8).\n",
 	    out);
 }
 
@@ -121,21 +119,20 @@ static void
 usage_one(FILE *out, const struct command *c)
 {
 	fprintf(out,
-	    "usage: postmeterctl [-c FILE] [-s SOCKET] [--json] "
-	    "%s%s%s\n",
+	    "usage: postmeterctl [-c FILE] [-s SOCKET] [--json] %s%s%s\n",
 	    c->name, c->words[0] != '\0' ? " " : "", c->words);
 }
 
 static void
 unknown_command(const char *name)
 {
-	struct nearest near;
+	struct suggest near;
 	const char *best;
 
-	nearest_init(&near, name);
+	suggest_init(&near, name);
 	for (size_t i = 0; i < COMMANDS; i++)
-		nearest_offer(&near, commands[i].name);
-	best = nearest_best(&near);
+		suggest_add(&near, commands[i].name);
+	best = suggest_best(&near);
 	fprintf(stderr, "postmeterctl: there is no such command");
 	if (best != NULL)
 		fprintf(stderr, "; did you mean %s?", best);
@@ -400,7 +397,7 @@ request_of(const struct line *l)
  * just now must not shut the door: then it is the usual place.
  */
 static int
-find_socket(const struct ctl *ctl, struct endpoint *ep, json_t **failure_r)
+find_socket(const struct ctl *ctl, struct unix_socket *ep, json_t **failure_r)
 {
 	const char *why, *text = ctl->socket;
 	struct config *conf =
@@ -415,7 +412,7 @@ find_socket(const struct ctl *ctl, struct endpoint *ep, json_t **failure_r)
 	snprintf(named, sizeof(named), "%s%s",
 	    text != NULL && strchr(text, ':') != NULL ? "" : "unix:",
 	    text != NULL ? text : CTL_SOCKET_DEFAULT);
-	if (endpoint_parse(named, ep, &why) == 0)
+	if (unix_socket_parse(named, ep, &why) == 0)
 		return 0;
 	*failure_r = ctl_failure(why, "the socket cannot be used");
 	return -1;
@@ -424,7 +421,7 @@ find_socket(const struct ctl *ctl, struct endpoint *ep, json_t **failure_r)
 static int
 ask(const struct line *l, json_t **answer_r)
 {
-	struct endpoint ep;
+	struct unix_socket ep;
 	json_t *request;
 	int code;
 

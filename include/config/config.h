@@ -85,7 +85,7 @@ struct rule {
 
 struct config {
 	char *file;
-	struct endpoint milter_socket, map_socket, auth_socket, control_socket;
+	struct unix_socket milter_socket, map_socket, auth_socket, control_socket;
 	struct names auth_peers;	/* user names */
 	char *user;
 	char *store;			/* "sqlite:PATH", "redis://..." ... */

@@ -1,15 +1,15 @@
 /*
- * mistake.h - one line for each thing that is wrong in a file.
+ * diag.h - one line for each thing that is wrong in a file.
  */
-#ifndef MISTAKE_H
-#define MISTAKE_H
+#ifndef DIAG_H
+#define DIAG_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
 /* Where mistakes go: one line each, "file:line: what, what would be right". */
-struct mistakes {
+struct diag {
 	const char *file;
 	FILE *out;
 	size_t n;		/* how many so far */
@@ -17,7 +17,7 @@ struct mistakes {
 };
 
 /* Line 0 stands for the file as a whole. */
-void	mistake(struct mistakes *m, unsigned line, const char *fmt, ...)
+void	diag_error(struct diag *m, unsigned line, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 
 #endif

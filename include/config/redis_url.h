@@ -1,5 +1,5 @@
 /*
- * redis_where.h - where a shared store is, as text and as parts.
+ * redis_url.h - where a shared store is, as text and as parts.
  *
  *   redis://[USER@]HOST[:PORT][/DB]		in clear: for a network you trust
  *   rediss://[USER@]HOST[:PORT][/DB]		TLS, certificate and name verified
@@ -9,8 +9,8 @@
  *
  * and behind "?": db=N, ca=/PATH (the authorities to trust, TLS only).
  */
-#ifndef REDIS_WHERE_H
-#define REDIS_WHERE_H
+#ifndef REDIS_URL_H
+#define REDIS_URL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct redis_host {
 	char port[6];
 };
 
-struct redis_where {
+struct redis_url {
 	bool tls, sentinel;
 	size_t nhost;		/* 0: a UNIX socket */
 	struct redis_host host[REDIS_HOSTS];
@@ -35,7 +35,7 @@ struct redis_where {
 };
 
 /* 0, or -1 and *why_r, a constant that says what would be right. */
-int	redis_where_parse(const char *text, struct redis_where *w_r,
+int	redis_url_parse(const char *text, struct redis_url *w_r,
 	    const char **why_r);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * conftext.h - the text of a configuration file, read as it is written.
+ * scanner.h - the text of a configuration file, read as it is written.
  *
  * libconfuse makes the tree; what the administrator typed between quotes
  * never reaches it.  Each value goes to libconfuse as a ticket, a number that
@@ -7,8 +7,8 @@
  * line, nothing is expanded from the environment, and a password is never
  * copied into memory that nobody wipes.
  */
-#ifndef CONFTEXT_H
-#define CONFTEXT_H
+#ifndef SCANNER_H
+#define SCANNER_H
 
 #include <confuse.h>
 #include <stdbool.h>
@@ -27,7 +27,7 @@ struct conf_value {
 	unsigned line;
 };
 
-struct conftext {
+struct scanned_text {
 	cfg_t *tree;
 	size_t n;
 	struct conf_value *value;	/* by ticket */
@@ -39,9 +39,9 @@ struct conftext {
  * Returns -1 if there is no tree; 0 otherwise, and then m->n may have grown
  * as well.
  */
-int	conftext_parse(struct conftext *t_r, char *text, size_t len,
-	    cfg_opt_t *opts, struct mistakes *m);
-void	conftext_free(struct conftext *t);
+int	conftext_parse(struct scanned_text *t_r, char *text, size_t len,
+	    cfg_opt_t *opts, struct diag *m);
+void	conftext_free(struct scanned_text *t);
 
 /* True if the file gives the option, be it an empty list. */
 bool	conftext_given(cfg_t *sec, const char *name);
@@ -50,10 +50,10 @@ bool	conftext_given(cfg_t *sec, const char *name);
 size_t	conftext_size(cfg_t *sec, const char *name);
 
 /* Value i of it; NULL if there is none. */
-const struct conf_value *conftext_value(const struct conftext *t, cfg_t *sec,
+const struct conf_value *conftext_value(const struct scanned_text *t, cfg_t *sec,
 	    const char *name, size_t i);
 
 /* The name in quotes behind the section's kind. */
-const struct conf_value *conftext_title(const struct conftext *t, cfg_t *sec);
+const struct conf_value *conftext_title(const struct scanned_text *t, cfg_t *sec);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * health.h - which smarthosts are ailing, as far as anybody looked.
+ * smarthost_health.h - which smarthosts are ailing, as far as anybody looked.
  *
  * Written by the prober, read by the desk and the operator's door, each from
  * its own thread.  Who was never looked at is well.
  */
-#ifndef HEALTH_H
-#define HEALTH_H
+#ifndef SMARTHOST_HEALTH_H
+#define SMARTHOST_HEALTH_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -30,7 +30,7 @@ bool	health_tell(struct health *h, const char *smarthost, bool good,
 	    const char *why, int64_t now);
 
 /* Should others be preferred?  h may be NULL: nobody looks. */
-bool	health_is_ailing(struct health *h, const char *smarthost);
+bool	health_is_unhealthy(struct health *h, const char *smarthost);
 
 struct health_report {
 	enum breaker_state state;

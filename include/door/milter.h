@@ -1,10 +1,10 @@
 /*
- * mlfi.h - the milter door: libmilter's callbacks gather, ask the desk, answer.
+ * milter.h - the milter door: libmilter's callbacks gather, ask the desk, answer.
  *
  * The only file but postmeter.c that knows libmilter.
  */
-#ifndef MLFI_H
-#define MLFI_H
+#ifndef MILTER_H
+#define MILTER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
  * 0, or -1 and a sentence in why; *live_r as in endpoint.h.
  */
 int	mlfi_open(const struct config *conf,
-	    const struct endpoint_owner *owner, bool *live_r, char *why,
+	    const struct unix_socket_owner *owner, bool *live_r, char *why,
 	    size_t size);
 
 /*

@@ -1,13 +1,13 @@
 /*
- * sendmail.h - what Sendmail asks on the map and auth sockets, and its answers.
+ * sendmail_key.h - what Sendmail asks on the map and auth sockets, and its answers.
  *
  * Sendmail asks by message, not by sender, and each answer is a piece of its
  * own rules: a mailer and host, a demand on a certificate, a list for AUTH.
  *
  * Pure: bytes in, spans and texts out.
  */
-#ifndef SENDMAIL_H
-#define SENDMAIL_H
+#ifndef SENDMAIL_KEY_H
+#define SENDMAIL_KEY_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,20 +20,20 @@
  * QUEUEID<sender><server>.
  */
 struct sendmail_key {
-	struct span id;		/* may be empty, as in an address test */
-	struct span sender;	/* as the client wrote it, without brackets */
-	struct span about;	/* the recipient, or the server's name */
-	struct span envid;	/* may be empty (RFC 3461 4.4) */
+	struct bytes id;		/* may be empty, as in an address test */
+	struct bytes sender;	/* as the client wrote it, without brackets */
+	struct bytes about;	/* the recipient, or the server's name */
+	struct bytes envid;	/* may be empty (RFC 3461 4.4) */
 };
 
 /*
  * Takes a key apart; what is quoted or escaped (RFC 5321 4.1.2) ends nothing.
  * False if it is no such key.
  */
-bool	sendmail_parse(struct span key, struct sendmail_key *k_r);
+bool	sendmail_parse(struct bytes key, struct sendmail_key *k_r);
 
 /* Sendmail's own notices have this sender, or none, when they wait. */
-bool	sendmail_is_notice(struct span sender);
+bool	sendmail_is_notice(struct bytes sender);
 
 /* What a server is to a message that is about to be handed to it. */
 enum sendmail_server {
@@ -48,7 +48,7 @@ enum sendmail_server {
  * or below local-domains, or with an address in networks.
  */
 enum sendmail_server sendmail_server(const struct config *conf,
-	    const struct smarthost *sh, struct span server);
+	    const struct smarthost *sh, struct bytes server);
 
 /*
  * Can Sendmail reach this smarthost?  Not on a port with implicit TLS, and

@@ -19,8 +19,8 @@
  * Splits a request at its first blank (a key may hold blanks).  False if it
  * has none, or an empty map name.
  */
-bool	socketmap_split(struct span request, struct span *map_r,
-	    struct span *key_r);
+bool	socketmap_split(struct bytes request, struct bytes *map_r,
+	    struct bytes *key_r);
 
 struct socketmap_server;
 

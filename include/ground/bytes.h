@@ -1,10 +1,10 @@
-/* span.h - bytes that belong to somebody else: a parser's answer. */
-#ifndef SPAN_H
-#define SPAN_H
+/* bytes.h - bytes that belong to somebody else: a parser's answer. */
+#ifndef BYTES_H
+#define BYTES_H
 
 #include <stddef.h>
 
-struct span {
+struct bytes {
 	const char *p;	/* not NUL-terminated, may be NULL when len is 0 */
 	size_t len;
 };

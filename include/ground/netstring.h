@@ -19,7 +19,7 @@
  * make this a netstring (not a digit, a leading zero, above NETSTRING_MAX, no
  * comma).
  */
-ssize_t	netstring_take(const char *buf, size_t len, struct span *payload_r);
+ssize_t	netstring_take(const char *buf, size_t len, struct bytes *payload_r);
 
 /*
  * Writes payload as a netstring.  Returns the bytes written, 0 if size does

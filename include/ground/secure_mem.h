@@ -1,23 +1,23 @@
 /*
- * lockedmem.h - memory for secrets: never in swap, in a core or in a child.
+ * secure_mem.h - memory for secrets: never in swap, in a core or in a child.
  */
-#ifndef LOCKEDMEM_H
-#define LOCKEDMEM_H
+#ifndef SECURE_MEM_H
+#define SECURE_MEM_H
 
 #include <stddef.h>
 
-struct lockedmem {
+struct secure_mem {
 	char *p;
 	size_t size;
 };
 
-#define LOCKEDMEM_WHY 160
+#define SECURE_MEM_WHY 160
 
 /* size zeroed bytes.  0, or -1 and the reason with its remedy in why. */
-int	lockedmem_new(struct lockedmem *mem_r, size_t size,
-	    char why[LOCKEDMEM_WHY]);
+int	secure_mem_new(struct secure_mem *mem_r, size_t size,
+	    char why[SECURE_MEM_WHY]);
 
 /* Wipes and gives back; harmless if there is nothing. */
-void	lockedmem_free(struct lockedmem *mem);
+void	secure_mem_free(struct secure_mem *mem);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * zone.h - a time zone as plain data, so that days can be computed purely.
+ * timezone.h - a time zone as plain data, so that days can be computed purely.
  *
  * glibc's zone is hidden state of the whole process.  A zone here is a table
  * of moments from which an offset to UTC holds, made once at start.  Calendar
@@ -7,8 +7,8 @@
  * across daylight saving (days of 23 and 25 hours, Lord Howe's half hour)
  * and across days that a zone skipped (Apia, 2011-12-30).
  */
-#ifndef ZONE_H
-#define ZONE_H
+#ifndef TIMEZONE_H
+#define TIMEZONE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,19 +1,19 @@
 /*
- * safefile.h - a file that nobody but its owners could have written or read.
+ * trusted_file.h - a file that nobody but its owners could have written or read.
  *
  * Checked on the open descriptor and read from it, so that what was checked
  * is what is read.
  */
-#ifndef SAFEFILE_H
-#define SAFEFILE_H
+#ifndef TRUSTED_FILE_H
+#define TRUSTED_FILE_H
 
 #include <stddef.h>
 #include <sys/types.h>
 
-#define SAFEFILE_WHY 320	/* room for a reason with a path in it */
+#define TRUSTED_FILE_WHY 320	/* room for a reason with a path in it */
 
 /* Whom a secret file may belong to, beside root. */
-struct safefile_owner {
+struct trusted_file_owner {
 	uid_t uid;
 	gid_t gid;	/* may read, never write */
 };
@@ -31,13 +31,13 @@ struct safefile_owner {
  * A descriptor, or -1 and the reason with its remedy in why.  Never waits,
  * not even for a FIFO.
  */
-int	safefile_open(const char *path, const struct safefile_owner *owner,
-	    char why[SAFEFILE_WHY]);
+int	trusted_file_open(const char *path, const struct trusted_file_owner *owner,
+	    char why[TRUSTED_FILE_WHY]);
 
 /*
  * Reads all of the regular file behind fd.  Returns its length, or -1 and why
  * if it is no such file, does not fit in size or changed meanwhile.
  */
-ssize_t	safefile_read(int fd, char *dst, size_t size, char why[SAFEFILE_WHY]);
+ssize_t	trusted_file_read(int fd, char *dst, size_t size, char why[TRUSTED_FILE_WHY]);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * endpoint.h - "unix:/path" to a socket that nobody else could have put there.
+ * unix_socket.h - "unix:/path" to a socket that nobody else could have put there.
  *
  * A server that mail programs trust must not be replaceable: the folder of a
  * socket may be written by root and the daemon's user only, the path itself
  * may hold nothing but a dead socket of ours.
  */
-#ifndef ENDPOINT_H
-#define ENDPOINT_H
+#ifndef UNIX_SOCKET_H
+#define UNIX_SOCKET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,12 +14,12 @@
 
 #define ENDPOINT_PATH_MAX 100	/* sun_path holds 108, libmilter wants room */
 
-struct endpoint {
+struct unix_socket {
 	char path[ENDPOINT_PATH_MAX + 1];	/* absolute */
 };
 
 /* Who owns a socket and who may connect. */
-struct endpoint_owner {
+struct unix_socket_owner {
 	uid_t uid;	/* the daemon's user */
 	gid_t gid;	/* its group may connect (mode 0660) */
 };
@@ -28,7 +28,7 @@ struct endpoint_owner {
  * Parses "unix:/absolute/path" ("local:" is the same).  Returns 0, or -1 and
  * *why_r, a constant that says what would be right.
  */
-int	endpoint_parse(const char *text, struct endpoint *ep_r,
+int	unix_socket_parse(const char *text, struct unix_socket *ep_r,
 	    const char **why_r);
 
 /*
@@ -39,29 +39,29 @@ int	endpoint_parse(const char *text, struct endpoint *ep_r,
  * owner->uid or root owns is removed.  Returns 0, or -1 and a sentence in why.
  * *live_r is set if a server answers there: then another daemon runs.
  */
-int	endpoint_prepare(const struct endpoint *ep,
-	    const struct endpoint_owner *owner, bool *live_r, char *why,
+int	unix_socket_prepare(const struct unix_socket *ep,
+	    const struct unix_socket_owner *owner, bool *live_r, char *why,
 	    size_t size);
 
 /*
- * endpoint_prepare, then a listening, non-blocking, close-on-exec descriptor
+ * unix_socket_prepare, then a listening, non-blocking, close-on-exec descriptor
  * with mode 0660 and the owner given.  -1 and a sentence in why otherwise.
  */
-int	endpoint_listen(const struct endpoint *ep,
-	    const struct endpoint_owner *owner, bool *live_r, char *why,
+int	unix_socket_listen(const struct unix_socket *ep,
+	    const struct unix_socket_owner *owner, bool *live_r, char *why,
 	    size_t size);
 
 /* Gives an existing socket file the owner and mode 0660.  0, or -1 and why. */
-int	endpoint_own(const struct endpoint *ep,
-	    const struct endpoint_owner *owner, char *why, size_t size);
+int	unix_socket_chown(const struct unix_socket *ep,
+	    const struct unix_socket_owner *owner, char *why, size_t size);
 
 /* A connected, blocking descriptor for a client, or -1 with errno. */
-int	endpoint_connect(const struct endpoint *ep);
+int	unix_socket_connect(const struct unix_socket *ep);
 
 /*
  * The peer's identity (SO_PEERCRED).  Returns 0, or -1 when the kernel does
  * not say; such a peer is nobody.
  */
-int	endpoint_peer(int fd, uid_t *uid_r, pid_t *pid_r);
+int	unix_socket_peer(int fd, uid_t *uid_r, pid_t *pid_r);
 
 #endif

@@ -1,11 +1,11 @@
 /*
- * txn.h - one mail transaction, as the mail server told it.
+ * transaction.h - one mail transaction, as the mail server told it.
  *
  * Filled by the milter door in the order of SMTP, read by match and meter.
  * A recipient costs 16 bytes, so 10,000 of them are no matter.
  */
-#ifndef TXN_H
-#define TXN_H
+#ifndef TRANSACTION_H
+#define TRANSACTION_H
 
 #include <stdbool.h>
 #include <stddef.h>

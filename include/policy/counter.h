@@ -29,7 +29,7 @@ struct slot {
 	uint8_t warned;		/* how many of warn-at have been told */
 	union {
 		struct window sum;	/* all but DIM_UNIQUE */
-		struct uniq uniq;	/* DIM_UNIQUE */
+		struct recipient_set uniq;	/* DIM_UNIQUE */
 	};
 };
 
@@ -55,13 +55,13 @@ int	counter_adapt(struct counter **cp, const struct policy *policy,
 	    int64_t now, const struct zone *zone);
 
 /* Makes room in the sets for n more recipients.  -1: out of memory. */
-int	counter_room(struct counter *c, size_t n, int64_t now);
+int	counter_reserve(struct counter *c, size_t n, int64_t now);
 
 /*
  * Forgets what has left, and bears a clock that stepped back: what was spent
  * later than now counts as spent now.  Spending settles by itself.
  */
-void	counter_settle(struct counter *c, int64_t now, const struct zone *zone);
+void	counter_normalise(struct counter *c, int64_t now, const struct zone *zone);
 
 /* Forgets what was spent and the lock; grants stay. */
 void	counter_reset(struct counter *c);

@@ -21,7 +21,7 @@ int	limit_parse(const char *text, enum dimension dim, struct limit *l_r,
 	    const char **why_r);
 
 /* "90s", "24h", "7d" to ms; "0" is 0.  0, or -1 and *why_r. */
-int	span_parse(const char *text, int64_t *ms_r, const char **why_r);
+int	duration_parse(const char *text, int64_t *ms_r, const char **why_r);
 
 /* "24h", "10m", "day": the text that people would write for it. */
 char	*window_spec_text(const struct window_spec *spec, char *dst,

@@ -55,6 +55,6 @@ extern const char *const dimension_words[], *const per_words[],
     *const scope_words[], *const when_over_words[];
 
 /* Where word stands in such a table, -1 if it does not. */
-int	word_index(const char *const *words, const char *word);
+int	enum_from_name(const char *const *words, const char *word);
 
 #endif

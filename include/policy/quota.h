@@ -101,7 +101,7 @@ void	quota_decide(const struct bill *bill, struct counter *const *counter,
 
 /*
  * Spends a bill that quota_decide found to fit: the common lines and those of
- * the choice.  Every counter is there and counter_room was called.  Fills the
+ * the choice.  Every counter is there and counter_reserve was called.  Fills the
  * warnings of *d.
  */
 void	quota_spend(const struct bill *bill, struct counter *const *counter,
@@ -112,12 +112,12 @@ void	quota_spend(const struct bill *bill, struct counter *const *counter,
  * spent in the future is spent now, and no lockout is longer than its policy
  * says.  Without it they would be full until that future has come.
  */
-void	quota_settle(const struct bill *bill, struct counter *const *counter);
+void	quota_normalise(const struct bill *bill, struct counter *const *counter);
 
 /*
  * What a refused bill leaves behind.  Starts the lockout of every line that
  * would have passed a limit (not one that is observed, is locked already, or
- * could never hold the message), after quota_settle.  d->shortfall.again then
+ * could never hold the message), after quota_normalise.  d->shortfall.again then
  * tells when the lockouts are over too.
  */
 void	quota_lock(const struct bill *bill, struct counter *const *counter,

@@ -1,14 +1,14 @@
 /*
- * uniq.h - how many different recipients inside a window of time, exactly.
+ * recipient_set.h - how many different recipients inside a window of time, exactly.
  *
  * A table of digests with the moment of the last mail to each.  A recipient
  * counts while that moment is inside the window.  Space is bounded by the
  * limit in use: the owner gives the room, and a full table takes no more.
  *
- * Pure but for its room, which uniq_room allocates beforehand.
+ * Pure but for its room, which recipient_set_reserve allocates beforehand.
  */
-#ifndef UNIQ_H
-#define UNIQ_H
+#ifndef RECIPIENT_SET_H
+#define RECIPIENT_SET_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,56 +16,56 @@
 
 #include "window.h"
 
-struct uniq_slot {
+struct recipient_slot {
 	uint64_t digest;
-	int64_t last;		/* ms; UNIQ_FREE marks an empty slot */
+	int64_t last;		/* ms; RECIPIENT_SET_FREE marks an empty slot */
 };
-#define UNIQ_FREE INT64_MIN
+#define RECIPIENT_SET_FREE INT64_MIN
 
-struct uniq {
+struct recipient_set {
 	struct window_spec spec;
 	int64_t end;		/* calendar: of the period in the table */
 	int64_t oldest;		/* no entry is older: no need to sweep before */
 	int64_t newest;		/* no entry is newer: no clock stepped back */
 	size_t used, size;	/* entries; slots, a power of two or 0 */
-	struct uniq_slot *slot;
+	struct recipient_slot *slot;
 };
 
-void	uniq_init(struct uniq *u, const struct window_spec *spec);
-void	uniq_free(struct uniq *u);
+void	recipient_set_init(struct recipient_set *u, const struct window_spec *spec);
+void	recipient_set_free(struct recipient_set *u);
 
 /* Makes room for more entries beyond those present.  -1: out of memory. */
-int	uniq_room(struct uniq *u, size_t more, int64_t now);
+int	recipient_set_reserve(struct recipient_set *u, size_t more, int64_t now);
 
 /* How many different recipients count at moment now. */
-uint64_t uniq_used(const struct uniq *u, int64_t now);
+uint64_t recipient_set_used(const struct recipient_set *u, int64_t now);
 
 /* How many of the n digests (no two equal) would be new at moment now. */
-uint64_t uniq_new(const struct uniq *u, const uint64_t *digest, size_t n,
+uint64_t recipient_set_new(const struct recipient_set *u, const uint64_t *digest, size_t n,
 	    int64_t now);
 
 /* Forgets what has left, and bears a clock that stepped back, as a window. */
-void	uniq_settle(struct uniq *u, int64_t now, const struct zone *zone);
+void	recipient_set_normalise(struct recipient_set *u, int64_t now, const struct zone *zone);
 
 /* Settles, then counts the n digests at moment now; room was made before. */
-void	uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
+void	recipient_set_add(struct recipient_set *u, const uint64_t *digest, size_t n, int64_t now,
 	    const struct zone *zone);
 
 /* Puts back an entry read from the disk.  False if it was there, or no room. */
-bool	uniq_restore(struct uniq *u, uint64_t digest, int64_t last);
+bool	recipient_set_restore(struct recipient_set *u, uint64_t digest, int64_t last);
 
 /*
  * The first moment, not before now, at which no more than room count beside
  * the n digests: so that these n would fit into room + n.
  */
-int64_t	uniq_when(const struct uniq *u, const uint64_t *digest, size_t n,
+int64_t	recipient_set_fits_at(const struct recipient_set *u, const uint64_t *digest, size_t n,
 	    uint64_t room, int64_t now);
 
 /*
  * Fills an empty set with what another one of the same counter knows, each
  * recipient at its own time, as far as it still matters.  -1: out of memory.
  */
-int	uniq_inherit(struct uniq *u, const struct uniq *from, int64_t now,
+int	recipient_set_copy_usage(struct recipient_set *u, const struct recipient_set *from, int64_t now,
 	    const struct zone *zone);
 
 #endif

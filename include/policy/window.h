@@ -57,7 +57,7 @@ uint64_t window_used(const struct window *w, int64_t now);
  * later than now counts as spent now.  The functions that change nothing see
  * it so too, but only this makes it last.
  */
-void	window_settle(struct window *w, int64_t now, const struct zone *zone);
+void	window_normalise(struct window *w, int64_t now, const struct zone *zone);
 
 /*
  * Settles, then spends cost at moment now.  zone is used by calendar windows
@@ -70,7 +70,7 @@ void	window_add(struct window *w, uint64_t cost, int64_t now,
  * The first moment, not before now, at which no more than room is spent if
  * nothing is added until then.  Never NEVER: an empty window holds nothing.
  */
-int64_t	window_when(const struct window *w, uint64_t room, int64_t now);
+int64_t	window_fits_at(const struct window *w, uint64_t room, int64_t now);
 
 /* True if nothing is left of it at moment now. */
 bool	window_idle(const struct window *w, int64_t now);
@@ -80,7 +80,7 @@ bool	window_idle(const struct window *w, int64_t now);
  * that a changed configuration does not forget: each bucket of from is spent
  * again at its own time, as far as it still matters.
  */
-void	window_inherit(struct window *w, const struct window *from,
+void	window_copy_usage(struct window *w, const struct window *from,
 	    int64_t now, const struct zone *zone);
 
 #endif

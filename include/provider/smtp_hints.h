@@ -1,10 +1,10 @@
 /*
- * probe_hint.h - what went wrong with a smarthost, why, and what helps.
+ * smtp_hints.h - what went wrong with a smarthost, why, and what helps.
  *
  * Pure: a table.  What a provider says is looked up by its code and words.
  */
-#ifndef PROBE_HINT_H
-#define PROBE_HINT_H
+#ifndef SMTP_HINTS_H
+#define SMTP_HINTS_H
 
 enum probe_step { PROBE_CONNECT, PROBE_GREETING, PROBE_HELLO, PROBE_TLS,
     PROBE_AUTH, PROBE_SEND, PROBE_QUIT };
@@ -29,7 +29,7 @@ enum probe_trouble {
 	TROUBLE_REPLY		/* it said no, see the reply */
 };
 
-struct probe_hint {
+struct smtp_hint {
 	const char *cause, *remedy;
 };
 
@@ -40,7 +40,7 @@ const char *probe_step_name(enum probe_step step);
  * reply is the last line of the server's reply ("535 5.7.8 ..."), "" if
  * there was none.  Never NULL: at the end of the table something fits.
  */
-const struct probe_hint *probe_hint(enum probe_step step,
+const struct smtp_hint *smtp_hint(enum probe_step step,
 	    enum probe_trouble trouble, const char *reply);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * probe.h - is this smarthost in order?  A short talk with it, step by step.
+ * smtp_probe.h - is this smarthost in order?  A short talk with it, step by step.
  *
  * The password leaves only in an AUTH command, after TLS, and with TLS_VERIFY
  * only after chain and name of the certificate were found good.  Nothing that
@@ -7,8 +7,8 @@
  *
  * Only what links libcurl can use this.
  */
-#ifndef PROBE_H
-#define PROBE_H
+#ifndef SMTP_PROBE_H
+#define SMTP_PROBE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,7 +35,7 @@ struct probe_report {
 	bool ok;
 	int64_t ms;
 	const char *detail;	/* escaped; "" if there is nothing to say */
-	const struct probe_hint *hint;	/* NULL if ok */
+	const struct smtp_hint *hint;	/* NULL if ok */
 };
 
 typedef void probe_step_fn(const struct probe_report *, void *arg);

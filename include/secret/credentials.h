@@ -1,12 +1,12 @@
 /*
- * creds.h - which key opens which smarthost, and who may ask for it.
+ * credentials.h - which key opens which smarthost, and who may ask for it.
  *
  * The desk behind the auth socket.  It answers the exact nexthop of the very
  * smarthost that the map is named after, to an allowed peer, and nothing else
  * to anybody.
  */
-#ifndef CREDS_H
-#define CREDS_H
+#ifndef CREDENTIALS_H
+#define CREDENTIALS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,13 +16,13 @@
 #include "config.h"
 #include "secrets.h"
 
-#define CREDS_WHY 160	/* room for a sentence: STORE_WHY, so doors need one */
+#define CREDENTIALS_WHY 160	/* room for a sentence: STORE_WHY, so doors need one */
 
 /*
  * The user and group that the daemon is to run as.  0, or -1 and one line in
  * errors if there is no such user.
  */
-int	creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r,
+int	credentials_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r,
 	    FILE *errors);
 
 /*
@@ -30,30 +30,30 @@ int	creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r,
  * they name none).  0, or -1 and a line with its remedy in errors for each
  * that is missing and each mistake in the file.
  */
-int	creds_load(const struct config *conf, uid_t uid, gid_t gid,
+int	credentials_load(const struct config *conf, uid_t uid, gid_t gid,
 	    FILE *errors, struct secrets **secrets_r);
 
 /*
  * Takes secrets over as the current ones (NULL: none could be read; then
  * every answer is "could not know").
  */
-void	creds_publish(struct secrets *secrets);
+void	credentials_publish(struct secrets *secrets);
 
 /* May this user ask?  uid 65534 (nobody) never may. */
-bool	creds_peer_allowed(const struct config *conf, uid_t uid);
+bool	credentials_peer_allowed(const struct config *conf, uid_t uid);
 
 /*
  * The answer for smarthost map and key "[host]:port": 1 and "user:password"
  * in dst (which the caller wipes), 0 if there is none for that key, -1 if it
  * could not be known; why then says why, without any secret.
  */
-int	creds_lookup(const struct config *conf, const char *map,
-	    const char *key, char *dst, size_t size, char why[CREDS_WHY]);
+int	credentials_lookup(const struct config *conf, const char *map,
+	    const char *key, char *dst, size_t size, char why[CREDENTIALS_WHY]);
 
 /*
  * The secret of that name, for a part of the daemon itself (the store); its
  * length, or -1 if it is not there or does not fit.  The caller wipes dst.
  */
-ssize_t	creds_secret(const char *name, char *dst, size_t size);
+ssize_t	credentials_secret(const char *name, char *dst, size_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * secretfile.h - one secret changed, every other byte of the file as it was.
+ * secrets_write.h - one secret changed, every other byte of the file as it was.
  */
-#ifndef SECRETFILE_H
-#define SECRETFILE_H
+#ifndef SECRETS_WRITE_H
+#define SECRETS_WRITE_H
 
 #include <stddef.h>
 #include <stdio.h>
@@ -14,9 +14,9 @@
 
 /* One section `secret "name" { ... }`; spans point into the text. */
 struct secret_section {
-	struct span whole, name;
-	struct span option;	/* "password = ..." or "file = ..." */
-	struct span key, value;	/* its two sides, the quotes included */
+	struct bytes whole, name;
+	struct bytes option;	/* "password = ..." or "file = ..." */
+	struct bytes key, value;	/* its two sides, the quotes included */
 	const char *inside;	/* behind the opening brace */
 };
 
@@ -28,14 +28,14 @@ int	secret_section_next(const char **p, const char *end,
 	    struct secret_section *s_r);
 
 /* Room that suffices for the text of len bytes with a secret changed. */
-size_t	secret_text_room(size_t len);
+size_t	secrets_edit_room(size_t len);
 
 /*
  * Writes the text with the secret set to value, or without it if value is
  * NULL, to dst.  A section that is there keeps its place and its comments.
  * Returns the length; -1 if a secret to be removed is not there.
  */
-ssize_t	secret_text_change(char *dst, const char *text, size_t len,
+ssize_t	secrets_edit_change(char *dst, const char *text, size_t len,
 	    const char *name, const char *value);
 
 /* --- the file ------------------------------------------------------------ */
@@ -49,7 +49,7 @@ const char *secret_value_unfit(const char *value, size_t len);
  * synced and only then put in its place.  Changes by others wait meanwhile.
  * 0; or -1 with the reason in errors and the old file untouched.
  */
-int	secretfile_change(const char *file, uid_t uid, gid_t gid,
+int	secrets_write(const char *file, uid_t uid, gid_t gid,
 	    const char *name, const char *value, FILE *errors);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * store_backend.h - what the author of a backend fills in; the rest of the
+ * backend.h - what the author of a backend fills in; the rest of the
  * house sees store.h.
  *
  * Each function means what its namesake in store.h says.  Arguments have been
  * checked: texts are not NULL and within their bounds, a bill keeps its own.
  */
-#ifndef STORE_BACKEND_H
-#define STORE_BACKEND_H
+#ifndef BACKEND_H
+#define BACKEND_H
 
 #include "store.h"
 

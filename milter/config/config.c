@@ -64,7 +64,7 @@ read_sockets(struct reading *r, cfg_t *root)
 		"unix:/var/spool/postfix/postmeter/auth.sock",
 		"unix:/run/postmeter/control.sock"
 	};
-	struct endpoint *const ends[] = { &r->conf->milter_socket,
+	struct unix_socket *const ends[] = { &r->conf->milter_socket,
 		&r->conf->map_socket, &r->conf->auth_socket,
 		&r->conf->control_socket };
 	const char *why;
@@ -73,17 +73,16 @@ read_sockets(struct reading *r, cfg_t *root)
 	for (size_t i = 0; i < 4; i++) {
 		const struct conf_value *v = read_one(r, root, names[i]);
 
-		if (endpoint_parse(
+		if (unix_socket_parse(
 			v != NULL ? v->text : usual[i], ends[i], &why) == -1)
-			mistake(&r->m, v != NULL ? v->line : 0,
+			diag_error(&r->m, v != NULL ? v->line : 0,
 			    "%s = \"%s\": %s", names[i],
 			    v != NULL ? shown(text, v) : usual[i], why);
 		for (size_t j = 0; j < i; j++)
 			if (ends[i]->path[0] != '\0' &&
 			    strcmp(ends[i]->path, ends[j]->path) == 0)
-				mistake(&r->m, v != NULL ? v->line : 0,
-				    "%s and %s are the same path: each needs "
-				    "its own",
+				diag_error(&r->m, v != NULL ? v->line : 0,
+				    "%s and %s are the same path: each needs its own",
 				    names[j], names[i]);
 	}
 }
@@ -102,10 +101,8 @@ read_auth_peers(struct reading *r, cfg_t *root)
 		    read_nth(r, root, "auth-peers", usual, i);
 
 		if (v.len == 0 || strcmp(v.text, "nobody") == 0)
-			mistake(&r->m, v.line,
-			    "auth-peers: \"%s\" must not "
-			    "ask for keys: name the mail server's user, such "
-			    "as \"postfix\"",
+			diag_error(&r->m, v.line,
+			    "auth-peers: \"%s\" must not ask for keys: name the mail server's user, such as \"postfix\"",
 			    shown(text, &v));
 		peers->v[peers->n++] = keep(r, v.text);
 	}
@@ -152,12 +149,11 @@ read_zone(struct reading *r, cfg_t *root)
 	if (r->conf->zone != NULL)
 		return;
 	if (v != NULL)
-		mistake(&r->m, v->line, "time-zone = \"%s\": %s",
+		diag_error(&r->m, v->line, "time-zone = \"%s\": %s",
 		    shown(text, v), why);
 	else
-		mistake(&r->m, 0,
-		    "the system's time zone is not usable "
-		    "(%s): write time-zone = \"UTC\" or yours",
+		diag_error(&r->m, 0,
+		    "the system's time zone is not usable (%s): write time-zone = \"UTC\" or yours",
 		    why);
 }
 
@@ -167,17 +163,14 @@ read_zone(struct reading *r, cfg_t *root)
 static const char *
 store_wrong(const char *store)
 {
-	struct redis_where where;
+	struct redis_url where;
 	const char *why;
 
 	if (strncmp(store, REDIS_SCHEME, strlen(REDIS_SCHEME)) == 0)
-		return redis_where_parse(store, &where, &why) == -1 ? why
-								    : NULL;
+		return redis_url_parse(store, &where, &why) == -1 ? why : NULL;
 	if (strcmp(store, "memory:") == 0 || strncmp(store, "sqlite:/", 8) == 0)
 		return NULL;
-	return "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for "
-	       "several mail servers, or \"memory:\" to forget everything at "
-	       "the end";
+	return "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for several mail servers, or \"memory:\" to forget everything at the end";
 }
 
 static void
@@ -192,12 +185,12 @@ read_store(struct reading *r, cfg_t *root)
 	    r, root, "store", "sqlite:/var/lib/postmeter/postmeter.db");
 	r->conf->store_secret = read_text(r, root, "store-secret", "");
 	if (v != NULL && (wrong = store_wrong(v->text)) != NULL)
-		mistake(&r->m, v->line, "store = \"%s\": %s", shown(text, v),
+		diag_error(&r->m, v->line, "store = \"%s\": %s", shown(text, v),
 		    wrong);
 	if (secret != NULL && secret->len > 0 &&
 	    (v == NULL ||
 		strncmp(v->text, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0))
-		mistake(&r->m, secret->line,
+		diag_error(&r->m, secret->line,
 		    "store-secret: only a store at redis://... has a password");
 }
 
@@ -220,15 +213,14 @@ read_store_failure(struct reading *r, cfg_t *root)
 	    r, root, "store-local", "sqlite:/var/lib/postmeter/outage.db");
 	conf->store_share = read_number(r, root, "store-share", 1, 100, 0);
 	if (local != NULL && strncmp(local->text, "sqlite:/", 8) != 0)
-		mistake(&r->m, local->line,
+		diag_error(&r->m, local->line,
 		    "store-local = \"%s\": write \"sqlite:/absolute/path\"",
 		    shown(text, local));
 	if (v != NULL && conf->on_store_failure == STORE_FAILURE_LOCAL &&
 	    conf->store != NULL &&
 	    strncmp(conf->store, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0)
-		mistake(&r->m, v->line,
-		    "on-store-failure = \"local\" is for a shared store at "
-		    "redis://...: this one is local already");
+		diag_error(&r->m, v->line,
+		    "on-store-failure = \"local\" is for a shared store at redis://...: this one is local already");
 }
 
 static void
@@ -238,9 +230,8 @@ read_user(struct reading *r, cfg_t *root)
 
 	r->conf->user = read_text(r, root, "user", "postmeter");
 	if (v != NULL && v->len == 0)
-		mistake(&r->m, v->line,
-		    "user is empty: name the user that "
-		    "the daemon runs as, such as \"postmeter\"");
+		diag_error(&r->m, v->line,
+		    "user is empty: name the user that the daemon runs as, such as \"postmeter\"");
 }
 
 /* read_delimiter - as Postfix has it: characters, any of which begins a tag */
@@ -253,9 +244,8 @@ read_delimiter(struct reading *r, cfg_t *root)
 	r->conf->recipient_delimiter =
 	    read_text(r, root, "recipient-delimiter", "+");
 	if (v != NULL && strspn(v->text, "!#$%&'*+-/=?^_`{|}~") != v->len)
-		mistake(&r->m, v->line,
-		    "recipient-delimiter = \"%s\": write "
-		    "the signs that begin a tag, such as \"+\" or \"+-\"",
+		diag_error(&r->m, v->line,
+		    "recipient-delimiter = \"%s\": write the signs that begin a tag, such as \"+\" or \"+-\"",
 		    shown(text, v));
 }
 
@@ -275,9 +265,8 @@ read_local_domains(struct reading *r, cfg_t *root)
 			canon, sizeof(canon), v->text, v->len))
 			domains->v[domains->n++] = keep(r, canon);
 		else
-			mistake(&r->m, v->line,
-			    "local-domains: \"%s\" is no "
-			    "domain: write it like \"office.example\"",
+			diag_error(&r->m, v->line,
+			    "local-domains: \"%s\" is no domain: write it like \"office.example\"",
 			    shown(text, v));
 	}
 }
@@ -297,9 +286,8 @@ read_secrets(struct reading *r, cfg_t *root)
 		needed |= name != NULL && name[0] != '\0';
 	}
 	if (v != NULL && v->text[0] != '/' && (needed || v->len > 0))
-		mistake(&r->m, v->line,
-		    "secrets = \"%s\": write the "
-		    "absolute path of the secrets file",
+		diag_error(&r->m, v->line,
+		    "secrets = \"%s\": write the absolute path of the secrets file",
 		    shown(text, v));
 	r->conf->secrets = needed ? read_text(r, root, "secrets",
 					"/etc/postmeter/secrets.conf")
@@ -315,13 +303,12 @@ read_probe_every(struct reading *r, cfg_t *root)
 
 	if (v == NULL)
 		return;
-	if (span_parse(v->text, &r->conf->probe_every, &why) == -1)
-		mistake(&r->m, v->line, "probe-every = \"%s\": %s",
+	if (duration_parse(v->text, &r->conf->probe_every, &why) == -1)
+		diag_error(&r->m, v->line, "probe-every = \"%s\": %s",
 		    shown(text, v), why);
 	else if (r->conf->probe_every > 0 && r->conf->probe_every < PROBE_LEAST)
-		mistake(&r->m, v->line,
-		    "probe-every = \"%s\": at least 5s, or \"0\" for never: "
-		    "providers shut out who knocks too often",
+		diag_error(&r->m, v->line,
+		    "probe-every = \"%s\": at least 5s, or \"0\" for never: providers shut out who knocks too often",
 		    shown(text, v));
 }
 
@@ -364,22 +351,21 @@ read_all(struct reading *r, cfg_t *root)
 
 /* read_file - the whole text, or NULL and a mistake */
 static char *
-read_file(struct mistakes *m, size_t *len_r)
+read_file(struct diag *m, size_t *len_r)
 {
-	char why[SAFEFILE_WHY];
+	char why[TRUSTED_FILE_WHY];
 	char *text = malloc(FILE_LARGEST);
 	const int fd = open(m->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = -1;
 
 	if (text == NULL)
-		mistake(m, 0, "out of memory");
+		diag_error(m, 0, "out of memory");
 	else if (fd == -1)
-		mistake(m, 0,
-		    "%s: give another file with -c, or make this "
-		    "one readable",
+		diag_error(m, 0,
+		    "%s: give another file with -c, or make this one readable",
 		    strerror(errno));
-	else if ((n = safefile_read(fd, text, FILE_LARGEST, why)) == -1)
-		mistake(m, 0, "%s", why);
+	else if ((n = trusted_file_read(fd, text, FILE_LARGEST, why)) == -1)
+		diag_error(m, 0, "%s", why);
 	if (fd != -1)
 		close(fd);
 	if (n == -1) {
@@ -401,7 +387,7 @@ config_load(const char *file, FILE *errors)
 		return NULL;
 	r.conf = calloc(1, sizeof(*r.conf));
 	if (r.conf == NULL)
-		mistake(&r.m, 0, "out of memory");
+		diag_error(&r.m, 0, "out of memory");
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
 		read_all(&r, r.text.tree);
 	conftext_free(&r.text);

@@ -12,7 +12,7 @@
 
 /* libconfuse keeps its state in globals, and so who listens to it. */
 static pthread_mutex_t confuse_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct mistakes *listener;
+static struct diag *listener;
 
 static void confuse_says(cfg_t *cfg, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
@@ -25,13 +25,13 @@ confuse_says(cfg_t *cfg, const char *fmt, va_list ap)
 
 	vsnprintf(why, sizeof(why), fmt, ap);
 	if (strncmp(why, "unexpected token", 16) == 0)
-		mistake(listener, (unsigned)cfg->line, CONFTREE_SYNTAX);
+		diag_error(listener, (unsigned)cfg->line, CONFTREE_SYNTAX);
 	else
-		mistake(listener, (unsigned)cfg->line, "%s", why);
+		diag_error(listener, (unsigned)cfg->line, "%s", why);
 }
 
 cfg_t *
-conftree_make(const char *text, cfg_opt_t *opts, struct mistakes *m)
+conftree_make(const char *text, cfg_opt_t *opts, struct diag *m)
 {
 	const size_t before = m->n;
 	cfg_t *tree;
@@ -47,7 +47,7 @@ conftree_make(const char *text, cfg_opt_t *opts, struct mistakes *m)
 	if (rc != CFG_SUCCESS) {
 		/* What memory ran out under cannot be freed: it crashes. */
 		if (m->n == before)
-			mistake(m, 0, "out of memory");
+			diag_error(m, 0, "out of memory");
 		else if (tree != NULL)
 			cfg_free(tree);
 		tree = NULL;

@@ -15,7 +15,7 @@
 	"name = {\"a\", \"b\"} or section \"name\" { ... }"
 
 /* The tree of text, or NULL and a mistake. */
-cfg_t	*conftree_make(const char *text, cfg_opt_t *opts, struct mistakes *m);
+cfg_t	*conftree_make(const char *text, cfg_opt_t *opts, struct diag *m);
 void	conftree_free(cfg_t *tree);
 
 #endif

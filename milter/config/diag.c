@@ -1,5 +1,5 @@
 /*
- * mistake.c - one line for each thing that is wrong in a file, in the form
+ * diag.c - one line for each thing that is wrong in a file, in the form
  * that editors and people can jump to.
  */
 #include <stdarg.h>
@@ -7,7 +7,7 @@
 #include "diag.h"
 
 void
-mistake(struct mistakes *m, unsigned line, const char *fmt, ...)
+diag_error(struct diag *m, unsigned line, const char *fmt, ...)
 {
 	va_list ap;
 

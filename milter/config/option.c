@@ -1,5 +1,5 @@
 /*
- * config_value.c - one option's text to one value, or a line that says what
+ * option.c - one option's text to one value, or a line that says what
  * would be right.
  */
 #include <ctype.h>
@@ -30,7 +30,7 @@ keep(struct reading *r, const char *text)
 	char *copy = strdup(text);
 
 	if (copy == NULL)
-		mistake(&r->m, 0, "out of memory");
+		diag_error(&r->m, 0, "out of memory");
 	return copy;
 }
 
@@ -40,7 +40,7 @@ keep_array(struct reading *r, size_t n, size_t size)
 	void *array = n == 0 ? NULL : calloc(n, size);
 
 	if (n != 0 && array == NULL)
-		mistake(&r->m, 0, "out of memory");
+		diag_error(&r->m, 0, "out of memory");
 	return array;
 }
 
@@ -80,10 +80,10 @@ read_choice(struct reading *r, cfg_t *sec, const char *name,
 
 	if (v == NULL)
 		return fallback;
-	i = word_index(words, v->text);
+	i = enum_from_name(words, v->text);
 	if (i != -1)
 		return i;
-	mistake(&r->m, v->line, "%s = \"%s\": it is one of %s", name,
+	diag_error(&r->m, v->line, "%s = \"%s\": it is one of %s", name,
 	    shown(text, v), choices(all, sizeof(all), words));
 	return fallback;
 }
@@ -102,7 +102,7 @@ read_number(struct reading *r, cfg_t *sec, const char *name, uint32_t low,
 	if (isdigit((unsigned char)v->text[0]) && *end == '\0' && n >= low &&
 	    n <= high)
 		return (uint32_t)n;
-	mistake(&r->m, v->line, "%s = \"%s\": it is a number from %u to %u",
+	diag_error(&r->m, v->line, "%s = \"%s\": it is a number from %u to %u",
 	    name, shown(text, v), low, high);
 	return fallback;
 }
@@ -112,8 +112,8 @@ static bool
 good_name(const char *name, bool service)
 {
 	const char *lower = "abcdefghijklmnopqrstuvwxyz0123456789-";
-	const char *any = "abcdefghijklmnopqrstuvwxyz0123456789-"
-			  "ABCDEFGHIJKLMNOPQRSTUVWXYZ_.";
+	const char *any =
+	    "abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ_.";
 	const size_t len = strlen(name);
 
 	return len > 0 && len <= NAME_LONGEST && name[0] != '-' &&
@@ -129,9 +129,8 @@ read_title(struct reading *r, cfg_t *root, const char *kind, size_t i)
 	char text[SHOWN];
 
 	if (!good_name(v->text, service))
-		mistake(&r->m, v->line,
-		    "%s \"%s\": a name is made of %s, at "
-		    "most %d of them, the first not -",
+		diag_error(&r->m, v->line,
+		    "%s \"%s\": a name is made of %s, at most %d of them, the first not -",
 		    kind, shown(text, v),
 		    service ? "a-z, 0-9 and -" : "letters, digits, -, _ and .",
 		    NAME_LONGEST);
@@ -141,9 +140,8 @@ read_title(struct reading *r, cfg_t *root, const char *kind, size_t i)
 
 		if (strcmp(earlier->text, v->text) != 0)
 			continue;
-		mistake(&r->m, v->line,
-		    "%s \"%s\" is already on line %u: "
-		    "give this one another name",
+		diag_error(&r->m, v->line,
+		    "%s \"%s\" is already on line %u: give this one another name",
 		    kind, shown(text, v), earlier->line);
 		break;
 	}
@@ -187,10 +185,8 @@ read_prefixes(struct reading *r, cfg_t *sec, const char *name,
 		if (netprefix_parse(v.text, &p_r->v[p_r->n]) == 0)
 			p_r->n++;
 		else
-			mistake(&r->m, v.line,
-			    "%s: \"%s\" is no network: "
-			    "write 192.0.2.0/24, 2001:db8::/32 or an "
-			    "address, without bits behind the prefix",
+			diag_error(&r->m, v.line,
+			    "%s: \"%s\" is no network: write 192.0.2.0/24, 2001:db8::/32 or an address, without bits behind the prefix",
 			    name, shown(text, &v));
 	}
 }

@@ -1,5 +1,5 @@
 /*
- * config_policy.c - policy sections: how much, for whom, and what happens then.
+ * policies.c - policy sections: how much, for whom, and what happens then.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ add_limit(struct reading *r, struct policy *p, enum dimension dim,
 	const char *why;
 
 	if (limit_parse(v->text, dim, &l, &why) == -1) {
-		mistake(&r->m, v->line, "%s: \"%s\": %s", option,
+		diag_error(&r->m, v->line, "%s: \"%s\": %s", option,
 		    shown(text, v), why);
 		return;
 	}
@@ -44,16 +44,14 @@ add_limit(struct reading *r, struct policy *p, enum dimension dim,
 		if (p->limit[i].dim != dim ||
 		    !window_spec_equal(&p->limit[i].window, &l.window))
 			continue;
-		mistake(&r->m, v->line,
-		    "%s: \"%s\": there is a limit for "
-		    "this window already, keep the stricter one",
+		diag_error(&r->m, v->line,
+		    "%s: \"%s\": there is a limit for this window already, keep the stricter one",
 		    option, shown(text, v));
 		return;
 	}
 	if (p->nlimit == POLICY_LIMITS) {
-		mistake(&r->m, v->line,
-		    "%s: \"%s\": a policy holds at most "
-		    "%d limits, put it into another policy of the same rule",
+		diag_error(&r->m, v->line,
+		    "%s: \"%s\": a policy holds at most %d limits, put it into another policy of the same rule",
 		    option, shown(text, v), POLICY_LIMITS);
 		return;
 	}
@@ -87,10 +85,8 @@ read_warnings(struct reading *r, cfg_t *sec, struct policy *p)
 
 		if (*end != '\0' || percent <= before || percent > 100 ||
 		    i == POLICY_WARNINGS) {
-			mistake(&r->m, v.line,
-			    "warn-at: \"%s\": write at "
-			    "most %d percentages from 1 to 100, the lowest "
-			    "first",
+			diag_error(&r->m, v.line,
+			    "warn-at: \"%s\": write at most %d percentages from 1 to 100, the lowest first",
 			    shown(text, &v), POLICY_WARNINGS);
 			return;
 		}
@@ -106,9 +102,9 @@ read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
 	char text[SHOWN];
 	const char *why;
 
-	if (v != NULL && span_parse(v->text, &p->lockout, &why) == -1)
-		mistake(&r->m, v->line, "lockout = \"%s\": %s", shown(text, v),
-		    why);
+	if (v != NULL && duration_parse(v->text, &p->lockout, &why) == -1)
+		diag_error(&r->m, v->line, "lockout = \"%s\": %s",
+		    shown(text, v), why);
 }
 
 /* read_words - the text added to replies, which SMTP wants in plain ASCII */
@@ -121,9 +117,8 @@ read_words(struct reading *r, cfg_t *sec, struct policy *p)
 		if (v->text[i] >= ' ' && v->text[i] <= '~' &&
 		    v->len <= TEXT_LONGEST)
 			continue;
-		mistake(&r->m, v->line,
-		    "text: a reply can bear at most %d "
-		    "characters, ASCII only",
+		diag_error(&r->m, v->line,
+		    "text: a reply can bear at most %d characters, ASCII only",
 		    TEXT_LONGEST);
 		break;
 	}
@@ -142,9 +137,8 @@ read_client_prefix(struct reading *r, cfg_t *sec, struct policy *p)
 		const struct conf_value *v = read_one(r, sec, names[i]);
 
 		if (v != NULL)
-			mistake(&r->m, v->line,
-			    "%s says nothing here: it "
-			    "belongs to per = \"client\"",
+			diag_error(&r->m, v->line,
+			    "%s says nothing here: it belongs to per = \"client\"",
 			    names[i]);
 	}
 }

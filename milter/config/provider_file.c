@@ -1,5 +1,5 @@
 /*
- * provider.c - what is known about the providers of smarthosts, as data.
+ * provider_file.c - what is known about the providers of smarthosts, as data.
  *
  * What is not known stays unknown: a number that somebody guessed would be
  * kept as faithfully as one that the provider gave.
@@ -52,8 +52,8 @@ static cfg_opt_t options[] = {
 
 struct reader {
 	struct providers *all;
-	struct conftext text;
-	struct mistakes m;
+	struct scanned_text text;
+	struct diag m;
 };
 
 /* --- values -------------------------------------------------------------- */
@@ -65,7 +65,7 @@ wrong(struct reader *r, const char *option, const struct conf_value *v,
 {
 	char text[SHOWN];
 
-	mistake(&r->m, v->line, "%s = \"%s\": %s", option,
+	diag_error(&r->m, v->line, "%s = \"%s\": %s", option,
 	    escape(text, sizeof(text), v->text, v->len), why);
 }
 
@@ -75,7 +75,7 @@ keep(struct reader *r, const char *text)
 	char *copy = strdup(text);
 
 	if (copy == NULL)
-		mistake(&r->m, 0, "out of memory");
+		diag_error(&r->m, 0, "out of memory");
 	return copy;
 }
 
@@ -149,7 +149,7 @@ demand(struct reader *r, cfg_t *sec, const char *option)
 	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
 
 	if (v == NULL || v->len == 0)
-		mistake(&r->m, title->line, "provider \"%s\": %s is missing",
+		diag_error(&r->m, title->line, "provider \"%s\": %s is missing",
 		    title->text, option);
 }
 
@@ -160,7 +160,7 @@ read_lockout(struct reader *r, cfg_t *sec, struct provider *p)
 	    conftext_value(&r->text, sec, "lockout", 0);
 	const char *why;
 
-	if (v != NULL && span_parse(v->text, &p->lockout, &why) == -1)
+	if (v != NULL && duration_parse(v->text, &p->lockout, &why) == -1)
 		wrong(r, "lockout", v, why);
 }
 
@@ -193,9 +193,9 @@ read_provider(struct reader *r, cfg_t *sec)
 	struct provider *p = &r->all->v[r->all->n];
 
 	if (title->len == 0)
-		mistake(&r->m, title->line, "a provider without a name");
+		diag_error(&r->m, title->line, "a provider without a name");
 	if (provider_find(r->all, title->text) != NULL)
-		mistake(&r->m, title->line,
+		diag_error(&r->m, title->line,
 		    "provider \"%s\" is there already: keep one", title->text);
 	p->name = keep(r, title->text);
 	p->title = read_text(r, sec, "title", 0);
@@ -214,9 +214,8 @@ read_provider(struct reader *r, cfg_t *sec)
 	if (tls != NULL && strcmp(tls->text, "verify") != 0)
 		wrong(r, "tls", tls, "want verify: a provider has a name");
 	if (conftext_size(sec, "login") != 2)
-		mistake(&r->m, title->line,
-		    "provider \"%s\": login wants two texts, what the "
-		    "username is and what the password is",
+		diag_error(&r->m, title->line,
+		    "provider \"%s\": login wants two texts, what the username is and what the password is",
 		    title->text);
 	r->all->n += p->name != NULL;
 }
@@ -251,7 +250,7 @@ owner(struct reader *r, cfg_t *sec)
 	    conftext_value(&r->text, sec, "provider", 0);
 
 	if (v == NULL) {
-		mistake(&r->m, title->line,
+		diag_error(&r->m, title->line,
 		    "limit \"%s\": provider is missing: name whose it is",
 		    title->text);
 		return NULL;
@@ -274,7 +273,7 @@ read_limit(struct reader *r, cfg_t *sec)
 		return;
 	pl = realloc(p->limit, (p->nlimit + 1) * sizeof(*pl));
 	if (pl == NULL) {
-		mistake(&r->m, 0, "out of memory");
+		diag_error(&r->m, 0, "out of memory");
 		return;
 	}
 	p->limit = pl;
@@ -288,9 +287,8 @@ read_limit(struct reader *r, cfg_t *sec)
 			: SCOPE_EXTERNAL;
 	read_limits(r, sec, pl);
 	if (pl->n == 0)
-		mistake(&r->m, title->line,
-		    "limit \"%s\" limits nothing: give messages, recipients, "
-		    "unique-recipients or bytes",
+		diag_error(&r->m, title->line,
+		    "limit \"%s\" limits nothing: give messages, recipients, unique-recipients or bytes",
 		    title->text);
 }
 
@@ -303,7 +301,7 @@ read_all(struct reader *r)
 
 	r->all->v = calloc(n + 1, sizeof(*r->all->v));
 	if (r->all->v == NULL) {
-		mistake(&r->m, 0, "out of memory");
+		diag_error(&r->m, 0, "out of memory");
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -322,13 +320,13 @@ read_file(struct reader *r, size_t *len_r)
 	char *text = malloc(FILE_LARGEST + 1);
 
 	if (f == NULL)
-		mistake(&r->m, 0, "cannot be read: %s", strerror(errno));
+		diag_error(&r->m, 0, "cannot be read: %s", strerror(errno));
 	else if (text == NULL)
-		mistake(&r->m, 0, "out of memory");
+		diag_error(&r->m, 0, "out of memory");
 	else if ((*len_r = fread(text, 1, FILE_LARGEST + 1, f)) >
 		     FILE_LARGEST ||
 		 ferror(f))
-		mistake(&r->m, 0, "cannot be read, or has more than 1 MiB");
+		diag_error(&r->m, 0, "cannot be read, or has more than 1 MiB");
 	if (f != NULL)
 		fclose(f);
 	if (r->m.n == 0)
@@ -348,7 +346,7 @@ providers_load(const char *file, FILE *errors)
 		return NULL;
 	r.all = calloc(1, sizeof(*r.all));
 	if (r.all == NULL)
-		mistake(&r.m, 0, "out of memory");
+		diag_error(&r.m, 0, "out of memory");
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0) {
 		read_all(&r);
 		conftext_free(&r.text);

@@ -1,5 +1,5 @@
 /*
- * config_provider.c - what a smarthost need not say, because its provider is
+ * provider_policies.c - what a smarthost need not say, because its provider is
  * known.
  *
  * A provider's limits become policies like any other, named after the
@@ -42,9 +42,8 @@ read_providers(struct reading *r, cfg_t *root)
 	r->margin =
 	    read_number(r, root, "margin", 0, MARGIN_LARGEST, PROVIDER_MARGIN);
 	if (file[0] != '/') {
-		mistake(&r->m, line,
-		    "providers = \"%s\": write the absolute path of "
-		    "providers.conf",
+		diag_error(&r->m, line,
+		    "providers = \"%s\": write the absolute path of providers.conf",
 		    shown(text, v));
 		return;
 	}
@@ -52,9 +51,8 @@ read_providers(struct reading *r, cfg_t *root)
 		return;
 	r->providers = providers_load(file, r->m.out);
 	if (r->providers == NULL)
-		mistake(&r->m, line,
-		    "providers = \"%s\" is not good: name the providers.conf "
-		    "that came with postmeter",
+		diag_error(&r->m, line,
+		    "providers = \"%s\" is not good: name the providers.conf that came with postmeter",
 		    escape_str(text, sizeof(text), file));
 }
 
@@ -63,7 +61,7 @@ read_provider(struct reading *r, cfg_t *sec)
 {
 	const struct conf_value *v = read_one(r, sec, "provider");
 	const struct provider *p;
-	struct nearest near;
+	struct suggest near;
 	char text[SHOWN];
 
 	if (v == NULL || r->providers == NULL)
@@ -71,17 +69,16 @@ read_provider(struct reading *r, cfg_t *sec)
 	p = provider_find(r->providers, v->text);
 	if (p != NULL)
 		return p;
-	nearest_init(&near, v->text);
+	suggest_init(&near, v->text);
 	for (size_t i = 0; i < r->providers->n; i++)
-		nearest_offer(&near, r->providers->v[i].name);
-	if (nearest_best(&near) != NULL)
-		mistake(&r->m, v->line,
+		suggest_add(&near, r->providers->v[i].name);
+	if (suggest_best(&near) != NULL)
+		diag_error(&r->m, v->line,
 		    "there is no provider \"%s\", did you mean \"%s\"?",
-		    shown(text, v), nearest_best(&near));
+		    shown(text, v), suggest_best(&near));
 	else
-		mistake(&r->m, v->line,
-		    "there is no provider \"%s\": `postmeterctl providers` "
-		    "lists them, \"custom\" is any other",
+		diag_error(&r->m, v->line,
+		    "there is no provider \"%s\": `postmeterctl providers` lists them, \"custom\" is any other",
 		    shown(text, v));
 	return NULL;
 }
@@ -126,9 +123,8 @@ bring(struct reading *r, const char *what, unsigned line,
 		return;
 	snprintf(name, sizeof(name), "%s.%s", sh->name, what);
 	if (is_taken(conf, name))
-		mistake(&r->m, line,
-		    "policy \"%s\": its provider brings one of this name for "
-		    "smarthost \"%s\", give yours another",
+		diag_error(&r->m, line,
+		    "policy \"%s\": its provider brings one of this name for smarthost \"%s\", give yours another",
 		    name, sh->name);
 	p = &conf->policy[conf->npolicy++];
 	*p = *policy;

@@ -1,12 +1,12 @@
 /*
- * config_read.h - what the parts of the configuration's reader share.
+ * reader.h - what the parts of the configuration's reader share.
  *
  * Only config*.c include it.  Each reader reports its mistakes and goes on
  * with something harmless; config_load throws the whole away at the end if
  * there was any.
  */
-#ifndef CONFIG_READ_H
-#define CONFIG_READ_H
+#ifndef READER_H
+#define READER_H
 
 #include "config.h"
 #include "provider.h"
@@ -14,8 +14,8 @@
 
 struct reading {
 	struct config *conf;
-	struct conftext text;
-	struct mistakes m;
+	struct scanned_text text;
+	struct diag m;
 	struct providers *providers;	/* NULL if nobody names one */
 	uint32_t margin;	/* percent, of a smarthost that says nothing */
 };

@@ -1,5 +1,5 @@
 /*
- * redis_where.c - the address of a shared store, taken apart before anything
+ * redis_url.c - the address of a shared store, taken apart before anything
  * is connected, so that a mistake in it is told when the configuration is
  * checked.
  */
@@ -12,8 +12,7 @@
 #define DB_LARGEST 65535
 
 static const char usage[] =
-    "want redis://[user@]host:port/db, rediss:// for TLS, "
-    "redis+unix:///path?db=0 or redis+sentinel://host:port,.../master";
+    "want redis://[user@]host:port/db, rediss:// for TLS, redis+unix:///path?db=0 or redis+sentinel://host:port,.../master";
 
 /* Copies n bytes of a part that may not be empty nor too long. */
 static bool
@@ -70,7 +69,7 @@ take_host(struct redis_host *h, const char *text, size_t len, const char *usual)
 }
 
 static bool
-take_hosts(struct redis_where *w, const char *text, const char *end)
+take_hosts(struct redis_url *w, const char *text, const char *end)
 {
 	const char *usual = w->sentinel ? "26379" : "6379";
 
@@ -89,7 +88,7 @@ take_hosts(struct redis_where *w, const char *text, const char *end)
 }
 
 static bool
-take_options(struct redis_where *w, char *text, const char **why_r)
+take_options(struct redis_url *w, char *text, const char **why_r)
 {
 	char *save = NULL;
 
@@ -100,8 +99,8 @@ take_options(struct redis_where *w, char *text, const char **why_r)
 			if (!number(o + 3, DB_LARGEST, &w->db))
 				return false;
 		} else if (strncmp(o, "ca=", 3) == 0) {
-			*why_r = "ca is the absolute path of a file of "
-				 "certificates, and only rediss:// needs it";
+			*why_r =
+			    "ca is the absolute path of a file of certificates, and only rediss:// needs it";
 			if (!w->tls || o[3] != '/' ||
 			    !take(w->ca, sizeof(w->ca), o + 3, strlen(o + 3)))
 				return false;
@@ -115,7 +114,7 @@ take_options(struct redis_where *w, char *text, const char **why_r)
 
 /* "[user@]hosts[/what]" */
 static bool
-take_place(struct redis_where *w, const char *text, const char **why_r)
+take_place(struct redis_url *w, const char *text, const char **why_r)
 {
 	const char *end = text + strcspn(text, "/");
 	const char *at = memchr(text, '@', (size_t)(end - text));
@@ -125,8 +124,8 @@ take_place(struct redis_where *w, const char *text, const char **why_r)
 		size_t n = (size_t)(at - text);
 
 		if (memchr(text, ':', n) != NULL) {
-			*why_r = "a password does not belong here: name its "
-				 "entry in the secrets file with store-secret";
+			*why_r =
+			    "a password does not belong here: name its entry in the secrets file with store-secret";
 			return false;
 		}
 		if (!take(w->user, sizeof(w->user), text, n))
@@ -138,8 +137,8 @@ take_place(struct redis_where *w, const char *text, const char **why_r)
 	if (*end == '/')
 		end++;
 	if (w->sentinel) {
-		*why_r = "want the name of the master behind the Sentinels: "
-			 "redis+sentinel://host:port,.../mymaster";
+		*why_r =
+		    "want the name of the master behind the Sentinels: redis+sentinel://host:port,.../mymaster";
 		return strchr(end, '/') == NULL &&
 		       take(w->master, sizeof(w->master), end, strlen(end));
 	}
@@ -148,7 +147,7 @@ take_place(struct redis_where *w, const char *text, const char **why_r)
 }
 
 int
-redis_where_parse(const char *text, struct redis_where *w_r, const char **why_r)
+redis_url_parse(const char *text, struct redis_url *w_r, const char **why_r)
 {
 	static const struct {
 		const char *text;

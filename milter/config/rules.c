@@ -1,5 +1,5 @@
 /*
- * config_rule.c - smarthosts, routes and rules, and that what they name is
+ * rules.c - smarthosts, routes and rules, and that what they name is
  * there.
  */
 #include <stdlib.h>
@@ -52,10 +52,10 @@ refer(struct reading *r, cfg_t *root, const char *kind,
     const struct conf_value *v)
 {
 	const size_t n = conftext_size(root, kind);
-	struct nearest near;
+	struct suggest near;
 	char text[SHOWN], best[SHOWN];
 
-	nearest_init(&near, v->text);
+	suggest_init(&near, v->text);
 	for (size_t i = 0; i < n; i++) {
 		const char *title = conftext_title(
 		    &r->text, cfg_getnsec(root, kind, (unsigned)i))
@@ -63,15 +63,15 @@ refer(struct reading *r, cfg_t *root, const char *kind,
 
 		if (strcmp(title, v->text) == 0)
 			return (int)i;
-		nearest_offer(&near, title);
+		suggest_add(&near, title);
 	}
-	if (nearest_best(&near) != NULL)
-		mistake(&r->m, v->line,
+	if (suggest_best(&near) != NULL)
+		diag_error(&r->m, v->line,
 		    "there is no %s \"%s\", did you mean \"%s\"?", kind,
 		    shown(text, v),
-		    escape_str(best, sizeof(best), nearest_best(&near)));
+		    escape_str(best, sizeof(best), suggest_best(&near)));
 	else
-		mistake(&r->m, v->line,
+		diag_error(&r->m, v->line,
 		    "there is no %s \"%s\": add a section %s \"%s\" { ... }",
 		    kind, shown(text, v), kind, text);
 	return -1;
@@ -100,9 +100,8 @@ read_budget(
 		policy = &r->conf->policy[j + 1]; /* behind the built-in */
 		for (size_t k = 0; k < p->n; k++)
 			if (p->v[k] == policy)
-				mistake(&r->m, v->line,
-				    "policies: \"%s\" "
-				    "stands twice here, remove one",
+				diag_error(&r->m, v->line,
+				    "policies: \"%s\" stands twice here, remove one",
 				    shown(text, v));
 		p->v[p->n++] = policy;
 	}
@@ -121,18 +120,16 @@ read_host(
 	if (v == NULL && p != NULL && p->host[0] != '\0')
 		return keep(r, p->host);
 	if (v == NULL) {
-		mistake(&r->m, line,
-		    "a smarthost needs a host: the name on "
-		    "its certificate, such as \"smtp.example.net\"");
+		diag_error(&r->m, line,
+		    "a smarthost needs a host: the name on its certificate, such as \"smtp.example.net\"");
 		return keep(r, "");
 	}
 	if (strchr(v->text, '[') == NULL && netaddr_parse(v->text, &addr) == 0)
 		return keep(r, v->text);
 	if (!mailaddr_canon_domain(name, sizeof(name), v->text, v->len) ||
 	    strlen(name) > HOST_LONGEST)
-		mistake(&r->m, v->line,
-		    "host = \"%s\": write a host name or "
-		    "an address, without brackets and port",
+		diag_error(&r->m, v->line,
+		    "host = \"%s\": write a host name or an address, without brackets and port",
 		    shown(text, v));
 	return keep(r, name);
 }
@@ -149,21 +146,17 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 	if (user != NULL &&
 	    (user->len == 0 || strchr(user->text, ':') != NULL ||
 		u8_check((const uint8_t *)user->text, user->len) != NULL))
-		mistake(&r->m, user->line,
-		    "username: it is valid UTF-8, not "
-		    "empty, and without \":\", where mail servers cut it");
+		diag_error(&r->m, user->line,
+		    "username: it is valid UTF-8, not empty, and without \":\", where mail servers cut it");
 	if (secret != NULL && secret->len == 0)
-		mistake(&r->m, secret->line,
-		    "secret: it is the name of a "
-		    "secret in the secrets file, or leave it out");
+		diag_error(&r->m, secret->line,
+		    "secret: it is the name of a secret in the secrets file, or leave it out");
 	if (user != NULL && secret == NULL)
-		mistake(&r->m, user->line,
-		    "a username without a secret: add "
-		    "secret = \"NAME\", or remove both");
+		diag_error(&r->m, user->line,
+		    "a username without a secret: add secret = \"NAME\", or remove both");
 	if (user == NULL && secret != NULL)
-		mistake(&r->m, secret->line,
-		    "a secret without a username: "
-		    "add username = \"...\", or remove both");
+		diag_error(&r->m, secret->line,
+		    "a secret without a username: add username = \"...\", or remove both");
 }
 
 /* read_envelope_sender - an address that needs no quotes in any header */
@@ -171,8 +164,8 @@ static void
 read_envelope_sender(struct reading *r, cfg_t *sec, struct smarthost *sh)
 {
 	const struct conf_value *v = read_one(r, sec, "envelope-sender");
-	const char *plain = "abcdefghijklmnopqrstuvwxyz0123456789"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-/=?^_`{|}~.@";
+	const char *plain =
+	    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-/=?^_`{|}~.@";
 	struct mailaddr a = { .text = "" };
 	char text[SHOWN];
 
@@ -182,9 +175,8 @@ read_envelope_sender(struct reading *r, cfg_t *sec, struct smarthost *sh)
 		if (a.at == 0 || mailaddr_domain(&a)[0] == '\0' ||
 		    v->len > MAILADDR_MAX || strspn(v->text, plain) != v->len ||
 		    strchr(v->text, '@') != strrchr(v->text, '@'))
-			mistake(&r->m, v->line,
-			    "envelope-sender = \"%s\": write the account's "
-			    "address, \"user@domain\", in ASCII",
+			diag_error(&r->m, v->line,
+			    "envelope-sender = \"%s\": write the account's address, \"user@domain\", in ASCII",
 			    shown(text, v));
 	}
 	sh->envelope_sender = read_text(r, sec, "envelope-sender", "");
@@ -243,9 +235,8 @@ read_route(struct reading *r, cfg_t *root, cfg_t *sec, struct route *route)
 
 	route->spread = read_choice(r, sec, "strategy", strategies, 0) == 1;
 	if (n == 0 || n > BILL_CHOICES)
-		mistake(&r->m, conftext_title(&r->text, sec)->line,
-		    "a route leads to 1 to %d smarthosts: "
-		    "smarthosts = {\"NAME\"}",
+		diag_error(&r->m, conftext_title(&r->text, sec)->line,
+		    "a route leads to 1 to %d smarthosts: smarthosts = {\"NAME\"}",
 		    BILL_CHOICES);
 	route->smarthost = keep_array(r, n, sizeof(*route->smarthost));
 	for (size_t i = 0; i < n && route->smarthost != NULL; i++) {
@@ -259,9 +250,8 @@ read_route(struct reading *r, cfg_t *root, cfg_t *sec, struct route *route)
 		sh = &r->conf->smarthost[j];
 		for (size_t k = 0; k < route->n; k++)
 			if (route->smarthost[k] == sh)
-				mistake(&r->m, v->line,
-				    "smarthosts: \"%s\" stands twice in "
-				    "this route, remove one",
+				diag_error(&r->m, v->line,
+				    "smarthosts: \"%s\" stands twice in this route, remove one",
 				    shown(text, v));
 		route->smarthost[route->n++] = sh;
 	}
@@ -317,9 +307,8 @@ read_sender(struct reading *r, const struct conf_value *v, struct names *names)
 	char text[SHOWN];
 
 	if (canon == NULL)
-		mistake(&r->m, v->line,
-		    "sender: \"%s\": write "
-		    "\"user@domain\" without a tag, \"@domain\", or \"<>\"",
+		diag_error(&r->m, v->line,
+		    "sender: \"%s\": write \"user@domain\" without a tag, \"@domain\", or \"<>\"",
 		    shown(text, v));
 	else
 		names->v[names->n++] = keep(r, canon);
@@ -333,9 +322,8 @@ read_rule_login(
 
 	mailaddr_canon_login(canon, sizeof(canon), v->text, "");
 	if (canon[0] == '\0')
-		mistake(&r->m, v->line,
-		    "login: it is the name that a user "
-		    "logs in with, and not empty");
+		diag_error(&r->m, v->line,
+		    "login: it is the name that a user logs in with, and not empty");
 	else
 		names->v[names->n++] = keep(r, canon);
 }
@@ -361,9 +349,8 @@ no_empty_conditions(struct reading *r, cfg_t *sec)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (conftext_given(sec, names[i]) &&
 		    conftext_size(sec, names[i]) == 0)
-			mistake(&r->m, conftext_title(&r->text, sec)->line,
-			    "%s = {} in this rule: name at least one, or "
-			    "leave %s out to match all",
+			diag_error(&r->m, conftext_title(&r->text, sec)->line,
+			    "%s = {} in this rule: name at least one, or leave %s out to match all",
 			    names[i], names[i]);
 }
 
@@ -400,10 +387,8 @@ no_double_senders(struct reading *r, cfg_t *sec, const struct rule *rule)
 		for (size_t j = 0; j < sh->policies.n; j++)
 			if (sh->policies.v[j]->per == PER_SENDER &&
 			    charges(rule, sh->policies.v[j]))
-				mistake(&r->m, line,
-				    "policy \"%s\" counts each sender for this "
-				    "rule and again for smarthost \"%s\" of "
-				    "its route: give one of them its own",
+				diag_error(&r->m, line,
+				    "policy \"%s\" counts each sender for this rule and again for smarthost \"%s\" of its route: give one of them its own",
 				    sh->policies.v[j]->name, sh->name);
 	}
 }
@@ -426,9 +411,8 @@ read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 		rule->route = &r->conf->route[i];
 	no_double_senders(r, sec, rule);
 	if (bill_lines(rule) > BILL_LINES)
-		mistake(&r->m, conftext_title(&r->text, sec)->line,
-		    "this rule and the smarthosts of its route name %zu "
-		    "policies together, at most %d can be met at once",
+		diag_error(&r->m, conftext_title(&r->text, sec)->line,
+		    "this rule and the smarthosts of its route name %zu policies together, at most %d can be met at once",
 		    bill_lines(rule) - 1, BILL_LINES - 1);
 }
 
@@ -439,9 +423,8 @@ read_rules(struct reading *r, cfg_t *root)
 	const size_t n = conftext_size(root, "rule");
 
 	if (n == 0 && !conf->unmatched_accept)
-		mistake(&r->m, 0,
-		    "there is no rule, so all outgoing mail "
-		    "would be refused: add rule \"everybody\" { ... }");
+		diag_error(&r->m, 0,
+		    "there is no rule, so all outgoing mail would be refused: add rule \"everybody\" { ... }");
 	conf->rule = keep_array(r, n, sizeof(*conf->rule));
 	for (size_t i = 0; i < n && conf->rule != NULL; i++) {
 		struct rule *rule = &conf->rule[conf->nrule++];

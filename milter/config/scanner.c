@@ -1,5 +1,5 @@
 /*
- * conftext.c - the text of a configuration file, read as it is written.
+ * scanner.c - the text of a configuration file, read as it is written.
  *
  * libconfuse expands ${NAME} from the environment inside double quotes, knows
  * a dozen escapes, drops characters that it does not know, counts a comment
@@ -40,8 +40,8 @@ struct scanner {
 	/* What is not known is not passed on, so that the rest is still read.
 	 */
 	enum { HEARD, MUTE_OPTION, MUTE_SECTION } mute;
-	struct conftext *t;
-	struct mistakes *m;
+	struct scanned_text *t;
+	struct diag *m;
 };
 
 /* --- names --------------------------------------------------------------- */
@@ -66,28 +66,25 @@ known(const cfg_opt_t *opts, const struct token *name)
 static void
 unknown(struct scanner *s, const char *what)
 {
-	struct nearest near;
+	struct suggest near;
 	char text[NAME_TEXT];
 
 	if (s->m->discreet) {
-		mistake(s->m, s->name.line,
-		    "unknown %s here, see "
-		    "postmeter.conf(5) for those there are",
+		diag_error(s->m, s->name.line,
+		    "unknown %s here, see postmeter.conf(5) for those there are",
 		    what);
 		return;
 	}
-	nearest_init(&near, token_text(text, &s->name));
+	suggest_init(&near, token_text(text, &s->name));
 	for (const cfg_opt_t *o = s->scope; o->name != NULL; o++)
-		nearest_offer(&near, o->name);
-	if (nearest_best(&near) != NULL)
-		mistake(s->m, s->name.line,
-		    "unknown %s \"%s\", did you mean "
-		    "\"%s\"?",
-		    what, text, nearest_best(&near));
+		suggest_add(&near, o->name);
+	if (suggest_best(&near) != NULL)
+		diag_error(s->m, s->name.line,
+		    "unknown %s \"%s\", did you mean \"%s\"?", what, text,
+		    suggest_best(&near));
 	else
-		mistake(s->m, s->name.line,
-		    "unknown %s \"%s\", see "
-		    "postmeter.conf(5) for those there are",
+		diag_error(s->m, s->name.line,
+		    "unknown %s \"%s\", see postmeter.conf(5) for those there are",
 		    what, text);
 }
 
@@ -115,7 +112,7 @@ stray_name(struct scanner *s)
 {
 	if (s->name.p == NULL)
 		return 0;
-	mistake(s->m, s->name.line, CONFTREE_SYNTAX);
+	diag_error(s->m, s->name.line, CONFTREE_SYNTAX);
 	return -1;
 }
 
@@ -136,9 +133,8 @@ meet_option(struct scanner *s)
 		return;
 	}
 	if ((*seen & (UINT64_C(1) << i)) != 0)
-		mistake(s->m, s->name.line,
-		    "\"%s\" is given a second time "
-		    "here: write it once",
+		diag_error(s->m, s->name.line,
+		    "\"%s\" is given a second time here: write it once",
 		    token_text(text, &s->name));
 	*seen |= UINT64_C(1) << i;
 }
@@ -176,7 +172,7 @@ ticket(struct scanner *s, const struct token *v)
 		grown = realloc(s->t->value,
 		    (s->t->n == 0 ? 1 : 2 * s->t->n) * sizeof(*grown));
 		if (grown == NULL) {
-			mistake(s->m, v->line, "out of memory");
+			diag_error(s->m, v->line, "out of memory");
 			return -1;
 		}
 		s->t->value = grown;
@@ -224,22 +220,18 @@ scan_string(struct scanner *s, struct token *v_r)
 	*v_r = (struct token){ .p = to, .line = s->line };
 	for (; from < s->end && *from != quote; from++) {
 		if ((unsigned char)*from < ' ' || *from == 0x7f) {
-			mistake(s->m, s->line,
-			    *from == '\n' ? "a string without its end: close "
-					    "it with %c on "
-					    "the same line"
-					  : "a control character in a "
-					    "string: take it out before the %c",
+			diag_error(s->m, s->line,
+			    *from == '\n'
+				? "a string without its end: close it with %c on the same line"
+				: "a control character in a string: take it out before the %c",
 			    quote);
 			return -1;
 		}
 		if (quote == '"' && *from == '\\') {
 			if (from + 1 == s->end ||
 			    (from[1] != '"' && from[1] != '\\')) {
-				mistake(s->m, s->line,
-				    "a backslash inside "
-				    "\"...\": write \\\\ for it, or use "
-				    "'...', where it stands for itself");
+				diag_error(s->m, s->line,
+				    "a backslash inside \"...\": write \\\\ for it, or use '...', where it stands for itself");
 				return -1;
 			}
 			from++;
@@ -247,10 +239,8 @@ scan_string(struct scanner *s, struct token *v_r)
 		*to++ = *from;
 	}
 	if (from == s->end) {
-		mistake(s->m, s->line,
-		    "a string without its end: close it "
-		    "with %c",
-		    quote);
+		diag_error(s->m, s->line,
+		    "a string without its end: close it with %c", quote);
 		return -1;
 	}
 	v_r->len = (size_t)(to - v_r->p);
@@ -278,9 +268,8 @@ scan_word(struct scanner *s)
 		s->p++;
 	w.len = (size_t)(s->p - w.p);
 	if (w.len == 0) {
-		mistake(s->m, s->line,
-		    "\"%s\" has no meaning here: put text "
-		    "into quotes",
+		diag_error(s->m, s->line,
+		    "\"%s\" has no meaning here: put text into quotes",
 		    s->m->discreet ? "a sign"
 				   : escape(text, sizeof(text), s->p, 1));
 		return -1;
@@ -308,9 +297,8 @@ open_brace(struct scanner *s)
 		return 0;
 	}
 	if (s->list || s->section != 0) {
-		mistake(s->m, s->line,
-		    "a { inside a section or list: close "
-		    "the one before with } first");
+		diag_error(s->m, s->line,
+		    "a { inside a section or list: close the one before with } first");
 		return -1;
 	}
 	meet_section(s);
@@ -365,7 +353,7 @@ skip_comment(struct scanner *s)
 		if (*s->p == '\n')
 			newline(s);
 	}
-	mistake(s->m, begin, "a comment without its end: close it with */");
+	diag_error(s->m, begin, "a comment without its end: close it with */");
 	return -1;
 }
 
@@ -425,19 +413,17 @@ end_of_text(struct scanner *s)
 	if (s->section == 0 && !s->value)
 		return 0;
 	if (s->section != 0 && !s->value)
-		mistake(s->m, s->section,
-		    "this section has no end: close it "
-		    "with }");
+		diag_error(s->m, s->section,
+		    "this section has no end: close it with }");
 	else
-		mistake(s->m, s->line,
-		    "the file ends too soon: a value or a "
-		    "} is missing");
+		diag_error(s->m, s->line,
+		    "the file ends too soon: a value or a } is missing");
 	return -1;
 }
 
 int
-conftext_parse(struct conftext *t_r, char *text, size_t len, cfg_opt_t *opts,
-    struct mistakes *m)
+conftext_parse(struct scanned_text *t_r, char *text, size_t len,
+    cfg_opt_t *opts, struct diag *m)
 {
 	char *tamed = NULL;
 	size_t size;
@@ -450,10 +436,10 @@ conftext_parse(struct conftext *t_r, char *text, size_t len, cfg_opt_t *opts,
 		.m = m };
 	int rc = 0;
 
-	*t_r = (struct conftext){ .tree = NULL };
+	*t_r = (struct scanned_text){ .tree = NULL };
 	s.out = open_memstream(&tamed, &size);
 	if (s.out == NULL) {
-		mistake(m, 0, "out of memory");
+		diag_error(m, 0, "out of memory");
 		return -1;
 	}
 	while (rc == 0 && s.p < s.end)
@@ -461,7 +447,7 @@ conftext_parse(struct conftext *t_r, char *text, size_t len, cfg_opt_t *opts,
 	if (rc == 0)
 		rc = end_of_text(&s);
 	if (fclose(s.out) != 0 && rc == 0) {
-		mistake(m, 0, "out of memory");
+		diag_error(m, 0, "out of memory");
 		rc = -1;
 	}
 	if (rc == 0)
@@ -473,11 +459,11 @@ conftext_parse(struct conftext *t_r, char *text, size_t len, cfg_opt_t *opts,
 }
 
 void
-conftext_free(struct conftext *t)
+conftext_free(struct scanned_text *t)
 {
 	conftree_free(t->tree);
 	free(t->value);
-	*t = (struct conftext){ .tree = NULL };
+	*t = (struct scanned_text){ .tree = NULL };
 }
 
 bool
@@ -493,7 +479,8 @@ conftext_size(cfg_t *sec, const char *name)
 }
 
 const struct conf_value *
-conftext_value(const struct conftext *t, cfg_t *sec, const char *name, size_t i)
+conftext_value(
+    const struct scanned_text *t, cfg_t *sec, const char *name, size_t i)
 {
 	if (i >= cfg_size(sec, name))
 		return NULL;
@@ -501,7 +488,7 @@ conftext_value(const struct conftext *t, cfg_t *sec, const char *name, size_t i)
 }
 
 const struct conf_value *
-conftext_title(const struct conftext *t, cfg_t *sec)
+conftext_title(const struct scanned_text *t, cfg_t *sec)
 {
 	return &t->value[strtoul(cfg_title(sec), NULL, 10)];
 }

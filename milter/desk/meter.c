@@ -224,7 +224,7 @@ offer(const struct config *conf, const struct smarthost *sh,
 	ch->smarthost = sh->name;
 	ch->first = b->nline;
 	ch->n = sh->policies.n;
-	ch->last = health_is_ailing(health, sh->name);
+	ch->last = health_is_unhealthy(health, sh->name);
 	/* The mail server will ask with the sender that it is told now. */
 	if (meter_renames(sh, &t->sender) &&
 	    !(t->by_id && by_id(t->queue_id, &t->sender)))
@@ -487,8 +487,7 @@ note_warnings(
 		snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
 		snprintf(e.key, sizeof(e.key), "%s", line->key);
 		snprintf(e.text, sizeof(e.text),
-		    "%u%% of a limit of %s used: "
-		    "%" PRIu64 " of %" PRIu64,
+		    "%u%% of a limit of %s used: %" PRIu64 " of %" PRIu64,
 		    w->percent,
 		    dimension_words[line->policy->limit[w->limit].dim], w->used,
 		    w->max);

@@ -1,5 +1,5 @@
 /*
- * verdict.c - what postmeter says, and the one table of its words.
+ * reply.c - what postmeter says, and the one table of its words.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -129,9 +129,8 @@ verdict_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 			    sizeof(body) - strlen(body) - 1);
 		} else {
 			snprintf(body, sizeof(body),
-			    "Too many recipients: at "
-			    "most %" PRIu64 " in one message, send it in "
-			    "parts",
+			    "Too many recipients: at most %" PRIu64
+			    " in one message, send it in parts",
 			    o->max);
 		}
 		break;

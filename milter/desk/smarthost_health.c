@@ -1,5 +1,5 @@
 /*
- * health.c - which smarthosts are ailing, as far as anybody looked.
+ * smarthost_health.c - which smarthosts are ailing, as far as anybody looked.
  *
  * Kept by name: a reload may reorder, add and remove smarthosts, and the one
  * that was ill before is ill after it.
@@ -112,7 +112,7 @@ health_tell(struct health *h, const char *smarthost, bool good, const char *why,
 }
 
 bool
-health_is_ailing(struct health *h, const char *smarthost)
+health_is_unhealthy(struct health *h, const char *smarthost)
 {
 	const struct patient *p;
 	bool ailing;

@@ -66,13 +66,13 @@ tell(enum clock_news news, int64_t step)
 	case CLOCK_QUIET:
 		break;
 	case CLOCK_WENT_BACK:
-		log_warn("the clock went back by %" PRId64 " s: limits end "
-			 "at the times that they had",
+		log_warn("the clock went back by %" PRId64
+			 " s: limits end at the times that they had",
 		    -step / SECOND);
 		break;
 	case CLOCK_LEAPT:
-		log_warn("the clock leapt forward by %" PRId64 " s: believed "
-			 "when that has lasted for %" PRId64 " s",
+		log_warn("the clock leapt forward by %" PRId64
+			 " s: believed when that has lasted for %" PRId64 " s",
 		    step / SECOND, HOLD / SECOND);
 		break;
 	case CLOCK_CAME_BACK:

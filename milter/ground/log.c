@@ -50,13 +50,13 @@ log_open(const char *program, enum log_level level)
 int
 log_start(void)
 {
-	return logwriter_start(STDERR_FILENO, start[LOG_LEVEL_WARN]);
+	return log_writer_start(STDERR_FILENO, start[LOG_LEVEL_WARN]);
 }
 
 void
 log_end(int timeout)
 {
-	(void)logwriter_end(timeout);
+	(void)log_writer_end(timeout);
 }
 
 static void say(enum log_level level, const char *fmt, va_list ap)
@@ -76,7 +76,7 @@ say(enum log_level level, const char *fmt, va_list ap)
 	(void)vsnprintf(line + len, sizeof(line) - len - 1, fmt, ap);
 	len = strlen(line);
 	line[len++] = '\n';
-	if (!logwriter_put(line, len))
+	if (!log_writer_put(line, len))
 		(void)!write(STDERR_FILENO, line, len);
 	errno = saved;
 }

@@ -1,5 +1,5 @@
 /*
- * logwriter.c - a thread that writes the log, so that whoever reads it may be
+ * log_writer.c - a thread that writes the log, so that whoever reads it may be
  * slow, or stand still, and no answer to a mail server waits for that.
  *
  * Lines gather in one half of the room while the other is written.  The thread
@@ -63,8 +63,7 @@ write_half(const struct half *h)
 	if (h->dropped == 0)
 		return;
 	n = snprintf(line, sizeof(line),
-	    "%s%lu lines of the log were dropped here: its reader did not "
-	    "keep up\n",
+	    "%s%lu lines of the log were dropped here: its reader did not keep up\n",
 	    w.start, h->dropped);
 	write_all(w.fd, line, (size_t)n);
 }
@@ -104,13 +103,13 @@ run(void *arg)
 }
 
 int
-logwriter_start(int fd, const char *start)
+log_writer_start(int fd, const char *start)
 {
 	pthread_t thread;
 	int error;
 
 	pthread_mutex_lock(&w.lock);
-	condition_init(&w.done);
+	cond_init(&w.done);
 	w.fd = fd;
 	w.start = start;
 	w.ending = false;
@@ -123,7 +122,7 @@ logwriter_start(int fd, const char *start)
 }
 
 bool
-logwriter_put(const char *line, size_t len)
+log_writer_put(const char *line, size_t len)
 {
 	struct half *h;
 	bool running;
@@ -144,15 +143,15 @@ logwriter_put(const char *line, size_t len)
 }
 
 bool
-logwriter_end(int timeout)
+log_writer_end(int timeout)
 {
-	const int64_t deadline = condition_deadline(timeout);
+	const int64_t deadline = cond_deadline(timeout);
 	bool all;
 
 	pthread_mutex_lock(&w.lock);
 	w.ending = true;
 	pthread_cond_signal(&w.wake);
-	while (w.running && condition_wait(&w.done, &w.lock, deadline))
+	while (w.running && cond_wait(&w.done, &w.lock, deadline))
 		;
 	all = !w.running;
 	pthread_mutex_unlock(&w.lock);

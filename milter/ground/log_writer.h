@@ -1,9 +1,9 @@
 /*
- * logwriter.h - a thread that writes the log, so that whoever reads it may be
+ * log_writer.h - a thread that writes the log, so that whoever reads it may be
  * slow, or stand still, and no answer to a mail server waits for that.
  */
-#ifndef LOGWRITER_H
-#define LOGWRITER_H
+#ifndef LOG_WRITER_H
+#define LOG_WRITER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,18 +15,18 @@
  * Lines go to fd from now on; start, which must last, begins those that tell
  * of dropped ones.  0, or -1: no thread is to be had.
  */
-int	logwriter_start(int fd, const char *start);
+int	log_writer_start(int fd, const char *start);
 
 /*
  * Takes a whole line over, newline included; never waits for the reader.
  * False if there is no writer: the caller writes it.
  */
-bool	logwriter_put(const char *line, size_t len);
+bool	log_writer_put(const char *line, size_t len);
 
 /*
  * Waits until all lines are written, at most timeout ms; then there is no
  * writer.  False if that did not suffice.
  */
-bool	logwriter_end(int timeout);
+bool	log_writer_end(int timeout);
 
 #endif

@@ -7,7 +7,7 @@
 #include "netstring.h"
 
 ssize_t
-netstring_take(const char *buf, size_t len, struct span *payload_r)
+netstring_take(const char *buf, size_t len, struct bytes *payload_r)
 {
 	size_t i = 0, n = 0;
 
@@ -27,7 +27,7 @@ netstring_take(const char *buf, size_t len, struct span *payload_r)
 		return 0;
 	if (buf[i + n] != ',')
 		return -1;
-	*payload_r = (struct span){ buf + i, n };
+	*payload_r = (struct bytes){ buf + i, n };
 	return (ssize_t)(i + n + 1);
 }
 

@@ -1,5 +1,5 @@
 /*
- * lockedmem.c - memory for secrets: never in swap, in a core or in a child.
+ * secure_mem.c - memory for secrets: never in swap, in a core or in a child.
  *
  * A mapping of its own, because what malloc gets back it hands out again, and
  * what realloc moves it leaves behind.
@@ -13,26 +13,24 @@
 #include "secure_mem.h"
 
 static int
-cannot_lock(const struct lockedmem *mem, char why[LOCKEDMEM_WHY])
+cannot_lock(const struct secure_mem *mem, char why[SECURE_MEM_WHY])
 {
 	struct rlimit limit = { 0, 0 };
 
 	if (errno != ENOMEM && errno != EPERM && errno != EAGAIN) {
-		snprintf(why, LOCKEDMEM_WHY, "memory for secrets: %s",
+		snprintf(why, SECURE_MEM_WHY, "memory for secrets: %s",
 		    strerror(errno));
 		return -1;
 	}
 	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
-	snprintf(why, LOCKEDMEM_WHY,
-	    "cannot lock %zu KiB for secrets, the "
-	    "limit is %llu KiB: raise it (LimitMEMLOCK= in the unit, "
-	    "ulimit -l in a shell)",
+	snprintf(why, SECURE_MEM_WHY,
+	    "cannot lock %zu KiB for secrets, the limit is %llu KiB: raise it (LimitMEMLOCK= in the unit, ulimit -l in a shell)",
 	    mem->size / 1024, (unsigned long long)limit.rlim_cur / 1024);
 	return -1;
 }
 
 int
-lockedmem_new(struct lockedmem *mem_r, size_t size, char why[LOCKEDMEM_WHY])
+secure_mem_new(struct secure_mem *mem_r, size_t size, char why[SECURE_MEM_WHY])
 {
 	const size_t page = 4096;
 
@@ -41,25 +39,25 @@ lockedmem_new(struct lockedmem *mem_r, size_t size, char why[LOCKEDMEM_WHY])
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem_r->p == MAP_FAILED) {
 		mem_r->p = NULL;
-		snprintf(why, LOCKEDMEM_WHY, "out of memory");
+		snprintf(why, SECURE_MEM_WHY, "out of memory");
 		return -1;
 	}
 	if (mlock(mem_r->p, mem_r->size) == -1 ||
 	    madvise(mem_r->p, mem_r->size, MADV_DONTDUMP) == -1 ||
 	    madvise(mem_r->p, mem_r->size, MADV_WIPEONFORK) == -1) {
 		(void)cannot_lock(mem_r, why);
-		lockedmem_free(mem_r);
+		secure_mem_free(mem_r);
 		return -1;
 	}
 	return 0;
 }
 
 void
-lockedmem_free(struct lockedmem *mem)
+secure_mem_free(struct secure_mem *mem)
 {
 	if (mem->p == NULL)
 		return;
 	explicit_bzero(mem->p, mem->size);
 	munmap(mem->p, mem->size);
-	*mem = (struct lockedmem){ .p = NULL };
+	*mem = (struct secure_mem){ .p = NULL };
 }

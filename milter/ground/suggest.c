@@ -1,5 +1,5 @@
 /*
- * nearest.c - the known name that was probably meant.
+ * suggest.c - the known name that was probably meant.
  *
  * "recipient" for "recipients" costs an administrator minutes; a suggestion
  * costs one line.  The distance is Damerau's with neighbours swapped
@@ -45,7 +45,7 @@ distance(const char *a, const char *b)
 }
 
 void
-nearest_init(struct nearest *n, const char *word)
+suggest_init(struct suggest *n, const char *word)
 {
 	n->word = word;
 	n->best = NULL;
@@ -53,7 +53,7 @@ nearest_init(struct nearest *n, const char *word)
 }
 
 void
-nearest_offer(struct nearest *n, const char *known)
+suggest_add(struct suggest *n, const char *known)
 {
 	unsigned d = distance(n->word, known);
 
@@ -64,7 +64,7 @@ nearest_offer(struct nearest *n, const char *known)
 }
 
 const char *
-nearest_best(const struct nearest *n)
+suggest_best(const struct suggest *n)
 {
 	return n->best;
 }

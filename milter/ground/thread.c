@@ -22,7 +22,7 @@ thread_start(pthread_t *t_r, void *(*run)(void *), void *arg)
 }
 
 void
-condition_init(pthread_cond_t *c)
+cond_init(pthread_cond_t *c)
 {
 	pthread_condattr_t attr;
 
@@ -33,7 +33,7 @@ condition_init(pthread_cond_t *c)
 }
 
 int64_t
-condition_deadline(int64_t ms)
+cond_deadline(int64_t ms)
 {
 	struct timespec now;
 
@@ -44,7 +44,7 @@ condition_deadline(int64_t ms)
 }
 
 bool
-condition_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t deadline)
+cond_wait(pthread_cond_t *c, pthread_mutex_t *lock, int64_t deadline)
 {
 	const struct timespec until = {
 		.tv_sec = (time_t)(deadline / SECOND),

@@ -1,5 +1,5 @@
 /*
- * zone.c - local time without the process's hidden state.
+ * timezone.c - local time without the process's hidden state.
  *
  * glibc knows every zone but keeps one at a time, behind a lock, and takes a
  * misspelt name for UTC without a word.  We ask it once, for every change of
@@ -46,8 +46,8 @@ struct zone {
 static bool
 name_is_plain(const char *name)
 {
-	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				"abcdefghijklmnopqrstuvwxyz0123456789_+-/");
+	size_t n = strspn(name,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/");
 
 	return n > 0 && n <= NAME_MAX_LEN && name[n] == '\0' &&
 	       name[0] != '/' && strncmp(name, "right/", 6) != 0;
@@ -190,8 +190,8 @@ load_new(const char *name, const char **why_r)
 	char path[sizeof(ZONEINFO) + NAME_MAX_LEN];
 	struct zone *z;
 
-	*why_r = "unknown time zone, want an IANA name such as "
-		 "\"Europe/Kyiv\" or \"UTC\" (is the package tzdata there?)";
+	*why_r =
+	    "unknown time zone, want an IANA name such as \"Europe/Kyiv\" or \"UTC\" (is the package tzdata there?)";
 	if (!name_is_plain(name))
 		return NULL;
 	snprintf(path, sizeof(path), ZONEINFO "%s", name);

@@ -1,5 +1,6 @@
 /*
- * safefile.c - a file that nobody but its owners could have written or read.
+ * trusted_file.c - a file that nobody but its owners could have written or
+ * read.
  *
  * A check by path and an open by path are two questions about what may be two
  * files.  So each step of the path is opened, never followed, and asked about
@@ -23,30 +24,30 @@
 
 #define SHOWN 160 /* a path in a reason, escaped */
 
-static int refuse(char why[SAFEFILE_WHY], const char *fmt, ...)
+static int refuse(char why[TRUSTED_FILE_WHY], const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 static int
-refuse(char why[SAFEFILE_WHY], const char *fmt, ...)
+refuse(char why[TRUSTED_FILE_WHY], const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, SAFEFILE_WHY, fmt, ap);
+	vsnprintf(why, TRUSTED_FILE_WHY, fmt, ap);
 	va_end(ap);
 	return -1;
 }
 
 static bool
-trusted(const struct stat *st, const struct safefile_owner *owner)
+trusted(const struct stat *st, const struct trusted_file_owner *owner)
 {
 	return st->st_uid == 0 || st->st_uid == owner->uid;
 }
 
 /* check_folder - could somebody else put another file at this path? */
 static int
-check_folder(int fd, bool last, const struct safefile_owner *owner,
-    const char *path, size_t len, char why[SAFEFILE_WHY])
+check_folder(int fd, bool last, const struct trusted_file_owner *owner,
+    const char *path, size_t len, char why[TRUSTED_FILE_WHY])
 {
 	char shown[SHOWN];
 	struct stat st;
@@ -68,7 +69,7 @@ check_folder(int fd, bool last, const struct safefile_owner *owner,
 /* next_step - opens one step of the path as a folder, following nothing */
 static int
 next_step(int dir, const char *path, const char *step, size_t n,
-    char why[SAFEFILE_WHY])
+    char why[TRUSTED_FILE_WHY])
 {
 	char name[NAME_MAX + 1], shown[SHOWN];
 	const char *reason;
@@ -83,10 +84,10 @@ next_step(int dir, const char *path, const char *step, size_t n,
 	fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd != -1)
 		return fd;
-	reason = errno == ENOTDIR || errno == ELOOP
-		     ? "this is no folder; a symbolic link is not followed, "
-		       "write the real path"
-		     : strerror(errno);
+	reason =
+	    errno == ENOTDIR || errno == ELOOP
+		? "this is no folder; a symbolic link is not followed, write the real path"
+		: strerror(errno);
 	return refuse(why, "%s: %s",
 	    escape(shown, sizeof(shown), path, (size_t)(step - path) + n),
 	    reason);
@@ -94,8 +95,8 @@ next_step(int dir, const char *path, const char *step, size_t n,
 
 /* walk - the folder that holds the file; *name_r is its name there */
 static int
-walk(const char *path, const struct safefile_owner *owner, const char **name_r,
-    char why[SAFEFILE_WHY])
+walk(const char *path, const struct trusted_file_owner *owner,
+    const char **name_r, char why[TRUSTED_FILE_WHY])
 {
 	const char *step = path;
 	size_t len;
@@ -151,8 +152,8 @@ has_acl(int fd)
 }
 
 static int
-check_file(int fd, bool credential, const struct safefile_owner *owner,
-    char why[SAFEFILE_WHY])
+check_file(int fd, bool credential, const struct trusted_file_owner *owner,
+    char why[TRUSTED_FILE_WHY])
 {
 	struct stat st;
 
@@ -162,8 +163,7 @@ check_file(int fd, bool credential, const struct safefile_owner *owner,
 		return refuse(why, "this is no regular file: give one");
 	if (!trusted(&st, owner))
 		return refuse(why,
-		    "it belongs to user id %u: chown it to "
-		    "postmeter's user or to root",
+		    "it belongs to user id %u: chown it to postmeter's user or to root",
 		    (unsigned)st.st_uid);
 	if (st.st_nlink != 1)
 		return refuse(why, "it has %lu names (hard links): keep one",
@@ -175,18 +175,17 @@ check_file(int fd, bool credential, const struct safefile_owner *owner,
 		return 0;
 	if ((st.st_mode & S_IRGRP) != 0 && st.st_gid != owner->gid)
 		return refuse(why,
-		    "the group with id %u can read it: "
-		    "chmod 0600",
+		    "the group with id %u can read it: chmod 0600",
 		    (unsigned)st.st_gid);
 	if (has_acl(fd))
-		return refuse(why, "an access control list lets others in: "
-				   "setfacl -b");
+		return refuse(
+		    why, "an access control list lets others in: setfacl -b");
 	return 0;
 }
 
 int
-safefile_open(const char *path, const struct safefile_owner *owner,
-    char why[SAFEFILE_WHY])
+trusted_file_open(const char *path, const struct trusted_file_owner *owner,
+    char why[TRUSTED_FILE_WHY])
 {
 	const char *name = path;
 	const int dir = walk(path, owner, &name, why);
@@ -202,12 +201,12 @@ safefile_open(const char *path, const struct safefile_owner *owner,
 	close(dir);
 	if (fd == -1)
 		return refuse(why, "%s%s", strerror(errno),
-		    errno == ELOOP    ? ": write the real path, a symbolic "
-					"link is not followed"
+		    errno == ELOOP
+			? ": write the real path, a symbolic link is not followed"
 		    : errno == ENOENT ? ": make it, or correct its path"
-		    : errno == EACCES ? ": run as root, or give it the "
-					"daemon's group and mode 0640"
-				      : "");
+		    : errno == EACCES
+			? ": run as root, or give it the daemon's group and mode 0640"
+			: "");
 	if (check_file(fd, credential, owner, why) == -1) {
 		close(fd);
 		return -1;
@@ -228,7 +227,7 @@ same_state(const struct stat *a, const struct stat *b)
 }
 
 ssize_t
-safefile_read(int fd, char *dst, size_t size, char why[SAFEFILE_WHY])
+trusted_file_read(int fd, char *dst, size_t size, char why[TRUSTED_FILE_WHY])
 {
 	struct stat before, after;
 	size_t used = 0;

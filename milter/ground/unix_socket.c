@@ -1,5 +1,6 @@
 /*
- * endpoint.c - "unix:/path" to a socket that nobody else could have put there.
+ * unix_socket.c - "unix:/path" to a socket that nobody else could have put
+ * there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,8 @@
 #include "unix_socket.h"
 
 int
-endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
+unix_socket_parse(
+    const char *text, struct unix_socket *ep_r, const char **why_r)
 {
 	const char *path = NULL;
 
@@ -22,8 +24,8 @@ endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
 	else if (strncmp(text, "local:", 6) == 0)
 		path = text + 6;
 	if (path == NULL || path[0] != '/') {
-		*why_r = "want a UNIX socket with an absolute path, such as "
-			 "unix:/run/postmeter/control.sock";
+		*why_r =
+		    "want a UNIX socket with an absolute path, such as unix:/run/postmeter/control.sock";
 		return -1;
 	}
 	if (strlen(path) > ENDPOINT_PATH_MAX) {
@@ -31,8 +33,8 @@ endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
 		return -1;
 	}
 	if (path[strlen(path) - 1] == '/') {
-		*why_r = "this is a folder, want a path that ends in the "
-			 "socket's name";
+		*why_r =
+		    "this is a folder, want a path that ends in the socket's name";
 		return -1;
 	}
 	memcpy(ep_r->path, path, strlen(path) + 1);
@@ -40,7 +42,7 @@ endpoint_parse(const char *text, struct endpoint *ep_r, const char **why_r)
 }
 
 static void
-address_of(const struct endpoint *ep, struct sockaddr_un *sun)
+address_of(const struct unix_socket *ep, struct sockaddr_un *sun)
 {
 	memset(sun, 0, sizeof(*sun));
 	sun->sun_family = AF_UNIX;
@@ -48,7 +50,7 @@ address_of(const struct endpoint *ep, struct sockaddr_un *sun)
 }
 
 static int
-connect_as(const struct endpoint *ep, int type)
+connect_as(const struct unix_socket *ep, int type)
 {
 	struct sockaddr_un sun;
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
@@ -67,7 +69,7 @@ connect_as(const struct endpoint *ep, int type)
 }
 
 int
-endpoint_connect(const struct endpoint *ep)
+unix_socket_connect(const struct unix_socket *ep)
 {
 	return connect_as(ep, SOCK_STREAM);
 }
@@ -77,23 +79,20 @@ endpoint_connect(const struct endpoint *ep)
 /* safe_folder - may nobody but root and the owner replace what is in it? */
 static int
 safe_folder(const struct stat *st, const char *path, bool last,
-    const struct endpoint_owner *owner, char *why, size_t size)
+    const struct unix_socket_owner *owner, char *why, size_t size)
 {
 	if (!S_ISDIR(st->st_mode))
 		snprintf(why, size,
-		    "%s is no folder (or a symbolic link): "
-		    "name the real one",
+		    "%s is no folder (or a symbolic link): name the real one",
 		    path);
 	else if (st->st_uid != 0 && st->st_uid != owner->uid)
 		snprintf(why, size,
-		    "%s belongs to uid %u, who could replace "
-		    "the socket: chown it to root or to postmeter's user",
+		    "%s belongs to uid %u, who could replace the socket: chown it to root or to postmeter's user",
 		    path, (unsigned)st->st_uid);
 	else if ((st->st_mode & 022) != 0 &&
 		 (last || (st->st_mode & S_ISVTX) == 0))
 		snprintf(why, size,
-		    "%s can be written by others (mode %04o), "
-		    "who could replace the socket: chmod go-w %s",
+		    "%s can be written by others (mode %04o), who could replace the socket: chmod go-w %s",
 		    path, (unsigned)(st->st_mode & 07777), path);
 	else
 		return 0;
@@ -103,7 +102,7 @@ safe_folder(const struct stat *st, const char *path, bool last,
 /* make_folder - the last folder of the path, if it is missing */
 static int
 make_folder(int parent, const char *name, const char *path,
-    const struct endpoint_owner *owner, char *why, size_t size)
+    const struct unix_socket_owner *owner, char *why, size_t size)
 {
 	if (mkdirat(parent, name, 0750) == -1) {
 		if (errno == EEXIST)
@@ -116,9 +115,8 @@ make_folder(int parent, const char *name, const char *path,
 		AT_SYMLINK_NOFOLLOW) == -1 ||
 	    fchmodat(parent, name, 0750, 0) == -1) {
 		snprintf(why, size,
-		    "cannot give the folder %s to postmeter's "
-		    "user: %s",
-		    path, strerror(errno));
+		    "cannot give the folder %s to postmeter's user: %s", path,
+		    strerror(errno));
 		(void)unlinkat(parent, name, AT_REMOVEDIR);
 		return -1;
 	}
@@ -130,8 +128,8 @@ make_folder(int parent, const char *name, const char *path,
  * checked on its descriptor.  Returns that of the folder, -1 and why.
  */
 static int
-walk(const struct endpoint *ep, const struct endpoint_owner *owner, char *why,
-    size_t size)
+walk(const struct unix_socket *ep, const struct unix_socket_owner *owner,
+    char *why, size_t size)
 {
 	char path[ENDPOINT_PATH_MAX + 1], *name, *slash;
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
@@ -181,8 +179,8 @@ walk(const struct endpoint *ep, const struct endpoint_owner *owner, char *why,
 
 /* clear_path - nothing may be there but a dead socket of ours, and that goes */
 static int
-clear_path(int folder, const struct endpoint *ep,
-    const struct endpoint_owner *owner, bool *live_r, char *why, size_t size)
+clear_path(int folder, const struct unix_socket *ep,
+    const struct unix_socket_owner *owner, bool *live_r, char *why, size_t size)
 {
 	const char *name = strrchr(ep->path, '/') + 1;
 	struct stat st;
@@ -198,8 +196,7 @@ clear_path(int folder, const struct endpoint *ep,
 	if (!S_ISSOCK(st.st_mode) ||
 	    (st.st_uid != 0 && st.st_uid != owner->uid)) {
 		snprintf(why, size,
-		    "%s is there and is no socket of "
-		    "postmeter's: look what it is and remove it",
+		    "%s is there and is no socket of postmeter's: look what it is and remove it",
 		    ep->path);
 		return -1;
 	}
@@ -210,16 +207,13 @@ clear_path(int folder, const struct endpoint *ep,
 		if (fd != -1)
 			close(fd);
 		snprintf(why, size,
-		    "a program answers on %s: postmeter is "
-		    "already running",
+		    "a program answers on %s: postmeter is already running",
 		    ep->path);
 		return -1;
 	}
 	if (errno != ECONNREFUSED) {
 		snprintf(why, size,
-		    "%s is there, and whether a program "
-		    "answers on it cannot be known (%s): look what it is and "
-		    "remove it",
+		    "%s is there, and whether a program answers on it cannot be known (%s): look what it is and remove it",
 		    ep->path, strerror(errno));
 		return -1;
 	}
@@ -232,8 +226,8 @@ clear_path(int folder, const struct endpoint *ep,
 }
 
 int
-endpoint_prepare(const struct endpoint *ep, const struct endpoint_owner *owner,
-    bool *live_r, char *why, size_t size)
+unix_socket_prepare(const struct unix_socket *ep,
+    const struct unix_socket_owner *owner, bool *live_r, char *why, size_t size)
 {
 	int rc, folder;
 
@@ -248,8 +242,8 @@ endpoint_prepare(const struct endpoint *ep, const struct endpoint_owner *owner,
 }
 
 int
-endpoint_own(const struct endpoint *ep, const struct endpoint_owner *owner,
-    char *why, size_t size)
+unix_socket_chown(const struct unix_socket *ep,
+    const struct unix_socket_owner *owner, char *why, size_t size)
 {
 	if (lchown(ep->path, owner->uid, owner->gid) == -1 ||
 	    chmod(ep->path, 0660) == -1) {
@@ -261,14 +255,14 @@ endpoint_own(const struct endpoint *ep, const struct endpoint_owner *owner,
 }
 
 int
-endpoint_listen(const struct endpoint *ep, const struct endpoint_owner *owner,
-    bool *live_r, char *why, size_t size)
+unix_socket_listen(const struct unix_socket *ep,
+    const struct unix_socket_owner *owner, bool *live_r, char *why, size_t size)
 {
 	struct sockaddr_un sun;
 	mode_t old;
 	int fd, rc;
 
-	if (endpoint_prepare(ep, owner, live_r, why, size) == -1)
+	if (unix_socket_prepare(ep, owner, live_r, why, size) == -1)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1) {
@@ -289,7 +283,7 @@ endpoint_listen(const struct endpoint *ep, const struct endpoint_owner *owner,
 		close(fd);
 		return -1;
 	}
-	if (endpoint_own(ep, owner, why, size) == -1) {
+	if (unix_socket_chown(ep, owner, why, size) == -1) {
 		close(fd);
 		return -1;
 	}
@@ -297,7 +291,7 @@ endpoint_listen(const struct endpoint *ep, const struct endpoint_owner *owner,
 }
 
 int
-endpoint_peer(int fd, uid_t *uid_r, pid_t *pid_r)
+unix_socket_peer(int fd, uid_t *uid_r, pid_t *pid_r)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);

@@ -1,5 +1,5 @@
 /*
- * txn.c - one mail transaction, as the mail server told it.
+ * transaction.c - one mail transaction, as the mail server told it.
  *
  * Recipients are kept in the order of their digests: so the same one named
  * twice is found without a table, and the meter gets them without a double.

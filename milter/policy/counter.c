@@ -32,7 +32,7 @@ slot_init(struct slot *s, enum dimension dim, const struct window_spec *spec)
 	s->dim = dim;
 	s->warned = 0;
 	if (dim == DIM_UNIQUE)
-		uniq_init(&s->uniq, spec);
+		recipient_set_init(&s->uniq, spec);
 	else
 		window_init(&s->sum, spec);
 }
@@ -65,7 +65,7 @@ counter_free(struct counter **cp)
 		return;
 	for (size_t i = 0; i < c->nslot; i++)
 		if (c->slot[i].dim == DIM_UNIQUE)
-			uniq_free(&c->slot[i].uniq);
+			recipient_set_free(&c->slot[i].uniq);
 	free(c);
 	*cp = NULL;
 }
@@ -128,8 +128,9 @@ slot_inherit(struct slot *s, const struct slot *from, int64_t now,
 	if (window_spec_equal(slot_spec(s), slot_spec(from)))
 		s->warned = from->warned;
 	if (s->dim == DIM_UNIQUE)
-		return uniq_inherit(&s->uniq, &from->uniq, now, zone);
-	window_inherit(&s->sum, &from->sum, now, zone);
+		return recipient_set_copy_usage(
+		    &s->uniq, &from->uniq, now, zone);
+	window_copy_usage(&s->sum, &from->sum, now, zone);
 	return 0;
 }
 
@@ -163,23 +164,23 @@ counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
 /* --- a life -------------------------------------------------------------- */
 
 int
-counter_room(struct counter *c, size_t n, int64_t now)
+counter_reserve(struct counter *c, size_t n, int64_t now)
 {
 	for (size_t i = 0; i < c->nslot; i++)
 		if (c->slot[i].dim == DIM_UNIQUE &&
-		    uniq_room(&c->slot[i].uniq, n, now) == -1)
+		    recipient_set_reserve(&c->slot[i].uniq, n, now) == -1)
 			return -1;
 	return 0;
 }
 
 void
-counter_settle(struct counter *c, int64_t now, const struct zone *zone)
+counter_normalise(struct counter *c, int64_t now, const struct zone *zone)
 {
 	for (size_t i = 0; i < c->nslot; i++)
 		if (c->slot[i].dim == DIM_UNIQUE)
-			uniq_settle(&c->slot[i].uniq, now, zone);
+			recipient_set_normalise(&c->slot[i].uniq, now, zone);
 		else
-			window_settle(&c->slot[i].sum, now, zone);
+			window_normalise(&c->slot[i].sum, now, zone);
 }
 
 void
@@ -190,7 +191,7 @@ counter_reset(struct counter *c)
 		struct window_spec spec = *slot_spec(&c->slot[i]);
 
 		if (c->slot[i].dim == DIM_UNIQUE)
-			uniq_free(&c->slot[i].uniq);
+			recipient_set_free(&c->slot[i].uniq);
 		slot_init(&c->slot[i], c->slot[i].dim, &spec);
 	}
 }
@@ -220,7 +221,7 @@ counter_idle(const struct counter *c, int64_t now)
 			return false;
 	for (size_t i = 0; i < c->nslot; i++)
 		if (c->slot[i].dim == DIM_UNIQUE
-			? uniq_used(&c->slot[i].uniq, now) > 0
+			? recipient_set_used(&c->slot[i].uniq, now) > 0
 			: !window_idle(&c->slot[i].sum, now))
 			return false;
 	return true;
@@ -284,14 +285,14 @@ put_window(struct writer *w, const struct window *win)
 }
 
 static void
-put_uniq(struct writer *w, const struct uniq *u)
+put_uniq(struct writer *w, const struct recipient_set *u)
 {
 	put_spec(w, &u->spec);
 	put_varint(w, (uint64_t)u->end);
 	put_varint(w, (uint64_t)u->oldest);
 	put_varint(w, u->used);
 	for (size_t i = 0; i < u->size; i++) {
-		if (u->slot[i].last == UNIQ_FREE)
+		if (u->slot[i].last == RECIPIENT_SET_FREE)
 			continue;
 		put_be64(w, u->slot[i].digest);
 		put_varint(w, (uint64_t)u->slot[i].last - (uint64_t)u->oldest);
@@ -441,20 +442,20 @@ get_window(struct reader *r, struct window *w)
 
 /* An entry takes at least 9 bytes, so the input bounds the memory. */
 static void
-get_uniq(struct reader *r, struct uniq *u)
+get_uniq(struct reader *r, struct recipient_set *u)
 {
 	struct window_spec spec = get_spec(r);
 	int64_t end = get_moment(r, 0);
 	int64_t oldest = get_moment(r, 0);
 	uint64_t n = get_varint(r);
 
-	uniq_init(u, &spec);
+	recipient_set_init(u, &spec);
 	u->end = end;
 	if (n > r->len / 9)
 		damaged(r);
 	if (n == 0 || r->bad != NULL)
 		return;
-	if (uniq_room(u, (size_t)n, oldest) == -1) {
+	if (recipient_set_reserve(u, (size_t)n, oldest) == -1) {
 		fail(r, "out of memory");
 		return;
 	}
@@ -462,7 +463,7 @@ get_uniq(struct reader *r, struct uniq *u)
 		uint64_t digest = get_be64(r);
 		int64_t last = get_moment(r, oldest);
 
-		if (last < oldest || !uniq_restore(u, digest, last))
+		if (last < oldest || !recipient_set_restore(u, digest, last))
 			damaged(r);
 	}
 	u->oldest = oldest;

@@ -86,7 +86,7 @@ take_count(const char **p, uint64_t *n_r)
 }
 
 int
-span_parse(const char *text, int64_t *ms_r, const char **why_r)
+duration_parse(const char *text, int64_t *ms_r, const char **why_r)
 {
 	uint64_t n;
 	const char *p = text;
@@ -121,9 +121,9 @@ window_parse(const char *text, struct window_spec *w_r, const char **why_r)
 			w_r->period = (enum period)i;
 			return 0;
 		}
-	if (span_parse(text, &w_r->length, why_r) == -1) {
-		*why_r = "want a window such as 30s, 10m, 24h, 7d, "
-			 "or one of hour, day, week, month";
+	if (duration_parse(text, &w_r->length, why_r) == -1) {
+		*why_r =
+		    "want a window such as 30s, 10m, 24h, 7d, or one of hour, day, week, month";
 		return -1;
 	}
 	if (w_r->length < WINDOW_MIN || w_r->length > WINDOW_MAX) {

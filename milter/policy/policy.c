@@ -41,7 +41,7 @@ const char *const when_over_words[] = {
 };
 
 int
-word_index(const char *const *words, const char *word)
+enum_from_name(const char *const *words, const char *word)
 {
 	for (int i = 0; words[i] != NULL; i++)
 		if (strcmp(words[i], word) == 0)

@@ -38,7 +38,7 @@ used_at(
 	if (c == NULL)
 		return 0;
 	if (policy->limit[i].dim == DIM_UNIQUE)
-		return uniq_used(&c->slot[i].uniq, now);
+		return recipient_set_used(&c->slot[i].uniq, now);
 	return window_used(&c->slot[i].sum, now);
 }
 
@@ -59,7 +59,7 @@ cost_at(
 		return l->cost[dim];
 	if (c == NULL || l->rcpt == NULL)
 		return l->nrcpt;
-	return uniq_new(&c->slot[i].uniq, l->rcpt, l->nrcpt, now);
+	return recipient_set_new(&c->slot[i].uniq, l->rcpt, l->nrcpt, now);
 }
 
 /* When limit i would hold with the line spent, were max to stay; or NEVER. */
@@ -75,9 +75,9 @@ fits_under(const struct bill_line *l, const struct counter *c, size_t i,
 	if (c == NULL)
 		return now;
 	if (dim == DIM_UNIQUE)
-		return uniq_when(
+		return recipient_set_fits_at(
 		    &c->slot[i].uniq, l->rcpt, nlisted(l), max - cost, now);
-	return window_when(&c->slot[i].sum, max - cost, now);
+	return window_fits_at(&c->slot[i].sum, max - cost, now);
 }
 
 /* The same, but not before from, and with the grants that hold then. */
@@ -351,7 +351,8 @@ spend_slot(const struct bill *b, size_t line, struct slot *s)
 	const struct bill_line *l = &b->line[line];
 
 	if (s->dim == DIM_UNIQUE)
-		uniq_add(&s->uniq, l->rcpt, nlisted(l), b->now, b->zone);
+		recipient_set_add(
+		    &s->uniq, l->rcpt, nlisted(l), b->now, b->zone);
 	else
 		window_add(&s->sum, l->cost[s->dim], b->now, b->zone);
 }
@@ -412,7 +413,7 @@ lines(const struct bill *bill)
 }
 
 void
-quota_settle(const struct bill *bill, struct counter *const *counter)
+quota_normalise(const struct bill *bill, struct counter *const *counter)
 {
 	for (size_t i = 0; i < lines(bill); i++) {
 		const struct bill_line *l = &bill->line[i];
@@ -420,7 +421,7 @@ quota_settle(const struct bill *bill, struct counter *const *counter)
 
 		if (c == NULL || quota_is_free(l))
 			continue;
-		counter_settle(c, bill->now, bill->zone);
+		counter_normalise(c, bill->now, bill->zone);
 		if (c->locked_until > bill->now + l->policy->lockout)
 			c->locked_until = bill->now + l->policy->lockout;
 	}
@@ -432,7 +433,7 @@ quota_lock(
 {
 	struct decision locked;
 
-	quota_settle(bill, counter);
+	quota_normalise(bill, counter);
 	for (size_t i = 0; i < lines(bill); i++) {
 		const struct bill_line *l = &bill->line[i];
 		struct counter *c = counter[i];

@@ -1,5 +1,5 @@
 /*
- * uniq.c - different recipients are counted one by one.
+ * recipient_set.c - different recipients are counted one by one.
  *
  * A sketch such as HyperLogLog would be smaller and a few percent wrong; a
  * provider that locks the account at recipient 1001 is not.  The limit bounds
@@ -13,7 +13,7 @@
 #define SIZE_MIN ((size_t)16)
 
 static bool
-has_left(const struct uniq *u, int64_t last, int64_t now)
+has_left(const struct recipient_set *u, int64_t last, int64_t now)
 {
 	if (u->spec.calendar)
 		return u->end <= now;
@@ -22,7 +22,7 @@ has_left(const struct uniq *u, int64_t last, int64_t now)
 
 /* How long until it leaves; at most WINDOW_MAX, so it fits in 32 bits. */
 static uint32_t
-stays(const struct uniq *u, int64_t last, int64_t now)
+stays(const struct recipient_set *u, int64_t last, int64_t now)
 {
 	int64_t age = last < now ? now - last : 0;
 
@@ -30,43 +30,46 @@ stays(const struct uniq *u, int64_t last, int64_t now)
 }
 
 static size_t
-home(const struct uniq *u, uint64_t digest)
+home(const struct recipient_set *u, uint64_t digest)
 {
 	return (size_t)digest & (u->size - 1);
 }
 
 /* The slot of digest, or the free one where it would go. */
-static struct uniq_slot *
-probe(const struct uniq *u, uint64_t digest)
+static struct recipient_slot *
+probe(const struct recipient_set *u, uint64_t digest)
 {
 	size_t i = home(u, digest);
 
-	while (u->slot[i].last != UNIQ_FREE && u->slot[i].digest != digest)
+	while (u->slot[i].last != RECIPIENT_SET_FREE &&
+	       u->slot[i].digest != digest)
 		i = (i + 1) & (u->size - 1);
 	return &u->slot[i];
 }
 
-/* When digest was last written to; UNIQ_FREE if it does not count. */
+/* When digest was last written to; RECIPIENT_SET_FREE if it does not count. */
 static int64_t
-known(const struct uniq *u, uint64_t digest, int64_t now)
+known(const struct recipient_set *u, uint64_t digest, int64_t now)
 {
 	int64_t last;
 
 	if (u->used == 0)
-		return UNIQ_FREE;
+		return RECIPIENT_SET_FREE;
 	last = probe(u, digest)->last;
-	return last == UNIQ_FREE || has_left(u, last, now) ? UNIQ_FREE : last;
+	return last == RECIPIENT_SET_FREE || has_left(u, last, now)
+		   ? RECIPIENT_SET_FREE
+		   : last;
 }
 
 void
-uniq_init(struct uniq *u, const struct window_spec *spec)
+recipient_set_init(struct recipient_set *u, const struct window_spec *spec)
 {
 	memset(u, 0, sizeof(*u));
 	u->spec = *spec;
 }
 
 void
-uniq_free(struct uniq *u)
+recipient_set_free(struct recipient_set *u)
 {
 	free(u->slot);
 	u->slot = NULL;
@@ -74,20 +77,20 @@ uniq_free(struct uniq *u)
 }
 
 static void
-clear(struct uniq *u)
+clear(struct recipient_set *u)
 {
 	for (size_t i = 0; i < u->size; i++)
-		u->slot[i].last = UNIQ_FREE;
+		u->slot[i].last = RECIPIENT_SET_FREE;
 	u->used = 0;
 }
 
 /* Empties slot i; what probed past it moves up, so every probe still ends. */
 static void
-delete_at(struct uniq *u, size_t i)
+delete_at(struct recipient_set *u, size_t i)
 {
 	size_t mask = u->size - 1;
 
-	for (size_t j = (i + 1) & mask; u->slot[j].last != UNIQ_FREE;
+	for (size_t j = (i + 1) & mask; u->slot[j].last != RECIPIENT_SET_FREE;
 	     j = (j + 1) & mask) {
 		size_t h = home(u, u->slot[j].digest);
 
@@ -96,12 +99,12 @@ delete_at(struct uniq *u, size_t i)
 			i = j;
 		}
 	}
-	u->slot[i].last = UNIQ_FREE;
+	u->slot[i].last = RECIPIENT_SET_FREE;
 	u->used--;
 }
 
 static void
-sweep(struct uniq *u, int64_t now)
+sweep(struct recipient_set *u, int64_t now)
 {
 	if (u->used == 0 || !has_left(u, u->oldest, now))
 		return;
@@ -113,18 +116,18 @@ sweep(struct uniq *u, int64_t now)
 	for (size_t i = 0; i < u->size;) {
 		int64_t last = u->slot[i].last;
 
-		if (last != UNIQ_FREE && has_left(u, last, now)) {
+		if (last != RECIPIENT_SET_FREE && has_left(u, last, now)) {
 			delete_at(u, i);
 			continue;
 		}
-		if (last != UNIQ_FREE && last < u->oldest)
+		if (last != RECIPIENT_SET_FREE && last < u->oldest)
 			u->oldest = last;
 		i++;
 	}
 }
 
 static void
-rebase(struct uniq *u, int64_t now)
+rebase(struct recipient_set *u, int64_t now)
 {
 	if (u->used == 0 || u->newest <= now)
 		return;
@@ -137,7 +140,7 @@ rebase(struct uniq *u, int64_t now)
 }
 
 static void
-date_period(struct uniq *u, int64_t now, const struct zone *zone)
+date_period(struct recipient_set *u, int64_t now, const struct zone *zone)
 {
 	int64_t start;
 
@@ -146,7 +149,8 @@ date_period(struct uniq *u, int64_t now, const struct zone *zone)
 }
 
 void
-uniq_settle(struct uniq *u, int64_t now, const struct zone *zone)
+recipient_set_normalise(
+    struct recipient_set *u, int64_t now, const struct zone *zone)
 {
 	sweep(u, now);
 	rebase(u, now);
@@ -154,29 +158,29 @@ uniq_settle(struct uniq *u, int64_t now, const struct zone *zone)
 }
 
 static void
-put(struct uniq *u, uint64_t digest, int64_t last)
+put(struct recipient_set *u, uint64_t digest, int64_t last)
 {
-	struct uniq_slot *s;
+	struct recipient_slot *s;
 
 	if (u->size == 0)
 		return;
 	s = probe(u, digest);
-	if (s->last == UNIQ_FREE) {
+	if (s->last == RECIPIENT_SET_FREE) {
 		if (u->used + 1 == u->size) /* one stays free: probes end */
 			return;
 		if (u->used == 0)
 			u->oldest = u->newest = last;
 		u->used++;
 	}
-	*s = (struct uniq_slot){ .digest = digest, .last = last };
+	*s = (struct recipient_slot){ .digest = digest, .last = last };
 	u->oldest = last < u->oldest ? last : u->oldest;
 	u->newest = last > u->newest ? last : u->newest;
 }
 
 static int
-resize(struct uniq *u, size_t size)
+resize(struct recipient_set *u, size_t size)
 {
-	struct uniq old = *u;
+	struct recipient_set old = *u;
 
 	u->slot = reallocarray(NULL, size, sizeof(*u->slot));
 	if (u->slot == NULL) {
@@ -186,14 +190,14 @@ resize(struct uniq *u, size_t size)
 	u->size = size;
 	clear(u);
 	for (size_t i = 0; i < old.size; i++)
-		if (old.slot[i].last != UNIQ_FREE)
+		if (old.slot[i].last != RECIPIENT_SET_FREE)
 			put(u, old.slot[i].digest, old.slot[i].last);
 	free(old.slot);
 	return 0;
 }
 
 int
-uniq_room(struct uniq *u, size_t more, int64_t now)
+recipient_set_reserve(struct recipient_set *u, size_t more, int64_t now)
 {
 	size_t want = SIZE_MIN;
 
@@ -208,46 +212,47 @@ uniq_room(struct uniq *u, size_t more, int64_t now)
 }
 
 uint64_t
-uniq_used(const struct uniq *u, int64_t now)
+recipient_set_used(const struct recipient_set *u, int64_t now)
 {
 	uint64_t n = 0;
 
 	if (u->used == 0 || !has_left(u, u->oldest, now))
 		return u->used;
 	for (size_t i = 0; i < u->size; i++)
-		if (u->slot[i].last != UNIQ_FREE &&
+		if (u->slot[i].last != RECIPIENT_SET_FREE &&
 		    !has_left(u, u->slot[i].last, now))
 			n++;
 	return n;
 }
 
 uint64_t
-uniq_new(const struct uniq *u, const uint64_t *digest, size_t n, int64_t now)
+recipient_set_new(const struct recipient_set *u, const uint64_t *digest,
+    size_t n, int64_t now)
 {
 	uint64_t fresh = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (known(u, digest[i], now) == UNIQ_FREE)
+		if (known(u, digest[i], now) == RECIPIENT_SET_FREE)
 			fresh++;
 	return fresh;
 }
 
 void
-uniq_add(struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
-    const struct zone *zone)
+recipient_set_add(struct recipient_set *u, const uint64_t *digest, size_t n,
+    int64_t now, const struct zone *zone)
 {
-	uniq_settle(u, now, zone);
+	recipient_set_normalise(u, now, zone);
 	for (size_t i = 0; i < n; i++)
 		put(u, digest[i], now);
 	date_period(u, now, zone);
 }
 
 bool
-uniq_restore(struct uniq *u, uint64_t digest, int64_t last)
+recipient_set_restore(struct recipient_set *u, uint64_t digest, int64_t last)
 {
 	size_t before = u->used;
 
-	if (u->size == 0 || probe(u, digest)->last != UNIQ_FREE)
+	if (u->size == 0 || probe(u, digest)->last != RECIPIENT_SET_FREE)
 		return false;
 	put(u, digest, last);
 	return u->used > before;
@@ -258,14 +263,14 @@ uniq_restore(struct uniq *u, uint64_t digest, int64_t last)
  * those of prefix: one step of a radix selection, which needs no memory.
  */
 static void
-histogram(const struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
-    uint32_t prefix, unsigned shift, uint64_t bin[static 256])
+histogram(const struct recipient_set *u, const uint64_t *digest, size_t n,
+    int64_t now, uint32_t prefix, unsigned shift, uint64_t bin[static 256])
 {
 	uint32_t high = shift == 24 ? 0 : UINT32_MAX << (shift + 8);
 
 	memset(bin, 0, 256 * sizeof(bin[0]));
 	for (size_t i = 0; i < u->size; i++) {
-		uint32_t t = u->slot[i].last == UNIQ_FREE
+		uint32_t t = u->slot[i].last == RECIPIENT_SET_FREE
 				 ? 0
 				 : stays(u, u->slot[i].last, now);
 
@@ -274,7 +279,8 @@ histogram(const struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
 	}
 	for (size_t i = 0; i < n; i++) {
 		int64_t last = known(u, digest[i], now);
-		uint32_t t = last == UNIQ_FREE ? 0 : stays(u, last, now);
+		uint32_t t =
+		    last == RECIPIENT_SET_FREE ? 0 : stays(u, last, now);
 
 		if (t != 0 && (t & high) == prefix)
 			bin[t >> shift & 255]--;
@@ -283,8 +289,8 @@ histogram(const struct uniq *u, const uint64_t *digest, size_t n, int64_t now,
 
 /* How long until the k-th of those beside the n digests has left. */
 static uint32_t
-kth_leaves(const struct uniq *u, const uint64_t *digest, size_t n, uint64_t k,
-    int64_t now)
+kth_leaves(const struct recipient_set *u, const uint64_t *digest, size_t n,
+    uint64_t k, int64_t now)
 {
 	uint64_t bin[256];
 	uint32_t prefix = 0;
@@ -302,10 +308,11 @@ kth_leaves(const struct uniq *u, const uint64_t *digest, size_t n, uint64_t k,
 }
 
 int64_t
-uniq_when(const struct uniq *u, const uint64_t *digest, size_t n, uint64_t room,
-    int64_t now)
+recipient_set_fits_at(const struct recipient_set *u, const uint64_t *digest,
+    size_t n, uint64_t room, int64_t now)
 {
-	uint64_t beside = uniq_used(u, now) - (n - uniq_new(u, digest, n, now));
+	uint64_t beside = recipient_set_used(u, now) -
+			  (n - recipient_set_new(u, digest, n, now));
 
 	if (beside <= room)
 		return now;
@@ -315,21 +322,21 @@ uniq_when(const struct uniq *u, const uint64_t *digest, size_t n, uint64_t room,
 }
 
 int
-uniq_inherit(struct uniq *u, const struct uniq *from, int64_t now,
-    const struct zone *zone)
+recipient_set_copy_usage(struct recipient_set *u,
+    const struct recipient_set *from, int64_t now, const struct zone *zone)
 {
 	int64_t start = now - u->spec.length + 1, end;
 
 	if (u->spec.calendar)
 		zone_period(zone, u->spec.period, now, &start, &end);
-	if (uniq_room(u, from->used, now) == -1)
+	if (recipient_set_reserve(u, from->used, now) == -1)
 		return -1;
 	for (size_t i = 0; i < from->size; i++) {
-		const struct uniq_slot *s = &from->slot[i];
+		const struct recipient_slot *s = &from->slot[i];
 		int64_t last = s->last < now ? s->last : now;
 
-		if (s->last != UNIQ_FREE && !has_left(from, s->last, now) &&
-		    last >= start)
+		if (s->last != RECIPIENT_SET_FREE &&
+		    !has_left(from, s->last, now) && last >= start)
 			put(u, s->digest, last);
 	}
 	date_period(u, now, zone);

@@ -141,7 +141,7 @@ window_used(const struct window *w, int64_t now)
 }
 
 void
-window_settle(struct window *w, int64_t now, const struct zone *zone)
+window_normalise(struct window *w, int64_t now, const struct zone *zone)
 {
 	uint64_t ahead = 0;
 
@@ -159,13 +159,13 @@ void
 window_add(
     struct window *w, uint64_t cost, int64_t now, const struct zone *zone)
 {
-	window_settle(w, now, zone);
+	window_normalise(w, now, zone);
 	if (cost > 0)
 		put_now(w, cost, now, zone);
 }
 
 int64_t
-window_when(const struct window *w, uint64_t room, int64_t now)
+window_fits_at(const struct window *w, uint64_t room, int64_t now)
 {
 	uint64_t sum = 0;
 
@@ -189,7 +189,7 @@ window_idle(const struct window *w, int64_t now)
 
 /* When a calendar window was spent is not known: now is never too early. */
 void
-window_inherit(struct window *w, const struct window *from, int64_t now,
+window_copy_usage(struct window *w, const struct window *from, int64_t now,
     const struct zone *zone)
 {
 	int64_t start = now, end;

@@ -39,7 +39,7 @@ static void
 look(struct health *h, const struct smarthost *sh, int64_t now)
 {
 	char why[GREETING_WHY];
-	const enum greeting g = greeting_ask(sh->host, sh->port, PATIENCE, why);
+	const enum greeting g = smtp_hello(sh->host, sh->port, PATIENCE, why);
 
 	if (g == GREETING_UNKNOWN) {
 		log_warn(
@@ -84,10 +84,10 @@ prober_round(struct health *h, int64_t now)
 static void
 rest(int64_t ms)
 {
-	const int64_t until = condition_deadline(ms);
+	const int64_t until = cond_deadline(ms);
 
 	pthread_mutex_lock(&lock);
-	while (!woken && condition_wait(&changed, &lock, until))
+	while (!woken && cond_wait(&changed, &lock, until))
 		;
 	woken = false;
 	pthread_mutex_unlock(&lock);
@@ -106,7 +106,7 @@ prober_start(struct health *h)
 {
 	pthread_t thread;
 
-	condition_init(&changed);
+	cond_init(&changed);
 	if (thread_start(&thread, run, h) != 0)
 		return -1;
 	pthread_detach(thread);

@@ -1,5 +1,5 @@
 /*
- * greeting.c - does a mail server say hello?
+ * smtp_hello.c - does a mail server say hello?
  *
  * Whatever this machine cannot do, for want of a network, a name server or a
  * permission, is no illness of the server's.
@@ -213,7 +213,7 @@ converse(struct talk *t)
 }
 
 enum greeting
-greeting_ask(
+smtp_hello(
     const char *host, uint16_t port, int64_t timeout, char why[GREETING_WHY])
 {
 	struct talk t = { .fd = -1, .why = why };

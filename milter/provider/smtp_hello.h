@@ -1,11 +1,11 @@
 /*
- * greeting.h - does a mail server say hello?
+ * smtp_hello.h - does a mail server say hello?
  *
  * As little as shows that it lives: connect, its greeting, EHLO, QUIT.  No
  * TLS, no login, no key.
  */
-#ifndef GREETING_H
-#define GREETING_H
+#ifndef SMTP_HELLO_H
+#define SMTP_HELLO_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,7 +20,7 @@ enum greeting { GREETING_GOOD, GREETING_BAD, GREETING_UNKNOWN };
  * a connection is enough.  Unless it is good, why says what was wrong;
  * UNKNOWN: it was this machine that could not ask.
  */
-enum greeting greeting_ask(const char *host, uint16_t port, int64_t timeout,
+enum greeting smtp_hello(const char *host, uint16_t port, int64_t timeout,
 	    char why[GREETING_WHY]);
 
 #endif

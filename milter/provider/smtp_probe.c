@@ -1,5 +1,6 @@
 /*
- * probe.c - is this smarthost in order?  A short talk with it, step by step.
+ * smtp_probe.c - is this smarthost in order?  A short talk with it, step by
+ * step.
  *
  * libcurl talks, as it has met more servers than we ever will.  We listen to
  * the talk to know where it broke off; commands are recognised by their first
@@ -159,7 +160,7 @@ report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 	    address != NULL)
 		escape_str(detail, sizeof(detail), address);
 	if (!ok)
-		r.hint = probe_hint(t->step, trouble, t->reply);
+		r.hint = smtp_hint(t->step, trouble, t->reply);
 	t->open = false;
 	t->fn(&r, t->arg);
 }
@@ -422,8 +423,7 @@ write_mail(struct talk *t)
 	len = asprintf(&t->mail,
 	    "From: <%s>\r\nTo: <%s>\r\nDate: %s\r\n"
 	    "Message-ID: <%lld.%d.postmeter@%s>\r\n"
-	    "Subject: postmeter test message\r\nAuto-Submitted: "
-	    "auto-generated\r\n\r\n"
+	    "Subject: postmeter test message\r\nAuto-Submitted: auto-generated\r\n\r\n"
 	    "This message went out through %s.\r\n",
 	    to->from, to->to, date, (long long)clock_now(), (int)getpid(),
 	    to->host, to->host);

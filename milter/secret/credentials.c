@@ -1,5 +1,5 @@
 /*
- * creds.c - which key opens which smarthost, and who may ask for it.
+ * credentials.c - which key opens which smarthost, and who may ask for it.
  *
  * Postfix asks with the sender, with the bare host and with the nexthop in
  * turn, and uses what it gets for whatever host it is talking to.  So only
@@ -25,7 +25,8 @@ static struct secrets *current;
 /* --- at a start, a reload and a check ------------------------------------ */
 
 int
-creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
+credentials_user(
+    const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
 {
 	char room[PASSWD_ROOM];
 	struct passwd pw, *found;
@@ -33,9 +34,7 @@ creds_user(const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
 	if (getpwnam_r(conf->user, &pw, room, sizeof(room), &found) != 0 ||
 	    found == NULL) {
 		fprintf(errors,
-		    "%s: user \"%s\" does not exist: create it (adduser "
-		    "--system --group --home /var/lib/postmeter %s) or name "
-		    "another\n",
+		    "%s: user \"%s\" does not exist: create it (adduser --system --group --home /var/lib/postmeter %s) or name another\n",
 		    conf->file, conf->user, conf->user);
 		return -1;
 	}
@@ -52,14 +51,13 @@ missing(const struct config *conf, const struct secrets *secrets,
 	if (name[0] == '\0' || (secrets != NULL && secrets_has(secrets, name)))
 		return 0;
 	fprintf(errors,
-	    "%s: %s wants secret \"%s\", which is not there: add it with "
-	    "`postmeterctl secret set %s`\n",
+	    "%s: %s wants secret \"%s\", which is not there: add it with `postmeterctl secret set %s`\n",
 	    conf->secrets, who, name, name);
 	return 1;
 }
 
 int
-creds_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
+credentials_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
     struct secrets **secrets_r)
 {
 	char who[64];
@@ -90,7 +88,7 @@ creds_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
 /* --- at work ------------------------------------------------------------- */
 
 void
-creds_publish(struct secrets *secrets)
+credentials_publish(struct secrets *secrets)
 {
 	struct secrets *old;
 
@@ -102,7 +100,7 @@ creds_publish(struct secrets *secrets)
 }
 
 bool
-creds_peer_allowed(const struct config *conf, uid_t uid)
+credentials_peer_allowed(const struct config *conf, uid_t uid)
 {
 	char room[PASSWD_ROOM];
 	struct passwd pw, *found;
@@ -119,26 +117,24 @@ creds_peer_allowed(const struct config *conf, uid_t uid)
 
 /* fill - "user:password"; 1, or -1 and why */
 static int
-fill(const struct smarthost *sh, char *dst, size_t size, char why[CREDS_WHY])
+fill(const struct smarthost *sh, char *dst, size_t size,
+    char why[CREDENTIALS_WHY])
 {
 	const size_t n = strlen(sh->username);
 	ssize_t len = -1;
 
 	pthread_rwlock_rdlock(&lock);
 	if (current == NULL) {
-		snprintf(why, CREDS_WHY,
-		    "the secrets could not be read, see "
-		    "postmeter's log");
+		snprintf(why, CREDENTIALS_WHY,
+		    "the secrets could not be read, see postmeter's log");
 	} else if (!secrets_has(current, sh->secret)) {
-		snprintf(why, CREDS_WHY,
-		    "smarthost %s: its secret is not "
-		    "there, add it with postmeterctl secret set",
+		snprintf(why, CREDENTIALS_WHY,
+		    "smarthost %s: its secret is not there, add it with postmeterctl secret set",
 		    sh->name);
 	} else if (n + 2 > size || (len = secrets_get(current, sh->secret,
 					dst + n + 1, size - n - 1)) == -1) {
-		snprintf(why, CREDS_WHY,
-		    "smarthost %s: username and "
-		    "password are too long for an answer",
+		snprintf(why, CREDENTIALS_WHY,
+		    "smarthost %s: username and password are too long for an answer",
 		    sh->name);
 	} else {
 		memcpy(dst, sh->username, n);
@@ -149,17 +145,16 @@ fill(const struct smarthost *sh, char *dst, size_t size, char why[CREDS_WHY])
 }
 
 int
-creds_lookup(const struct config *conf, const char *map, const char *key,
-    char *dst, size_t size, char why[CREDS_WHY])
+credentials_lookup(const struct config *conf, const char *map, const char *key,
+    char *dst, size_t size, char why[CREDENTIALS_WHY])
 {
 	const struct smarthost *sh = config_smarthost(conf, map);
 	char nexthop[KEY_ROOM];
 
 	why[0] = '\0';
 	if (sh == NULL) {
-		snprintf(why, CREDS_WHY,
-		    "there is no smarthost of that name, "
-		    "see postmeter.conf");
+		snprintf(why, CREDENTIALS_WHY,
+		    "there is no smarthost of that name, see postmeter.conf");
 		return -1;
 	}
 	snprintf(
@@ -170,7 +165,7 @@ creds_lookup(const struct config *conf, const char *map, const char *key,
 }
 
 ssize_t
-creds_secret(const char *name, char *dst, size_t size)
+credentials_secret(const char *name, char *dst, size_t size)
 {
 	ssize_t len = -1;
 

@@ -27,7 +27,7 @@ struct secret {
 };
 
 struct secrets {
-	struct lockedmem arena;
+	struct secure_mem arena;
 	size_t used; /* bytes of the arena */
 	size_t n;
 	struct secret *secret;
@@ -46,9 +46,9 @@ static cfg_opt_t options[] = {
 
 struct loading {
 	struct secrets *s;
-	struct safefile_owner owner;
-	struct conftext text;
-	struct mistakes m;
+	struct trusted_file_owner owner;
+	struct scanned_text text;
+	struct diag m;
 };
 
 /* --- files --------------------------------------------------------------- */
@@ -58,10 +58,10 @@ struct loading {
  * Its length, or -1 and why.
  */
 static ssize_t
-read_locked(const char *path, const struct safefile_owner *owner,
-    size_t largest, struct lockedmem *mem_r, char why[SAFEFILE_WHY])
+read_locked(const char *path, const struct trusted_file_owner *owner,
+    size_t largest, struct secure_mem *mem_r, char why[TRUSTED_FILE_WHY])
 {
-	const int fd = safefile_open(path, owner, why);
+	const int fd = trusted_file_open(path, owner, why);
 	struct stat st;
 	ssize_t n = -1;
 
@@ -69,19 +69,19 @@ read_locked(const char *path, const struct safefile_owner *owner,
 		return -1;
 	if (fstat(fd, &st) == -1 || st.st_size < 0 ||
 	    (size_t)st.st_size > largest)
-		snprintf(
-		    why, SAFEFILE_WHY, "it is larger than %zu bytes", largest);
-	else if (lockedmem_new(mem_r, (size_t)st.st_size + 1, why) == 0 &&
-		 (n = safefile_read(fd, mem_r->p, (size_t)st.st_size, why)) ==
-		     -1)
-		lockedmem_free(mem_r);
+		snprintf(why, TRUSTED_FILE_WHY, "it is larger than %zu bytes",
+		    largest);
+	else if (secure_mem_new(mem_r, (size_t)st.st_size + 1, why) == 0 &&
+		 (n = trusted_file_read(
+		      fd, mem_r->p, (size_t)st.st_size, why)) == -1)
+		secure_mem_free(mem_r);
 	close(fd);
 	return n;
 }
 
 /* file_path - what file = "..." stands for; NULL and why if for nothing */
 static char *
-file_path(const char *file, char why[SAFEFILE_WHY])
+file_path(const char *file, char why[TRUSTED_FILE_WHY])
 {
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
 	const char *name = file + strlen(CREDENTIAL);
@@ -90,17 +90,15 @@ file_path(const char *file, char why[SAFEFILE_WHY])
 	if (strncmp(file, CREDENTIAL, strlen(CREDENTIAL)) != 0)
 		path = strdup(file);
 	else if (folder == NULL)
-		snprintf(why, SAFEFILE_WHY,
-		    "there are no credentials: start "
-		    "it as a service with LoadCredential=");
+		snprintf(why, TRUSTED_FILE_WHY,
+		    "there are no credentials: start it as a service with LoadCredential=");
 	else if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
-		snprintf(why, SAFEFILE_WHY,
-		    "a credential's name has no "
-		    "\"/\" and does not begin with a dot");
+		snprintf(why, TRUSTED_FILE_WHY,
+		    "a credential's name has no \"/\" and does not begin with a dot");
 	else if (asprintf(&path, "%s/%s", folder, name) == -1)
 		path = NULL;
 	if (path == NULL && why[0] == '\0')
-		snprintf(why, SAFEFILE_WHY, "out of memory");
+		snprintf(why, TRUSTED_FILE_WHY, "out of memory");
 	return path;
 }
 
@@ -117,8 +115,7 @@ unfit(const char *p, size_t len)
 	if (memchr(p, '\n', len) != NULL)
 		return "it has more than one line: write it on one";
 	if (memchr(p, '\r', len) != NULL)
-		return "it holds a carriage return: save the file with UNIX "
-		       "line ends";
+		return "it holds a carriage return: save the file with UNIX line ends";
 	if (memchr(p, '\0', len) != NULL)
 		return "it holds a NUL byte";
 	if (u8_check((const uint8_t *)p, len) != NULL)
@@ -134,7 +131,7 @@ store_value(struct loading *l, struct secret *secret, unsigned line,
 	const char *why = unfit(p, len);
 
 	if (why != NULL) {
-		mistake(&l->m, line, "secret \"%s\": %s", secret->name, why);
+		diag_error(&l->m, line, "secret \"%s\": %s", secret->name, why);
 		return;
 	}
 	secret->value = memcpy(l->s->arena.p + l->s->used, p, len);
@@ -145,21 +142,21 @@ store_value(struct loading *l, struct secret *secret, unsigned line,
 static void
 take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
 {
-	char why[SAFEFILE_WHY] = "";
+	char why[TRUSTED_FILE_WHY] = "";
 	/* NOLINTNEXTLINE(clang-analyzer-core*): the caller looked for it */
 	char *path = file_path(v->text, why);
-	struct lockedmem mem = { .p = NULL };
+	struct secure_mem mem = { .p = NULL };
 	ssize_t n = -1;
 
 	if (path != NULL)
 		n = read_locked(path, &l->owner, SECRET_MAX + 1, &mem, why);
 	if (n == -1)
-		mistake(&l->m, v->line, "secret \"%s\": its file: %s",
+		diag_error(&l->m, v->line, "secret \"%s\": its file: %s",
 		    secret->name, why);
 	else
 		store_value(l, secret, v->line, mem.p,
 		    (size_t)n - (n > 0 && mem.p[n - 1] == '\n'));
-	lockedmem_free(&mem);
+	secure_mem_free(&mem);
 	free(path);
 }
 
@@ -169,8 +166,9 @@ secrets_name_good(const char *name)
 	const size_t len = strlen(name);
 
 	return len > 0 && len <= 64 &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyz"
-			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") == len;
+	       strspn(name,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+		   len;
 }
 
 static const struct secret *
@@ -193,21 +191,17 @@ take_secret(struct loading *l, cfg_t *sec)
 	struct secret *secret = &l->s->secret[l->s->n];
 
 	if (!secrets_name_good(title->text))
-		mistake(&l->m, title->line,
-		    "a secret's name is made of "
-		    "letters, digits, -, _ and .");
+		diag_error(&l->m, title->line,
+		    "a secret's name is made of letters, digits, -, _ and .");
 	else if (find(l->s, title->text) != NULL)
-		mistake(&l->m, title->line,
-		    "secret \"%s\" is there already: "
-		    "keep one",
-		    title->text);
+		diag_error(&l->m, title->line,
+		    "secret \"%s\" is there already: keep one", title->text);
 	else if ((password == NULL) == (file == NULL))
-		mistake(&l->m, title->line,
-		    "secret \"%s\": write either "
-		    "password = \"...\" or file = \"...\"",
+		diag_error(&l->m, title->line,
+		    "secret \"%s\": write either password = \"...\" or file = \"...\"",
 		    title->text);
 	else if ((secret->name = strdup(title->text)) == NULL)
-		mistake(&l->m, title->line, "out of memory");
+		diag_error(&l->m, title->line, "out of memory");
 	else
 		l->s->n++;
 	if (secret->name == NULL)
@@ -224,7 +218,7 @@ static void
 take_all(struct loading *l, cfg_t *root, size_t len)
 {
 	const size_t n = conftext_size(root, "secret");
-	char why[LOCKEDMEM_WHY];
+	char why[SECURE_MEM_WHY];
 	size_t files = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -232,10 +226,10 @@ take_all(struct loading *l, cfg_t *root, size_t len)
 		    cfg_getnsec(root, "secret", (unsigned)i), "file");
 	l->s->secret = calloc(n + 1, sizeof(*l->s->secret));
 	if (l->s->secret == NULL)
-		mistake(&l->m, 0, "out of memory");
-	else if (lockedmem_new(&l->s->arena, len + files * SECRET_MAX, why) ==
+		diag_error(&l->m, 0, "out of memory");
+	else if (secure_mem_new(&l->s->arena, len + files * SECRET_MAX, why) ==
 		 -1)
-		mistake(&l->m, 0, "%s", why);
+		diag_error(&l->m, 0, "%s", why);
 	else
 		for (size_t i = 0; i < n; i++)
 			take_secret(
@@ -249,21 +243,21 @@ secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)
 {
 	struct loading l = { .owner = { uid, gid },
 		.m = { .file = file, .out = errors, .discreet = true } };
-	struct lockedmem text = { .p = NULL };
-	char why[SAFEFILE_WHY];
+	struct secure_mem text = { .p = NULL };
+	char why[TRUSTED_FILE_WHY];
 	const ssize_t n = read_locked(file, &l.owner, FILE_LARGEST, &text, why);
 
 	if (n == -1) {
-		mistake(&l.m, 0, "%s", why);
+		diag_error(&l.m, 0, "%s", why);
 		return NULL;
 	}
 	l.s = calloc(1, sizeof(*l.s));
 	if (l.s == NULL)
-		mistake(&l.m, 0, "out of memory");
+		diag_error(&l.m, 0, "out of memory");
 	else if (conftext_parse(&l.text, text.p, (size_t)n, options, &l.m) == 0)
 		take_all(&l, l.text.tree, (size_t)n);
 	conftext_free(&l.text);
-	lockedmem_free(&text);
+	secure_mem_free(&text);
 	if (l.m.n > 0)
 		secrets_free(&l.s);
 	return l.s;
@@ -280,7 +274,7 @@ secrets_free(struct secrets **sp)
 	for (size_t i = 0; i < s->n; i++)
 		free(s->secret[i].name);
 	free(s->secret);
-	lockedmem_free(&s->arena);
+	secure_mem_free(&s->arena);
 	free(s);
 }
 

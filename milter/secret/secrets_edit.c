@@ -1,5 +1,5 @@
 /*
- * secrettext.c - one secret changed, every other byte of the text as it was.
+ * secrets_edit.c - one secret changed, every other byte of the text as it was.
  *
  * An administrator's comments and order are worth keeping, and a tree that
  * is printed again has lost them.  So we only find the place and write there.
@@ -42,7 +42,7 @@ skip_string(const char *p, const char *end)
 }
 
 /* take - the next token: a string, a word or a sign.  Empty at the end. */
-static struct span
+static struct bytes
 take(const char **p, const char *end)
 {
 	const char *s = *p, *e;
@@ -60,26 +60,26 @@ take(const char **p, const char *end)
 		       !comment_begins(e, end))
 			e++;
 	*p = e;
-	return (struct span){ s, (size_t)(e - s) };
+	return (struct bytes){ s, (size_t)(e - s) };
 }
 
 static bool
-is(struct span t, const char *text)
+is(struct bytes t, const char *text)
 {
 	return t.len == strlen(text) && memcmp(t.p, text, t.len) == 0;
 }
 
-static struct span
+static struct bytes
 from_to(const char *begin, const char *end)
 {
-	return (struct span){ begin, (size_t)(end - begin) };
+	return (struct bytes){ begin, (size_t)(end - begin) };
 }
 
 /* take_inside - the options of a section, to its closing brace */
 static void
 take_inside(const char **p, const char *end, struct secret_section *s)
 {
-	struct span key = { NULL, 0 }, t;
+	struct bytes key = { NULL, 0 }, t;
 
 	while ((t = take(p, end)).len > 0 && !is(t, "}")) {
 		if (!is(t, "=")) {
@@ -98,7 +98,7 @@ take_inside(const char **p, const char *end, struct secret_section *s)
 int
 secret_section_next(const char **p, const char *end, struct secret_section *s_r)
 {
-	struct span t;
+	struct bytes t;
 
 	while ((t = take(p, end)).len > 0) {
 		const char *begin = t.p;
@@ -169,8 +169,8 @@ put_section(char *dst, const char *name, const char *value)
 }
 
 /* its_line - what goes with a section: the rest of its line, if it is alone */
-static struct span
-its_line(struct span s, const char *text, const char *end)
+static struct bytes
+its_line(struct bytes s, const char *text, const char *end)
 {
 	const char *b = s.p, *e = s.p + s.len;
 
@@ -184,7 +184,7 @@ its_line(struct span s, const char *text, const char *end)
 }
 
 size_t
-secret_text_room(size_t len)
+secrets_edit_room(size_t len)
 {
 	return len + (size_t)2 * SECRET_MAX + 200;
 }
@@ -213,12 +213,12 @@ put_changed(char *dst, const struct secret_section *s, const char *value)
 }
 
 ssize_t
-secret_text_change(char *dst, const char *text, size_t len, const char *name,
+secrets_edit_change(char *dst, const char *text, size_t len, const char *name,
     const char *value)
 {
 	const char *p = text, *const end = text + len;
 	struct secret_section s;
-	struct span gone;
+	struct bytes gone;
 	char *to = dst;
 	bool found = false;
 

@@ -1,5 +1,6 @@
 /*
- * secretfile.c - a changed secrets file takes the place of the old one whole.
+ * secrets_write.c - a changed secrets file takes the place of the old one
+ * whole.
  *
  * Whoever reads it at any moment, be it after a power cut, finds the old file
  * or the new one; and the new one was read back before.
@@ -19,10 +20,10 @@
 
 struct change {
 	const char *file;
-	struct safefile_owner owner;
+	struct trusted_file_owner owner;
 	struct stat was; /* the old file, if exists */
 	int exists;
-	struct lockedmem text, changed;
+	struct secure_mem text, changed;
 	size_t text_len, changed_len;
 	FILE *errors;
 };
@@ -36,8 +37,7 @@ secret_value_unfit(const char *value, size_t len)
 		return "it is longer than 4096 bytes";
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)value[i] < ' ' || value[i] == 0x7f)
-			return "it holds a control character: was it pasted "
-			       "with something else?";
+			return "it holds a control character: was it pasted with something else?";
 	return NULL;
 }
 
@@ -52,7 +52,7 @@ wrong(const struct change *c, const char *what, const char *why)
 static int
 read_old(struct change *c)
 {
-	char why[SAFEFILE_WHY];
+	char why[TRUSTED_FILE_WHY];
 	ssize_t n = 0;
 	int fd;
 
@@ -60,16 +60,17 @@ read_old(struct change *c)
 	if (!c->exists && errno != ENOENT)
 		return wrong(c, "", strerror(errno));
 	if (!c->exists)
-		return lockedmem_new(&c->text, 1, why) == -1 ? wrong(c, "", why)
-							     : 0;
-	fd = safefile_open(c->file, &c->owner, why);
+		return secure_mem_new(&c->text, 1, why) == -1
+			   ? wrong(c, "", why)
+			   : 0;
+	fd = trusted_file_open(c->file, &c->owner, why);
 	if (fd == -1)
 		return wrong(c, "", why);
 	if (fstat(fd, &c->was) == -1)
 		n = wrong(c, "", strerror(errno));
-	else if (lockedmem_new(&c->text, (size_t)c->was.st_size + 1, why) ==
+	else if (secure_mem_new(&c->text, (size_t)c->was.st_size + 1, why) ==
 		     -1 ||
-		 (n = safefile_read(
+		 (n = trusted_file_read(
 		      fd, c->text.p, (size_t)c->was.st_size, why)) == -1)
 		n = wrong(c, "", why);
 	close(fd);
@@ -80,18 +81,17 @@ read_old(struct change *c)
 static int
 change_text(struct change *c, const char *name, const char *value)
 {
-	char why[LOCKEDMEM_WHY];
+	char why[SECURE_MEM_WHY];
 	ssize_t n;
 
-	if (lockedmem_new(&c->changed, secret_text_room(c->text_len), why) ==
+	if (secure_mem_new(&c->changed, secrets_edit_room(c->text_len), why) ==
 	    -1)
 		return wrong(c, "", why);
-	n = secret_text_change(
+	n = secrets_edit_change(
 	    c->changed.p, c->text.p, c->text_len, name, value);
 	if (n == -1) {
 		fprintf(c->errors,
-		    "%s: it has no secret \"%s\": `postmeterctl secret list` "
-		    "shows those there are\n",
+		    "%s: it has no secret \"%s\": `postmeterctl secret list` shows those there are\n",
 		    c->file, name);
 		return -1;
 	}
@@ -182,8 +182,7 @@ write_new(const struct change *c, char *path)
 		 : 0;
 	if (rc == -1)
 		wrong(c,
-		    "the new one cannot be written (run as root; is there "
-		    "room?): ",
+		    "the new one cannot be written (run as root; is there room?): ",
 		    strerror(errno));
 	close(fd);
 	if (rc == 0)
@@ -239,7 +238,7 @@ lock_folder(const struct change *c)
 }
 
 int
-secretfile_change(const char *file, uid_t uid, gid_t gid, const char *name,
+secrets_write(const char *file, uid_t uid, gid_t gid, const char *name,
     const char *value, FILE *errors)
 {
 	struct change c = {
@@ -252,8 +251,8 @@ secretfile_change(const char *file, uid_t uid, gid_t gid, const char *name,
 		return -1;
 	if (read_old(&c) == 0 && change_text(&c, name, value) == 0)
 		rc = replace(&c, folder);
-	lockedmem_free(&c.text);
-	lockedmem_free(&c.changed);
+	secure_mem_free(&c.text);
+	secure_mem_free(&c.changed);
 	close(folder);
 	return rc;
 }

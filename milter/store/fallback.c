@@ -1,5 +1,5 @@
 /*
- * store_redis_outage.c - on-store-failure = local: mail goes on while the
+ * fallback.c - on-store-failure = local: mail goes on while the
  * shared store is out, on a share of each limit that no other server has.
  *
  * The shares of all servers together are one limit, so an outage costs at most
@@ -65,8 +65,7 @@ is_usable(const struct outage *o, char *why)
 	if (o->servers > 0 || o->conf.store_share > 0)
 		return true;
 	snprintf(why, STORE_WHY,
-	    "the shared store is out, and how many servers share it is not "
-	    "known: write store-share");
+	    "the shared store is out, and how many servers share it is not known: write store-share");
 	return false;
 }
 
@@ -271,12 +270,12 @@ json_window(const struct window *w)
 }
 
 static json_t *
-json_uniq(const struct uniq *u, struct redis_digests *d)
+json_uniq(const struct recipient_set *u, struct redis_digests *d)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < u->size; i++) {
-		if (u->slot[i].last == UNIQ_FREE)
+		if (u->slot[i].last == RECIPIENT_SET_FREE)
 			continue;
 		if (redis_add_digests(d, &u->slot[i].digest, 1) == -1) {
 			json_decref(list);
@@ -457,13 +456,13 @@ merge(struct outage *o, struct redis_store *s)
 	for (; good && done < list->n; done += good) {
 		pthread_rwlock_wrlock(&o->lock);
 		good =
-		    !redis_pool_ails(s->pool) &&
+		    !redis_pool_needs_reconnect(s->pool) &&
 		    merge_name(o, s, list->v[done].policy, list->v[done].key);
 		pthread_rwlock_unlock(&o->lock);
 	}
 	if (done > 0)
-		log_info("store: %zu counters of the outage were merged into "
-			 "the shared store",
+		log_info(
+		    "store: %zu counters of the outage were merged into the shared store",
 		    done);
 	if (!good || done > 0)
 		set_used(o, true);
@@ -475,7 +474,7 @@ outage_tend(struct outage *o, struct redis_store *s)
 {
 	int64_t now = clock_steady();
 
-	if (o == NULL || redis_pool_ails(s->pool))
+	if (o == NULL || redis_pool_needs_reconnect(s->pool))
 		return;
 	if (o->told == 0 || now - o->told >= SERVER_PACE) {
 		tell_server(o, s);

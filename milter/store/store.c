@@ -28,8 +28,7 @@ store_open(const struct config *conf, void (*fatal)(const char *), char *why,
 			    conf, conf->store + n, fatal, why, size, exit_r);
 	}
 	snprintf(why, size,
-	    "store = \"%s\": want sqlite:PATH, "
-	    "redis://... or memory:",
+	    "store = \"%s\": want sqlite:PATH, redis://... or memory:",
 	    conf->store);
 	*exit_r = EX_CONFIG;
 	return NULL;

@@ -1,5 +1,5 @@
 /*
- * ctl_answer.c - what answers that postmeterctl makes itself are built of.
+ * answer.c - what answers that postmeterctl makes itself are built of.
  *
  * Whatever goes wrong becomes an answer too, with the cause and the remedy: an
  * operator in trouble must not have to read errno.

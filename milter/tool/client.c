@@ -1,5 +1,5 @@
 /*
- * ctl_client.c - puts a question through the daemon's control door.
+ * client.c - puts a question through the daemon's control door.
  *
  * A daemon that is away, silent or talks nonsense is an answer, too.
  */
@@ -23,8 +23,7 @@ remedy_for(int error)
 	if (error == EACCES || error == EPERM)
 		return "run postmeterctl as root";
 	if (error == ENOENT || error == ECONNREFUSED)
-		return "start the daemon (systemctl start postmeter), or name "
-		       "its configuration with -c or its socket with -s";
+		return "start the daemon (systemctl start postmeter), or name its configuration with -c or its socket with -s";
 	return "look at the daemon's log (journalctl -u postmeter)";
 }
 
@@ -120,9 +119,9 @@ converse(int fd, const json_t *request)
 }
 
 int
-ctl_ask(const struct endpoint *ep, const json_t *request, json_t **answer_r)
+ctl_ask(const struct unix_socket *ep, const json_t *request, json_t **answer_r)
 {
-	int fd = endpoint_connect(ep), error = errno;
+	int fd = unix_socket_connect(ep), error = errno;
 
 	*answer_r = NULL;
 	if (fd != -1) {

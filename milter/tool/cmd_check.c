@@ -1,5 +1,5 @@
 /*
- * ctl_check.c - is the configuration good, and is it what was meant?
+ * cmd_check.c - is the configuration good, and is it what was meant?
  *
  * The daemon would refuse what is wrong here in the same words.  What is
  * right but hardly meant is a warning: it never stops anything.
@@ -44,8 +44,7 @@ rule_warnings(const struct config *conf, json_t *list)
 			continue;
 		for (size_t j = i + 1; j < conf->nrule; j++)
 			warn(list,
-			    "rule %s is never reached: rule %s before "
-			    "it matches everything",
+			    "rule %s is never reached: rule %s before it matches everything",
 			    conf->rule[j].name, conf->rule[i].name);
 		return;
 	}
@@ -87,9 +86,7 @@ unused_warnings(const struct config *conf, json_t *list)
 	for (size_t i = 0; i < conf->npolicy; i++)
 		if (!policy_used(conf, &conf->policy[i]))
 			warn(list,
-			    "policy %s is used by no rule and no smarthost: it "
-			    "limits "
-			    "nothing",
+			    "policy %s is used by no rule and no smarthost: it limits nothing",
 			    conf->policy[i].name);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		if (!smarthost_used(conf, &conf->smarthost[i]))
@@ -97,8 +94,7 @@ unused_warnings(const struct config *conf, json_t *list)
 			    conf->smarthost[i].name);
 		if (conf->smarthost[i].tls == TLS_ENCRYPT)
 			warn(list,
-			    "smarthost %s has tls = encrypt: whoever "
-			    "stands in its place gets the key",
+			    "smarthost %s has tls = encrypt: whoever stands in its place gets the key",
 			    conf->smarthost[i].name);
 	}
 }
@@ -111,20 +107,19 @@ ctl_warnings(const struct config *conf)
 	if (conf->observe)
 		warn(list, "mode = observe: nothing is refused");
 	if (conf->on_store_failure == STORE_FAILURE_ACCEPT)
-		warn(list, "on-store-failure = accept: mail passes unmetered "
-			   "while the store fails");
+		warn(list,
+		    "on-store-failure = accept: mail passes unmetered while the store fails");
 	if (conf->unmatched_accept)
-		warn(list, "unmatched = accept: outgoing mail without a rule "
-			   "is not metered");
+		warn(list,
+		    "unmatched = accept: outgoing mail without a rule is not metered");
 	if (strncmp(conf->store, "redis://", 8) == 0 &&
 	    strncmp(conf->store, "redis://127.", 12) != 0 &&
 	    strncmp(conf->store, "redis://localhost", 17) != 0)
-		warn(list, "store = redis:// is in clear: whoever sees or "
-			   "changes the traffic sees or changes counters; "
-			   "rediss:// is not");
+		warn(list,
+		    "store = redis:// is in clear: whoever sees or changes the traffic sees or changes counters; rediss:// is not");
 	if (strncmp(conf->store, "memory:", 7) == 0)
-		warn(list, "store = memory: every restart forgets what was "
-			   "sent");
+		warn(list,
+		    "store = memory: every restart forgets what was sent");
 	rule_warnings(conf, list);
 	unused_warnings(conf, list);
 	return list;
@@ -145,8 +140,8 @@ check_secrets(const struct config *conf)
 
 	if (errors == NULL)
 		return ctl_failure("", "memory is out");
-	good = creds_user(conf, &uid, &gid, errors) == 0 &&
-	       creds_load(conf, uid, gid, errors, &secrets) == 0;
+	good = credentials_user(conf, &uid, &gid, errors) == 0 &&
+	       credentials_load(conf, uid, gid, errors, &secrets) == 0;
 	fclose(errors);
 	if (!good)
 		failure = ctl_mistakes(lines, "%s is not good", conf->file);

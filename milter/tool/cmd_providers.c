@@ -1,5 +1,5 @@
 /*
- * ctl_providers.c - what is known about providers, before one is chosen.
+ * cmd_providers.c - what is known about providers, before one is chosen.
  *
  * The file that the daemon reads is the one that is shown: who wrote numbers
  * of their own into it sees those.
@@ -37,8 +37,8 @@ limits(const struct provider *p)
 static json_t *
 tell(const struct provider *p)
 {
-	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:o, "
-			 "s:s, s:s, s:b, s:s}",
+	return json_pack(
+	    "{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:o, s:s, s:s, s:b, s:s}",
 	    "name", p->name, "title", p->title, "host", p->host, "port",
 	    (int)p->port, "username", p->username, "password", p->password,
 	    "recipients_per_message", (int)p->recipients_per_message,
@@ -64,8 +64,7 @@ list(const char *file, json_t **answer_r)
 		json_array_append_new(rows, tell(&all->v[i]));
 	if (all == NULL) {
 		*answer_r = ctl_failure(
-		    "name the providers.conf that came with postmeter: "
-		    "providers = \"/path\" in the configuration",
+		    "name the providers.conf that came with postmeter: providers = \"/path\" in the configuration",
 		    "%s", said != NULL ? said : "memory is out");
 		json_decref(rows);
 		rows = NULL;
@@ -117,7 +116,7 @@ all_limits(const json_t *p, char *dst, size_t size)
 void
 ctl_providers_text(const struct screen *sc, const json_t *a)
 {
-	struct table t = { .columns = 4 };
+	struct text_table t = { .columns = 4 };
 	const json_t *p;
 	size_t i;
 
@@ -130,13 +129,12 @@ ctl_providers_text(const struct screen *sc, const json_t *a)
 		all_limits(p, known, sizeof(known));
 		snprintf(when, sizeof(when), "%s%s", ctl_str(p, "checked"),
 		    json_is_true(json_object_get(p, "certain")) ? "" : " ?");
-		table_add(&t, COLOUR_NONE,
+		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){
 			ctl_str(p, "name"), host, when, known });
 	}
-	table_print(&t, sc, "");
+	text_table_print(&t, sc, "");
 	fprintf(sc->out,
-	    "\n? not the provider's own word, or not for every account; the "
-	    "reasons are in\n%s\n",
+	    "\n? not the provider's own word, or not for every account; the reasons are in\n%s\n",
 	    ctl_str(a, "file"));
 }

@@ -1,5 +1,5 @@
 /*
- * ctl_secret.c - the keys in the administrator's hands.
+ * cmd_secret.c - the keys in the administrator's hands.
  *
  * A key comes from the terminal, unseen, or from standard input; never from
  * the command line, which everybody on the machine can read.  What is told
@@ -124,8 +124,7 @@ reload(const struct keys *k, const char *done, const char *name)
 	}
 	json_decref(good);
 	good = ctl_failure("correct what it says, then `postmeterctl reload`",
-	    "secret %s is %s, but the daemon did not reload and keeps the old "
-	    "ones: %s",
+	    "secret %s is %s, but the daemon did not reload and keeps the old ones: %s",
 	    name, done, json_string_value(json_object_get(said, "error")));
 	json_decref(said);
 	return failed(k, 1, good);
@@ -142,7 +141,7 @@ change(
 	int rc = -1;
 
 	if (errors != NULL) {
-		rc = secretfile_change(
+		rc = secrets_write(
 		    k->conf->secrets, k->uid, k->gid, name, value, errors);
 		fclose(errors);
 	}
@@ -156,23 +155,23 @@ change(
 static int
 set(const struct keys *k, const char *name)
 {
-	struct lockedmem key = { .p = NULL }, again = { .p = NULL };
-	char why[LOCKEDMEM_WHY];
+	struct secure_mem key = { .p = NULL }, again = { .p = NULL };
+	char why[SECURE_MEM_WHY];
 	const char *unfit = why;
 	int rc;
 
-	if (lockedmem_new(&key, LINE_ROOM, why) == 0 &&
-	    lockedmem_new(&again, LINE_ROOM, why) == 0)
+	if (secure_mem_new(&key, LINE_ROOM, why) == 0 &&
+	    secure_mem_new(&again, LINE_ROOM, why) == 0)
 		unfit = read_key(key.p, again.p);
 	if (unfit == NULL)
 		rc = change(k, name, key.p, "set");
 	else
 		rc = failed(k, 1,
-		    ctl_failure("nothing was changed; type it again, or give "
-				"it in one line on standard input",
+		    ctl_failure(
+			"nothing was changed; type it again, or give it in one line on standard input",
 			"secret %s: %s", name, unfit));
-	lockedmem_free(&key);
-	lockedmem_free(&again);
+	secure_mem_free(&key);
+	secure_mem_free(&again);
 	return rc;
 }
 
@@ -182,15 +181,14 @@ take_away(const struct keys *k, const char *name)
 {
 	if (strcmp(k->conf->store_secret, name) == 0)
 		return failed(k, 1,
-		    ctl_failure("take store-secret out of the configuration "
-				"first; to change the key, set it anew",
+		    ctl_failure(
+			"take store-secret out of the configuration first; to change the key, set it anew",
 			"the store needs secret %s", name));
 	for (size_t i = 0; i < k->conf->nsmarthost; i++)
 		if (strcmp(k->conf->smarthost[i].secret, name) == 0)
 			return failed(k, 1,
-			    ctl_failure("take the smarthost out of the "
-					"configuration first; to change the "
-					"key, set it anew",
+			    ctl_failure(
+				"take the smarthost out of the configuration first; to change the key, set it anew",
 				"smarthost %s needs secret %s",
 				k->conf->smarthost[i].name, name));
 	return change(k, name, NULL, "removed");
@@ -229,17 +227,17 @@ rows(const char *text, size_t len, const struct secrets *loaded, char *room)
 static int
 show(const struct keys *k, const struct secrets *loaded)
 {
-	const struct safefile_owner owner = { k->uid, k->gid };
-	struct lockedmem text = { .p = NULL }, room = { .p = NULL };
-	char why[SAFEFILE_WHY] = "";
+	const struct trusted_file_owner owner = { k->uid, k->gid };
+	struct secure_mem text = { .p = NULL }, room = { .p = NULL };
+	char why[TRUSTED_FILE_WHY] = "";
 	const size_t most = (size_t)1024 * 1024;
-	const int fd = safefile_open(k->conf->secrets, &owner, why);
+	const int fd = trusted_file_open(k->conf->secrets, &owner, why);
 	ssize_t n = -1;
 	int code = 1;
 
-	if (fd != -1 && lockedmem_new(&text, most, why) == 0 &&
-	    lockedmem_new(&room, SECRET_MAX + 1, why) == 0)
-		n = safefile_read(fd, text.p, most, why);
+	if (fd != -1 && secure_mem_new(&text, most, why) == 0 &&
+	    secure_mem_new(&room, SECRET_MAX + 1, why) == 0)
+		n = trusted_file_read(fd, text.p, most, why);
 	if (n == -1)
 		*k->answer_r = ctl_failure("", "%s: %s", k->conf->secrets, why);
 	else {
@@ -250,8 +248,8 @@ show(const struct keys *k, const struct secrets *loaded)
 	}
 	if (fd != -1)
 		close(fd);
-	lockedmem_free(&text);
-	lockedmem_free(&room);
+	secure_mem_free(&text);
+	secure_mem_free(&room);
 	return code;
 }
 
@@ -287,7 +285,7 @@ find_user(struct keys *k)
 	int rc = -1;
 
 	if (errors != NULL) {
-		rc = creds_user(k->conf, &k->uid, &k->gid, errors);
+		rc = credentials_user(k->conf, &k->uid, &k->gid, errors);
 		fclose(errors);
 	}
 	if (rc == -1)
@@ -305,15 +303,14 @@ run(const struct ctl *ctl, struct keys *k)
 		return EX_CONFIG;
 	if (k->conf->secrets[0] == '\0')
 		return failed(k, EX_CONFIG,
-		    ctl_failure("write secrets = "
-				"\"/etc/postmeter/secrets.conf\" there",
+		    ctl_failure(
+			"write secrets = \"/etc/postmeter/secrets.conf\" there",
 			"%s names no file for secrets", k->conf->file));
 	if (strcmp(verb, "list") == 0)
 		return list(k);
 	if (!secrets_name_good(name))
 		return failed(k, EX_USAGE,
-		    ctl_failure("a name is made of letters, digits, -, _ and "
-				".",
+		    ctl_failure("a name is made of letters, digits, -, _ and .",
 			"that is no name for a secret"));
 	return strcmp(verb, "set") == 0 ? set(k, name) : take_away(k, name);
 }
@@ -345,7 +342,7 @@ ctl_secret(const struct ctl *ctl, json_t **answer_r)
 void
 ctl_secret_text(const struct screen *sc, const json_t *a)
 {
-	struct table t = { .columns = 3, .bar = TABLE_COLUMNS };
+	struct text_table t = { .columns = 3, .bar = TABLE_COLUMNS };
 	const json_t *all = json_object_get(a, "secrets"), *s;
 	size_t i;
 
@@ -363,11 +360,11 @@ ctl_secret_text(const struct screen *sc, const json_t *a)
 		snprintf(len, sizeof(len), "%lld bytes",
 		    (long long)json_integer_value(
 			json_object_get(s, "length")));
-		table_add(&t, COLOUR_NONE,
+		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){
 			ctl_str(s, "name"), len, ctl_str(s, "source") });
 	}
 	if (t.rows == 0)
 		fprintf(sc->out, "no secrets in %s\n", ctl_str(a, "file"));
-	table_print(&t, sc, "");
+	text_table_print(&t, sc, "");
 }

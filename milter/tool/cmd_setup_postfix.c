@@ -1,6 +1,6 @@
 /*
- * ctl_setup.c - `setup postfix`: show, do, undo or check the mail server's
- * half of the wiring.  Sendmail's is in ctl_sendmail.c.
+ * cmd_setup_postfix.c - `setup postfix`: show, do, undo or check the mail
+ * server's half of the wiring.  Sendmail's is in ctl_sendmail.c.
  *
  * What was there before is kept in a file beside main.cf, written before the
  * first change: an apply that breaks off in the middle can be undone too.
@@ -46,8 +46,7 @@ made_read(const struct postfix *pf, json_t **failure_r)
 		json_decref(made);
 		made = NULL;
 		*failure_r = ctl_failure(
-		    "run as root; if the file is damaged,"
-		    " move it away: then --undo has nothing to go by",
+		    "run as root; if the file is damaged, move it away: then --undo has nothing to go by",
 		    "%s cannot be read", path != NULL ? path : MADE_FILE);
 	}
 	free(path);
@@ -99,10 +98,9 @@ carry_out(const struct postfix *pf, const json_t *changes, json_t **failure_r)
 	json_array_foreach (changes, i, c) {
 		if (postfix_change(pf, c, "value") == 0)
 			continue;
-		*failure_r = ctl_failure("run as root; what was done until "
-					 "here can be taken back with --undo",
-		    "postconf could "
-		    "not change %s",
+		*failure_r = ctl_failure(
+		    "run as root; what was done until here can be taken back with --undo",
+		    "postconf could not change %s",
 		    json_string_value(json_object_get(c, "name")));
 		return -1;
 	}
@@ -197,10 +195,9 @@ verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
 		missing += json_is_true(json_object_get(note, "must"));
 	if (!ctl->check || missing == 0)
 		return EX_OK;
-	failure =
-	    ctl_failure("postmeterctl setup postfix --apply makes the "
-			"changes; what needs attention is for you to decide",
-		"settings of Postfix missing or in the way: %zu", missing);
+	failure = ctl_failure(
+	    "postmeterctl setup postfix --apply makes the changes; what needs attention is for you to decide",
+	    "settings of Postfix missing or in the way: %zu", missing);
 	json_object_update(answer, failure);
 	json_decref(failure);
 	return 1;

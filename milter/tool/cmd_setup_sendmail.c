@@ -1,6 +1,6 @@
 /*
- * ctl_sendmail.c - `setup sendmail`: show, do, undo or check Sendmail's half
- * of the wiring.
+ * cmd_setup_sendmail.c - `setup sendmail`: show, do, undo or check Sendmail's
+ * half of the wiring.
  *
  * Three files and one order: the parts are there before sendmail.mc names
  * them, and go after it no longer does, so whenever make runs it finds what
@@ -134,8 +134,8 @@ settle(const char *dir, const struct file *f, json_t **failure_r)
 	else
 		rc = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
 	if (rc == -1)
-		*failure_r = ctl_failure("run as root; what was done until "
-					 "here can be taken back with --undo",
+		*failure_r = ctl_failure(
+		    "run as root; what was done until here can be taken back with --undo",
 		    "%s cannot be changed: %s", path, strerror(errno));
 	free(path);
 	return rc;
@@ -182,8 +182,8 @@ plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 		goto fail;
 	return 0;
 fail:
-	*failure_r = ctl_failure("is Sendmail here? If its folder is another, "
-				 "name it with --sendmail-config; run as root",
+	*failure_r = ctl_failure(
+	    "is Sendmail here? If its folder is another, name it with --sendmail-config; run as root",
 	    "%s/sendmail.mc and what is beside it cannot be read", dir);
 	plan_free(p);
 	return -1;
@@ -208,11 +208,10 @@ plan_make(
 	if (mc->want != NULL && (undo || (p->file[PART_A].want != NULL &&
 					     p->file[PART_B].want != NULL)))
 		return 0;
-	*failure_r = ctl_failure("see contrib/sendmail/README.md for the two "
-				 "lines and where they belong",
-	    "%s/sendmail.mc cannot take "
-	    "postmeter: %s",
-	    p->dir, why != NULL ? why : "out of memory");
+	*failure_r = ctl_failure(
+	    "see contrib/sendmail/README.md for the two lines and where they belong",
+	    "%s/sendmail.mc cannot take postmeter: %s", p->dir,
+	    why != NULL ? why : "out of memory");
 	return -1;
 }
 
@@ -266,9 +265,9 @@ run_make(const char *dir, json_t **failure_r)
 		continue;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	*failure_r = ctl_failure("run it by hand; --undo takes the lines out "
-				 "again",
-	    "make -C %s failed", dir);
+	*failure_r =
+	    ctl_failure("run it by hand; --undo takes the lines out again",
+		"make -C %s failed", dir);
 	return -1;
 }
 
@@ -295,8 +294,7 @@ summary(const struct ctl *ctl, size_t changes)
 		return ctl->undo ? "nothing to take back"
 				 : "nothing to change: Sendmail is set up";
 	if (!ctl->apply && !ctl->undo)
-		return "nothing was changed; --apply does it, --undo takes it "
-		       "back";
+		return "nothing was changed; --apply does it, --undo takes it back";
 	return ctl->sendmail == NULL
 		   ? "done; now restart Sendmail"
 		   : "done; now run make in that folder and restart Sendmail";
@@ -313,9 +311,7 @@ list(const struct plan *p)
 
 		if (differs(f))
 			json_array_append_new(
-			    changes, json_pack("{s:s+++, "
-					       "s:s}",
-					 "command",
+			    changes, json_pack("{s:s+++, s:s}", "command",
 					 f->want == NULL ? "remove " : "write ",
 					 p->dir, "/", f->name, "why", f->why));
 	}
@@ -334,10 +330,9 @@ verdict(
 		missing += json_is_true(json_object_get(note, "must"));
 	if (!ctl->check || missing == 0)
 		return EX_OK;
-	failure =
-	    ctl_failure("postmeterctl setup sendmail --apply makes the "
-			"changes; what needs attention is for you to decide",
-		"settings of Sendmail missing or in the way: %zu", missing);
+	failure = ctl_failure(
+	    "postmeterctl setup sendmail --apply makes the changes; what needs attention is for you to decide",
+	    "settings of Sendmail missing or in the way: %zu", missing);
 	json_object_update(answer, failure);
 	json_decref(failure);
 	return 1;
@@ -431,8 +426,7 @@ ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
 		rc = 0;
 	} else {
 		*failure_r = ctl_failure(
-		    "is Sendmail here? If its folder is another, name it with "
-		    "--sendmail-config; run as root",
+		    "is Sendmail here? If its folder is another, name it with --sendmail-config; run as root",
 		    "%s/sendmail.cf and access beside it cannot be read",
 		    mail_dir(ctl));
 	}

@@ -1,5 +1,5 @@
 /*
- * ctl_test.c - try a smarthost before mail depends on it.
+ * cmd_try.c - try a smarthost before mail depends on it.
  *
  * With the same host, port, TLS level and key that the mail server will use,
  * so that what works here works there.
@@ -61,24 +61,23 @@ probe(const char *name, const struct probe_target *target, json_t **answer_r)
 /* find_key - the smarthost's secret into key; -1 and the mistakes in errors */
 static int
 find_key(const struct config *conf, const struct smarthost *sh,
-    struct lockedmem *key, FILE *errors)
+    struct secure_mem *key, FILE *errors)
 {
 	struct secrets *secrets;
-	char why[LOCKEDMEM_WHY];
+	char why[SECURE_MEM_WHY];
 	ssize_t len = -1;
 	uid_t uid;
 	gid_t gid;
 
-	if (creds_user(conf, &uid, &gid, errors) == -1 ||
+	if (credentials_user(conf, &uid, &gid, errors) == -1 ||
 	    (secrets = secrets_load(conf->secrets, uid, gid, errors)) == NULL)
 		return -1;
-	if (lockedmem_new(key, SECRET_MAX + 1, why) == -1)
+	if (secure_mem_new(key, SECRET_MAX + 1, why) == -1)
 		fprintf(errors, "%s\n", why);
 	else if ((len = secrets_get(
 		      secrets, sh->secret, key->p, SECRET_MAX + 1)) == -1)
 		fprintf(errors,
-		    "%s: secret \"%s\" is not there: add it with "
-		    "`postmeterctl secret set %s`\n",
+		    "%s: secret \"%s\" is not there: add it with `postmeterctl secret set %s`\n",
 		    conf->secrets, sh->secret, sh->secret);
 	secrets_free(&secrets);
 	return len == -1 ? -1 : 0;
@@ -87,7 +86,7 @@ find_key(const struct config *conf, const struct smarthost *sh,
 /* load_key - the same, if it has one; -1 and *answer_r */
 static int
 load_key(const struct config *conf, const struct smarthost *sh,
-    struct lockedmem *key, json_t **answer_r)
+    struct secure_mem *key, json_t **answer_r)
 {
 	char *lines = NULL;
 	size_t size;
@@ -137,21 +136,21 @@ static json_t *
 no_smarthost(const struct config *conf, const char *name)
 {
 	char remedy[400] = "the configuration names none";
-	struct nearest near;
+	struct suggest near;
 	size_t used = 0;
 
-	nearest_init(&near, name);
+	suggest_init(&near, name);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
-		nearest_offer(&near, conf->smarthost[i].name);
+		suggest_add(&near, conf->smarthost[i].name);
 		if (used < sizeof(remedy))
 			used += (size_t)snprintf(remedy + used,
 			    sizeof(remedy) - used, "%s%s",
 			    i == 0 ? "there are: " : ", ",
 			    conf->smarthost[i].name);
 	}
-	if (nearest_best(&near) != NULL)
+	if (suggest_best(&near) != NULL)
 		snprintf(remedy, sizeof(remedy), "did you mean %s?",
-		    nearest_best(&near));
+		    suggest_best(&near));
 	return ctl_failure(
 	    remedy, "there is no smarthost %s in %s", name, conf->file);
 }
@@ -161,7 +160,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
 	const struct smarthost *sh = config_smarthost(conf, ctl->word[0]);
 	struct probe_target target = { .to = ctl->send };
-	struct lockedmem key = { .p = NULL };
+	struct secure_mem key = { .p = NULL };
 	int rc = 1;
 
 	if (sh == NULL) {
@@ -173,8 +172,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	    (target.from == NULL || !good_address(target.from) ||
 		!good_address(target.to))) {
 		*answer_r = ctl_failure(
-		    "give --send ADDRESS and --sender ADDRESS, each as "
-		    "name@domain",
+		    "give --send ADDRESS and --sender ADDRESS, each as name@domain",
 		    "from whom to whom a message should go is not clear");
 		return EX_USAGE;
 	}
@@ -186,7 +184,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 		target.password = key.p;
 		rc = probe(sh->name, &target, answer_r);
 	}
-	lockedmem_free(&key);
+	secure_mem_free(&key);
 	return rc;
 }
 
@@ -207,7 +205,7 @@ ctl_test(const struct ctl *ctl, json_t **answer_r)
 void
 ctl_test_text(const struct screen *sc, const json_t *a)
 {
-	struct table t = { .columns = 4, .right = 1u << 2 };
+	struct text_table t = { .columns = 4, .right = 1u << 2 };
 	const json_t *step;
 	size_t i;
 
@@ -220,9 +218,9 @@ ctl_test_text(const struct screen *sc, const json_t *a)
 
 		snprintf(ms, sizeof(ms), "%lld ms",
 		    (long long)json_integer_value(json_object_get(step, "ms")));
-		table_add(&t, ok ? COLOUR_GREEN : COLOUR_RED,
+		text_table_add(&t, ok ? COLOUR_GREEN : COLOUR_RED,
 		    (const char *const[]){ ok ? "[ok]" : "[FAILED]",
 			ctl_str(step, "step"), ms, ctl_str(step, "detail") });
 	}
-	table_print(&t, sc, "  ");
+	text_table_print(&t, sc, "  ");
 }

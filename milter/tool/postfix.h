@@ -1,12 +1,12 @@
 /*
- * ctl_postfix.h - Postfix's half of the wiring: what is, what should be.
+ * postfix.h - Postfix's half of the wiring: what is, what should be.
  *
  * Maps of names to values are JSON objects of strings, a change is a JSON
  * object {"file": "main" or "master", "name", "value", "before", "why"} in
  * which null means that the name is not set.
  */
-#ifndef CTL_POSTFIX_H
-#define CTL_POSTFIX_H
+#ifndef POSTFIX_H
+#define POSTFIX_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /*
- * ctl_audit.c - is the mail server set up so that no mail goes around the
+ * postfix_audit.c - is the mail server set up so that no mail goes around the
  * meter and no key goes to a stranger?
  *
  * `setup` knows what it wrote; this looks at what is in force, whoever wrote
@@ -137,8 +137,7 @@ audit_milters(struct audit *a, const char *where, const char *name,
 	else if (!last)
 		ctl_finding(a->found, true,
 		    "put postmeter at the end of the list",
-		    "%s: a milter behind postmeter in %s can refuse mail that "
-		    "was charged",
+		    "%s: a milter behind postmeter in %s can refuse mail that was charged",
 		    where, name);
 	if (pass)
 		ctl_finding(a->found, true,
@@ -170,10 +169,8 @@ audit_inputs(struct audit *a)
 	    (inside(a, a->conf->milter_socket.path)[0] == '/' ||
 		inside(a, a->conf->map_socket.path)[0] == '/'))
 		ctl_finding(a->found, true,
-		    "put milter-socket and map-socket below the queue "
-		    "directory",
-		    "services run chrooted in %s and cannot reach a socket "
-		    "outside of it",
+		    "put milter-socket and map-socket below the queue directory",
+		    "services run chrooted in %s and cannot reach a socket outside of it",
 		    a->pf->queue_directory);
 }
 
@@ -197,8 +194,7 @@ audit_options(struct audit *a, const char *service, bool verify)
 		return;
 	ctl_finding(a->found, true,
 	    "postmeterctl setup postfix --apply sets them",
-	    "%s: the three smtp_sasl_*security_options do not keep the "
-	    "password from a session that is not verified",
+	    "%s: the three smtp_sasl_*security_options do not keep the password from a session that is not verified",
 	    service);
 }
 
@@ -217,8 +213,7 @@ audit_tls(struct audit *a, const char *service, const struct smarthost *sh)
 	if (!good)
 		ctl_finding(a->found, true,
 		    "set smtp_tls_security_level=secure for it",
-		    "%s: TLS level \"%s\" does not demand the smarthost's own "
-		    "certificate",
+		    "%s: TLS level \"%s\" does not demand the smarthost's own certificate",
 		    service, level);
 	if (wrapped != (sh->port == 465))
 		ctl_finding(a->found, true,
@@ -229,8 +224,7 @@ audit_tls(struct audit *a, const char *service, const struct smarthost *sh)
 	    effective(a, service, "smtp_tls_CAfile")[0] == '\0' &&
 	    effective(a, service, "smtp_tls_CApath")[0] == '\0')
 		ctl_finding(a->found, true, "set smtp_tls_CAfile",
-		    "%s: without smtp_tls_CAfile no certificate can be "
-		    "verified",
+		    "%s: without smtp_tls_CAfile no certificate can be verified",
 		    service);
 }
 
@@ -246,8 +240,7 @@ audit_relayhost(struct audit *a, const struct smarthost *sh)
 	if (at != NULL && strcmp(relay, exact) != 0)
 		ctl_finding(a->found, true,
 		    "write it with brackets and port, or leave it empty",
-		    "relayhost = %s is not exactly %s: who answers for the "
-		    "name gets the mail",
+		    "relayhost = %s is not exactly %s: who answers for the name gets the mail",
 		    relay, exact);
 }
 
@@ -271,8 +264,7 @@ audit_smarthost(struct audit *a, const struct smarthost *sh)
 	fallback = effective(a, service, "smtp_fallback_relay");
 	if (fallback[0] != '\0')
 		ctl_finding(a->found, true, "set smtp_fallback_relay= for it",
-		    "%s: smtp_fallback_relay = %s takes mail, and asks for the "
-		    "key, when the smarthost is away",
+		    "%s: smtp_fallback_relay = %s takes mail, and asks for the key, when the smarthost is away",
 		    service, fallback);
 	if (strcmp(
 		effective(a, service, "smtp_sender_dependent_authentication"),
@@ -304,8 +296,7 @@ audit_strangers(struct audit *a)
 			strstr(maps, inside(a, auth)) != NULL))
 			ctl_finding(a->found, true,
 			    "leave keys to the smarthost-NAME services",
-			    "%s: it talks to any server and has the keys of "
-			    "smarthosts",
+			    "%s: it talks to any server and has the keys of smarthosts",
 			    name);
 	}
 }
@@ -342,8 +333,7 @@ audit_habits(struct audit *a)
 		{ "debug_peer_list", NULL, "sessions with passwords are logged",
 		    "leave it empty" },
 		{ "smtpd_milter_maps", NULL,
-		    "it overrides the milters for some "
-		    "clients",
+		    "it overrides the milters for some clients",
 		    "leave it empty" },
 		{ "smtpd_authorized_xclient_hosts", NULL,
 		    "these clients choose their address and login",
@@ -362,12 +352,10 @@ audit_habits(struct audit *a)
 	}
 	if (has_word(setting(a, "internal_mail_filter_classes"), "bounce"))
 		ctl_finding(a->found, false, "remove bounce from it",
-		    "internal_mail_filter_classes has bounce: notices of the "
-		    "mail server itself are metered and may wait");
+		    "internal_mail_filter_classes has bounce: notices of the mail server itself are metered and may wait");
 	if (cap > 0 && strtoul(limit, NULL, 10) > cap)
 		ctl_finding(a->found, false, "lower it to that",
-		    "smtpd_recipient_limit = %s is above the %u recipients "
-		    "that a policy allows in one message",
+		    "smtpd_recipient_limit = %s is above the %u recipients that a policy allows in one message",
 		    limit, (unsigned)cap);
 }
 

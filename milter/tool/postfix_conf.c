@@ -1,5 +1,5 @@
 /*
- * ctl_postconf.c - reads and edits Postfix's files with Postfix's own editor.
+ * postfix_conf.c - reads and edits Postfix's files with Postfix's own editor.
  *
  * postconf(1) knows every corner of main.cf and master.cf and replaces them
  * in one step.  It is run directly, never through a shell: no value from a
@@ -244,10 +244,9 @@ postfix_read(struct postfix *pf, const char *dir, json_t **failure_r)
 		return 0;
 	}
 	postfix_free(pf);
-	*failure_r = ctl_failure("install Postfix, or name the folder of its "
-				 "main.cf with --postfix-config",
-	    "postconf cannot read the "
-	    "configuration of Postfix");
+	*failure_r = ctl_failure(
+	    "install Postfix, or name the folder of its main.cf with --postfix-config",
+	    "postconf cannot read the configuration of Postfix");
 	return -1;
 }
 

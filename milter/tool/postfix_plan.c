@@ -1,5 +1,5 @@
 /*
- * ctl_postfix.c - what Postfix must know to be metered and routed.
+ * postfix_plan.c - what Postfix must know to be metered and routed.
  *
  * Each smarthost gets an SMTP client service of its own: the name of its
  * password map says which account is meant, so two accounts at one provider
@@ -188,8 +188,7 @@ want_map(struct plan *p)
 	if (asprintf(&value, "socketmap:unix:%s:transport%s%s", p->map,
 		others[0] != '\0' ? ", " : "", others) != -1) {
 		want(p, "main", name, value,
-		    "a sender's mail leaves by the "
-		    "smarthost that it was charged to");
+		    "a sender's mail leaves by the smarthost that it was charged to");
 		free(value);
 	}
 	free(others);
@@ -206,26 +205,13 @@ want_service(struct plan *p, const struct smarthost *sh)
 	snprintf(name, sizeof(name), "smarthost-%s/unix", sh->name);
 	/* A password in clear crosses only a session that was verified. */
 	if (asprintf(&entry,
-		"smarthost-%s unix - - n - - smtp"
-		" -o syslog_name=postfix/smarthost-%s"
-		" -o smtp_tls_security_level=%s"
-		" -o smtp_tls_policy_maps="
-		" -o smtp_tls_secure_cert_match=nexthop"
-		"%s"
-		" -o smtp_sasl_auth_enable=yes"
-		" -o smtp_sasl_password_maps=socketmap:unix:%s:%s"
-		" -o smtp_sender_dependent_authentication=no"
-		" -o smtp_sasl_security_options=noanonymous,noplaintext"
-		" -o smtp_sasl_tls_security_options=noanonymous%s"
-		" -o smtp_sasl_tls_verified_security_options=noanonymous"
-		" -o smtp_fallback_relay=",
+		"smarthost-%s unix - - n - - smtp -o syslog_name=postfix/smarthost-%s -o smtp_tls_security_level=%s -o smtp_tls_policy_maps= -o smtp_tls_secure_cert_match=nexthop%s -o smtp_sasl_auth_enable=yes -o smtp_sasl_password_maps=socketmap:unix:%s:%s -o smtp_sender_dependent_authentication=no -o smtp_sasl_security_options=noanonymous,noplaintext -o smtp_sasl_tls_security_options=noanonymous%s -o smtp_sasl_tls_verified_security_options=noanonymous -o smtp_fallback_relay=",
 		sh->name, sh->name, verify ? "secure" : "encrypt",
 		sh->port == 465 ? " -o smtp_tls_wrappermode=yes" : "", p->auth,
 		sh->name, verify ? ",noplaintext" : "") == -1)
 		return;
 	want(p, "master", name, entry,
-	    "a client of its own, with its own "
-	    "key, that speaks only over TLS");
+	    "a client of its own, with its own key, that speaks only over TLS");
 	free(entry);
 }
 
@@ -238,8 +224,7 @@ want_recipients(struct plan *p, const struct smarthost *sh)
 	    sh->name);
 	snprintf(value, sizeof(value), "%" PRIu32, sh->recipient_limit);
 	want(p, "main", name, value,
-	    "the parts that a message is split into are those it is charged "
-	    "for");
+	    "the parts that a message is split into are those it is charged for");
 }
 
 /* want_authorities - without certificates nothing can be verified */
@@ -276,9 +261,7 @@ note_override(struct plan *p, const char *name, const char *value)
 		return;
 	if (!has(p, value, is_milter) && !has(p, value, is_reference))
 		ctl_finding(p->notes, true, "",
-		    "master.cf sets %s = %s: mail that comes in "
-		    "there is not metered; remove it or name "
-		    "postmeter's socket in it",
+		    "master.cf sets %s = %s: mail that comes in there is not metered; remove it or name postmeter's socket in it",
 		    name, value);
 }
 
@@ -292,14 +275,11 @@ notes(struct plan *p)
 		note_override(p, name, json_string_value(value));
 	if (maps != NULL && maps[0] != '\0' && p->conf->nsmarthost > 0)
 		ctl_finding(p->notes, false, "",
-		    "main.cf sets transport_maps = %s: what is "
-		    "listed there goes around the smarthosts",
+		    "main.cf sets transport_maps = %s: what is listed there goes around the smarthosts",
 		    maps);
 	if (p->pf->chrooted && (p->milter[0] == '/' || p->map[0] == '/'))
 		ctl_finding(p->notes, true, "",
-		    "services of Postfix run chrooted in %s and "
-		    "cannot reach a socket outside of it: put milter-socket "
-		    "and map-socket into %s/postmeter",
+		    "services of Postfix run chrooted in %s and cannot reach a socket outside of it: put milter-socket and map-socket into %s/postmeter",
 		    p->pf->queue_directory, p->pf->queue_directory);
 }
 
@@ -385,9 +365,8 @@ only_changes(const struct plan *p, const json_t *made)
 
 		if (find(p->want, c) != NULL)
 			continue;
-		back = set_back(p->pf, c,
-		    "the configuration no longer asks "
-		    "for it");
+		back = set_back(
+		    p->pf, c, "the configuration no longer asks for it");
 		if (is_change(back))
 			json_array_append(changes, back);
 		json_decref(back);
@@ -408,10 +387,9 @@ postfix_plan(const struct postfix *pf, const struct config *conf,
 	    !seen_from_queue(pf, conf->map_socket.path, p.map, sizeof(p.map)) ||
 	    !seen_from_queue(
 		pf, conf->auth_socket.path, p.auth, sizeof(p.auth))) {
-		*failure_r = ctl_failure("choose paths of letters, digits, "
-					 "dots, dashes and slashes",
-		    "the path of a socket has "
-		    "characters that main.cf cannot hold");
+		*failure_r = ctl_failure(
+		    "choose paths of letters, digits, dots, dashes and slashes",
+		    "the path of a socket has characters that main.cf cannot hold");
 		return NULL;
 	}
 	p.want = json_array();
@@ -425,8 +403,7 @@ postfix_plan(const struct postfix *pf, const struct config *conf,
 	if (conf->nsmarthost > 0)
 		want_map(&p);
 	want_milter(&p, "smtpd_milters",
-	    "mail that comes by SMTP is metered; "
-	    "if postmeter is away it waits");
+	    "mail that comes by SMTP is metered; if postmeter is away it waits");
 	if (!has(&p,
 		value_of(pf->main, "non_smtpd_milters") != NULL
 		    ? value_of(pf->main, "non_smtpd_milters")
@@ -509,8 +486,7 @@ postfix_plan_back(const struct postfix *pf, const json_t *made, json_t *notes_r)
 		if (!equal(value_of(back, "value"),
 			value_of(json_array_get(made, i), "before")))
 			ctl_finding(notes_r, false, "",
-			    "%s was changed by somebody else since: "
-			    "only our part of it goes",
+			    "%s was changed by somebody else since: only our part of it goes",
 			    value_of(back, "name"));
 		json_decref(back);
 	}

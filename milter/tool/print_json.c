@@ -1,5 +1,5 @@
 /*
- * ctl_json.c - answers for machines: the object as it is.
+ * print_json.c - answers for machines: the object as it is.
  *
  * On a terminal it is spread over lines for eyes, in a pipe it is one line
  * for one read.  Bytes outside ASCII are written as \u, so that no address

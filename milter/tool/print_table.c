@@ -1,5 +1,5 @@
 /*
- * ctl_table.c - rows whose columns line up, however long a key is.
+ * print_table.c - rows whose columns line up, however long a key is.
  *
  * Colour codes have no width, so they are put on when a cell is printed, never
  * before it is measured.  Bars are plain ASCII: they look the same on every
@@ -43,9 +43,10 @@ bar_colour(unsigned percent)
 }
 
 void
-table_add(struct table *t, enum colour colour, const char *const *cell)
+text_table_add(
+    struct text_table *t, enum colour colour, const char *const *cell)
 {
-	struct table_row *row = t->row;
+	struct text_table_row *row = t->row;
 
 	if (t->rows == t->room) {
 		t->room = t->room * 2 + 8;
@@ -70,8 +71,8 @@ width(const char *cell)
 
 /* print_cell - blanks are owed until something follows them */
 static void
-print_cell(const struct table *t, const struct screen *sc,
-    const struct table_row *row, size_t i, size_t wide, size_t *owed)
+print_cell(const struct text_table *t, const struct screen *sc,
+    const struct text_table_row *row, size_t i, size_t wide, size_t *owed)
 {
 	const char *cell = row->cell[i] == NULL ? "" : row->cell[i];
 	bool colour = sc->colour && i == t->bar;
@@ -90,7 +91,7 @@ print_cell(const struct table *t, const struct screen *sc,
 
 /* measure - the width of each column; that of a row */
 static size_t
-measure(const struct table *t, size_t *wide)
+measure(const struct text_table *t, size_t *wide)
 {
 	size_t row = 0;
 
@@ -105,7 +106,8 @@ measure(const struct table *t, size_t *wide)
 }
 
 void
-table_print(struct table *t, const struct screen *sc, const char *indent)
+text_table_print(
+    struct text_table *t, const struct screen *sc, const char *indent)
 {
 	size_t wide[TABLE_COLUMNS];
 	const size_t row = strlen(indent) + measure(t, wide);

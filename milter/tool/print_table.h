@@ -1,8 +1,8 @@
 /*
- * ctl_table.h - rows whose columns line up, however long a key is.
+ * print_table.h - rows whose columns line up, however long a key is.
  */
-#ifndef CTL_TABLE_H
-#define CTL_TABLE_H
+#ifndef PRINT_TABLE_H
+#define PRINT_TABLE_H
 
 #include <stddef.h>
 
@@ -12,27 +12,27 @@
 
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
 
-struct table {
+struct text_table {
 	size_t columns, rows, room;
 	unsigned right;			/* bit i: column i ends flush */
 	unsigned spare;			/* bit i: left out if rows do not fit */
 	size_t bar;			/* the column that is coloured */
-	struct table_row *row;
+	struct text_table_row *row;
 };
 
-struct table_row {
+struct text_table_row {
 	char *cell[TABLE_COLUMNS];
 	enum colour colour;		/* of the bar */
 };
 
 /* Adds a row; cells are copied.  What memory cannot hold is left out. */
-void	table_add(struct table *t, enum colour colour, const char *const *cell);
+void	text_table_add(struct text_table *t, enum colour colour, const char *const *cell);
 
 /*
  * Prints all rows, each after indent, and frees them.  Rows that are wider
  * than the screen go without their spare columns.
  */
-void	table_print(struct table *t, const struct screen *sc,
+void	text_table_print(struct text_table *t, const struct screen *sc,
 	    const char *indent);
 
 #define BAR_CELLS	20

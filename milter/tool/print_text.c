@@ -1,5 +1,5 @@
 /*
- * ctl_text.c - answers for people: short, aligned, with bars.
+ * print_text.c - answers for people: short, aligned, with bars.
  *
  * Addresses in an answer were chosen by whoever sent mail.  So the whole
  * answer is made harmless once, before any printer sees it, and no printer
@@ -103,7 +103,7 @@ line(const struct screen *sc, const char *label, const char *text)
 
 /* usage_row - bar, percent, "480 of 500 messages in 24h" behind some cells */
 static void
-usage_row(struct table *t, const json_t *usage, const char *const *before,
+usage_row(struct text_table *t, const json_t *usage, const char *const *before,
     size_t nbefore, const char *last)
 {
 	unsigned percent = (unsigned)ctl_num(usage, "percent");
@@ -122,23 +122,23 @@ usage_row(struct table *t, const json_t *usage, const char *const *before,
 	t->bar = nbefore;
 	t->right = 1u << (nbefore + 1);
 	t->spare = 1u << nbefore;
-	table_add(t, bar_colour(percent), cell);
+	text_table_add(t, bar_colour(percent), cell);
 }
 
 static void
 print_events(const struct screen *sc, const json_t *events, const char *indent)
 {
-	struct table t = { .columns = 6, .bar = TABLE_COLUMNS };
+	struct text_table t = { .columns = 6, .bar = TABLE_COLUMNS };
 	const json_t *e;
 	size_t i;
 
 	json_array_foreach (events, i, e)
-		table_add(&t, COLOUR_NONE,
+		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){ moment(e, "when"),
 			ctl_str(e, "kind"), ctl_str(e, "policy"),
 			ctl_str(e, "key"), ctl_str(e, "actor"),
 			ctl_str(e, "text") });
-	table_print(&t, sc, indent);
+	text_table_print(&t, sc, indent);
 }
 
 /* --- one printer for each command ---------------------------------------- */
@@ -167,15 +167,12 @@ print_store(const struct screen *sc, const json_t *st)
 		line(sc, "", text);
 	}
 	snprintf(text, sizeof(text),
-	    "%lld charged, %lld declined, %lld not "
-	    "known",
+	    "%lld charged, %lld declined, %lld not known",
 	    ctl_num(st, "charged"), ctl_num(st, "declined"),
 	    ctl_num(st, "failed"));
 	line(sc, "messages", text);
 	if (ctl_num(st, "events_dropped") > 0) {
-		snprintf(text, sizeof(text),
-		    "%lld dropped, they came too "
-		    "fast",
+		snprintf(text, sizeof(text), "%lld dropped, they came too fast",
 		    ctl_num(st, "events_dropped"));
 		line(sc, "events", text);
 	}
@@ -286,7 +283,7 @@ text_status(const struct screen *sc, const json_t *a)
 static void
 text_top(const struct screen *sc, const json_t *a)
 {
-	struct table t = { .columns = 6 };
+	struct text_table t = { .columns = 6 };
 	const json_t *row;
 	size_t i;
 
@@ -303,7 +300,7 @@ text_top(const struct screen *sc, const json_t *a)
 	}
 	if (t.rows == 0)
 		fputs("nothing has been sent that counts\n", sc->out);
-	table_print(&t, sc, "");
+	text_table_print(&t, sc, "");
 }
 
 static void
@@ -321,7 +318,7 @@ print_grants(const struct screen *sc, const json_t *grants)
 static void
 print_counter(const struct screen *sc, const json_t *c)
 {
-	struct table t = { .columns = 4 };
+	struct text_table t = { .columns = 4 };
 	const char *locked = moment(c, "locked_until");
 	const char *next = moment(c, "next");
 	const json_t *limit;
@@ -331,7 +328,7 @@ print_counter(const struct screen *sc, const json_t *c)
 	    sc->out, "\n%s for %s\n", ctl_str(c, "policy"), ctl_str(c, "key"));
 	json_array_foreach (get(c, "limits"), i, limit)
 		usage_row(&t, limit, (const char *const[]){ NULL }, 0, "");
-	table_print(&t, sc, "  ");
+	text_table_print(&t, sc, "  ");
 	print_grants(sc, get(c, "grants"));
 	if (locked[0] != '\0')
 		fprintf(sc->out, "  locked until %s\n", locked);
@@ -380,7 +377,7 @@ print_reply(const struct screen *sc, const json_t *a)
 static void
 text_explain(const struct screen *sc, const json_t *a)
 {
-	struct table t = { .columns = 6 };
+	struct text_table t = { .columns = 6 };
 	const char *rule = ctl_str(a, "rule"), *sh = ctl_str(a, "smarthost");
 	const json_t *l;
 	char text[200];
@@ -393,8 +390,7 @@ text_explain(const struct screen *sc, const json_t *a)
 	line(sc, "recipients", text);
 	if (!yes(a, "outgoing"))
 		line(sc, "rule",
-		    "none: not outgoing, no login and not from "
-		    "networks");
+		    "none: not outgoing, no login and not from networks");
 	else
 		line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
 	line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
@@ -409,7 +405,7 @@ text_explain(const struct screen *sc, const json_t *a)
 	}
 	if (t.rows > 0)
 		fputc('\n', sc->out);
-	table_print(&t, sc, "");
+	text_table_print(&t, sc, "");
 }
 
 static void
@@ -435,8 +431,7 @@ static void
 text_grant(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
-	    "granted: %s may send %lld %s more under policy %s, "
-	    "until %s\n",
+	    "granted: %s may send %lld %s more under policy %s, until %s\n",
 	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
 	    ctl_str(a, "policy"), moment(a, "until"));
 }
@@ -502,8 +497,7 @@ static void
 text_check(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
-	    "%s: good (rules: %lld, policies: %lld, routes: %lld, "
-	    "smarthosts: %lld)\n",
+	    "%s: good (rules: %lld, policies: %lld, routes: %lld, smarthosts: %lld)\n",
 	    ctl_str(a, "file"), ctl_num(a, "rules"), ctl_num(a, "policies"),
 	    ctl_num(a, "routes"), ctl_num(a, "smarthosts"));
 	print_strings(sc->out, "warning: ", get(a, "warnings"));

@@ -1,5 +1,5 @@
 /*
- * ctl_cf.c - options of a sendmail.cf, read the way Sendmail reads them.
+ * sendmail_cf.c - options of a sendmail.cf, read the way Sendmail reads them.
  *
  * A line that begins with a blank goes on with the one before.  An option has
  * a name, which may be cut short and is the same in any case, or one letter.

@@ -1,5 +1,5 @@
 /*
- * ctl_mc.c - sendmail.mc with postmeter in it, and as it was before.
+ * sendmail_mc.c - sendmail.mc with postmeter in it, and as it was before.
  *
  * m4 has no editor of its own, so lines are put in and taken out as text.
  * Order is everything there: a filter behind the mailers is not seen, rules in
@@ -102,8 +102,8 @@ mc_with(const char *mc, const char *dir, const char **why_r)
 
 	*why_r = NULL;
 	if (bare != NULL && at == NULL)
-		*why_r = "no line of it begins with MAILER_DEFINITIONS or "
-			 "MAILER(";
+		*why_r =
+		    "no line of it begins with MAILER_DEFINITIONS or MAILER(";
 	if (at != NULL &&
 	    asprintf(&out,
 		"%.*s" BEGIN "include(`%s/postmeter-a.m4')dnl\n" END
@@ -121,8 +121,8 @@ mc_with(const char *mc, const char *dir, const char **why_r)
 static bool
 plain(const char *path)
 {
-	return path[strspn(path, "abcdefghijklmnopqrstuvwxyz"
-				 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")] ==
+	return path[strspn(path,
+		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")] ==
 	       '\0';
 }
 
@@ -144,8 +144,8 @@ mc_part_a(const struct config *conf, const char **why_r)
 	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
 		if (plain(sockets[i].path))
 			continue;
-		*why_r = "the path of a socket may hold letters, digits and "
-			 "/._- only, for m4 and Sendmail take others apart";
+		*why_r =
+		    "the path of a socket may hold letters, digits and /._- only, for m4 and Sendmail take others apart";
 		return NULL;
 	}
 	out = open_memstream(&text, &len);
@@ -220,10 +220,8 @@ shown_access(const char *access, json_t *notes)
 		if (strncasecmp(access, "Srv_Features:", 13) == 0 &&
 		    has_feature(access, 'b'))
 			ctl_finding(notes, true,
-			    "take the b out of that line, then make -C "
-			    "/etc/mail",
-			    "access gives VERB back to some clients (%.*s): "
-			    "they are shown the keys of smarthosts",
+			    "take the b out of that line, then make -C /etc/mail",
+			    "access gives VERB back to some clients (%.*s): they are shown the keys of smarthosts",
 			    (int)strcspn(access, " \t\n"), access);
 }
 
@@ -236,18 +234,14 @@ mc_shown(const char *cf, const char *access, json_t *notes)
 		return;
 	if ((has & CF_NOVERB) == 0)
 		ctl_finding(notes, true, APPLY,
-		    "PrivacyOptions in sendmail.cf is without noverb: whoever "
-		    "says VERB is shown the keys of smarthosts");
+		    "PrivacyOptions in sendmail.cf is without noverb: whoever says VERB is shown the keys of smarthosts");
 	if ((has & CF_RESTRICTQRUN) == 0 || (has & CF_RESTRICTEXPAND) == 0)
 		ctl_finding(notes, false, APPLY,
-		    "PrivacyOptions in sendmail.cf is without restrictqrun or "
-		    "restrictexpand: were sendmail set-user-ID root, its users "
-		    "would be shown the keys of smarthosts");
+		    "PrivacyOptions in sendmail.cf is without restrictqrun or restrictexpand: were sendmail set-user-ID root, its users would be shown the keys of smarthosts");
 	if (cf_verbose(cf))
 		ctl_finding(notes, true,
 		    "take the option out, then restart Sendmail",
-		    "sendmail.cf sets Verbose: a client can be shown the keys "
-		    "of smarthosts without asking");
+		    "sendmail.cf sets Verbose: a client can be shown the keys of smarthosts without asking");
 	if (access != NULL)
 		shown_access(access, notes);
 }
@@ -263,8 +257,7 @@ mc_program(const char *path, json_t *notes)
 		snprintf(remedy, sizeof(remedy),
 		    "chgrp smmsp %s && chmod 2755 %s", real, real);
 		ctl_finding(notes, true, remedy,
-		    "%s is set-user-ID: with -d any user writes the keys of "
-		    "smarthosts into the log",
+		    "%s is set-user-ID: with -d any user writes the keys of smarthosts into the log",
 		    real);
 	}
 	free(real);
@@ -288,8 +281,7 @@ note_config(const struct config *conf, json_t *notes)
 		root |= strcmp(conf->auth_peers.v[i], "root") == 0;
 	if (!root)
 		ctl_finding(notes, true, "",
-		    "Sendmail asks for keys as root: add \"root\" to "
-		    "auth-peers");
+		    "Sendmail asks for keys as root: add \"root\" to auth-peers");
 }
 
 static void
@@ -300,12 +292,10 @@ note_filter(const char *cf, const char *filter, json_t *notes)
 
 	if (!says(filter, "F=T"))
 		ctl_finding(notes, true, "",
-		    "the filter postmeter is without F=T: while it is "
-		    "away mail would go out uncounted");
+		    "the filter postmeter is without F=T: while it is away mail would go out uncounted");
 	if (len >= 9 && strncmp(order + len - 9, "postmeter", 9) != 0)
 		ctl_finding(notes, false, "",
-		    "postmeter is not the last filter: what a later "
-		    "one refuses is charged all the same");
+		    "postmeter is not the last filter: what a later one refuses is charged all the same");
 }
 
 static void
@@ -314,13 +304,10 @@ note_tls(const char *cf, json_t *notes)
 	if (line_with(cf, "O CACertFile=") == NULL ||
 	    line_with(cf, "O CACertPath=") == NULL)
 		ctl_finding(notes, true, "",
-		    "no trusted roots: define confCACERT and "
-		    "confCACERT_PATH, or no certificate can be verified and "
-		    "all mail waits");
+		    "no trusted roots: define confCACERT and confCACERT_PATH, or no certificate can be verified and all mail waits");
 	if (line_with(cf, "O FallbackSmartHost=") != NULL)
 		ctl_finding(notes, false, "",
-		    "confFALLBACK_SMARTHOST is set: mail that has a "
-		    "smarthost of its own waits instead of going there");
+		    "confFALLBACK_SMARTHOST is set: mail that has a smarthost of its own waits instead of going there");
 }
 
 /* note_access - TLS that is switched off where it is demanded */
@@ -339,8 +326,7 @@ note_access(const struct config *conf, const char *access, json_t *notes)
 			if (strlen(host) == name - 8 &&
 			    strncasecmp(access + 8, host, name - 8) == 0)
 				ctl_finding(notes, true, "",
-				    "access says Try_TLS:%s NO: "
-				    "without STARTTLS its mail waits for ever",
+				    "access says Try_TLS:%s NO: without STARTTLS its mail waits for ever",
 				    host);
 		}
 	}
@@ -358,8 +344,7 @@ mc_notes(const struct config *conf, const char *cf, const char *access,
 		note_tls(cf, notes);
 	} else if (cf != NULL) {
 		ctl_finding(notes, true, "",
-		    "sendmail.cf does not know postmeter yet: run "
-		    "make in its folder");
+		    "sendmail.cf does not know postmeter yet: run make in its folder");
 	}
 	if (access != NULL)
 		note_access(conf, access, notes);

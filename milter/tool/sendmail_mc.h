@@ -1,12 +1,12 @@
 /*
- * ctl_sendmail.h - Sendmail's half of the wiring: sendmail.mc with our two
+ * sendmail_mc.h - Sendmail's half of the wiring: sendmail.mc with our two
  * lines and without them.
  *
  * Pure but for memory.  What is added stands between comments that say whose
  * it is, so taking it out leaves every other byte as it was.
  */
-#ifndef CTL_SENDMAIL_H
-#define CTL_SENDMAIL_H
+#ifndef SENDMAIL_MC_H
+#define SENDMAIL_MC_H
 
 #include <jansson.h>
 

@@ -1,13 +1,13 @@
 /*
- * ctl.h - postmeterctl from inside: a command makes an answer, a printer
+ * tool.h - postmeterctl from inside: a command makes an answer, a printer
  * shows it.
  *
  * Commands for the daemon and those that work without it end alike: in one
  * JSON object with "ok" and, if that is false, "error" and "remedy".  So
  * there is one way to print and each command has --json for free.
  */
-#ifndef CTL_H
-#define CTL_H
+#ifndef TOOL_H
+#define TOOL_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ long long ctl_num(const json_t *o, const char *name);
  * Each makes *answer_r (a new reference; NULL only if memory is out) and
  * returns the exit code.
  */
-int	ctl_ask(const struct endpoint *ep, const json_t *request,
+int	ctl_ask(const struct unix_socket *ep, const json_t *request,
 	    json_t **answer_r);
 int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);

@@ -1,4 +1,5 @@
-/* test_provider.c - providers: read as written, kept below what they allow. */
+/* test_provider_file.c - providers: read as written, kept below what they
+ * allow. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

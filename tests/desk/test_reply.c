@@ -1,5 +1,5 @@
 /*
- * test_verdict.c - the words that a user reads, and the times in them.
+ * test_reply.c - the words that a user reads, and the times in them.
  */
 #include <setjmp.h>
 #include <stdarg.h>

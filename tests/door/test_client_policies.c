@@ -1,6 +1,6 @@
 /*
- * test_peers.c - faults that other meters have had, and ready policy sets at
- * their limits.
+ * test_client_policies.c - faults that other meters have had, and ready policy
+ * sets at their limits.
  *
  * Each test bears the name of a fault that was seen in a quota daemon, a
  * policy server or a milter, and shows that this meter does not have it.

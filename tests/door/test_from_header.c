@@ -1,4 +1,4 @@
-/* test_fromline.c - the name stays, the address becomes the account's. */
+/* test_from_header.c - the name stays, the address becomes the account's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,9 +16,9 @@
 static void
 becomes(const char *value, const char *expected)
 {
-	char got[FROMLINE_MAX];
+	char got[FROM_HEADER_MAX];
 
-	fromline_rewrite(got, sizeof(got), value, strlen(value), OWN);
+	from_header_rewrite(got, sizeof(got), value, strlen(value), OWN);
 	if (strcmp(got, expected) != 0)
 		print_message("of: %s\n", value);
 	assert_string_equal(got, expected);
@@ -93,25 +93,25 @@ what_never_closes_is_no_name(void **state)
 static void
 bytes_that_no_header_has_are_left_out(void **state)
 {
-	char got[FROMLINE_MAX];
+	char got[FROM_HEADER_MAX];
 
 	becomes("Al\x01ice\x7f <a@b>", "Alice <" OWN ">");
-	fromline_rewrite(got, sizeof(got), "A\0b <x@y>", 9, OWN);
+	from_header_rewrite(got, sizeof(got), "A\0b <x@y>", 9, OWN);
 	assert_string_equal(got, "Ab <" OWN ">");
 }
 
 static void
 a_name_too_long_is_left_out(void **state)
 {
-	char value[3 * FROMLINE_MAX];
+	char value[3 * FROM_HEADER_MAX];
 
 	memset(value, 'x', sizeof(value));
-	snprintf(value + 2 * FROMLINE_MAX, 10, " <a@b>");
+	snprintf(value + 2 * FROM_HEADER_MAX, 10, " <a@b>");
 	becomes(value, OWN);
 	memset(value, '@', sizeof(value));
-	snprintf(value + FROMLINE_MAX - 100, 10, " <a@b>");
+	snprintf(value + FROM_HEADER_MAX - 100, 10, " <a@b>");
 	becomes("Alice <a@b>", "Alice <" OWN ">");
-	memset(value, '"', FROMLINE_MAX - 100);
+	memset(value, '"', FROM_HEADER_MAX - 100);
 	value[0] = '@';
 	becomes(value, OWN);
 }
@@ -122,7 +122,7 @@ doing_it_twice_changes_nothing(void **state)
 {
 	static const char signs[] = "ab @<>()[]:;,\"\\\t\n\r\x01=?\xc3";
 	uint64_t r = random_seed("fromline", 5);
-	char value[40], once[FROMLINE_MAX], twice[FROMLINE_MAX];
+	char value[40], once[FROM_HEADER_MAX], twice[FROM_HEADER_MAX];
 	const size_t rounds = random_rounds(20000);
 
 	for (size_t i = 0; i < rounds; i++) {
@@ -130,8 +130,9 @@ doing_it_twice_changes_nothing(void **state)
 
 		for (size_t j = 0; j < len; j++)
 			value[j] = signs[random_below(&r, sizeof(signs) - 1)];
-		fromline_rewrite(once, sizeof(once), value, len, OWN);
-		fromline_rewrite(twice, sizeof(twice), once, strlen(once), OWN);
+		from_header_rewrite(once, sizeof(once), value, len, OWN);
+		from_header_rewrite(
+		    twice, sizeof(twice), once, strlen(once), OWN);
 		assert_string_equal(once, twice);
 		assert_non_null(strstr(once, OWN));
 	}

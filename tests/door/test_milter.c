@@ -1,5 +1,5 @@
 /*
- * test_mlfi.c - whole messages through the door, with the mail server played
+ * test_milter.c - whole messages through the door, with the mail server played
  * by fake_smfi.c and everything behind the door real.
  */
 #include <setjmp.h>

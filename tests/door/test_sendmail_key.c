@@ -1,6 +1,6 @@
 /*
- * test_sendmail.c - keys as Sendmail sends them, and as somebody would forge
- * them; every server that a message can meet; answers its rules can take.
+ * test_sendmail_key.c - keys as Sendmail sends them, and as somebody would
+ * forge them; every server that a message can meet; answers its rules can take.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,14 +17,14 @@
 #include "sendmail_key.h"
 #include "transaction.h"
 
-static struct span
+static struct bytes
 span(const char *text)
 {
-	return (struct span){ text, strlen(text) };
+	return (struct bytes){ text, strlen(text) };
 }
 
 static void
-assert_span(struct span s, const char *text)
+assert_span(struct bytes s, const char *text)
 {
 	assert_int_equal(s.len, strlen(text));
 	assert_memory_equal(s.p, text, s.len);
@@ -93,7 +93,7 @@ what_is_no_key_is_refused(void **state)
 	strcpy(long_id + TXN_QUEUE_ID, "<a@b><c@d>");
 	assert_false(sendmail_parse(span(long_id), &k));
 	assert_true(sendmail_parse(span(long_id + 1), &k));
-	assert_false(sendmail_parse((struct span){ NULL, 0 }, &k));
+	assert_false(sendmail_parse((struct bytes){ NULL, 0 }, &k));
 }
 
 /* An address that a client could send, quoted by the rules of RFC 5321. */

@@ -1,5 +1,5 @@
 /*
- * test_sendmail_map.c - the three questions about one message have one answer
+ * test_sendmail_maps.c - the three questions about one message have one answer
  * between them, and a key leaves by no other door.
  *
  * The store's functions are defined here: what a message is bound to is said
@@ -100,7 +100,7 @@ close_office(void **state)
 }
 
 typedef void ask_fn(const struct config *, struct store *, struct health *,
-    struct span, int64_t, char *, size_t);
+    struct bytes, int64_t, char *, size_t);
 
 static void
 assert_answer(ask_fn *ask, const char *key, const char *answer)
@@ -108,7 +108,7 @@ assert_answer(ask_fn *ask, const char *key, const char *answer)
 	char dst[4096];
 	size_t n = strlen(answer);
 
-	ask(conf, NULL, NULL, (struct span){ key, strlen(key) }, MONDAY, dst,
+	ask(conf, NULL, NULL, (struct bytes){ key, strlen(key) }, MONDAY, dst,
 	    sizeof(dst));
 	/* The words behind TEMP are for people. */
 	if (strcmp(answer, "TEMP") == 0)
@@ -245,7 +245,7 @@ the_login_of_each_account_is_its_own(void **state)
 	unlink(path);
 	rmdir(dir);
 	assert_non_null(secrets);
-	creds_publish(secrets);
+	credentials_publish(secrets);
 	assert_answer(sendmail_map_auth,
 	    "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1h\" \"I=dXNlci1h\" \"P=a2V5LUE=\" "
@@ -264,7 +264,7 @@ the_login_of_each_account_is_its_own(void **state)
 	bound_to = "c";
 	assert_answer(sendmail_map_auth,
 	    "6AL7<al@office.example><smtp.second.test>", "TEMP");
-	creds_publish(NULL);
+	credentials_publish(NULL);
 }
 
 #define in_the_office(f)                                                       \

@@ -112,7 +112,7 @@ HUSHED(log_debug)
 	"\"office\" }\n"
 
 static char dir[64];
-static struct endpoint map_ep, auth_ep;
+static struct unix_socket map_ep, auth_ep;
 static struct socketmap_server *server;
 static struct rlimit files; /* as it was */
 
@@ -137,7 +137,7 @@ publish_secrets(void)
 	fputs("secret \"w\" { password = \"canary w:1\" }\n", f);
 	fclose(f);
 	assert_int_equal(chmod(path, 0600), 0);
-	creds_publish(secrets_load(path, getuid(), getgid(), stderr));
+	credentials_publish(secrets_load(path, getuid(), getgid(), stderr));
 	unlink(path);
 }
 
@@ -152,7 +152,7 @@ me(void)
 static int
 setup(void **state)
 {
-	struct endpoint_owner us = { getuid(), getgid() };
+	struct unix_socket_owner us = { getuid(), getgid() };
 	char why[256];
 	bool live;
 	int map, auth;
@@ -168,8 +168,8 @@ setup(void **state)
 	lines = 0;
 	publish(me() != NULL ? me() : "root");
 	publish_secrets();
-	map = endpoint_listen(&map_ep, &us, &live, why, sizeof(why));
-	auth = endpoint_listen(&auth_ep, &us, &live, why, sizeof(why));
+	map = unix_socket_listen(&map_ep, &us, &live, why, sizeof(why));
+	auth = unix_socket_listen(&auth_ep, &us, &live, why, sizeof(why));
 	server = socketmap_start(map, auth, NULL, NULL);
 	return server == NULL ? -1 : 0;
 }
@@ -180,7 +180,7 @@ teardown(void **state)
 	setrlimit(RLIMIT_NOFILE, &files);
 	if (server != NULL)
 		socketmap_stop(&server);
-	creds_publish(NULL);
+	credentials_publish(NULL);
 	unlink(map_ep.path);
 	unlink(auth_ep.path);
 	return rmdir(dir);
@@ -197,11 +197,11 @@ drop_config(void **state)
 }
 
 static int
-enter(const struct endpoint *door)
+enter(const struct unix_socket *door)
 {
 	/* A test that hangs says so instead. */
 	struct timeval patience = { .tv_sec = 60 };
-	int fd = endpoint_connect(door);
+	int fd = unix_socket_connect(door);
 
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience,
@@ -240,7 +240,7 @@ static const char *
 next(int fd)
 {
 	static char buf[NETSTRING_MAX + 32];
-	struct span s;
+	struct bytes s;
 	size_t len = 0;
 
 	do {
@@ -316,10 +316,10 @@ still_there(int fd)
 static void
 a_request_is_split_at_its_first_blank(void **state)
 {
-	struct span map, key;
+	struct bytes map, key;
 
 #define SPLIT(text)                                                            \
-	socketmap_split((struct span){ text, sizeof(text) - 1 }, &map, &key)
+	socketmap_split((struct bytes){ text, sizeof(text) - 1 }, &map, &key)
 	assert_true(SPLIT("transport a b@x.test"));
 	assert_int_equal(map.len, 9);
 	assert_int_equal(key.len, 10);
@@ -332,7 +332,7 @@ a_request_is_split_at_its_first_blank(void **state)
 	assert_false(SPLIT("m"));
 	assert_false(SPLIT(" k"));
 	assert_false(SPLIT("m\tk"));
-	assert_false(socketmap_split((struct span){ NULL, 0 }, &map, &key));
+	assert_false(socketmap_split((struct bytes){ NULL, 0 }, &map, &key));
 }
 
 static void
@@ -707,7 +707,7 @@ a_key_that_cannot_be_known_is_temporary(void **state)
 	hears_temp(fd, "workspace");
 	assert_true(say(fd, request_with_nul, sizeof(request_with_nul) - 1));
 	assert_int_equal(strncmp(next(fd), "TEMP ", 5), 0);
-	creds_publish(NULL);
+	credentials_publish(NULL);
 	hears_temp(fd, KEY);
 	close(fd);
 }

@@ -1,5 +1,5 @@
 /*
- * test_logwriter.c - the log arrives, and nobody waits for whoever reads it.
+ * test_log_writer.c - the log arrives, and nobody waits for whoever reads it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,7 @@ static int end[2]; /* a pipe: what is read from, what is written to */
 static int
 begin(void **state)
 {
-	return pipe(end) == 0 && logwriter_start(end[1], "postmeter: ") == 0
+	return pipe(end) == 0 && log_writer_start(end[1], "postmeter: ") == 0
 		   ? 0
 		   : -1;
 }
@@ -57,7 +57,7 @@ say_lines(void *arg)
 		char line[64];
 		int n = snprintf(line, sizeof(line), "%s %d\n", who, i);
 
-		assert_true(logwriter_put(line, (size_t)n));
+		assert_true(log_writer_put(line, (size_t)n));
 	}
 	return NULL;
 }
@@ -82,7 +82,7 @@ lines_of_many_threads_arrive_whole_and_in_their_order(void **state)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
-	assert_true(logwriter_end(PATIENCE));
+	assert_true(log_writer_end(PATIENCE));
 	close(end[1]);
 	text = read_all();
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
@@ -111,10 +111,10 @@ a_reader_who_stands_still_delays_nobody_and_is_told_what_he_missed(void **state)
 	memset(line, 'x', sizeof(line));
 	line[sizeof(line) - 1] = '\n';
 	for (size_t i = 0; i < n; i++) /* or this would never end */
-		assert_true(logwriter_put(line, sizeof(line)));
+		assert_true(log_writer_put(line, sizeof(line)));
 	/* Now he reads. */
 	pthread_create(&reader, NULL, read_in_thread, NULL);
-	assert_true(logwriter_end(PATIENCE));
+	assert_true(log_writer_end(PATIENCE));
 	close(end[1]);
 	pthread_join(reader, &text);
 	for (told = strtok_r(text, "\n", &rest); told != NULL;
@@ -141,20 +141,20 @@ the_end_does_not_wait_for_ever_for_a_reader_who_stands_still(void **state)
 	memset(line, 'x', sizeof(line));
 	line[sizeof(line) - 1] = '\n';
 	for (size_t i = 0; i < LOGWRITER_ROOM / sizeof(line); i++)
-		assert_true(logwriter_put(line, sizeof(line)));
-	assert_false(logwriter_end(50));
+		assert_true(log_writer_put(line, sizeof(line)));
+	assert_false(log_writer_end(50));
 	/* Nor does whoever has more to say. */
-	assert_true(logwriter_put(line, sizeof(line)));
+	assert_true(log_writer_put(line, sizeof(line)));
 	close(end[0]);
-	assert_true(logwriter_end(PATIENCE));
+	assert_true(log_writer_end(PATIENCE));
 	close(end[1]);
 }
 
 static void
 without_a_writer_the_caller_writes(void **state)
 {
-	assert_true(logwriter_end(PATIENCE));
-	assert_false(logwriter_put("x\n", 2));
+	assert_true(log_writer_end(PATIENCE));
+	assert_false(log_writer_put("x\n", 2));
 	close(end[0]);
 	close(end[1]);
 }

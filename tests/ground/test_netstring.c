@@ -14,10 +14,10 @@
 
 /* take - from memory of just that size, so that a byte too far is seen */
 static ssize_t
-take(const char *text, size_t len, struct span *payload)
+take(const char *text, size_t len, struct bytes *payload)
 {
 	char *exact = malloc(len > 0 ? len : 1);
-	struct span s = { NULL, 0 };
+	struct bytes s = { NULL, 0 };
 	ssize_t used;
 
 	assert_non_null(exact);
@@ -25,7 +25,7 @@ take(const char *text, size_t len, struct span *payload)
 	used = netstring_take(exact, len, &s);
 	if (used > 0) {
 		assert_true(s.p >= exact && s.p + s.len < exact + len);
-		*payload = (struct span){ text + (s.p - exact), s.len };
+		*payload = (struct bytes){ text + (s.p - exact), s.len };
 	}
 	free(exact);
 	return used;
@@ -34,7 +34,7 @@ take(const char *text, size_t len, struct span *payload)
 static void
 a_whole_one_is_taken_from_the_front(void **state)
 {
-	struct span s;
+	struct bytes s;
 
 	assert_int_equal(take("3:abc,", 6, &s), 6);
 	assert_int_equal(s.len, 3);
@@ -50,7 +50,7 @@ static void
 every_part_of_one_asks_for_more(void **state)
 {
 	static const char whole[] = "12:transport <>,";
-	struct span s;
+	struct bytes s;
 
 	for (size_t n = 0; n < sizeof(whole) - 1; n++)
 		assert_int_equal(take(whole, n, &s), 0);
@@ -63,7 +63,7 @@ nonsense_is_seen_at_once(void **state)
 	static const char *const t[] = { "x", ":", ",", "-1:a,", "+1:a,",
 		" 1:a,", "01:a,", "00", "1x", "1:ab", "1:a;", "0:a", "16385",
 		"99999999999999999999", "3 :abc,", "GET / HTTP/1.0\r\n" };
-	struct span s;
+	struct bytes s;
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++)
 		assert_int_equal(take(t[i], strlen(t[i]), &s), -1);
@@ -73,7 +73,7 @@ static void
 the_longest_is_taken_and_one_more_is_not(void **state)
 {
 	static char buf[NETSTRING_MAX + 32], payload[NETSTRING_MAX + 1];
-	struct span s;
+	struct bytes s;
 	size_t n;
 
 	memset(payload, 'p', sizeof(payload));
@@ -109,7 +109,7 @@ what_was_put_is_taken_again(void **state)
 	for (size_t n = random_rounds(100000); n > 0; n--) {
 		char payload[300], buf[400];
 		size_t len = random_below(&seed, sizeof(payload)), used, cut;
-		struct span s;
+		struct bytes s;
 
 		for (size_t i = 0; i < len; i++)
 			payload[i] = (char)random_next(&seed);
@@ -131,7 +131,7 @@ random_bytes_stay_inside_their_bounds(void **state)
 	for (size_t n = random_rounds(200000); n > 0; n--) {
 		char buf[24];
 		size_t len = random_below(&seed, sizeof(buf));
-		struct span s;
+		struct bytes s;
 		ssize_t used;
 
 		for (size_t i = 0; i < len; i++)

@@ -1,5 +1,5 @@
 /*
- * test_zone.c - days as an office lives them, also on the odd ones.
+ * test_timezone.c - days as an office lives them, also on the odd ones.
  */
 #include <setjmp.h>
 #include <stdarg.h>

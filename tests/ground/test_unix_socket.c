@@ -1,5 +1,5 @@
 /*
- * test_endpoint.c - a socket where nobody else could have put one.
+ * test_unix_socket.c - a socket where nobody else could have put one.
  *
  * Runs as any user; what only root can set up is left out for others.
  */
@@ -22,7 +22,7 @@
 #include "unix_socket.h"
 
 static char base[] = "/tmp/pm-ep-XXXXXX"; /* ours, 0700, in a sticky one */
-static struct endpoint_owner us;
+static struct unix_socket_owner us;
 static char why[256];
 static bool live;
 
@@ -37,7 +37,7 @@ static int
 setup(void **state)
 {
 	strcpy(base, "/tmp/pm-ep-XXXXXX");
-	us = (struct endpoint_owner){ getuid(), getgid() };
+	us = (struct unix_socket_owner){ getuid(), getgid() };
 	why[0] = '\0';
 	live = false;
 	return mkdtemp(base) == NULL ? -1 : 0;
@@ -60,10 +60,10 @@ below(const char *name)
 	return path[i];
 }
 
-static struct endpoint
+static struct unix_socket
 at(const char *name)
 {
-	struct endpoint ep;
+	struct unix_socket ep;
 
 	snprintf(ep.path, sizeof(ep.path), "%s", below(name));
 	return ep;
@@ -79,10 +79,10 @@ folder(const char *name, mode_t mode)
 static int
 prepare(const char *name)
 {
-	struct endpoint ep = at(name);
+	struct unix_socket ep = at(name);
 
 	why[0] = '\0';
-	return endpoint_prepare(&ep, &us, &live, why, sizeof(why));
+	return unix_socket_prepare(&ep, &us, &live, why, sizeof(why));
 }
 
 static void
@@ -119,37 +119,38 @@ an_address_is_parsed_or_says_what_would_be_right(void **state)
 	static const char *const bad[] = { "", "unix:", "unix:x", "inet:25",
 		"/run/x.sock", "unix:/", "unix:/run/", "UNIX:/run/x",
 		"local:x" };
-	struct endpoint ep;
+	struct unix_socket ep;
 	const char *reason;
 	char raw[128] = "unix:/";
 
-	assert_int_equal(endpoint_parse("unix:/run/x.sock", &ep, &reason), 0);
+	assert_int_equal(
+	    unix_socket_parse("unix:/run/x.sock", &ep, &reason), 0);
 	assert_string_equal(ep.path, "/run/x.sock");
-	assert_int_equal(endpoint_parse("local:/run/y", &ep, &reason), 0);
+	assert_int_equal(unix_socket_parse("local:/run/y", &ep, &reason), 0);
 	assert_string_equal(ep.path, "/run/y");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		reason = NULL;
-		assert_int_equal(endpoint_parse(bad[i], &ep, &reason), -1);
+		assert_int_equal(unix_socket_parse(bad[i], &ep, &reason), -1);
 		assert_non_null(reason);
 	}
 	memset(raw + 6, 'a', ENDPOINT_PATH_MAX - 1);
-	assert_int_equal(endpoint_parse(raw, &ep, &reason), 0);
+	assert_int_equal(unix_socket_parse(raw, &ep, &reason), 0);
 	assert_int_equal(strlen(ep.path), ENDPOINT_PATH_MAX);
 	raw[strlen(raw)] = 'a';
-	assert_int_equal(endpoint_parse(raw, &ep, &reason), -1);
+	assert_int_equal(unix_socket_parse(raw, &ep, &reason), -1);
 }
 
 static void
 a_listener_makes_its_folder_and_lets_its_group_in(void **state)
 {
-	struct endpoint ep = at("new/x.sock");
+	struct unix_socket ep = at("new/x.sock");
 	mode_t mask = umask(022);
 	int fd, client, server;
 	struct stat st;
 	uid_t uid;
 	pid_t pid;
 
-	fd = endpoint_listen(&ep, &us, &live, why, sizeof(why));
+	fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why));
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(umask(mask), 022);
 	assert_int_equal(stat(below("new"), &st), 0);
@@ -164,12 +165,12 @@ a_listener_makes_its_folder_and_lets_its_group_in(void **state)
 	assert_int_equal(accept(fd, NULL, NULL), -1);
 	assert_int_equal(errno, EAGAIN);
 
-	client = endpoint_connect(&ep);
+	client = unix_socket_connect(&ep);
 	assert_int_not_equal(client, -1);
 	assert_false(fcntl(client, F_GETFL) & O_NONBLOCK);
 	assert_true(fcntl(client, F_GETFD) & FD_CLOEXEC);
 	server = accept(fd, NULL, NULL);
-	assert_int_equal(endpoint_peer(server, &uid, &pid), 0);
+	assert_int_equal(unix_socket_peer(server, &uid, &pid), 0);
 	assert_int_equal(uid, getuid());
 	assert_int_equal(pid, getpid());
 	close(client);
@@ -184,30 +185,30 @@ no_socket_has_no_peer(void **state)
 	uid_t uid;
 	pid_t pid;
 
-	assert_int_equal(endpoint_peer(fd, &uid, &pid), -1);
+	assert_int_equal(unix_socket_peer(fd, &uid, &pid), -1);
 	close(fd);
 }
 
 static void
 a_client_of_nobody_gets_an_error(void **state)
 {
-	struct endpoint ep = at("x.sock");
+	struct unix_socket ep = at("x.sock");
 
-	assert_int_equal(endpoint_connect(&ep), -1);
+	assert_int_equal(unix_socket_connect(&ep), -1);
 	assert_int_equal(errno, ENOENT);
 	close(bound("x.sock", SOCK_STREAM));
-	assert_int_equal(endpoint_connect(&ep), -1);
+	assert_int_equal(unix_socket_connect(&ep), -1);
 	assert_int_equal(errno, ECONNREFUSED);
 }
 
 static void
 a_dead_socket_of_ours_is_replaced(void **state)
 {
-	struct endpoint ep = at("x.sock");
+	struct unix_socket ep = at("x.sock");
 	int fd;
 
 	close(bound("x.sock", SOCK_STREAM));
-	fd = endpoint_listen(&ep, &us, &live, why, sizeof(why));
+	fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why));
 	assert_int_not_equal(fd, -1);
 	assert_false(live);
 	close(fd);
@@ -216,12 +217,12 @@ a_dead_socket_of_ours_is_replaced(void **state)
 static void
 a_server_that_answers_is_left_alone(void **state)
 {
-	struct endpoint ep = at("x.sock");
-	int fd = endpoint_listen(&ep, &us, &live, why, sizeof(why)), client;
+	struct unix_socket ep = at("x.sock");
+	int fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why)), client;
 
 	refused("x.sock", "already running");
 	assert_true(live);
-	client = endpoint_connect(&ep);
+	client = unix_socket_connect(&ep);
 	assert_int_not_equal(client, -1);
 	close(client);
 	close(fd);
@@ -376,14 +377,14 @@ a_dead_socket_of_another_user_stays(void **state)
 static void
 root_gives_folder_and_socket_to_the_user(void **state)
 {
-	struct endpoint ep = at("new/x.sock");
+	struct unix_socket ep = at("new/x.sock");
 	struct stat st;
 	int fd;
 
 	if (getuid() != 0)
 		skip();
-	us = (struct endpoint_owner){ 1, 2 };
-	fd = endpoint_listen(&ep, &us, &live, why, sizeof(why));
+	us = (struct unix_socket_owner){ 1, 2 };
+	fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why));
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(lstat(below("new"), &st), 0);
 	assert_true(st.st_uid == 1 && st.st_gid == 2);
@@ -395,13 +396,13 @@ root_gives_folder_and_socket_to_the_user(void **state)
 static void
 to_own_what_is_not_there_says_why(void **state)
 {
-	struct endpoint ep = at("x.sock");
+	struct unix_socket ep = at("x.sock");
 
-	assert_int_equal(endpoint_own(&ep, &us, why, sizeof(why)), -1);
+	assert_int_equal(unix_socket_chown(&ep, &us, why, sizeof(why)), -1);
 	assert_non_null(strstr(why, ep.path));
 	close(bound("x.sock", SOCK_STREAM));
 	assert_int_equal(chmod(ep.path, 0777), 0);
-	assert_int_equal(endpoint_own(&ep, &us, why, sizeof(why)), 0);
+	assert_int_equal(unix_socket_chown(&ep, &us, why, sizeof(why)), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -62,8 +62,8 @@ lived(uint64_t *rnd, int64_t *now)
 				    utc);
 				continue;
 			}
-			assert_int_equal(counter_room(c, 1, *now), 0);
-			uniq_add(&s->uniq, &d, 1, *now, utc);
+			assert_int_equal(counter_reserve(c, 1, *now), 0);
+			recipient_set_add(&s->uniq, &d, 1, *now, utc);
 		}
 	}
 	return c;
@@ -86,13 +86,13 @@ same_window(const struct window *a, const struct window *b)
 }
 
 static void
-same_set(const struct uniq *a, const struct uniq *b)
+same_set(const struct recipient_set *a, const struct recipient_set *b)
 {
 	assert_true(window_spec_equal(&a->spec, &b->spec));
 	assert_int_equal(a->used, b->used);
 	assert_int_equal(a->end, b->end);
 	for (size_t i = 0; i < a->size; i++) {
-		bool found = a->slot[i].last == UNIQ_FREE;
+		bool found = a->slot[i].last == RECIPIENT_SET_FREE;
 
 		for (size_t k = 0; k < b->size && !found; k++)
 			found = b->slot[k].last == a->slot[i].last &&
@@ -177,8 +177,8 @@ damaged_bytes_are_refused_or_make_a_sound_counter(void **state)
 			refused++;
 			continue;
 		}
-		assert_int_equal(counter_room(back, 3, now), 0);
-		counter_settle(back, now, utc);
+		assert_int_equal(counter_reserve(back, 3, now), 0);
+		counter_normalise(back, now, utc);
 		counter_idle(back, now);
 		counter_free(&back);
 	}
@@ -237,7 +237,7 @@ spend(struct counter **c, const struct policy *p, uint64_t messages,
 		.cost = { [DIM_MESSAGES] = messages, [DIM_BYTES] = 100 },
 		.rcpt = rcpt,
 		.nrcpt = nrcpt };
-	assert_int_equal(counter_room(*c, nrcpt, now), 0);
+	assert_int_equal(counter_reserve(*c, nrcpt, now), 0);
 	quota_decide(&b, c, &d);
 	assert_true(d.fits);
 	quota_spend(&b, c, &d);

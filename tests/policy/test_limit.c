@@ -92,21 +92,21 @@ a_span_is_a_number_and_a_unit(void **state)
 	const char *why;
 	int64_t ms;
 
-	assert_int_equal(span_parse("0", &ms, &why), 0);
+	assert_int_equal(duration_parse("0", &ms, &why), 0);
 	assert_int_equal(ms, 0);
-	assert_int_equal(span_parse("0s", &ms, &why), 0);
+	assert_int_equal(duration_parse("0s", &ms, &why), 0);
 	assert_int_equal(ms, 0);
-	assert_int_equal(span_parse("90s", &ms, &why), 0);
+	assert_int_equal(duration_parse("90s", &ms, &why), 0);
 	assert_int_equal(ms, 90 * SECOND);
-	assert_int_equal(span_parse("24h", &ms, &why), 0);
+	assert_int_equal(duration_parse("24h", &ms, &why), 0);
 	assert_int_equal(ms, DAY);
-	assert_int_equal(span_parse("3650d", &ms, &why), 0);
+	assert_int_equal(duration_parse("3650d", &ms, &why), 0);
 	assert_int_equal(ms, 3650 * DAY);
-	assert_int_equal(span_parse("3651d", &ms, &why), -1);
-	assert_int_equal(span_parse("5", &ms, &why), -1);
-	assert_int_equal(span_parse("", &ms, &why), -1);
-	assert_int_equal(span_parse("s", &ms, &why), -1);
-	assert_int_equal(span_parse("1h30m", &ms, &why), -1);
+	assert_int_equal(duration_parse("3651d", &ms, &why), -1);
+	assert_int_equal(duration_parse("5", &ms, &why), -1);
+	assert_int_equal(duration_parse("", &ms, &why), -1);
+	assert_int_equal(duration_parse("s", &ms, &why), -1);
+	assert_int_equal(duration_parse("1h30m", &ms, &why), -1);
 }
 
 static void
@@ -142,15 +142,15 @@ every_name_of_a_policy_leads_back_to_itself(void **state)
 {
 	for (int i = 0; i < DIM_COUNT; i++)
 		assert_int_equal(
-		    word_index(dimension_words, dimension_words[i]), i);
+		    enum_from_name(dimension_words, dimension_words[i]), i);
 	for (int i = PER_ACCOUNT; i <= PER_EVERYONE; i++)
-		assert_int_equal(word_index(per_words, per_words[i]), i);
+		assert_int_equal(enum_from_name(per_words, per_words[i]), i);
 	for (int i = OVER_DEFER; i <= OVER_OBSERVE; i++)
 		assert_int_equal(
-		    word_index(when_over_words, when_over_words[i]), i);
-	assert_int_equal(word_index(dimension_words, "unique"), -1);
-	assert_int_equal(word_index(per_words, ""), -1);
-	assert_int_equal(word_index(when_over_words, "DEFER"), -1);
+		    enum_from_name(when_over_words, when_over_words[i]), i);
+	assert_int_equal(enum_from_name(dimension_words, "unique"), -1);
+	assert_int_equal(enum_from_name(per_words, ""), -1);
+	assert_int_equal(enum_from_name(when_over_words, "DEFER"), -1);
 }
 
 int

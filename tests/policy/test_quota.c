@@ -224,7 +224,7 @@ charge(struct world *w, struct made *m)
 			if (oracle_applies(&m->bill, d.choice, i) &&
 			    m->bill.line[i].nrcpt > 0)
 				assert_int_equal(
-				    0, counter_room(
+				    0, counter_reserve(
 					   *c, m->bill.line[i].nrcpt, w->now));
 		}
 		quota_spend(&m->bill, m->counter, &d);

@@ -1,5 +1,5 @@
 /*
- * test_uniq.c - different recipients, against a list of them.
+ * test_recipient_set.c - different recipients, against a list of them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,9 +75,9 @@ walk(uint64_t seed, bool step_back)
 	struct people p = { 0 };
 	uint64_t rnd = seed;
 	int64_t now = T0;
-	struct uniq u;
+	struct recipient_set u;
 
-	uniq_init(&u, &spec);
+	recipient_set_init(&u, &spec);
 	for (size_t r = random_rounds(200000); r > 0; r--) {
 		size_t who[PEOPLE], n;
 		uint64_t digest[PEOPLE], fresh = 0;
@@ -90,19 +90,19 @@ walk(uint64_t seed, bool step_back)
 		n = some_people(&rnd, who, digest);
 		for (size_t i = 0; i < n; i++)
 			fresh += !counts(&p, who[i], spec.length, now);
-		assert_int_equal(
-		    uniq_used(&u, now), how_many(&p, spec.length, now));
-		assert_int_equal(uniq_new(&u, digest, n, now), fresh);
+		assert_int_equal(recipient_set_used(&u, now),
+		    how_many(&p, spec.length, now));
+		assert_int_equal(recipient_set_new(&u, digest, n, now), fresh);
 		if (random_percent(&rnd, 30))
 			continue;
 		people_settle(&p, spec.length, now);
 		for (size_t i = 0; i < n; i++)
 			p.last[who[i]] = now;
-		assert_int_equal(uniq_room(&u, n, now), 0);
-		uniq_add(&u, digest, n, now, NULL);
+		assert_int_equal(recipient_set_reserve(&u, n, now), 0);
+		recipient_set_add(&u, digest, n, now, NULL);
 		assert_int_equal(u.used, how_many(&p, spec.length, now));
 	}
-	uniq_free(&u);
+	recipient_set_free(&u);
 }
 
 static void
@@ -118,9 +118,11 @@ a_set_agrees_with_a_list_when_clocks_step_back(void **state)
 }
 
 static uint64_t
-beside(const struct uniq *u, const uint64_t *digest, size_t n, int64_t t)
+beside(
+    const struct recipient_set *u, const uint64_t *digest, size_t n, int64_t t)
 {
-	return uniq_used(u, t) - (n - uniq_new(u, digest, n, t));
+	return recipient_set_used(u, t) -
+	       (n - recipient_set_new(u, digest, n, t));
 }
 
 static void
@@ -136,23 +138,23 @@ room_comes_back_at_the_moment_that_was_told(void **state)
 		uint64_t digest[PEOPLE], room = random_below(&rnd, 20);
 		size_t who[PEOPLE], n;
 		int64_t now = T0, when;
-		struct uniq u;
+		struct recipient_set u;
 
-		uniq_init(&u, &spec);
+		recipient_set_init(&u, &spec);
 		for (int k = 0; k < 20; k++) {
 			now += (int64_t)random_below(
 			    &rnd, (uint64_t)spec.length / 15);
 			n = some_people(&rnd, who, digest);
-			assert_int_equal(uniq_room(&u, n, now), 0);
-			uniq_add(&u, digest, n, now, NULL);
+			assert_int_equal(recipient_set_reserve(&u, n, now), 0);
+			recipient_set_add(&u, digest, n, now, NULL);
 		}
 		n = some_people(&rnd, who, digest);
-		when = uniq_when(&u, digest, n, room, now);
+		when = recipient_set_fits_at(&u, digest, n, room, now);
 		assert_true(when >= now);
 		assert_true(beside(&u, digest, n, when) <= room);
 		if (when > now)
 			assert_true(beside(&u, digest, n, when - 1) > room);
-		uniq_free(&u);
+		recipient_set_free(&u);
 	}
 }
 
@@ -161,53 +163,53 @@ a_second_message_to_the_same_costs_nothing(void **state)
 {
 	struct window_spec spec = { .length = HOUR };
 	uint64_t a = 1, b = 2;
-	struct uniq u;
+	struct recipient_set u;
 
-	uniq_init(&u, &spec);
-	assert_int_equal(uniq_new(&u, &a, 1, T0), 1);
-	assert_int_equal(uniq_room(&u, 2, T0), 0);
-	uniq_add(&u, &a, 1, T0, NULL);
-	assert_int_equal(uniq_new(&u, &a, 1, T0), 0);
-	uniq_add(&u, &b, 1, T0 + MINUTE, NULL);
-	uniq_add(&u, &a, 1, T0 + 30 * MINUTE, NULL);
-	assert_int_equal(uniq_used(&u, T0 + 60 * MINUTE), 2);
-	assert_int_equal(uniq_used(&u, T0 + 61 * MINUTE), 1);
-	assert_int_equal(uniq_used(&u, T0 + 90 * MINUTE), 0);
-	uniq_free(&u);
+	recipient_set_init(&u, &spec);
+	assert_int_equal(recipient_set_new(&u, &a, 1, T0), 1);
+	assert_int_equal(recipient_set_reserve(&u, 2, T0), 0);
+	recipient_set_add(&u, &a, 1, T0, NULL);
+	assert_int_equal(recipient_set_new(&u, &a, 1, T0), 0);
+	recipient_set_add(&u, &b, 1, T0 + MINUTE, NULL);
+	recipient_set_add(&u, &a, 1, T0 + 30 * MINUTE, NULL);
+	assert_int_equal(recipient_set_used(&u, T0 + 60 * MINUTE), 2);
+	assert_int_equal(recipient_set_used(&u, T0 + 61 * MINUTE), 1);
+	assert_int_equal(recipient_set_used(&u, T0 + 90 * MINUTE), 0);
+	recipient_set_free(&u);
 }
 
 static void
 a_full_table_takes_no_more(void **state)
 {
 	struct window_spec spec = { .length = HOUR };
-	struct uniq u;
+	struct recipient_set u;
 
-	uniq_init(&u, &spec);
+	recipient_set_init(&u, &spec);
 	for (uint64_t d = 0; d < 100; d++)
-		uniq_add(&u, &d, 1, T0, NULL);
-	assert_int_equal(uniq_used(&u, T0), 0);
-	assert_int_equal(uniq_room(&u, 1, T0), 0);
+		recipient_set_add(&u, &d, 1, T0, NULL);
+	assert_int_equal(recipient_set_used(&u, T0), 0);
+	assert_int_equal(recipient_set_reserve(&u, 1, T0), 0);
 	for (uint64_t d = 0; d < 100; d++)
-		uniq_add(&u, &d, 1, T0, NULL);
-	assert_true(uniq_used(&u, T0) < u.size);
-	assert_int_equal(uniq_room(&u, SIZE_MAX / 2, T0), -1);
-	uniq_free(&u);
+		recipient_set_add(&u, &d, 1, T0, NULL);
+	assert_true(recipient_set_used(&u, T0) < u.size);
+	assert_int_equal(recipient_set_reserve(&u, SIZE_MAX / 2, T0), -1);
+	recipient_set_free(&u);
 }
 
 static void
 a_table_gives_back_room_it_no_longer_needs(void **state)
 {
 	struct window_spec spec = { .length = HOUR };
-	struct uniq u;
+	struct recipient_set u;
 
-	uniq_init(&u, &spec);
-	assert_int_equal(uniq_room(&u, 10000, T0), 0);
+	recipient_set_init(&u, &spec);
+	assert_int_equal(recipient_set_reserve(&u, 10000, T0), 0);
 	for (uint64_t d = 0; d < 10000; d++)
-		uniq_add(&u, &d, 1, T0, NULL);
-	assert_int_equal(uniq_used(&u, T0), 10000);
-	assert_int_equal(uniq_room(&u, 1, T0 + HOUR), 0);
+		recipient_set_add(&u, &d, 1, T0, NULL);
+	assert_int_equal(recipient_set_used(&u, T0), 10000);
+	assert_int_equal(recipient_set_reserve(&u, 1, T0 + HOUR), 0);
 	assert_true(u.size < 100);
-	uniq_free(&u);
+	recipient_set_free(&u);
 }
 
 static void
@@ -215,19 +217,21 @@ a_day_of_recipients_ends_at_midnight(void **state)
 {
 	struct window_spec spec = { .calendar = true, .period = PERIOD_DAY };
 	uint64_t d[] = { 1, 2, 3 };
-	struct uniq u;
+	struct recipient_set u;
 
-	uniq_init(&u, &spec);
-	assert_int_equal(uniq_room(&u, 3, T0), 0);
-	uniq_add(&u, d, 3, T0 + HOUR, utc);
-	assert_int_equal(uniq_used(&u, T0 + DAY - 1), 3);
-	assert_int_equal(uniq_when(&u, d, 1, 1, T0 + HOUR), T0 + DAY);
-	assert_int_equal(uniq_when(&u, d, 1, 2, T0 + HOUR), T0 + HOUR);
-	assert_int_equal(uniq_used(&u, T0 + DAY), 0);
-	assert_int_equal(uniq_new(&u, d, 3, T0 + DAY), 3);
-	uniq_add(&u, d, 1, T0 + DAY, utc);
-	assert_int_equal(uniq_used(&u, T0 + DAY), 1);
-	uniq_free(&u);
+	recipient_set_init(&u, &spec);
+	assert_int_equal(recipient_set_reserve(&u, 3, T0), 0);
+	recipient_set_add(&u, d, 3, T0 + HOUR, utc);
+	assert_int_equal(recipient_set_used(&u, T0 + DAY - 1), 3);
+	assert_int_equal(
+	    recipient_set_fits_at(&u, d, 1, 1, T0 + HOUR), T0 + DAY);
+	assert_int_equal(
+	    recipient_set_fits_at(&u, d, 1, 2, T0 + HOUR), T0 + HOUR);
+	assert_int_equal(recipient_set_used(&u, T0 + DAY), 0);
+	assert_int_equal(recipient_set_new(&u, d, 3, T0 + DAY), 3);
+	recipient_set_add(&u, d, 1, T0 + DAY, utc);
+	assert_int_equal(recipient_set_used(&u, T0 + DAY), 1);
+	recipient_set_free(&u);
 }
 
 static void
@@ -235,19 +239,20 @@ another_window_inherits_each_at_its_own_time(void **state)
 {
 	struct window_spec day = { .length = DAY }, hour = { .length = HOUR };
 	uint64_t a = 1, b = 2;
-	struct uniq u, from;
+	struct recipient_set u, from;
 
-	uniq_init(&from, &day);
-	assert_int_equal(uniq_room(&from, 2, T0), 0);
-	uniq_add(&from, &a, 1, T0, NULL);
-	uniq_add(&from, &b, 1, T0 + 50 * MINUTE, NULL);
-	uniq_init(&u, &hour);
-	assert_int_equal(uniq_inherit(&u, &from, T0 + HOUR, NULL), 0);
-	assert_int_equal(uniq_used(&u, T0 + HOUR), 1);
-	assert_int_equal(uniq_used(&u, T0 + 109 * MINUTE), 1);
-	assert_int_equal(uniq_used(&u, T0 + 110 * MINUTE), 0);
-	uniq_free(&u);
-	uniq_free(&from);
+	recipient_set_init(&from, &day);
+	assert_int_equal(recipient_set_reserve(&from, 2, T0), 0);
+	recipient_set_add(&from, &a, 1, T0, NULL);
+	recipient_set_add(&from, &b, 1, T0 + 50 * MINUTE, NULL);
+	recipient_set_init(&u, &hour);
+	assert_int_equal(
+	    recipient_set_copy_usage(&u, &from, T0 + HOUR, NULL), 0);
+	assert_int_equal(recipient_set_used(&u, T0 + HOUR), 1);
+	assert_int_equal(recipient_set_used(&u, T0 + 109 * MINUTE), 1);
+	assert_int_equal(recipient_set_used(&u, T0 + 110 * MINUTE), 0);
+	recipient_set_free(&u);
+	recipient_set_free(&from);
 }
 
 static int

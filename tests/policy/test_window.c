@@ -150,10 +150,10 @@ walk_one(uint64_t *rnd, size_t steps, bool step_back)
 
 		now += some_time(rnd, spec.length);
 		if (step_back && random_percent(rnd, 2)) {
-			window_settle(&w, now, NULL);
+			window_normalise(&w, now, NULL);
 			list_forget(&list, &spec, now);
 			now -= 4 * some_time(rnd, spec.length);
-			window_settle(&w, now, NULL);
+			window_normalise(&w, now, NULL);
 		}
 		list_settle(&list, &spec, now);
 		used = window_used(&w, now);
@@ -208,7 +208,7 @@ room_comes_back_at_the_moment_that_was_told(void **state)
 			now += some_time(&rnd, spec.length) / 3;
 			window_add(&w, 1 + random_below(&rnd, 3), now, NULL);
 		}
-		when = window_when(&w, room, now);
+		when = window_fits_at(&w, room, now);
 		assert_true(when >= now);
 		assert_true(window_used(&w, when) <= room);
 		if (when > now)
@@ -239,7 +239,7 @@ a_step_back_holds_what_was_spent_for_one_window(void **state)
 	window_init(&w, &spec);
 	window_add(&w, 5, T0 + 1000 * DAY, NULL);
 	assert_int_equal(window_used(&w, T0), 5);
-	assert_int_equal(window_when(&w, 0, T0), T0 + HOUR);
+	assert_int_equal(window_fits_at(&w, 0, T0), T0 + HOUR);
 	window_add(&w, 1, T0, NULL);
 	assert_int_equal(window_used(&w, T0 + HOUR - 1), 6);
 	assert_int_equal(window_used(&w, T0 + HOUR), 0);
@@ -272,7 +272,7 @@ a_sum_stays_at_its_greatest(void **state)
 	window_add(&w, 10, T0, NULL);
 	window_add(&w, 10, T0 + 10 * MINUTE, NULL);
 	assert_true(window_used(&w, T0 + 10 * MINUTE) == UINT64_MAX);
-	assert_int_equal(window_when(&w, 10, T0 + 10 * MINUTE), T0 + HOUR);
+	assert_int_equal(window_fits_at(&w, 10, T0 + 10 * MINUTE), T0 + HOUR);
 }
 
 static void
@@ -287,7 +287,7 @@ a_day_is_empty_at_midnight(void **state)
 	window_init(&w, &spec);
 	window_add(&w, 3, T0 + 5 * HOUR, berlin);
 	assert_int_equal(window_used(&w, end - 1), 3);
-	assert_int_equal(window_when(&w, 2, T0 + 5 * HOUR), end);
+	assert_int_equal(window_fits_at(&w, 2, T0 + 5 * HOUR), end);
 	assert_int_equal(window_used(&w, end), 0);
 	window_add(&w, 1, end, berlin);
 	assert_int_equal(window_used(&w, end), 1);
@@ -320,13 +320,13 @@ a_shorter_window_inherits_what_still_matters(void **state)
 	window_add(&from, 4, T0, NULL);
 	window_add(&from, 1, T0 + 2 * HOUR, NULL);
 	window_init(&w, &hour);
-	window_inherit(&w, &from, T0 + 2 * HOUR, NULL);
+	window_copy_usage(&w, &from, T0 + 2 * HOUR, NULL);
 	assert_int_equal(window_used(&w, T0 + 2 * HOUR), 1);
 	window_init(&w, &today);
-	window_inherit(&w, &from, T0 + 2 * HOUR, berlin);
+	window_copy_usage(&w, &from, T0 + 2 * HOUR, berlin);
 	assert_int_equal(window_used(&w, T0 + 2 * HOUR), 5);
 	window_init(&from, &day);
-	window_inherit(&from, &w, T0 + 3 * HOUR, NULL);
+	window_copy_usage(&from, &w, T0 + 3 * HOUR, NULL);
 	assert_int_equal(window_used(&from, T0 + 27 * HOUR - 1), 5);
 	assert_int_equal(window_used(&from, T0 + 27 * HOUR), 0);
 }

@@ -1,5 +1,5 @@
 /*
- * test_health.c - who is ailing: breakers over years, greetings of servers
+ * test_prober.c - who is ailing: breakers over years, greetings of servers
  * that behave in every way, and the rounds that join the two.
  */
 #include <setjmp.h>
@@ -88,8 +88,8 @@ who_was_never_looked_at_is_well(void **state)
 	struct health *h = health_new();
 	struct health_report r;
 
-	assert_false(health_is_ailing(NULL, "a"));
-	assert_false(health_is_ailing(h, "a"));
+	assert_false(health_is_unhealthy(NULL, "a"));
+	assert_false(health_is_unhealthy(h, "a"));
 	assert_false(health_ask(h, "a", MONDAY, &r));
 	assert_false(health_ask(NULL, "a", MONDAY, &r));
 	health_free(&h);
@@ -106,8 +106,8 @@ each_smarthost_has_its_own_breaker(void **state)
 	assert_false(health_tell(h, "b", true, "", MONDAY));
 	assert_false(health_tell(h, "a", false, "gone", MONDAY));
 	assert_true(health_tell(h, "a", false, "gone", MONDAY));
-	assert_true(health_is_ailing(h, "a"));
-	assert_false(health_is_ailing(h, "b"));
+	assert_true(health_is_unhealthy(h, "a"));
+	assert_false(health_is_unhealthy(h, "b"));
 	assert_true(health_ask(h, "a", MONDAY + 1, &r));
 	assert_int_equal(r.state, BREAKER_OPEN);
 	assert_int_equal(r.seen, MONDAY);
@@ -116,9 +116,9 @@ each_smarthost_has_its_own_breaker(void **state)
 	/* Half open, it still comes last: the prober tries it, not mail. */
 	assert_true(health_ask(h, "a", MONDAY + HOUR, &r));
 	assert_int_equal(r.state, BREAKER_HALF_OPEN);
-	assert_true(health_is_ailing(h, "a"));
+	assert_true(health_is_unhealthy(h, "a"));
 	assert_true(health_tell(h, "a", true, "", MONDAY + HOUR));
-	assert_false(health_is_ailing(h, "a"));
+	assert_false(health_is_unhealthy(h, "a"));
 	health_forget(h);
 	assert_false(health_ask(h, "b", MONDAY, &r));
 	health_free(&h);
@@ -182,7 +182,7 @@ hello(struct server *s, const char *greeting, const char *reply, char *why)
 	s->reply = reply;
 	server_listen(s);
 	assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-	g = greeting_ask("127.0.0.1", s->port, MINUTE, why);
+	g = smtp_hello("127.0.0.1", s->port, MINUTE, why);
 	assert_int_equal(pthread_join(s->thread, NULL), 0);
 	close(s->fd);
 	return g;
@@ -253,15 +253,14 @@ nobody_there_is_bad_and_no_network_is_not_known(void **state)
 	struct server s;
 
 	assert_int_equal(
-	    greeting_ask("127.0.0.1", no_server(), MINUTE, why), GREETING_BAD);
+	    smtp_hello("127.0.0.1", no_server(), MINUTE, why), GREETING_BAD);
 	assert_string_equal(why, "connect: Connection refused");
 	/* No way leads there from this machine. */
 	assert_int_equal(
-	    greeting_ask("255.255.255.255", 25, MINUTE, why), GREETING_UNKNOWN);
+	    smtp_hello("255.255.255.255", 25, MINUTE, why), GREETING_UNKNOWN);
 	/* It takes the connection and has no time left to speak. */
 	server_listen(&s);
-	assert_int_equal(
-	    greeting_ask("127.0.0.1", s.port, 0, why), GREETING_BAD);
+	assert_int_equal(smtp_hello("127.0.0.1", s.port, 0, why), GREETING_BAD);
 	assert_non_null(strstr(why, "timed out"));
 	close(s.fd);
 }
@@ -297,15 +296,15 @@ a_round_looks_at_who_is_due(void **state)
 		assert_int_equal(r.seen, now);
 		now += 5 * MINUTE;
 	}
-	assert_false(health_is_ailing(h, "a"));
+	assert_false(health_is_unhealthy(h, "a"));
 	assert_int_equal(prober_round(h, now), BREAKER_PAUSE);
-	assert_true(health_is_ailing(h, "a"));
+	assert_true(health_is_unhealthy(h, "a"));
 	now += BREAKER_PAUSE;
 	assert_int_equal(prober_round(h, now), 2 * BREAKER_PAUSE);
 	/* Nobody looks any more: nobody is ailing. */
 	in_force("0", 25);
 	assert_int_equal(prober_round(h, now), NEVER);
-	assert_false(health_is_ailing(h, "a"));
+	assert_false(health_is_unhealthy(h, "a"));
 	health_free(&h);
 	snapshot_publish(house_config("rule \"all\" { }\n"));
 }
@@ -320,11 +319,11 @@ a_round_finds_who_is_well_again(void **state)
 	in_force("30s", s.port);
 	for (int i = 0; i < 3; i++)
 		health_tell(h, "a", false, "gone", MONDAY - HOUR);
-	assert_true(health_is_ailing(h, "a"));
+	assert_true(health_is_unhealthy(h, "a"));
 	assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
 	assert_int_equal(prober_round(h, MONDAY), 30 * SECOND);
 	assert_int_equal(pthread_join(s.thread, NULL), 0);
-	assert_false(health_is_ailing(h, "a"));
+	assert_false(health_is_unhealthy(h, "a"));
 	close(s.fd);
 	health_free(&h);
 	snapshot_publish(house_config("rule \"all\" { }\n"));

@@ -1,4 +1,4 @@
-/* test_probe_hint.c - what a provider says, and what helps. */
+/* test_smtp_hints.c - what a provider says, and what helps. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,8 +70,8 @@ replies_of_providers_find_their_cause(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct probe_hint *h =
-		    probe_hint(cases[i].step, TROUBLE_REPLY, cases[i].reply);
+		const struct smtp_hint *h =
+		    smtp_hint(cases[i].step, TROUBLE_REPLY, cases[i].reply);
 
 		if (strstr(h->cause, cases[i].cause) == NULL)
 			print_message("%s: %s\n", cases[i].reply, h->cause);
@@ -88,8 +88,8 @@ every_trouble_at_every_step_has_a_cause_and_a_remedy(void **state)
 	for (int step = PROBE_CONNECT; step <= PROBE_QUIT; step++)
 		for (int t = TROUBLE_OTHER; t <= TROUBLE_REPLY; t++)
 			for (size_t i = 0; i < 4; i++) {
-				const struct probe_hint *h =
-				    probe_hint((enum probe_step)step,
+				const struct smtp_hint *h =
+				    smtp_hint((enum probe_step)step,
 					(enum probe_trouble)t, replies[i]);
 
 				assert_true(strlen(h->cause) > 10);
@@ -101,9 +101,9 @@ static void
 a_blocked_port_is_told_from_a_slow_server(void **state)
 {
 	assert_non_null(strstr(
-	    probe_hint(PROBE_CONNECT, TROUBLE_TIMEOUT, "")->cause, "blocked"));
+	    smtp_hint(PROBE_CONNECT, TROUBLE_TIMEOUT, "")->cause, "blocked"));
 	assert_non_null(
-	    strstr(probe_hint(PROBE_AUTH, TROUBLE_TIMEOUT, "")->cause,
+	    strstr(smtp_hint(PROBE_AUTH, TROUBLE_TIMEOUT, "")->cause,
 		"stopped answering"));
 }
 

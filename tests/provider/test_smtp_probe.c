@@ -1,6 +1,6 @@
 /*
- * test_probe.c - where a probe stops, what it advises, and that no byte of a
- * key is sent before it is known to whom.
+ * test_smtp_probe.c - where a probe stops, what it advises, and that no byte of
+ * a key is sent before it is known to whom.
  */
 #include <setjmp.h>
 #include <stdarg.h>

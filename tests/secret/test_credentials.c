@@ -1,5 +1,6 @@
 /*
- * test_creds.c - a key goes to its own lock, and to nobody who may not ask.
+ * test_credentials.c - a key goes to its own lock, and to nobody who may not
+ * ask.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,14 +57,14 @@ open_office(void **state)
 	conf = config_load(path, stderr);
 	assert_non_null(conf);
 	write_file(keys);
-	creds_publish(secrets_load(path, getuid(), getgid(), stderr));
+	credentials_publish(secrets_load(path, getuid(), getgid(), stderr));
 	return 0;
 }
 
 static int
 close_office(void **state)
 {
-	creds_publish(NULL);
+	credentials_publish(NULL);
 	config_free(&conf);
 	unlink(path);
 	return rmdir(dir);
@@ -72,10 +73,10 @@ close_office(void **state)
 static void
 answers(const char *map, const char *key, const char *expected)
 {
-	char dst[512] = "", why[CREDS_WHY] = "";
+	char dst[512] = "", why[CREDENTIALS_WHY] = "";
 
 	assert_int_equal(
-	    creds_lookup(conf, map, key, dst, sizeof(dst), why), 1);
+	    credentials_lookup(conf, map, key, dst, sizeof(dst), why), 1);
 	assert_string_equal(dst, expected);
 	assert_string_equal(why, "");
 }
@@ -83,9 +84,9 @@ answers(const char *map, const char *key, const char *expected)
 static void
 has_none(const char *map, const char *key)
 {
-	char dst[512] = "", why[CREDS_WHY] = "";
+	char dst[512] = "", why[CREDENTIALS_WHY] = "";
 
-	if (creds_lookup(conf, map, key, dst, sizeof(dst), why) != 0)
+	if (credentials_lookup(conf, map, key, dst, sizeof(dst), why) != 0)
 		fail_msg("%s %s: an answer, or none could be known: %s", map,
 		    key, why);
 	assert_string_equal(dst, "");
@@ -94,10 +95,10 @@ has_none(const char *map, const char *key)
 static void
 cannot_know(const char *map, const char *key, const char *words)
 {
-	char dst[512] = "", why[CREDS_WHY] = "";
+	char dst[512] = "", why[CREDENTIALS_WHY] = "";
 
 	assert_int_equal(
-	    creds_lookup(conf, map, key, dst, sizeof(dst), why), -1);
+	    credentials_lookup(conf, map, key, dst, sizeof(dst), why), -1);
 	if (strstr(why, words) == NULL)
 		fail_msg("expected \"%s\", got: %s", words, why);
 	assert_null(strstr(why, "canary"));
@@ -138,11 +139,11 @@ no_map_has_the_key_of_another(void **state)
 		"[smtp.gmail.com]:587", "[mail.host.example]:465" };
 	static const char *const canaries[] = { "canary w:1", "canary s",
 		"canary t" };
-	char dst[512], why[CREDS_WHY];
+	char dst[512], why[CREDENTIALS_WHY];
 
 	for (size_t m = 0; m < 3; m++) {
 		for (size_t h = 0; h < 3; h++) {
-			const int rc = creds_lookup(
+			const int rc = credentials_lookup(
 			    conf, maps[m], hops[h], dst, sizeof(dst), why);
 
 			assert_int_equal(rc, strcmp(hops[m], hops[h]) == 0);
@@ -157,7 +158,7 @@ static void
 a_smarthost_without_a_login_has_no_key(void **state)
 {
 	has_none("open", "[in.office.example]:25");
-	creds_publish(NULL);
+	credentials_publish(NULL);
 	has_none("open", "[in.office.example]:25");
 }
 
@@ -172,7 +173,7 @@ an_unknown_map_could_not_be_known(void **state)
 static void
 without_secrets_nothing_can_be_known(void **state)
 {
-	creds_publish(NULL);
+	credentials_publish(NULL);
 	cannot_know("workspace", "[smtp.gmail.com]:587", "could not be read");
 	has_none("workspace", "smtp.gmail.com");
 }
@@ -187,19 +188,19 @@ static void
 an_answer_that_does_not_fit_could_not_be_known(void **state)
 {
 	const char *key = "[mail.host.example]:465";
-	char why[CREDS_WHY], dst[16];
+	char why[CREDENTIALS_WHY], dst[16];
 
 	for (size_t size = 0; size < strlen("u:canary t") + 1; size++)
 		assert_int_equal(
-		    creds_lookup(conf, "tls", key, dst, size, why), -1);
-	assert_int_equal(creds_lookup(conf, "tls", key, dst, 11, why), 1);
+		    credentials_lookup(conf, "tls", key, dst, size, why), -1);
+	assert_int_equal(credentials_lookup(conf, "tls", key, dst, 11, why), 1);
 }
 
 static void
 new_secrets_take_the_place_of_old_ones(void **state)
 {
 	write_file("secret \"t\" { password = \"canary new\" }\n");
-	creds_publish(secrets_load(path, getuid(), getgid(), stderr));
+	credentials_publish(secrets_load(path, getuid(), getgid(), stderr));
 	answers("tls", "[mail.host.example]:465", "u:canary new");
 	cannot_know("workspace", "[smtp.gmail.com]:587", "not there");
 }
@@ -209,16 +210,16 @@ only_named_users_may_ask(void **state)
 {
 	const struct passwd *other = getpwnam("daemon");
 
-	assert_true(creds_peer_allowed(conf, 0));
+	assert_true(credentials_peer_allowed(conf, 0));
 	assert_non_null(other);
-	assert_false(creds_peer_allowed(conf, other->pw_uid));
-	assert_false(creds_peer_allowed(conf, 65534));
-	assert_false(creds_peer_allowed(conf, (uid_t)-1));
-	assert_false(creds_peer_allowed(conf, 4242424));
+	assert_false(credentials_peer_allowed(conf, other->pw_uid));
+	assert_false(credentials_peer_allowed(conf, 65534));
+	assert_false(credentials_peer_allowed(conf, (uid_t)-1));
+	assert_false(credentials_peer_allowed(conf, 4242424));
 }
 
 /* Another user with the id of nobody is nobody, too. */
-/* mistakes - what creds_load says of a configuration; to be freed */
+/* mistakes - what credentials_load says of a configuration; to be freed */
 static char *
 mistakes(const char *more)
 {
@@ -235,7 +236,7 @@ mistakes(const char *more)
 	c = config_load(path, stderr);
 	assert_non_null(c);
 	assert_int_equal(
-	    creds_load(c, getuid(), getgid(), errors, &secrets), -1);
+	    credentials_load(c, getuid(), getgid(), errors, &secrets), -1);
 	assert_null(secrets);
 	fclose(errors);
 	config_free(&c);
@@ -297,7 +298,7 @@ a_user_that_does_not_exist_is_named_with_the_remedy(void **state)
 	write_file(text);
 	c = config_load(path, stderr);
 	assert_non_null(c);
-	assert_int_equal(creds_user(c, &uid, &gid, errors), -1);
+	assert_int_equal(credentials_user(c, &uid, &gid, errors), -1);
 	fclose(errors);
 	assert_non_null(strstr(said, "user \"no-such-user\" does not exist: "
 				     "create it (adduser --system"));
@@ -313,7 +314,7 @@ nobody_never_may_ask(void **state)
 
 	assert_non_null(nobody);
 	conf->auth_peers.v[0] = nobody->pw_name;
-	assert_false(creds_peer_allowed(conf, 65534));
+	assert_false(credentials_peer_allowed(conf, 65534));
 	conf->auth_peers.v[0] = saved;
 }
 

@@ -1,5 +1,5 @@
 /*
- * test_database.c - rows that come back, and files that are not ours.
+ * test_db.c - rows that come back, and files that are not ours.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 
 static char path[64];
 static char why[512];
-static struct database_meta meta;
+static struct db_meta meta;
 
 static int
 setup(void **state)
@@ -28,12 +28,11 @@ setup(void **state)
 	return 0;
 }
 
-static struct database *
+static struct db *
 must_open(void)
 {
 	int code;
-	struct database *db =
-	    database_open(path, &meta, why, sizeof(why), &code);
+	struct db *db = db_open(path, &meta, why, sizeof(why), &code);
 
 	if (db == NULL)
 		fail_msg("%s", why);
@@ -45,7 +44,7 @@ assert_refused(int want, const char *word)
 {
 	int code = 0;
 
-	assert_null(database_open(path, &meta, why, sizeof(why), &code));
+	assert_null(db_open(path, &meta, why, sizeof(why), &code));
 	assert_int_equal(want, code);
 	if (strstr(why, word) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why, word);
@@ -64,42 +63,38 @@ by_hand(const char *sql)
 static void
 what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 {
-	struct database *db = must_open();
+	struct db *db = must_open();
 	struct row row;
 
 	assert_int_equal(0, meta.journal);
-	database_begin(db, why);
-	database_put_counter(
-	    db, "p", "k", 42, (const uint8_t *)"abc", 3, 9, why);
-	database_put_binding(db, "a@b", "one", 77, why);
-	database_put_meta(
-	    db, &(struct database_meta){ 40, UINT64_MAX / 2, 3 }, why);
-	assert_int_equal(STORE_OK, database_commit(db, why));
-	database_begin(db, why);
-	database_put_counter(
-	    db, "p", "other", 43, (const uint8_t *)"abc", 3, 9, why);
-	database_rollback(db);
-	database_close(&db);
+	db_begin(db, why);
+	db_put_counter(db, "p", "k", 42, (const uint8_t *)"abc", 3, 9, why);
+	db_put_binding(db, "a@b", "one", 77, why);
+	db_put_meta(db, &(struct db_meta){ 40, UINT64_MAX / 2, 3 }, why);
+	assert_int_equal(STORE_OK, db_commit(db, why));
+	db_begin(db, why);
+	db_put_counter(db, "p", "other", 43, (const uint8_t *)"abc", 3, 9, why);
+	db_rollback(db);
+	db_close(&db);
 	db = must_open();
 	assert_int_equal(40, meta.folded);
 	assert_true(meta.seq == UINT64_MAX / 2);
 	assert_int_equal(3, meta.journal);
-	assert_int_equal(STORE_OK, database_counter(db, "p", "k", &row, why));
+	assert_int_equal(STORE_OK, db_counter(db, "p", "k", &row, why));
 	assert_int_equal(42, row.seq);
 	assert_memory_equal("abc", row.bytes, 3);
 	row_free(&row);
-	assert_int_equal(
-	    STORE_NONE, database_counter(db, "p", "other", &row, why));
-	assert_int_equal(STORE_OK, database_binding(db, "a@b", &row, why));
+	assert_int_equal(STORE_NONE, db_counter(db, "p", "other", &row, why));
+	assert_int_equal(STORE_OK, db_binding(db, "a@b", &row, why));
 	assert_string_equal("one", row.smarthost);
 	assert_int_equal(77, row.updated);
-	database_close(&db);
+	db_close(&db);
 }
 
 static void
 a_new_file_is_for_its_user_alone(void **state)
 {
-	struct database *db = must_open();
+	struct db *db = must_open();
 	const char *const ends[] = { "", "-wal", "-shm" };
 	char name[128];
 	struct stat st;
@@ -109,13 +104,13 @@ a_new_file_is_for_its_user_alone(void **state)
 		assert_int_equal(0, stat(name, &st));
 		assert_int_equal(0600, st.st_mode & 07777);
 	}
-	database_close(&db);
+	db_close(&db);
 }
 
 static void
 another_version_is_refused_by_name(void **state)
 {
-	database_close(&(struct database *){ must_open() });
+	db_close(&(struct db *){ must_open() });
 	by_hand("PRAGMA user_version = 3");
 	assert_refused(65, "version 3, this postmeter reads version 2");
 	/* As it was before rows had a digest. */
@@ -145,16 +140,16 @@ a_file_that_is_no_database_is_refused(void **state)
 static void
 a_file_that_was_replaced_is_noticed(void **state)
 {
-	struct database *db = must_open();
+	struct db *db = must_open();
 	char reason[STORE_WHY];
 
-	assert_true(database_in_place(db, reason));
+	assert_true(db_in_place(db, reason));
 	unlink(path);
-	assert_false(database_in_place(db, reason));
+	assert_false(db_in_place(db, reason));
 	assert_non_null(strstr(reason, "removed or replaced"));
 	fclose(fopen(path, "w"));
-	assert_false(database_in_place(db, reason));
-	database_close(&db);
+	assert_false(db_in_place(db, reason));
+	db_close(&db);
 }
 
 static bool
@@ -168,22 +163,22 @@ count(void *arg, const char *policy, const char *key, const uint8_t *bytes,
 static void
 a_cursor_meets_each_counter_once(void **state)
 {
-	struct database *db = must_open();
+	struct db *db = must_open();
 	int64_t cursor = 0;
 	size_t n = 0;
 	char key[8];
 
-	database_begin(db, why);
+	db_begin(db, why);
 	for (int i = 0; i < 100; i++) {
 		snprintf(key, sizeof(key), "%d", i);
-		database_put_counter(
+		db_put_counter(
 		    db, "p", key, 1, (const uint8_t *)"x", 1, 1, why);
 	}
-	database_commit(db, why);
-	while (database_counters(db, &cursor, 7, count, &n, why) == STORE_OK)
+	db_commit(db, why);
+	while (db_counters(db, &cursor, 7, count, &n, why) == STORE_OK)
 		;
 	assert_int_equal(100, n);
-	database_close(&db);
+	db_close(&db);
 }
 
 static bool
@@ -203,40 +198,40 @@ count_block(void *arg, const char *who, int64_t until, const char *text)
 static void
 old_events_and_bindings_go_and_the_newest_stay(void **state)
 {
-	struct database *db = must_open();
+	struct db *db = must_open();
 	struct store_event e = { .kind = "warn", .key = "k" };
 	struct row row;
 	size_t n = 0;
 
-	database_begin(db, why);
+	db_begin(db, why);
 	for (int i = 0; i < 50; i++)
-		database_put_event(db, &e, why);
-	database_put_binding(db, "old", "one", 10, why);
-	database_put_binding(db, "new", "one", 20, why);
-	database_put_block(db, "over", 14, "", "", why);
-	database_put_block(db, "holds", 16, "", "", why);
-	assert_int_equal(STORE_OK, database_tidy(db, 15, 10, 20, why));
-	database_commit(db, why);
-	database_events(db, NULL, 1000, count_event, &n, why);
+		db_put_event(db, &e, why);
+	db_put_binding(db, "old", "one", 10, why);
+	db_put_binding(db, "new", "one", 20, why);
+	db_put_block(db, "over", 14, "", "", why);
+	db_put_block(db, "holds", 16, "", "", why);
+	assert_int_equal(STORE_OK, db_tidy(db, 15, 10, 20, why));
+	db_commit(db, why);
+	db_events(db, NULL, 1000, count_event, &n, why);
 	assert_int_equal(20, n);
-	assert_int_equal(STORE_NONE, database_binding(db, "old", &row, why));
-	assert_int_equal(STORE_OK, database_binding(db, "new", &row, why));
+	assert_int_equal(STORE_NONE, db_binding(db, "old", &row, why));
+	assert_int_equal(STORE_OK, db_binding(db, "new", &row, why));
 	n = 0;
-	database_blocks(db, count_block, &n, why);
+	db_blocks(db, count_block, &n, why);
 	assert_int_equal(1, n);
-	database_close(&db);
+	db_close(&db);
 }
 
 static void
 sqlite3_can_look_while_it_is_open(void **state)
 {
-	struct database *db = must_open();
+	struct db *db = must_open();
 
-	database_begin(db, why);
-	database_put_binding(db, "a", "one", 10, why);
+	db_begin(db, why);
+	db_put_binding(db, "a", "one", 10, why);
 	by_hand("SELECT policy, key, updated FROM counter");
-	assert_int_equal(STORE_OK, database_commit(db, why));
-	database_close(&db);
+	assert_int_equal(STORE_OK, db_commit(db, why));
+	db_close(&db);
 }
 
 int

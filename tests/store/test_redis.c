@@ -972,24 +972,23 @@ a_failover_of_sentinel_is_followed(void **state)
 static void
 an_address_is_taken_apart(void **state)
 {
-	struct redis_where w;
+	struct redis_url w;
 	const char *why;
 
 	assert_int_equal(
-	    0, redis_where_parse("redis://meter@[::1]:7000/3", &w, &why));
+	    0, redis_url_parse("redis://meter@[::1]:7000/3", &w, &why));
 	assert_string_equal("meter", w.user);
 	assert_string_equal("::1", w.host[0].name);
 	assert_string_equal("7000", w.host[0].port);
 	assert_int_equal(3, w.db);
 	assert_false(w.tls);
-	assert_int_equal(0,
-	    redis_where_parse("rediss://r.example?ca=/etc/ca.pem", &w, &why));
+	assert_int_equal(
+	    0, redis_url_parse("rediss://r.example?ca=/etc/ca.pem", &w, &why));
 	assert_true(w.tls);
 	assert_string_equal("6379", w.host[0].port);
 	assert_string_equal("/etc/ca.pem", w.ca);
-	assert_int_equal(
-	    0, redis_where_parse(
-		   "redis+sentinel://a,b:1,c/master?db=2", &w, &why));
+	assert_int_equal(0,
+	    redis_url_parse("redis+sentinel://a,b:1,c/master?db=2", &w, &why));
 	assert_int_equal(3, w.nhost);
 	assert_string_equal("26379", w.host[2].port);
 	assert_string_equal("master", w.master);
@@ -1004,12 +1003,12 @@ a_wrong_address_is_told_what_would_be_right(void **state)
 		"redis://h/x", "redis://h?db=", "redis://h?ca=/x",
 		"redis://h,i", "redis+unix://s", "redis+unix:///s?tls=1",
 		"redis+sentinel://h", "redis://[::1", "redis://@h" };
-	struct redis_where w;
+	struct redis_url w;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		const char *why = NULL;
 
-		if (redis_where_parse(wrong[i], &w, &why) == 0)
+		if (redis_url_parse(wrong[i], &w, &why) == 0)
 			fail_msg("%s", wrong[i]);
 		assert_non_null(why);
 	}

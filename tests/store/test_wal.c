@@ -1,5 +1,5 @@
 /*
- * test_journal.c - a chain of files that ends anywhere, and bytes that lie.
+ * test_wal.c - a chain of files that ends anywhere, and bytes that lie.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,18 +37,18 @@ setup(void **state)
 	return 0;
 }
 
-static struct journal *
+static struct wal *
 begin_as(bool power, uint64_t number, uint64_t seq)
 {
-	struct journal *j =
-	    journal_begin(base, number, seq, power, fatal, why, sizeof(why));
+	struct wal *j =
+	    wal_begin(base, number, seq, power, fatal, why, sizeof(why));
 
 	if (j == NULL)
 		fail_msg("%s", why);
 	return j;
 }
 
-static struct journal *
+static struct wal *
 begin(uint64_t number, uint64_t seq)
 {
 	return begin_as(false, number, seq);
@@ -58,18 +58,18 @@ static uint64_t written; /* the frame appended last */
 
 /* Payload n is n bytes of n. */
 static int
-append(struct journal *j, size_t n)
+append(struct wal *j, size_t n)
 {
-	memset(journal_payload(j), (int)(n & 255), n);
-	return journal_append(j, n, &written, why, sizeof(why));
+	memset(wal_payload(j), (int)(n & 255), n);
+	return wal_append(j, n, &written, why, sizeof(why));
 }
 
 /* On the disk before it returns; for a journal that was begun so. */
 static void
-append_safely(struct journal *j, size_t n)
+append_safely(struct wal *j, size_t n)
 {
 	assert_int_equal(0, append(j, n));
-	assert_true(journal_wait(j, written));
+	assert_true(wal_wait(j, written));
 }
 
 struct seen {
@@ -90,10 +90,10 @@ see(void *arg, uint64_t seq, const uint8_t *payload, size_t len, char *reason,
 }
 
 static int
-replay(uint64_t first, uint64_t seq, struct seen *s, struct journal_end *end)
+replay(uint64_t first, uint64_t seq, struct seen *s, struct wal_end *end)
 {
 	memset(s, 0, sizeof(*s));
-	return journal_replay(base, first, seq, see, s, end, why, sizeof(why));
+	return wal_replay(base, first, seq, see, s, end, why, sizeof(why));
 }
 
 static char *
@@ -138,7 +138,7 @@ add_frame(uint64_t number, uint64_t seq, uint64_t synced, size_t n)
 	memset(frame + 16, (int)n, n);
 	put_be(frame + 16 + n, digest64(frame, 16 + n), 8);
 	assert_non_null(f);
-	assert_int_equal(1, fwrite(frame, n + JOURNAL_FRAME, 1, f));
+	assert_int_equal(1, fwrite(frame, n + WAL_FRAME, 1, f));
 	fclose(f);
 	return at;
 }
@@ -151,20 +151,20 @@ forget(uint64_t number, off_t at, size_t n)
 
 	assert_non_null(f);
 	fseek(f, at, SEEK_SET);
-	assert_int_equal(1, fwrite(zeros, n + JOURNAL_FRAME, 1, f));
+	assert_int_equal(1, fwrite(zeros, n + WAL_FRAME, 1, f));
 	fclose(f);
 }
 
 static void
 what_was_written_is_read_back_from_where_it_is_wanted(void **state)
 {
-	struct journal *j = begin(7, 100);
-	struct journal_end end;
+	struct wal *j = begin(7, 100);
+	struct wal_end end;
 	struct seen s;
 
 	for (size_t n = 1; n <= 50; n++)
 		assert_int_equal(0, append(j, n));
-	journal_end(&j);
+	wal_end(&j);
 	assert_int_equal(0, replay(7, 100, &s, &end));
 	assert_int_equal(50, s.n);
 	assert_int_equal(150, end.seq);
@@ -184,8 +184,8 @@ what_was_written_is_read_back_from_where_it_is_wanted(void **state)
 static void
 a_tail_torn_at_any_byte_is_cut(void **state)
 {
-	struct journal *j = begin(1, 0);
-	struct journal_end end;
+	struct wal *j = begin(1, 0);
+	struct wal_end end;
 	struct seen s;
 	off_t before;
 
@@ -193,7 +193,7 @@ a_tail_torn_at_any_byte_is_cut(void **state)
 	append(j, 40);
 	before = size_of(1);
 	append(j, 50);
-	journal_end(&j);
+	wal_end(&j);
 	for (off_t len = size_of(1) - 1; len >= before; len--) {
 		assert_int_equal(0, truncate(file(1), len));
 		assert_int_equal(0, replay(1, 0, &s, &end));
@@ -210,8 +210,8 @@ a_tail_torn_at_any_byte_is_cut(void **state)
 static void
 a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 {
-	struct journal *j = begin_as(true, 1, 0);
-	struct journal_end end;
+	struct wal *j = begin_as(true, 1, 0);
+	struct wal_end end;
 	struct seen s;
 	off_t last, size;
 
@@ -219,7 +219,7 @@ a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 	append_safely(j, 40);
 	last = size_of(1);
 	append_safely(j, 50);
-	journal_end(&j);
+	wal_end(&j);
 	size = size_of(1);
 	for (off_t i = 0; i < size; i++) {
 		FILE *f = fopen(file(1), "r+");
@@ -247,13 +247,13 @@ a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 static void
 what_had_not_reached_the_disk_may_be_gone_in_any_order(void **state)
 {
-	struct journal *j = begin_as(true, 1, 0);
-	struct journal_end end;
+	struct wal *j = begin_as(true, 1, 0);
+	struct wal_end end;
 	struct seen s;
 	off_t at[6];
 
 	append_safely(j, 20);
-	journal_end(&j);
+	wal_end(&j);
 	for (size_t i = 0; i < 6; i++)
 		at[i] = add_frame(1, 2 + i, 1, 20);
 	assert_int_equal(0, replay(1, 0, &s, &end));
@@ -271,16 +271,16 @@ what_had_not_reached_the_disk_may_be_gone_in_any_order(void **state)
 static void
 a_file_may_have_lost_what_its_successor_could_not_know(void **state)
 {
-	struct journal *j = begin_as(true, 1, 0);
-	struct journal_end end;
+	struct wal *j = begin_as(true, 1, 0);
+	struct wal_end end;
 	struct seen s;
 	off_t at;
 
 	append_safely(j, 20);
-	journal_end(&j);
+	wal_end(&j);
 	at = add_frame(1, 2, 1, 20);
 	j = begin(2, 2);
-	journal_end(&j);
+	wal_end(&j);
 	add_frame(2, 3, 1, 20);
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(3, s.n);
@@ -288,14 +288,14 @@ a_file_may_have_lost_what_its_successor_could_not_know(void **state)
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(1, s.n);
 	assert_int_equal(2, end.number);
-	assert_int_equal(JOURNAL_FRAME + 20, end.torn);
+	assert_int_equal(WAL_FRAME + 20, end.torn);
 	add_frame(2, 4, 2, 20);
 	assert_int_equal(65, replay(1, 0, &s, &end));
 	assert_non_null(strstr(why, "frames are missing"));
 	assert_int_equal(0, truncate(file(1), 7));
 	assert_int_equal(65, replay(1, 0, &s, &end));
 	/* Of folded ones nothing has to be there. */
-	assert_int_equal(0, truncate(file(2), JOURNAL_HEADER));
+	assert_int_equal(0, truncate(file(2), WAL_HEADER));
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(0, s.n);
 }
@@ -304,8 +304,8 @@ static void
 a_write_that_fails_halfway_is_written_over(void **state)
 {
 	struct rlimit old, small;
-	struct journal *j = begin(1, 0);
-	struct journal_end end;
+	struct wal *j = begin(1, 0);
+	struct wal_end end;
 	struct seen s;
 
 	append(j, 100);
@@ -319,7 +319,7 @@ a_write_that_fails_halfway_is_written_over(void **state)
 	assert_int_equal(0, append(j, 5));
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(0, append(j, 300));
-	journal_end(&j);
+	wal_end(&j);
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(3, s.n);
 	assert_int_equal(0, end.torn);
@@ -328,18 +328,18 @@ a_write_that_fails_halfway_is_written_over(void **state)
 static void
 a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 {
-	struct journal *j = begin(1, 0);
-	struct journal_end end;
+	struct wal *j = begin(1, 0);
+	struct wal_end end;
 	struct seen s;
 
 	append(j, 10);
-	assert_int_equal(0, journal_prepare(j, why, sizeof(why)));
-	journal_turn(j);
-	assert_int_equal(1, journal_number(j));
+	assert_int_equal(0, wal_prepare(j, why, sizeof(why)));
+	wal_turn(j);
+	assert_int_equal(1, wal_number(j));
 	for (int i = 0; i < 20; i++)
 		append(j, 20000);
-	assert_int_equal(0, journal_prepare(j, why, sizeof(why)));
-	journal_end(&j);
+	assert_int_equal(0, wal_prepare(j, why, sizeof(why)));
+	wal_end(&j);
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(21, s.n);
 	assert_int_equal(2, end.number);
@@ -347,18 +347,18 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 	j = begin_as(true, 3, 21);
 	for (int i = 0; i < 20; i++)
 		append_safely(j, 20000);
-	assert_int_equal(0, journal_prepare(j, why, sizeof(why)));
-	journal_turn(j);
-	assert_int_equal(4, journal_number(j));
+	assert_int_equal(0, wal_prepare(j, why, sizeof(why)));
+	wal_turn(j);
+	assert_int_equal(4, wal_number(j));
 	append_safely(j, 77);
-	journal_end(&j);
-	journal_remove(base, 3);
+	wal_end(&j);
+	wal_remove(base, 3);
 	assert_int_equal(0, replay(3, 21, &s, &end));
 	assert_int_equal(21, s.n);
 	assert_int_equal(42, end.seq);
 	assert_int_equal(0, truncate(file(3), size_of(3) - 1));
 	assert_int_equal(65, replay(3, 21, &s, &end));
-	journal_remove(base, 4);
+	wal_remove(base, 4);
 	assert_int_equal(65, replay(3, 21, &s, &end));
 	assert_non_null(strstr(why, "missing"));
 }
@@ -366,15 +366,15 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 static void
 a_frame_that_is_missing_is_noticed(void **state)
 {
-	struct journal *j = begin(1, 0);
-	struct journal_end end;
+	struct wal *j = begin(1, 0);
+	struct wal_end end;
 	struct seen s;
 
 	append(j, 10);
-	journal_end(&j);
+	wal_end(&j);
 	j = begin(2, 2);
 	append(j, 10);
-	journal_end(&j);
+	wal_end(&j);
 	assert_int_equal(65, replay(1, 0, &s, &end));
 	assert_non_null(strstr(why, "frames are missing"));
 }
@@ -382,13 +382,13 @@ a_frame_that_is_missing_is_noticed(void **state)
 static void
 a_file_of_another_version_is_refused_by_name(void **state)
 {
-	struct journal *j = begin(1, 0);
-	struct journal_end end;
+	struct wal *j = begin(1, 0);
+	struct wal_end end;
 	struct seen s;
 	FILE *f;
 
 	append(j, 10);
-	journal_end(&j);
+	wal_end(&j);
 	f = fopen(file(1), "r+");
 	assert_non_null(f);
 	fseek(f, 7, SEEK_SET);
@@ -401,29 +401,28 @@ a_file_of_another_version_is_refused_by_name(void **state)
 static void
 its_file_is_for_its_user_alone_and_must_stay_in_place(void **state)
 {
-	struct journal *j = begin(1, 0);
+	struct wal *j = begin(1, 0);
 	struct stat st;
 
 	assert_int_equal(0, stat(file(1), &st));
 	assert_int_equal(0600, st.st_mode & 07777);
-	assert_true(journal_in_place(j, why, sizeof(why)));
+	assert_true(wal_in_place(j, why, sizeof(why)));
 	assert_int_equal(0, unlink(file(1)));
-	assert_false(journal_in_place(j, why, sizeof(why)));
+	assert_false(wal_in_place(j, why, sizeof(why)));
 	assert_non_null(strstr(why, "removed or replaced"));
-	journal_end(&j);
+	wal_end(&j);
 }
 
 static void
 power_waits_for_the_disk_and_crash_does_not(void **state)
 {
-	struct journal *j =
-	    journal_begin(base, 1, 0, true, fatal, why, sizeof(why));
+	struct wal *j = wal_begin(base, 1, 0, true, fatal, why, sizeof(why));
 
 	assert_non_null(j);
 	append(j, 10);
-	assert_true(journal_wait(j, 1));
+	assert_true(wal_wait(j, 1));
 	assert_int_equal(1, written);
-	journal_end(&j);
+	wal_end(&j);
 }
 
 /* --- records ------------------------------------------------------------- */
@@ -432,7 +431,7 @@ static void
 a_record_comes_back_as_it_was(void **state)
 {
 	const uint64_t rcpt[] = { 1, UINT64_MAX, 3 };
-	const struct record in = { .kind = RECORD_CHARGE,
+	const struct wal_record in = { .kind = WAL_CHARGE,
 		.now = 1234567890123,
 		.bound = "a@b",
 		.smarthost = "one",
@@ -446,16 +445,16 @@ a_record_comes_back_as_it_was(void **state)
 		    { .policy = "r", .key = "k", .rcpt = rcpt, .nrcpt = 3 } } };
 	uint8_t bytes[512];
 	uint64_t digest[64];
-	struct record out;
-	size_t n = record_pack(&in, bytes, sizeof(bytes));
+	struct wal_record out;
+	size_t n = wal_record_pack(&in, bytes, sizeof(bytes));
 
 	assert_true(n > 0);
 	for (size_t i = 0; i < n; i++) {
-		assert_int_equal(0, record_pack(&in, bytes, i));
-		record_pack(&in, bytes, sizeof(bytes));
-		assert_false(record_unpack(&out, bytes, i, digest));
+		assert_int_equal(0, wal_record_pack(&in, bytes, i));
+		wal_record_pack(&in, bytes, sizeof(bytes));
+		assert_false(wal_record_unpack(&out, bytes, i, digest));
 	}
-	assert_true(record_unpack(&out, bytes, n, digest));
+	assert_true(wal_record_unpack(&out, bytes, n, digest));
 	assert_true(in.now == out.now);
 	assert_string_equal("a@b", out.bound);
 	assert_string_equal("one", out.smarthost);
@@ -474,7 +473,7 @@ noise_is_no_record_and_no_frame(void **state)
 	uint64_t chance = random_seed("noise", 4), digest[32], seq;
 	uint8_t bytes[256];
 	const uint8_t *payload;
-	struct record r;
+	struct wal_record r;
 
 	for (size_t i = random_rounds(200000); i > 0; i--) {
 		size_t len = random_below(&chance, sizeof(bytes) + 1);
@@ -483,8 +482,8 @@ noise_is_no_record_and_no_frame(void **state)
 			bytes[k] = random_percent(&chance, 60)
 				       ? (uint8_t)random_below(&chance, 4)
 				       : (uint8_t)random_next(&chance);
-		record_unpack(&r, bytes, len, digest);
-		assert_true(journal_take(bytes, len, &seq, &payload) <= 0);
+		wal_record_unpack(&r, bytes, len, digest);
+		assert_true(wal_take(bytes, len, &seq, &payload) <= 0);
 	}
 }
 

@@ -20,7 +20,7 @@ static struct health *health;	/* NULL until a test wants some */
 static void
 open_office_of(struct config *conf)
 {
-	struct endpoint_owner nobody = { getuid(), getgid() };
+	struct unix_socket_owner nobody = { getuid(), getgid() };
 	char why[256];
 	bool live;
 

@@ -1,5 +1,5 @@
 /*
- * test_ctl_secret.c - a key comes back as it was given, whatever is in it,
+ * test_cmd_secret.c - a key comes back as it was given, whatever is in it,
  * and nothing else in the file moves.
  */
 #include <setjmp.h>
@@ -67,7 +67,7 @@ change(const char *name, const char *value, char said[1000])
 	int rc;
 
 	said[0] = '\0';
-	rc = secretfile_change(file, geteuid(), getegid(), name, value, errors);
+	rc = secrets_write(file, geteuid(), getegid(), name, value, errors);
 	fclose(errors);
 	return rc;
 }

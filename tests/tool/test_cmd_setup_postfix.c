@@ -1,5 +1,6 @@
 /*
- * test_setup.c - Postfix's half: applied once, applied twice, taken back.
+ * test_cmd_setup_postfix.c - Postfix's half: applied once, applied twice, taken
+ * back.
  *
  * Runs the real postconf(1) over files of its own; without it there is
  * nothing to test.

@@ -1,6 +1,6 @@
 /*
- * test_setup_sendmail.c - sendmail.mc with postmeter and without, on the file
- * that Debian ships and on those that people make of it.
+ * test_cmd_setup_sendmail.c - sendmail.mc with postmeter and without, on the
+ * file that Debian ships and on those that people make of it.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * test_audit.c - Postfix as it is set up: pairs of main.cf and master.cf, and
- * exactly what there is to say of each.
+ * test_postfix_audit.c - Postfix as it is set up: pairs of main.cf and
+ * master.cf, and exactly what there is to say of each.
  *
  * Runs the real postconf(1) over files of its own; without it there is
  * nothing to test.

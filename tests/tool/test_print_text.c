@@ -1,5 +1,5 @@
 /*
- * test_ctl_text.c - what people are shown, to the letter.
+ * test_print_text.c - what people are shown, to the letter.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /*
- * control_act.c - what the operator may change, and who did it.
+ * admin.c - what the operator may change, and who did it.
  *
  * Each act names its actor and leaves an event in the store and a line in the
  * log: whoever looks later sees that it was no accident.
@@ -29,13 +29,13 @@ static json_t *
 no_policy(const struct config *conf, const char *name)
 {
 	char remedy[160] = "the configuration file has the names";
-	struct nearest near;
+	struct suggest near;
 	const char *best;
 
-	nearest_init(&near, name);
+	suggest_init(&near, name);
 	for (size_t i = 0; i < conf->npolicy; i++)
-		nearest_offer(&near, conf->policy[i].name);
-	best = nearest_best(&near);
+		suggest_add(&near, conf->policy[i].name);
+	best = suggest_best(&near);
 	if (best != NULL)
 		snprintf(remedy, sizeof(remedy), "did you mean %s?", best);
 	return control_failure(remedy, "there is no policy \"%s\"", name);
@@ -133,7 +133,7 @@ until_parse(const struct request *rq, const char *text, int64_t *until_r)
 	const char *why;
 	int64_t span;
 
-	if (span_parse(text, &span, &why) == -1 || span <= 0 ||
+	if (duration_parse(text, &span, &why) == -1 || span <= 0 ||
 	    span > INT64_MAX / 2 - rq->now)
 		return -1;
 	*until_r = rq->now + span;
@@ -176,26 +176,25 @@ control_grant(const struct request *rq)
 	int dim;
 
 	if (who == NULL || name == NULL || dimension == NULL || extra == NULL)
-		return control_failure("grant WHO POLICY DIMENSION +N "
-				       "--for SPAN [--why TEXT]",
+		return control_failure(
+		    "grant WHO POLICY DIMENSION +N --for SPAN [--why TEXT]",
 		    "a grant needs more words");
 	if ((p = config_policy(rq->conf, name)) == NULL)
 		return no_policy(rq->conf, name);
-	if ((dim = word_index(dimension_words, dimension)) == -1)
-		return control_failure("one of messages, recipients, "
-				       "unique-recipients, bytes",
+	if ((dim = enum_from_name(dimension_words, dimension)) == -1)
+		return control_failure(
+		    "one of messages, recipients, unique-recipients, bytes",
 		    "\"%s\" is nothing that is counted", dimension);
 	g.dim = (enum dimension)dim;
 	if (!has_dimension(p, g.dim))
-		return control_failure("name a dimension that the policy "
-				       "limits",
+		return control_failure(
+		    "name a dimension that the policy limits",
 		    "policy \"%s\" has no limit of %s", name, dimension);
 	if (count_parse(extra, g.dim, &g.extra) == -1)
 		return control_failure("a count such as +200, +2k or +1G",
 		    "\"%s\" is no count", extra);
 	if (span == NULL || until_parse(rq, span, &g.until) == -1)
-		return control_failure("say --for and a span such as 12h or "
-				       "7d",
+		return control_failure("say --for and a span such as 12h or 7d",
 		    "a grant must end some day");
 	control_who(rq->conf, p, who, &w);
 	if (w.n == 0)
@@ -232,8 +231,8 @@ control_block(const struct request *rq)
 		return control_failure("block WHO [--for SPAN] [--why TEXT]",
 		    "it was not said whom to block");
 	if (span != NULL && until_parse(rq, span, &until) == -1)
-		return control_failure("a span such as 12h or 7d; without "
-				       "--for it lasts until unblock",
+		return control_failure(
+		    "a span such as 12h or 7d; without --for it lasts until unblock",
 		    "\"%s\" is no span", span);
 	control_who_blocked(rq->conf, who, key, sizeof(key));
 	a = store_block(rq->env->store, key, until, rq->now, rq->actor,
@@ -258,8 +257,7 @@ control_unblock(const struct request *rq)
 	control_who_blocked(rq->conf, who, key, sizeof(key));
 	a = store_unblock(rq->env->store, key, rq->now, rq->actor, why);
 	if (a == STORE_NONE)
-		return control_failure("`postmeterctl status` lists the "
-				       "blocks",
+		return control_failure("`postmeterctl status` lists the blocks",
 		    "%s is not blocked", key);
 	if (a != STORE_OK)
 		return control_store_failure(a, why);

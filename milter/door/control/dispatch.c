@@ -1,5 +1,5 @@
 /*
- * control_answer.c - from the bytes of a request to the room that answers it.
+ * dispatch.c - from the bytes of a request to the room that answers it.
  */
 #include <string.h>
 
@@ -31,8 +31,8 @@ answer(const struct request *rq)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (name != NULL && strcmp(name, commands[i].name) == 0)
 			return commands[i].answer(rq);
-	return control_failure("use the postmeterctl that came with this "
-			       "postmeter",
+	return control_failure(
+	    "use the postmeterctl that came with this postmeter",
 	    "there is no command \"%s\"", name != NULL ? name : "");
 }
 

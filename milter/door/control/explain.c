@@ -1,5 +1,5 @@
 /*
- * control_explain.c - what would a message be answered, and why?
+ * explain.c - what would a message be answered, and why?
  *
  * The transaction is made as the milter door makes it and put before the same
  * desk, so the answer here is the answer there.
@@ -72,7 +72,8 @@ cost_of(const struct request *rq, const struct bill_line *line,
 		return line->cost[line->policy->limit[i].dim];
 	if (c == NULL)
 		return line->nrcpt;
-	return uniq_new(&c->slot[i].uniq, line->rcpt, line->nrcpt, rq->now);
+	return recipient_set_new(
+	    &c->slot[i].uniq, line->rcpt, line->nrcpt, rq->now);
 }
 
 /* line_limits - every limit of one line of the bill */
@@ -148,8 +149,8 @@ explain(const struct request *rq, const struct txn *t)
 	if (r.code != NULL)
 		answer = json_pack("{s:s, s:s, s:s}", "code", r.code, "xcode",
 		    r.xcode, "text", r.text);
-	return json_pack("{s:b, s:b, s:s, s:b, s:b, s:o, s:o, s:i, s:i, s:o, "
-			 "s:o, s:o, s:o}",
+	return json_pack(
+	    "{s:b, s:b, s:s, s:b, s:b, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o}",
 	    "ok", 1, "passes", r.code == NULL, "verdict",
 	    verdict_name(o.verdict), "observed", o.observed, "outgoing",
 	    outgoing, "sender", control_text(t->sender.text), "rule",
@@ -166,11 +167,11 @@ control_explain(const struct request *rq)
 	struct txn t = { .nrcpt = 0 };
 	const char *wrong = txn_from(rq, &t);
 	json_t *answer =
-	    wrong == NULL ? explain(rq, &t)
-			  : control_failure(
-				"explain --sender S [--login L] [--client IP] "
-				"[--size N] --rcpt R ...",
-				"%s", wrong);
+	    wrong == NULL
+		? explain(rq, &t)
+		: control_failure(
+		      "explain --sender S [--login L] [--client IP] [--size N] --rcpt R ...",
+		      "%s", wrong);
 
 	txn_end(&t);
 	return answer;

@@ -1,5 +1,5 @@
 /*
- * control_json.c - the pieces that answers are made of.
+ * json.c - the pieces that answers are made of.
  *
  * Every answer that shows a limit shows it alike, so that a script that reads
  * one of them reads all.
@@ -57,11 +57,11 @@ json_t *
 control_store_failure(enum store_answer a, const char *why)
 {
 	if (a == STORE_UNCERTAIN)
-		return control_failure("look with `postmeterctl show` before "
-				       "you repeat it",
+		return control_failure(
+		    "look with `postmeterctl show` before you repeat it",
 		    "the store broke off, it may have been done: %s", why);
-	return control_failure("`postmeterctl status` tells the store's "
-			       "health; nothing was changed",
+	return control_failure(
+	    "`postmeterctl status` tells the store's health; nothing was changed",
 	    "the store could not answer: %s", why);
 }
 

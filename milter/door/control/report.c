@@ -1,5 +1,5 @@
 /*
- * control_report.c - what is there: health, the fullest counters, one sender,
+ * report.c - what is there: health, the fullest counters, one sender,
  * events, everything.
  *
  * Nothing here changes anything, and nothing here keeps the store waiting
@@ -93,16 +93,15 @@ store_report(const struct request *rq)
 	struct store_stats st;
 
 	store_stats(rq->env->store, &st);
-	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-			 " s:o}",
-	    "kind", store_kind(rq->env->store), "healthy", st.healthy,
-	    "trouble", control_text(st.trouble), "counters",
-	    control_number(st.counters), "charged", control_number(st.charged),
-	    "declined", control_number(st.declined), "failed",
-	    control_number(st.failed), "journal_bytes",
-	    control_number(st.journal_bytes), "folds", control_number(st.folds),
-	    "folded", control_moment(rq, st.folded), "events_dropped",
-	    control_number(st.events_dropped));
+	return json_pack(
+	    "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
+	    store_kind(rq->env->store), "healthy", st.healthy, "trouble",
+	    control_text(st.trouble), "counters", control_number(st.counters),
+	    "charged", control_number(st.charged), "declined",
+	    control_number(st.declined), "failed", control_number(st.failed),
+	    "journal_bytes", control_number(st.journal_bytes), "folds",
+	    control_number(st.folds), "folded", control_moment(rq, st.folded),
+	    "events_dropped", control_number(st.events_dropped));
 }
 
 json_t *
@@ -116,8 +115,8 @@ control_status(const struct request *rq)
 
 	if (a != STORE_OK) /* "store" below says what is wrong with it */
 		json_array_clear(blocked);
-	return json_pack("{s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, "
-			 "s:{s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o}",
+	return json_pack(
+	    "{s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o}",
 	    "ok", 1, "version", POSTMETER_VERSION, "pid", (int)getpid(), "now",
 	    control_moment(rq, rq->now), "started",
 	    control_moment(rq, rq->env->started), "config",

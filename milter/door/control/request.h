@@ -1,11 +1,11 @@
 /*
- * control_request.h - what the rooms behind the control door share.
+ * request.h - what the rooms behind the control door share.
  *
  * A room takes a request and returns a new object, or NULL if memory is out;
  * json_pack and the helpers here hand NULL on, so only control_answer asks.
  */
-#ifndef CONTROL_REQUEST_H
-#define CONTROL_REQUEST_H
+#ifndef REQUEST_H
+#define REQUEST_H
 
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
 /*
- * control_who.c - which keys an operator means who types a name.
+ * resolve_key.c - which keys an operator means who types a name.
  *
  * The desk writes keys in canonical form, by what a policy counts.  People
  * type "Alice@Office.Example", a login, "@domain" or an address of a machine;

@@ -1,5 +1,5 @@
 /*
- * control.c - the operator's door: a thread that takes questions and hands
+ * server.c - the operator's door: a thread that takes questions and hands
  * answers over.
  *
  * It has its own thread because an operator asks most when mail is in
@@ -98,7 +98,7 @@ peer_name(int fd, char *dst, size_t size)
 	uid_t uid;
 	pid_t pid;
 
-	if (endpoint_peer(fd, &uid, &pid) == -1)
+	if (unix_socket_peer(fd, &uid, &pid) == -1)
 		return false;
 	if (getpwuid_r(uid, &pw, buf, sizeof(buf), &found) == 0 &&
 	    found != NULL)
@@ -126,9 +126,9 @@ accept_peer(struct control_server *s)
 	}
 	p->deadline = clock_steady() + PATIENCE;
 	if (!peer_name(p->fd, p->actor, sizeof(p->actor)))
-		peer_answer(p, refusal("only root and the daemon's own user "
-				       "may ask here",
-				   "run postmeterctl as root"));
+		peer_answer(p,
+		    refusal("only root and the daemon's own user may ask here",
+			"run postmeterctl as root"));
 	else if ((p->in = malloc(CONTROL_REQUEST_MAX)) == NULL)
 		peer_close(p);
 }

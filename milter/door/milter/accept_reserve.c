@@ -1,5 +1,5 @@
 /*
- * reserve.c - the last descriptors are not for libmilter.
+ * accept_reserve.c - the last descriptors are not for libmilter.
  *
  * When accept(2) finds no descriptor, libmilter's listener asks again at once,
  * and again, on a whole processor.  It finds this accept before libc's: here

@@ -1,5 +1,5 @@
 /*
- * mlfi.c - the milter door: callbacks gather, ask the desk, answer.
+ * callbacks.c - the milter door: callbacks gather, ask the desk, answer.
  *
  * Each step that is answered is a round trip for the mail server, so the door
  * asks for few: nothing is said at CONNECT and MAIL, where postmeter never
@@ -141,9 +141,9 @@ log_message(
 		snprintf(limit, sizeof(limit),
 		    " policy=%s used=%" PRIu64 " max=%" PRIu64, o->policy->name,
 		    o->used, o->max);
-	log_info("%s: client=%s login=%s sender=<%s> nrcpt=%zu external=%zu "
-		 "refused=%u bytes=%" PRIu64
-		 " rule=%s verdict=%s%s%s%s%s%s%s%s%s%s",
+	log_info(
+	    "%s: client=%s login=%s sender=<%s> nrcpt=%zu external=%zu refused=%u bytes=%" PRIu64
+	    " rule=%s verdict=%s%s%s%s%s%s%s%s%s%s",
 	    t->queue_id[0] != '\0' ? t->queue_id : "NOQUEUE", client,
 	    escape_str(login, sizeof(login), t->login),
 	    escape_str(sender, sizeof(sender), t->sender.text), t->nrcpt,
@@ -358,8 +358,8 @@ answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
 		snprintf(reason, sizeof(reason), "%s", r->text);
 		if (smfi_quarantine(ctx, reason) == MI_SUCCESS)
 			return SMFIS_CONTINUE;
-		log_warn("the mail server cannot hold mail for a milter: "
-			 "deferred instead");
+		log_warn(
+		    "the mail server cannot hold mail for a milter: deferred instead");
 		return unavailable(ctx);
 	}
 	return r->code != NULL ? set_reply(ctx, r) : SMFIS_CONTINUE;
@@ -369,12 +369,12 @@ answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
 static int
 replace_from(SMFICTX *ctx, const struct session *s, const char *address)
 {
-	char from[] = "From", reply_to[] = "Reply-To", line[FROMLINE_MAX];
+	char from[] = "From", reply_to[] = "Reply-To", line[FROM_HEADER_MAX];
 	int rc;
 
 	if (s->nfrom > 0 && s->from == NULL)
 		return MI_FAILURE; /* memory was out when it came */
-	fromline_rewrite(line, sizeof(line), s->nfrom > 0 ? s->from : "",
+	from_header_rewrite(line, sizeof(line), s->nfrom > 0 ? s->from : "",
 	    s->nfrom > 0 ? strlen(s->from) : 0, address);
 	rc = s->nfrom > 0 ? smfi_chgheader(ctx, from, 1, line)
 			  : smfi_addheader(ctx, from, line);
@@ -402,8 +402,8 @@ rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
 	if (smfi_chgfrom(ctx, sender, NULL) == MI_SUCCESS &&
 	    replace_from(ctx, s, sh->envelope_sender) == MI_SUCCESS)
 		return 0;
-	log_error("%s: the mail server does not let the sender be changed to "
-		  "that of smarthost %s: deferred",
+	log_error(
+	    "%s: the mail server does not let the sender be changed to that of smarthost %s: deferred",
 	    s->txn.queue_id, sh->name);
 	return -1;
 }
@@ -511,8 +511,8 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 	if (headers)
 		wanted |= RENAMES;
 	if (wanted & RENAMES & ~actions)
-		log_error("the mail server lets no milter change a sender: "
-			  "remove envelope-sender, or mail is deferred");
+		log_error(
+		    "the mail server lets no milter change a sender: remove envelope-sender, or mail is deferred");
 	snapshot_release(&conf);
 	steps &= offered;
 	if (s == NULL)
@@ -532,7 +532,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 }
 
 int
-mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
+mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
     bool *live_r, char *why, size_t size)
 {
 	static char name[] = "postmeter";
@@ -554,8 +554,8 @@ mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
 	mode_t old;
 	int rc;
 
-	if (endpoint_prepare(&conf->milter_socket, owner, live_r, why, size) ==
-	    -1)
+	if (unix_socket_prepare(
+		&conf->milter_socket, owner, live_r, why, size) == -1)
 		return -1;
 	snprintf(conn, sizeof(conn), "local:%s", conf->milter_socket.path);
 	old = umask(0177);
@@ -568,7 +568,7 @@ mlfi_open(const struct config *conf, const struct endpoint_owner *owner,
 		    conf->milter_socket.path);
 		return -1;
 	}
-	return endpoint_own(&conf->milter_socket, owner, why, size);
+	return unix_socket_chown(&conf->milter_socket, owner, why, size);
 }
 
 int

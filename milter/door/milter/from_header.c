@@ -1,5 +1,5 @@
 /*
- * fromline.c - From: for mail that leaves by somebody else's account.
+ * from_header.c - From: for mail that leaves by somebody else's account.
  *
  * The display name is taken over as it is written, encoded words, quotes and
  * all: who decodes and encodes it again has many ways to change it.  Only
@@ -13,7 +13,7 @@
 
 /* A display name as it is found. */
 struct phrase {
-	char text[FROMLINE_MAX];
+	char text[FROM_HEADER_MAX];
 	size_t len;
 	bool odd; /* it has bytes that must stand in quotes */
 };
@@ -135,7 +135,7 @@ quote(struct phrase *p)
 }
 
 void
-fromline_rewrite(
+from_header_rewrite(
     char *dst, size_t size, const char *value, size_t len, const char *address)
 {
 	struct phrase p;

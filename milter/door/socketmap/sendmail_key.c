@@ -1,5 +1,6 @@
 /*
- * sendmail.c - Sendmail's questions taken apart, and answers its rules take.
+ * sendmail_key.c - Sendmail's questions taken apart, and answers its rules
+ * take.
  *
  * Sendmail glues a queue id, a sender and a recipient or server into one key,
  * and both addresses come from the net: whoever reads `"x<y><z"@a.test` at
@@ -24,7 +25,7 @@
 
 /* take_id - letters and digits up to the first bracket */
 static bool
-take_id(struct span *rest, struct span *id_r)
+take_id(struct bytes *rest, struct bytes *id_r)
 {
 	size_t n = 0;
 
@@ -35,7 +36,7 @@ take_id(struct span *rest, struct span *id_r)
 			(c >= 'a' && c <= 'z')))
 			return false;
 	}
-	*id_r = (struct span){ rest->p, n };
+	*id_r = (struct bytes){ rest->p, n };
 	rest->p += n;
 	rest->len -= n;
 	return n < TXN_QUEUE_ID;
@@ -43,7 +44,7 @@ take_id(struct span *rest, struct span *id_r)
 
 /* take_path - "<...>" up to the bracket that is neither quoted nor escaped */
 static bool
-take_path(struct span *rest, struct span *path_r)
+take_path(struct bytes *rest, struct bytes *path_r)
 {
 	bool quoted = false;
 
@@ -64,7 +65,7 @@ take_path(struct span *rest, struct span *path_r)
 		case '>':
 			if (quoted)
 				break;
-			*path_r = (struct span){ rest->p + 1, i - 1 };
+			*path_r = (struct bytes){ rest->p + 1, i - 1 };
 			rest->p += i + 1;
 			rest->len -= i + 1;
 			return true;
@@ -76,7 +77,7 @@ take_path(struct span *rest, struct span *path_r)
 }
 
 bool
-sendmail_parse(struct span key, struct sendmail_key *k_r)
+sendmail_parse(struct bytes key, struct sendmail_key *k_r)
 {
 	if (!take_id(&key, &k_r->id) || !take_path(&key, &k_r->sender) ||
 	    !take_path(&key, &k_r->about))
@@ -86,25 +87,25 @@ sendmail_parse(struct span key, struct sendmail_key *k_r)
 }
 
 static bool
-span_is(struct span s, const char *text)
+bytes_is(struct bytes s, const char *text)
 {
 	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
 }
 
 bool
-sendmail_is_notice(struct span sender)
+sendmail_is_notice(struct bytes sender)
 {
-	return sender.len == 0 || span_is(sender, "MAILER-DAEMON");
+	return sender.len == 0 || bytes_is(sender, "MAILER-DAEMON");
 }
 
 /* --- the server ---------------------------------------------------------- */
 
 /* bare - without the brackets of an address literal, without the root dot */
-static struct span
-bare(struct span name)
+static struct bytes
+bare(struct bytes name)
 {
 	if (name.len >= 2 && name.p[0] == '[' && name.p[name.len - 1] == ']')
-		return (struct span){ name.p + 1, name.len - 2 };
+		return (struct bytes){ name.p + 1, name.len - 2 };
 	if (name.len > 0 && name.p[name.len - 1] == '.')
 		name.len--;
 	return name;
@@ -112,7 +113,7 @@ bare(struct span name)
 
 /* inside - does the server stand in the office? */
 static bool
-inside(const struct config *conf, struct span server)
+inside(const struct config *conf, struct bytes server)
 {
 	struct netaddr addr;
 	char text[NETADDR_TEXT];
@@ -121,9 +122,9 @@ inside(const struct config *conf, struct span server)
 		const char *domain = conf->local_domains.v[i];
 		size_t len = strlen(domain);
 		size_t at = server.len >= len ? server.len - len : 0;
-		struct span tail = { server.p + at, server.len - at };
+		struct bytes tail = { server.p + at, server.len - at };
 
-		if (span_is(tail, domain) &&
+		if (bytes_is(tail, domain) &&
 		    (at == 0 || server.p[at - 1] == '.'))
 			return true;
 	}
@@ -141,15 +142,15 @@ inside(const struct config *conf, struct span server)
 
 enum sendmail_server
 sendmail_server(
-    const struct config *conf, const struct smarthost *sh, struct span server)
+    const struct config *conf, const struct smarthost *sh, struct bytes server)
 {
 	const char *host;
-	struct span due;
+	struct bytes due;
 
 	if (sh == NULL)
 		return SENDMAIL_OTHER;
 	host = sh->host;
-	due = bare((struct span){ host, strlen(host) });
+	due = bare((struct bytes){ host, strlen(host) });
 	server = bare(server);
 	if (server.len > 0 && server.len == due.len &&
 	    strncasecmp(server.p, due.p, due.len) == 0)
@@ -169,22 +170,22 @@ sendmail_can(const struct smarthost *sh, const char **why_r)
 
 	*why_r = NULL;
 	if (sh->port == 465) {
-		*why_r = "Sendmail has no implicit TLS as a client: "
-			 "use port 587 instead of 465";
+		*why_r =
+		    "Sendmail has no implicit TLS as a client: use port 587 instead of 465";
 		return false;
 	}
 	for (size_t i = 0; i < sizeof(mailers) / sizeof(mailers[0]); i++)
 		if (sh->port == mailers[i])
 			return true;
-	*why_r = "Sendmail has no mailer for this port: "
-		 "use one of 25, 26, 587, 588, 2525, 2587";
+	*why_r =
+	    "Sendmail has no mailer for this port: use one of 25, 26, 587, 588, 2525, 2587";
 	return false;
 }
 
 int
 sendmail_route(const struct smarthost *sh, char *dst, size_t size)
 {
-	struct span host = bare((struct span){ sh->host, strlen(sh->host) });
+	struct bytes host = bare((struct bytes){ sh->host, strlen(sh->host) });
 	int n = snprintf(dst, size, "pm%u:[%.*s]", (unsigned)sh->port,
 	    (int)host.len, host.p);
 

@@ -1,5 +1,5 @@
 /*
- * sendmail_map.c - what Sendmail's rules are told of one message.
+ * sendmail_maps.c - what Sendmail's rules are told of one message.
  *
  * All three answers start from the same smarthost, found the same way: so a
  * message is never routed by one account, checked for a second and logged in
@@ -14,7 +14,7 @@
 #include "sendmail_key.h"
 #include "sendmail_maps.h"
 
-#define CREDS_ROOM (2 * SECRET_MAX) /* "user:password" */
+#define CREDENTIALS_ROOM (2 * SECRET_MAX) /* "user:password" */
 
 static void
 temp(char *dst, size_t size, const char *why)
@@ -28,7 +28,7 @@ temp(char *dst, size_t size, const char *why)
  */
 static int
 message(const struct config *conf, struct store *store, struct health *health,
-    struct span key, int64_t now, struct sendmail_key *k,
+    struct bytes key, int64_t now, struct sendmail_key *k,
     const struct smarthost **sh_r, char *dst, size_t size)
 {
 	char id[TXN_QUEUE_ID], why[STORE_WHY] = "";
@@ -37,8 +37,7 @@ message(const struct config *conf, struct store *store, struct health *health,
 	*sh_r = NULL;
 	if (!sendmail_parse(key, k)) {
 		temp(dst, size,
-		    "this key is not of postmeter's rules for "
-		    "Sendmail: run postmeterctl setup sendmail");
+		    "this key is not of postmeter's rules for Sendmail: run postmeterctl setup sendmail");
 		return -1;
 	}
 	snprintf(id, sizeof(id), "%.*s", (int)k->id.len, k->id.p);
@@ -56,7 +55,8 @@ message(const struct config *conf, struct store *store, struct health *health,
 
 void
 sendmail_map_route(const struct config *conf, struct store *store,
-    struct health *health, struct span key, int64_t now, char *dst, size_t size)
+    struct health *health, struct bytes key, int64_t now, char *dst,
+    size_t size)
 {
 	const struct smarthost *sh;
 	struct sendmail_key k;
@@ -81,7 +81,7 @@ sendmail_map_route(const struct config *conf, struct store *store,
  */
 static bool
 due(const struct config *conf, struct store *store, struct health *health,
-    struct span key, int64_t now, const struct smarthost **sh_r, char *dst,
+    struct bytes key, int64_t now, const struct smarthost **sh_r, char *dst,
     size_t size)
 {
 	struct sendmail_key k;
@@ -96,8 +96,7 @@ due(const struct config *conf, struct store *store, struct health *health,
 		break;
 	case SENDMAIL_ASTRAY:
 		temp(dst, size,
-		    "this server is not the smarthost of the "
-		    "message");
+		    "this server is not the smarthost of the message");
 		break;
 	}
 	return false;
@@ -105,7 +104,8 @@ due(const struct config *conf, struct store *store, struct health *health,
 
 void
 sendmail_map_tls(const struct config *conf, struct store *store,
-    struct health *health, struct span key, int64_t now, char *dst, size_t size)
+    struct health *health, struct bytes key, int64_t now, char *dst,
+    size_t size)
 {
 	const struct smarthost *sh;
 
@@ -118,20 +118,20 @@ static void
 login(const struct config *conf, const struct smarthost *sh, char *dst,
     size_t size)
 {
-	char both[CREDS_ROOM], nexthop[300], why[CREDS_WHY] = "", *colon;
+	char both[CREDENTIALS_ROOM], nexthop[300], why[CREDENTIALS_WHY] = "",
+						   *colon;
 
 	snprintf(
 	    nexthop, sizeof(nexthop), "[%s]:%u", sh->host, (unsigned)sh->port);
-	switch (
-	    creds_lookup(conf, sh->name, nexthop, both, sizeof(both), why)) {
+	switch (credentials_lookup(
+	    conf, sh->name, nexthop, both, sizeof(both), why)) {
 	case 1:
 		colon = both + strlen(sh->username);
 		*colon = '\0';
 		memcpy(dst, "OK ", 3);
 		if (sendmail_auth(both, colon + 1, dst + 3, size - 3) == -1)
 			temp(dst, size,
-			    "user name or password is longer than "
-			    "189 bytes, which Sendmail cannot take");
+			    "user name or password is longer than 189 bytes, which Sendmail cannot take");
 		break;
 	case 0:
 		snprintf(dst, size, "NOTFOUND ");
@@ -145,7 +145,8 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 
 void
 sendmail_map_auth(const struct config *conf, struct store *store,
-    struct health *health, struct span key, int64_t now, char *dst, size_t size)
+    struct health *health, struct bytes key, int64_t now, char *dst,
+    size_t size)
 {
 	const struct smarthost *sh;
 

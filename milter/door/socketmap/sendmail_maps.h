@@ -1,12 +1,12 @@
 /*
- * sendmail_map.h - Sendmail's three questions, answered whole.
+ * sendmail_maps.h - Sendmail's three questions, answered whole.
  *
  * The desk behind the maps route, tls and sendmail.  Each writes one answer
  * of the socketmap protocol: "OK data", "NOTFOUND " when the stock rules may
  * go on, "TEMP why" when the message must wait.
  */
-#ifndef SENDMAIL_MAP_H
-#define SENDMAIL_MAP_H
+#ifndef SENDMAIL_MAPS_H
+#define SENDMAIL_MAPS_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,17 +18,17 @@
 
 /* Which mailer and host for this recipient?  Map "route". */
 void	sendmail_map_route(const struct config *conf, struct store *store,
-	    struct health *health, struct span key, int64_t now, char *dst,
+	    struct health *health, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
 /* How safe must this server be?  Map "tls". */
 void	sendmail_map_tls(const struct config *conf, struct store *store,
-	    struct health *health, struct span key, int64_t now, char *dst,
+	    struct health *health, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
 /* Which login for this server?  Map "sendmail".  The caller wipes dst. */
 void	sendmail_map_auth(const struct config *conf, struct store *store,
-	    struct health *health, struct span key, int64_t now, char *dst,
+	    struct health *health, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
 #endif

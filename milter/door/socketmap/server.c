@@ -1,5 +1,5 @@
 /*
- * socketmap.c - the map and auth doors: Postfix's and Sendmail's socketmap.
+ * server.c - the map and auth doors: Postfix's and Sendmail's socketmap.
  *
  * One thread asks poll who has something to say.  A peer gets its answers in
  * the order of its questions, one at a time, so what it costs is bounded; one
@@ -71,7 +71,7 @@ struct socketmap_server {
 };
 
 bool
-socketmap_split(struct span request, struct span *map_r, struct span *key_r)
+socketmap_split(struct bytes request, struct bytes *map_r, struct bytes *key_r)
 {
 	const char *blank =
 	    request.len == 0 ? NULL : memchr(request.p, ' ', request.len);
@@ -112,7 +112,7 @@ no_value(int found, const char *why, char *dst, size_t size)
 /* transport - where mail of this envelope sender goes (Postfix) */
 static void
 transport(const struct config *conf, struct store *store, struct health *health,
-    struct span key, int64_t now, char *dst, size_t size)
+    struct bytes key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh = NULL;
 	struct mailaddr sender;
@@ -140,7 +140,7 @@ transport(const struct config *conf, struct store *store, struct health *health,
 static const struct map {
 	const char *name;
 	void (*answer)(const struct config *, struct store *, struct health *,
-	    struct span key, int64_t now, char *dst, size_t size);
+	    struct bytes key, int64_t now, char *dst, size_t size);
 } maps[] = {
 	{ "transport", transport },
 	{ "route", sendmail_map_route }, /* the mailer for a recipient */
@@ -148,13 +148,13 @@ static const struct map {
 };
 
 static bool
-is_map(struct span map, const char *name)
+is_map(struct bytes map, const char *name)
 {
 	return map.len == strlen(name) && memcmp(map.p, name, map.len) == 0;
 }
 
 static void
-answer_map(struct socketmap_server *s, struct span map, struct span key,
+answer_map(struct socketmap_server *s, struct bytes map, struct bytes key,
     char *dst, size_t size)
 {
 	const struct config *conf = snapshot_hold();
@@ -196,7 +196,7 @@ too_fast(struct socketmap_server *s, pid_t pid)
 
 /* smarthost_key - of the one that the map is named after (Postfix) */
 static void
-smarthost_key(const struct config *conf, struct span map, struct span key,
+smarthost_key(const struct config *conf, struct bytes map, struct bytes key,
     char *dst, size_t size)
 {
 	char name[STORE_NAME], nexthop[300], why[STORE_WHY] = "";
@@ -211,15 +211,15 @@ smarthost_key(const struct config *conf, struct span map, struct span key,
 	snprintf(name, sizeof(name), "%.*s", (int)map.len, map.p);
 	snprintf(nexthop, sizeof(nexthop), "%.*s", (int)key.len, key.p);
 	memcpy(dst, "OK ", 3);
-	found = creds_lookup(conf, name, nexthop, dst + 3, size - 3, why);
+	found = credentials_lookup(conf, name, nexthop, dst + 3, size - 3, why);
 	if (found != 1)
 		no_value(found, why, dst, size);
 }
 
 /* answer_auth - a key, of a smarthost or (Sendmail) of a message */
 static void
-answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
-    struct span key, char *dst, size_t size)
+answer_auth(struct socketmap_server *s, const struct peer *p, struct bytes map,
+    struct bytes key, char *dst, size_t size)
 {
 	const struct config *conf;
 
@@ -240,10 +240,10 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct span map,
 
 /* answer - frames the answer to one request into p->out */
 static void
-answer(struct socketmap_server *s, struct peer *p, struct span request)
+answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 {
 	char text[OUT_SIZE - 16];
-	struct span map, key;
+	struct bytes map, key;
 
 	if (!socketmap_split(request, &map, &key))
 		snprintf(text, sizeof(text), "TEMP want a map and a key");
@@ -274,7 +274,7 @@ hang_up(struct socketmap_server *s, size_t i)
 static int
 take_request(struct socketmap_server *s, struct peer *p)
 {
-	struct span request;
+	struct bytes request;
 	ssize_t used;
 
 	if (p->nout > 0)
@@ -372,10 +372,10 @@ admitted(struct socketmap_server *s, const struct peer *p)
 
 	if (p->door != DOOR_AUTH)
 		return true;
-	if (endpoint_peer(p->fd, &uid, &pid) == -1)
+	if (unix_socket_peer(p->fd, &uid, &pid) == -1)
 		return false;
 	conf = snapshot_hold();
-	ok = creds_peer_allowed(conf, uid);
+	ok = credentials_peer_allowed(conf, uid);
 	snapshot_release(&conf);
 	if (!ok)
 		tell(s, p, "is not in auth-peers: hung up");
@@ -405,7 +405,7 @@ welcome(struct socketmap_server *s, enum door door)
 	p->fd = fd;
 	p->door = door;
 	p->since = clock_steady();
-	(void)endpoint_peer(fd, &uid, &p->pid);
+	(void)unix_socket_peer(fd, &uid, &p->pid);
 	s->peer[s->npeer++] = p;
 	if (!admitted(s, p))
 		hang_up(s, s->npeer - 1);

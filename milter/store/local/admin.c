@@ -1,5 +1,5 @@
 /*
- * store_acts.c - what an operator does to the embedded store, and what is
+ * admin.c - what an operator does to the embedded store, and what is
  * kept to be told.
  *
  * An act on a counter is an operation like a charge, so it is journaled and
@@ -88,7 +88,7 @@ local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
 		return queued_events(l, key, n, each, arg);
 	if (local_fold(l, false, why) == STORE_FAILED)
 		return STORE_FAILED;
-	return database_events(l->db, key, n, each, arg, why);
+	return db_events(l->db, key, n, each, arg, why);
 }
 
 /* --- acts on a counter --------------------------------------------------- */
@@ -118,7 +118,7 @@ local_reset(struct store *s, const struct policy *policy, const char *key,
     int64_t now, const char *actor, char *why)
 {
 	struct local *l = local_of(s);
-	struct record rec = { .kind = RECORD_RESET,
+	struct wal_record rec = { .kind = WAL_RESET,
 		.now = now,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
@@ -158,7 +158,7 @@ make_item(struct local *l, const struct policy *policy, const char *key,
 {
 	struct counter *c = counter_new(policy);
 
-	*i_r = c == NULL ? NULL : table_add(l->table, policy->name, key, &c);
+	*i_r = c == NULL ? NULL : cache_add(l->table, policy->name, key, &c);
 	counter_free(&c);
 	if (*i_r != NULL)
 		return STORE_OK;
@@ -172,7 +172,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
     char *why)
 {
 	struct local *l = local_of(s);
-	struct record rec = { .kind = RECORD_GRANT,
+	struct wal_record rec = { .kind = WAL_GRANT,
 		.now = now,
 		.grant = *g,
 		.nline = 1,
@@ -194,7 +194,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 			counter_grant(item->counter, g, now);
 			local_changed(l, item);
 		} else if (made) {
-			table_remove(l->table, item);
+			cache_remove(l->table, item);
 		}
 	}
 	a = local_leave(l, a, l->seq, why);
@@ -299,7 +299,7 @@ load_block(void *arg, const char *who, int64_t until, const char *text)
 enum store_answer
 local_load_blocks(struct local *l, char *why)
 {
-	return database_blocks(l->db, load_block, l, why);
+	return db_blocks(l->db, load_block, l, why);
 }
 
 void
@@ -320,15 +320,15 @@ write_block(struct local *l, const char *who, const struct block *b,
 	if (l->db == NULL)
 		return STORE_OK;
 	pthread_mutex_lock(&l->folding);
-	a = database_begin(l->db, why);
+	a = db_begin(l->db, why);
 	if (a == STORE_OK)
-		a = b != NULL ? database_put_block(
+		a = b != NULL ? db_put_block(
 				    l->db, who, b->until, actor, b->text, why)
-			      : database_drop_block(l->db, who, why);
+			      : db_drop_block(l->db, who, why);
 	if (a == STORE_OK)
-		a = database_commit(l->db, why);
+		a = db_commit(l->db, why);
 	if (a != STORE_OK)
-		database_rollback(l->db);
+		db_rollback(l->db);
 	pthread_mutex_unlock(&l->folding);
 	return a;
 }
@@ -358,8 +358,7 @@ local_block(struct store *s, const char *who, int64_t until, int64_t now,
 	}
 	if (a == STORE_UNCERTAIN)
 		snprintf(why, STORE_WHY,
-		    "out of memory; it holds after the "
-		    "next start");
+		    "out of memory; it holds after the next start");
 	free(b.who);
 	free(b.text);
 	if (a == STORE_OK)

@@ -1,5 +1,5 @@
 /*
- * store_local.c - the embedded store: counters in memory, a journal so that
+ * backend.c - the embedded store: counters in memory, a journal so that
  * none is lost, a database so that they come back.
  *
  * A charge decides, journals, then applies, in that order and under one lock.
@@ -39,8 +39,8 @@ read_row(struct local *l, const char *policy, const char *key, struct row *row,
     char *why)
 {
 	if (policy[0] == '\0')
-		return database_binding(l->db, key, row, why);
-	return database_counter(l->db, policy, key, row, why);
+		return db_binding(l->db, key, row, why);
+	return db_counter(l->db, policy, key, row, why);
 }
 
 /* A row becomes an item. */
@@ -54,7 +54,7 @@ adopt(struct local *l, const char *policy, const char *key,
 	if (policy[0] != '\0' &&
 	    (c = counter_unpack(row->bytes, row->len, &reason)) == NULL)
 		goto fail;
-	*i_r = table_add(l->table, policy, key, c == NULL ? NULL : &c);
+	*i_r = cache_add(l->table, policy, key, c == NULL ? NULL : &c);
 	if (*i_r == NULL)
 		goto fail;
 	(*i_r)->seq = row->seq;
@@ -75,17 +75,17 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 	uint64_t generation;
 	struct row row;
 
-	if ((*i_r = table_find(l->table, policy, key)) != NULL)
+	if ((*i_r = cache_find(l->table, policy, key)) != NULL)
 		return STORE_OK;
 	if (l->db == NULL)
 		return STORE_NONE;
 	if (!hold) {
-		generation = table_generation(l->table, policy, key);
+		generation = cache_generation(l->table, policy, key);
 		pthread_mutex_unlock(&l->lock);
 		a = read_row(l, policy, key, &row, why);
 		pthread_mutex_lock(&l->lock);
-		*i_r = table_find(l->table, policy, key);
-		hold = table_generation(l->table, policy, key) != generation;
+		*i_r = cache_find(l->table, policy, key);
+		hold = cache_generation(l->table, policy, key) != generation;
 		if (*i_r == NULL && hold)
 			row_free(&row);
 	}
@@ -100,7 +100,7 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 }
 
 enum store_answer
-local_record(struct local *l, const struct record *rec, char *why)
+local_record(struct local *l, const struct wal_record *rec, char *why)
 {
 	size_t n;
 
@@ -108,15 +108,15 @@ local_record(struct local *l, const struct record *rec, char *why)
 		l->seq++;
 		return STORE_OK;
 	}
-	n = record_pack(rec, journal_payload(l->journal), JOURNAL_PAYLOAD);
+	n = wal_record_pack(rec, wal_payload(l->journal), WAL_PAYLOAD);
 	if (n == 0) {
 		snprintf(why, STORE_WHY,
 		    "more recipients than a journal record holds");
 		return STORE_FAILED;
 	}
-	if (journal_append(l->journal, n, &l->seq, why, STORE_WHY) == -1)
+	if (wal_append(l->journal, n, &l->seq, why, STORE_WHY) == -1)
 		return STORE_FAILED;
-	l->unfolded += n + JOURNAL_FRAME;
+	l->unfolded += n + WAL_FRAME;
 	return STORE_OK;
 }
 
@@ -124,10 +124,9 @@ enum store_answer
 local_leave(struct local *l, enum store_answer a, uint64_t seq, char *why)
 {
 	if (l->db != NULL)
-		table_trim(l->table, TRIM_STEP);
+		cache_evict(l->table, TRIM_STEP);
 	pthread_mutex_unlock(&l->lock);
-	if (a != STORE_OK || l->journal == NULL ||
-	    journal_wait(l->journal, seq))
+	if (a != STORE_OK || l->journal == NULL || wal_wait(l->journal, seq))
 		return a;
 	snprintf(why, STORE_WHY, "the disk has not answered for 2 s");
 	return STORE_UNCERTAIN;
@@ -137,7 +136,7 @@ void
 local_changed(struct local *l, struct item *item)
 {
 	item->seq = l->seq;
-	table_dirty(l->table, item);
+	cache_dirty(l->table, item);
 }
 
 int
@@ -174,14 +173,14 @@ gather_items(struct local *l, const struct bill *b, struct hand *h, char *why)
 			const char *key = b->line[i].key;
 			enum store_answer a;
 
-			h->item[i] = table_find(l->table, policy, key);
+			h->item[i] = cache_find(l->table, policy, key);
 			if (h->item[i] != NULL)
 				continue;
 			if (absent[i] &&
 			    generation[i] ==
-				table_generation(l->table, policy, key))
+				cache_generation(l->table, policy, key))
 				continue;
-			generation[i] = table_generation(l->table, policy, key);
+			generation[i] = cache_generation(l->table, policy, key);
 			a = local_fetch(
 			    l, policy, key, round > 2, &h->item[i], why);
 			if (a != STORE_OK && a != STORE_NONE)
@@ -243,19 +242,19 @@ make_counter(struct local *l, const struct bill *b, struct hand *h, size_t i)
 
 	if (h->item[i] == NULL)
 		h->item[i] =
-		    table_find(l->table, line->policy->name, line->key);
+		    cache_find(l->table, line->policy->name, line->key);
 	if (h->item[i] == NULL) {
 		if ((c = counter_new(line->policy)) == NULL)
 			return -1;
 		h->item[i] =
-		    table_add(l->table, line->policy->name, line->key, &c);
+		    cache_add(l->table, line->policy->name, line->key, &c);
 		counter_free(&c);
 		if (h->item[i] == NULL)
 			return -1;
 		h->made[i] = true;
 	}
 	h->counter[i] = h->item[i]->counter;
-	return counter_room(
+	return counter_reserve(
 	    h->counter[i], line->rcpt == NULL ? 0 : line->nrcpt, b->now);
 }
 
@@ -264,14 +263,14 @@ unmake(struct local *l, struct hand *h)
 {
 	for (size_t i = 0; i < BILL_LINES; i++)
 		if (h->made[i])
-			table_remove(l->table, h->item[i]);
+			cache_remove(l->table, h->item[i]);
 }
 
 static enum store_answer
 make_counters(struct local *l, const struct bill *b, const struct decision *d,
     struct hand *h, char *why)
 {
-	if (table_bytes(l->table) > WAITING_BYTES) {
+	if (cache_bytes(l->table) > WAITING_BYTES) {
 		snprintf(why, STORE_WHY,
 		    "too much waits to be written to the database");
 		return STORE_FAILED;
@@ -297,10 +296,10 @@ has_unique(const struct policy *policy)
 	return false;
 }
 
-static struct record_line
+static struct wal_record_line
 record_of(const struct bill_line *line)
 {
-	struct record_line r = { .policy = line->policy->name,
+	struct wal_record_line r = { .policy = line->policy->name,
 		.key = line->key,
 		.observed = line->observed };
 
@@ -316,7 +315,7 @@ record_of(const struct bill_line *line)
 static bool
 is_news(struct local *l, const char *bound, const char *smarthost, int64_t now)
 {
-	const struct item *item = table_find(l->table, "", bound);
+	const struct item *item = cache_find(l->table, "", bound);
 
 	return item == NULL || strcmp(item->smarthost, smarthost) != 0 ||
 	       now < item->bound_at || now - item->bound_at >= BINDING_FRESH;
@@ -326,10 +325,10 @@ is_news(struct local *l, const char *bound, const char *smarthost, int64_t now)
 static struct item *
 make_binding(struct local *l, const char *bound, bool *made_r)
 {
-	struct item *item = table_find(l->table, "", bound);
+	struct item *item = cache_find(l->table, "", bound);
 
 	*made_r = item == NULL;
-	return item != NULL ? item : table_add(l->table, "", bound, NULL);
+	return item != NULL ? item : cache_add(l->table, "", bound, NULL);
 }
 
 static void
@@ -344,10 +343,9 @@ static enum store_answer
 spend(struct local *l, const struct bill *b, const char *bound,
     struct decision *d, struct hand *h, char *why)
 {
-	struct record rec = { .kind = RECORD_CHARGE,
-		.now = b->now,
-		.bound = "",
-		.smarthost = "" };
+	struct wal_record rec = {
+		.kind = WAL_CHARGE, .now = b->now, .bound = "", .smarthost = ""
+	};
 	struct item *binding = NULL;
 	bool made = false;
 
@@ -375,7 +373,7 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	if (local_record(l, &rec, why) == STORE_FAILED) {
 		unmake(l, h);
 		if (made)
-			table_remove(l->table, binding);
+			cache_remove(l->table, binding);
 		return STORE_FAILED;
 	}
 	quota_spend(b, h->counter, d);
@@ -394,7 +392,7 @@ static enum store_answer
 decline(struct local *l, const struct bill *b, struct decision *d,
     struct hand *h, char *why)
 {
-	struct record rec = { .kind = RECORD_LOCK, .now = b->now };
+	struct wal_record rec = { .kind = WAL_LOCK, .now = b->now };
 	int64_t before[BILL_LINES] = { 0 };
 
 	for (size_t i = 0; i < b->nline; i++)
@@ -404,7 +402,7 @@ decline(struct local *l, const struct bill *b, struct decision *d,
 	for (size_t i = 0; i < b->nline; i++)
 		if (h->counter[i] != NULL &&
 		    h->counter[i]->locked_until != before[i])
-			rec.line[rec.nline++] = (struct record_line){
+			rec.line[rec.nline++] = (struct wal_record_line){
 				.policy = b->line[i].policy->name,
 				.key = b->line[i].key,
 				.until = h->counter[i]->locked_until,
@@ -461,7 +459,7 @@ local_preview(
 	if (a == STORE_OK)
 		quota_decide(bill, hand.counter, d_r);
 	if (a == STORE_OK && !d_r->fits) {
-		quota_settle(bill, hand.counter);
+		quota_normalise(bill, hand.counter);
 		quota_decide(bill, hand.counter, d_r);
 	}
 	return local_leave(l, a, 0, why);
@@ -575,8 +573,7 @@ local_walk(
 	int64_t cursor = 0;
 
 	while (a == STORE_OK && !w.stopped && w.bad == NULL)
-		a = database_counters(
-		    w.l->db, &cursor, 64, walk_bytes, &w, why);
+		a = db_counters(w.l->db, &cursor, 64, walk_bytes, &w, why);
 	return walk_end(&w, a, why);
 }
 
@@ -609,9 +606,9 @@ memory_walk(
 	bool more = true;
 
 	pthread_mutex_lock(&l->lock);
-	list.v = calloc(table_counters(l->table) + 1, sizeof(list.v[0]));
+	list.v = calloc(cache_counters(l->table) + 1, sizeof(list.v[0]));
 	if (list.v != NULL)
-		table_each(l->table, collect_name, &list);
+		cache_each(l->table, collect_name, &list);
 	pthread_mutex_unlock(&l->lock);
 	if (list.v == NULL) {
 		snprintf(why, STORE_WHY, "out of memory");
@@ -622,7 +619,7 @@ memory_walk(
 		struct item *item;
 
 		pthread_mutex_lock(&l->lock);
-		item = table_find(l->table, list.v[i].policy, list.v[i].key);
+		item = cache_find(l->table, list.v[i].policy, list.v[i].key);
 		if (item != NULL && !counter_idle(item->counter, now))
 			c = counter_copy(item->counter);
 		pthread_mutex_unlock(&l->lock);
@@ -641,7 +638,7 @@ local_stats(struct store *s, struct store_stats *st_r)
 
 	pthread_mutex_lock(&l->lock);
 	*st_r = l->stats;
-	st_r->counters = table_counters(l->table);
+	st_r->counters = cache_counters(l->table);
 	st_r->journal_bytes = l->unfolded;
 	st_r->healthy = l->stats.trouble[0] == '\0';
 	pthread_mutex_unlock(&l->lock);
@@ -668,12 +665,12 @@ local_flush(struct store *s, char *why)
 static void
 local_free(struct local *l)
 {
-	journal_end(&l->journal);
-	database_close(&l->db);
+	wal_end(&l->journal);
+	db_close(&l->db);
 	if (l->lock_fd != -1)
 		close(l->lock_fd);
 	local_free_blocks(l);
-	table_free(&l->table);
+	cache_free(&l->table);
 	pthread_cond_destroy(&l->wake);
 	pthread_mutex_destroy(&l->folding);
 	pthread_mutex_destroy(&l->lock);
@@ -708,8 +705,8 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		l->lock_fd = -1;
 		lock_init(&l->lock);
 		pthread_mutex_init(&l->folding, NULL);
-		condition_init(&l->wake);
-		l->table = table_new();
+		cond_init(&l->wake);
+		l->table = cache_new();
 		l->event = calloc(EVENT_QUEUE, sizeof(l->event[0]));
 		l->path = strdup(where);
 		if (l->table != NULL && l->event != NULL && l->path != NULL)
@@ -752,8 +749,7 @@ take_lock(struct local *l, char *why, size_t size)
 	l->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock_fd == -1) {
 		snprintf(why, size,
-		    "%s: %s: see that the directory exists and postmeter's "
-		    "user can write in it",
+		    "%s: %s: see that the directory exists and postmeter's user can write in it",
 		    name, strerror(errno));
 		free(name);
 		return EX_CANTCREAT;
@@ -762,8 +758,7 @@ take_lock(struct local *l, char *why, size_t size)
 	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	snprintf(why, size,
-	    "%s is in use by another postmeter: stop it first, or name "
-	    "another store",
+	    "%s is in use by another postmeter: stop it first, or name another store",
 	    l->path);
 	return EX_TEMPFAIL;
 }
@@ -808,11 +803,11 @@ larger(uint64_t a, uint64_t b)
 /* Replays the old chain, begins a new one, and lets the old one go. */
 static int
 begin_journal(
-    struct local *l, const struct database_meta *meta, char *why, size_t size)
+    struct local *l, const struct db_meta *meta, char *why, size_t size)
 {
 	bool power = l->conf->durability == DURABILITY_POWER;
 	char reason[STORE_WHY];
-	struct journal_end end;
+	struct wal_end end;
 	uint64_t number;
 	int code = local_replay(l, meta, &end, why, size);
 
@@ -821,7 +816,7 @@ begin_journal(
 	number = larger(end.number, meta->journal) + 1;
 	l->seq = larger(end.seq, meta->seq);
 	l->journal =
-	    journal_begin(l->path, number, l->seq, power, l->fatal, why, size);
+	    wal_begin(l->path, number, l->seq, power, l->fatal, why, size);
 	if (l->journal == NULL)
 		return EX_CANTCREAT;
 	if (local_fold(l, false, reason) == STORE_FAILED) {
@@ -829,7 +824,7 @@ begin_journal(
 		return EX_CANTCREAT;
 	}
 	/* From here on the file itself names the journal that must be there. */
-	database_checkpoint(l->db);
+	db_checkpoint(l->db);
 	return 0;
 }
 
@@ -848,7 +843,7 @@ start_thread(struct local *l, char *why, size_t size)
 static int
 open_parts(struct local *l, char *why, size_t size)
 {
-	struct database_meta meta;
+	struct db_meta meta;
 	char reason[STORE_WHY];
 	int code = take_lock(l, why, size);
 
@@ -856,7 +851,7 @@ open_parts(struct local *l, char *why, size_t size)
 		code = check_vanished(l, why, size);
 	if (code != 0)
 		return code;
-	l->db = database_open(l->path, &meta, why, size, &code);
+	l->db = db_open(l->path, &meta, why, size, &code);
 	if (l->db == NULL || (code = remember_database(l, why, size)) != 0)
 		return code;
 	if (local_load_blocks(l, reason) == STORE_FAILED) {
@@ -896,7 +891,7 @@ sqlite_close(struct store *s)
 	if (l->started)
 		pthread_join(l->thread, NULL);
 	if (local_fold(l, true, why) == STORE_OK)
-		journal_remove(l->path, UINT64_MAX);
+		wal_remove(l->path, UINT64_MAX);
 	else
 		log_warn("store: %s; the next start replays the journal", why);
 	local_free(l);

@@ -1,5 +1,5 @@
 /*
- * table.c - what is in memory: counters and bindings, by name.
+ * cache.c - what is in memory: counters and bindings, by name.
  *
  * Keys are chosen by whoever sends mail.  A hash table alone would need a
  * secret against those who make theirs collide; here each place of it holds a
@@ -21,7 +21,7 @@ struct place {
 
 TAILQ_HEAD(items, item);
 
-struct table {
+struct cache {
 	struct items list[ITEM_STATES];
 	size_t n[ITEM_STATES];
 	size_t bytes, counters;
@@ -45,7 +45,7 @@ item_hash(const char *policy, const char *key)
 }
 
 static struct place *
-place_of(struct table *t, uint64_t hash)
+place_of(struct cache *t, uint64_t hash)
 {
 	return &t->place[hash % PLACES];
 }
@@ -72,12 +72,13 @@ item_measure(const struct item *item)
 	n += sizeof(*c) + c->nslot * sizeof(c->slot[0]);
 	for (size_t i = 0; i < c->nslot; i++)
 		if (c->slot[i].dim == DIM_UNIQUE)
-			n += c->slot[i].uniq.size * sizeof(struct uniq_slot);
+			n += c->slot[i].uniq.size *
+			     sizeof(struct recipient_slot);
 	return n;
 }
 
 static void
-measure(struct table *t, struct item *item)
+measure(struct cache *t, struct item *item)
 {
 	t->bytes -= item->bytes;
 	item->bytes = item_measure(item);
@@ -85,7 +86,7 @@ measure(struct table *t, struct item *item)
 }
 
 static void
-list_add(struct table *t, struct item *item, enum item_state state)
+list_add(struct cache *t, struct item *item, enum item_state state)
 {
 	item->state = state;
 	TAILQ_INSERT_TAIL(&t->list[state], item, link);
@@ -93,16 +94,16 @@ list_add(struct table *t, struct item *item, enum item_state state)
 }
 
 static void
-list_remove(struct table *t, struct item *item)
+list_remove(struct cache *t, struct item *item)
 {
 	TAILQ_REMOVE(&t->list[item->state], item, link);
 	t->n[item->state]--;
 }
 
-struct table *
-table_new(void)
+struct cache *
+cache_new(void)
 {
-	struct table *t = calloc(1, sizeof(*t));
+	struct cache *t = calloc(1, sizeof(*t));
 
 	for (size_t i = 0; t != NULL && i < ITEM_STATES; i++)
 		TAILQ_INIT(&t->list[i]);
@@ -119,7 +120,7 @@ item_free(void *node)
 }
 
 void
-table_free(struct table **tp)
+cache_free(struct cache **tp)
 {
 	if (*tp == NULL)
 		return;
@@ -130,7 +131,7 @@ table_free(struct table **tp)
 }
 
 struct item *
-table_peek(struct table *t, const char *policy, const char *key)
+cache_peek(struct cache *t, const char *policy, const char *key)
 {
 	const struct item probe = {
 		.hash = item_hash(policy, key),
@@ -144,9 +145,9 @@ table_peek(struct table *t, const char *policy, const char *key)
 }
 
 struct item *
-table_find(struct table *t, const char *policy, const char *key)
+cache_find(struct cache *t, const char *policy, const char *key)
 {
-	struct item *item = table_peek(t, policy, key);
+	struct item *item = cache_peek(t, policy, key);
 
 	if (item != NULL && item->state == ITEM_CLEAN) {
 		list_remove(t, item);
@@ -156,8 +157,8 @@ table_find(struct table *t, const char *policy, const char *key)
 }
 
 struct item *
-table_add(
-    struct table *t, const char *policy, const char *key, struct counter **cp)
+cache_add(
+    struct cache *t, const char *policy, const char *key, struct counter **cp)
 {
 	size_t npolicy = strlen(policy) + 1, nkey = strlen(key) + 1;
 	struct item *item = calloc(1, sizeof(*item) + npolicy + nkey);
@@ -183,13 +184,13 @@ table_add(
 }
 
 uint64_t
-table_generation(struct table *t, const char *policy, const char *key)
+cache_generation(struct cache *t, const char *policy, const char *key)
 {
 	return place_of(t, item_hash(policy, key))->generation;
 }
 
 void
-table_remove(struct table *t, struct item *item)
+cache_remove(struct cache *t, struct item *item)
 {
 	struct place *place = place_of(t, item->hash);
 
@@ -202,7 +203,7 @@ table_remove(struct table *t, struct item *item)
 }
 
 void
-table_dirty(struct table *t, struct item *item)
+cache_dirty(struct cache *t, struct item *item)
 {
 	measure(t, item);
 	if (item->state == ITEM_DIRTY)
@@ -212,20 +213,20 @@ table_dirty(struct table *t, struct item *item)
 }
 
 struct item *
-table_waiting(const struct table *t)
+cache_next_dirty(const struct cache *t)
 {
 	return TAILQ_FIRST(&t->list[ITEM_DIRTY]);
 }
 
 void
-table_take(struct table *t, struct item *item)
+cache_begin_flush(struct cache *t, struct item *item)
 {
 	list_remove(t, item);
 	list_add(t, item, ITEM_FOLDING);
 }
 
 bool
-table_settle(struct table *t, enum item_state state, size_t n)
+cache_end_flush(struct cache *t, enum item_state state, size_t n)
 {
 	struct item *item;
 
@@ -239,7 +240,7 @@ table_settle(struct table *t, enum item_state state, size_t n)
 }
 
 void
-table_each(const struct table *t, table_each_fn *each, void *arg)
+cache_each(const struct cache *t, cache_each_fn *each, void *arg)
 {
 	const struct item *item;
 
@@ -249,29 +250,29 @@ table_each(const struct table *t, table_each_fn *each, void *arg)
 }
 
 void
-table_trim(struct table *t, size_t n)
+cache_evict(struct cache *t, size_t n)
 {
 	struct item *item;
 
 	while (n-- > 0 && t->bytes > TABLE_BYTES &&
 	       (item = TAILQ_FIRST(&t->list[ITEM_CLEAN])) != NULL)
-		table_remove(t, item);
+		cache_remove(t, item);
 }
 
 size_t
-table_bytes(const struct table *t)
+cache_bytes(const struct cache *t)
 {
 	return t->bytes;
 }
 
 size_t
-table_counters(const struct table *t)
+cache_counters(const struct cache *t)
 {
 	return t->counters;
 }
 
 size_t
-table_ndirty(const struct table *t)
+cache_ndirty(const struct cache *t)
 {
 	return t->n[ITEM_DIRTY];
 }

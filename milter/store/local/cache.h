@@ -1,11 +1,11 @@
 /*
- * table.h - what is in memory: counters and bindings, by name.
+ * cache.h - what is in memory: counters and bindings, by name.
  *
  * An item is clean (the database has it), dirty (it has not), or folding (it
  * is being told).  Only clean ones may leave.  The caller holds a lock.
  */
-#ifndef TABLE_H
-#define TABLE_H
+#ifndef CACHE_H
+#define CACHE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,54 +39,54 @@ struct item {
 	char text[];
 };
 
-struct table;
+struct cache;
 
-struct table *table_new(void);		/* NULL: out of memory */
-void	table_free(struct table **tp);
+struct cache *cache_new(void);		/* NULL: out of memory */
+void	cache_free(struct cache **tp);
 
 /* NULL if it is not in memory.  Finding it is using it; peeking is not. */
-struct item *table_find(struct table *t, const char *policy, const char *key);
-struct item *table_peek(struct table *t, const char *policy, const char *key);
+struct item *cache_find(struct cache *t, const char *policy, const char *key);
+struct item *cache_peek(struct cache *t, const char *policy, const char *key);
 
 /*
  * A clean new item; takes *cp over (NULL for a binding) if there is memory,
  * else returns NULL and leaves it.
  */
-struct item *table_add(struct table *t, const char *policy, const char *key,
+struct item *cache_add(struct cache *t, const char *policy, const char *key,
 	    struct counter **cp);
 
 /* Takes item out and frees it. */
-void	table_remove(struct table *t, struct item *item);
+void	cache_remove(struct cache *t, struct item *item);
 
 /*
  * Changes when an item that may be the one named has left.  What was read
  * from the database before that must be read again.
  */
-uint64_t table_generation(struct table *t, const char *policy,
+uint64_t cache_generation(struct cache *t, const char *policy,
 	    const char *key);
 
 /* item was changed. */
-void	table_dirty(struct table *t, struct item *item);
+void	cache_dirty(struct cache *t, struct item *item);
 
-/* The dirty item that waits longest, or NULL; table_take makes it folding. */
-struct item *table_waiting(const struct table *t);
-void	table_take(struct table *t, struct item *item);
+/* The dirty item that waits longest, or NULL; cache_begin_flush makes it folding. */
+struct item *cache_next_dirty(const struct cache *t);
+void	cache_begin_flush(struct cache *t, struct item *item);
 
 /* At most n folding ones become state; false when none is left. */
-bool	table_settle(struct table *t, enum item_state state, size_t n);
+bool	cache_end_flush(struct cache *t, enum item_state state, size_t n);
 
 /* Calls each for every item, in no order; it may change none of the table. */
-typedef void table_each_fn(void *arg, const struct item *item);
-void	table_each(const struct table *t, table_each_fn *each, void *arg);
+typedef void cache_each_fn(void *arg, const struct item *item);
+void	cache_each(const struct cache *t, cache_each_fn *each, void *arg);
 
 /*
  * Lets the clean ones unused for longest go, at most n, while more than
  * TABLE_BYTES.
  */
-void	table_trim(struct table *t, size_t n);
+void	cache_evict(struct cache *t, size_t n);
 
-size_t	table_bytes(const struct table *t);
-size_t	table_counters(const struct table *t);	/* bindings not among them */
-size_t	table_ndirty(const struct table *t);
+size_t	cache_bytes(const struct cache *t);
+size_t	cache_counters(const struct cache *t);	/* bindings not among them */
+size_t	cache_ndirty(const struct cache *t);
 
 #endif

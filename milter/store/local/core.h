@@ -1,5 +1,5 @@
 /*
- * store_local.h - the embedded store from within: table, journal, database.
+ * core.h - the embedded store from within: table, journal, database.
  *
  * For the files that make it up (store_local.c, store_acts.c, store_fold.c,
  * store_replay.c); everybody else sees store.h.
@@ -8,8 +8,8 @@
  * journal and database keep for themselves.  No disk is waited for under lock
  * but to read a counter that left memory in the same moment.
  */
-#ifndef STORE_LOCAL_H
-#define STORE_LOCAL_H
+#ifndef CORE_H
+#define CORE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -34,14 +34,14 @@ struct block {
 struct local {
 	struct store store;
 	void (*fatal)(const char *);
-	struct database *db;		/* both NULL: "memory:" */
-	struct journal *journal;
+	struct db *db;		/* both NULL: "memory:" */
+	struct wal *journal;
 	char *path;
 	int lock_fd;
 
 	pthread_mutex_t lock;		/* for what follows */
 	const struct config *conf;
-	struct table *table;
+	struct cache *table;
 	int64_t now;			/* the latest that a caller said */
 	uint64_t seq;			/* of the last operation */
 	uint64_t unfolded;		/* bytes of journal since the last fold */
@@ -59,7 +59,7 @@ struct local {
 	pthread_mutex_t folding;	/* for what follows: one fold at a time */
 	pthread_t thread;
 	bool started;
-	struct database_meta meta;	/* as in the database */
+	struct db_meta meta;	/* as in the database */
 	uint64_t oldest;		/* file of the journal that may exist */
 	int64_t cursor;			/* of the sweep through the database */
 	uint8_t *bytes;			/* packed counters of a batch */
@@ -76,7 +76,7 @@ enum store_answer local_fetch(struct local *l, const char *policy,
 	    const char *key, bool hold, struct item **i_r, char *why);
 
 /* Journals the record: the operation is now l->seq. */
-enum store_answer local_record(struct local *l, const struct record *rec,
+enum store_answer local_record(struct local *l, const struct wal_record *rec,
 	    char *why);
 
 /* Lets go of the lock; a if the operation seq is as safe as asked for. */
@@ -125,7 +125,7 @@ void	*local_fold_run(void *local);
  * Applies what the journal has and the rows have not.  0 and where the chain
  * ends, or the code to exit with and why.  No thread is running yet.
  */
-int	local_replay(struct local *l, const struct database_meta *meta,
-	    struct journal_end *end_r, char *why, size_t size);
+int	local_replay(struct local *l, const struct db_meta *meta,
+	    struct wal_end *end_r, char *why, size_t size);
 
 #endif

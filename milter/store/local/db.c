@@ -1,5 +1,5 @@
 /*
- * database.c - what was folded, in SQLite: the file, its schema, its health.
+ * db.c - what was folded, in SQLite: the file, its schema, its health.
  *
  * Every commit is synced (synchronous=FULL), whatever the durability asked
  * for: a journal file is removed once a commit covers it, and a commit that a
@@ -24,33 +24,18 @@
 #define READER_WAIT 1000       /* ms: half of what a callback may take */
 
 static const char schema[] =
-    "PRAGMA application_id = 1886221426;"
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE counter (id INTEGER PRIMARY KEY, policy TEXT NOT NULL,"
-    " key TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL,"
-    " updated INTEGER NOT NULL, digest INTEGER NOT NULL,"
-    " UNIQUE (key, policy));"
-    "CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL,"
-    " updated INTEGER NOT NULL);"
-    "CREATE INDEX binding_updated ON binding (updated);"
-    "CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
-    " kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL,"
-    " actor TEXT NOT NULL, text TEXT NOT NULL);"
-    "CREATE INDEX event_key ON event (key, id);"
-    "CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL,"
-    " actor TEXT NOT NULL, text TEXT NOT NULL);"
-    "PRAGMA user_version = 2;";
+    "PRAGMA application_id = 1886221426;CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;CREATE TABLE counter (id INTEGER PRIMARY KEY, policy TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, updated INTEGER NOT NULL, digest INTEGER NOT NULL, UNIQUE (key, policy));CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL, updated INTEGER NOT NULL);CREATE INDEX binding_updated ON binding (updated);CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE INDEX event_key ON event (key, id);CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);PRAGMA user_version = 2;";
 
 static int
-opening(struct database *db, sqlite3 *conn, char *why, size_t size)
+opening(struct db *db, sqlite3 *conn, char *why, size_t size)
 {
 	int code = sqlite3_extended_errcode(conn);
 
 	snprintf(why, size, "%s: %s: %s", db->path, sqlite3_errmsg(conn),
-	    database_is_damage(code)
-		? DATABASE_REMEDY
+	    db_is_damage(code)
+		? DB_REMEDY
 		: "see that postmeter's user can write it and its directory");
-	return database_is_damage(code) ? EX_DATAERR : EX_CANTCREAT;
+	return db_is_damage(code) ? EX_DATAERR : EX_CANTCREAT;
 }
 
 static bool
@@ -72,7 +57,7 @@ ask_int(sqlite3 *conn, const char *question, int *v_r)
  * file is looked through; a large one would keep the mail waiting.
  */
 static int
-check_whole(struct database *db, char *why, size_t size)
+check_whole(struct db *db, char *why, size_t size)
 {
 	sqlite3_stmt *s = NULL;
 	struct stat st;
@@ -92,12 +77,12 @@ check_whole(struct database *db, char *why, size_t size)
 	sqlite3_finalize(s);
 	if (good)
 		return 0;
-	snprintf(why, size, "%s is damaged: %s", db->path, DATABASE_REMEDY);
+	snprintf(why, size, "%s is damaged: %s", db->path, DB_REMEDY);
 	return EX_DATAERR;
 }
 
 static int
-make_schema(struct database *db, char *why, size_t size)
+make_schema(struct db *db, char *why, size_t size)
 {
 	char text[sizeof(schema) + 32];
 
@@ -108,7 +93,7 @@ make_schema(struct database *db, char *why, size_t size)
 }
 
 static int
-check_schema(struct database *db, char *why, size_t size)
+check_schema(struct db *db, char *why, size_t size)
 {
 	int version, application, ntable;
 
@@ -127,23 +112,21 @@ check_schema(struct database *db, char *why, size_t size)
 	if (version == VERSION)
 		return 0;
 	snprintf(why, size,
-	    "%s: version %d, this postmeter reads version %d: install the "
-	    "postmeter that wrote it, or name another file",
+	    "%s: version %d, this postmeter reads version %d: install the postmeter that wrote it, or name another file",
 	    db->path, version, VERSION);
 	return EX_DATAERR;
 }
 
 /* SQLite makes its other files with the mode of this one. */
 static int
-open_file(struct database *db, char *why, size_t size)
+open_file(struct db *db, char *why, size_t size)
 {
 	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct stat st;
 
 	if (fd == -1 || fstat(fd, &st) == -1) {
 		snprintf(why, size,
-		    "%s: %s: see that the directory exists and postmeter's "
-		    "user can write in it",
+		    "%s: %s: see that the directory exists and postmeter's user can write in it",
 		    db->path, strerror(errno));
 		if (fd != -1)
 			close(fd);
@@ -156,7 +139,7 @@ open_file(struct database *db, char *why, size_t size)
 }
 
 static int
-connect_to(struct database *db, sqlite3 **conn, int wait, const char *setup,
+connect_to(struct db *db, sqlite3 **conn, int wait, const char *setup,
     char *why, size_t size)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
@@ -171,7 +154,7 @@ connect_to(struct database *db, sqlite3 **conn, int wait, const char *setup,
 }
 
 static enum store_answer
-get_meta(struct database *db, struct database_meta *m, char *why)
+get_meta(struct db *db, struct db_meta *m, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, GET_META, why);
 	enum store_answer a;
@@ -196,17 +179,14 @@ get_meta(struct database *db, struct database_meta *m, char *why)
 }
 
 static int
-open_parts(
-    struct database *db, struct database_meta *meta_r, char *why, size_t size)
+open_parts(struct db *db, struct db_meta *meta_r, char *why, size_t size)
 {
 	char reason[STORE_WHY];
 	int code = open_file(db, why, size);
 
 	if (code == 0)
 		code = connect_to(db, &db->writer, WRITER_WAIT,
-		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-		    "PRAGMA trusted_schema = OFF;"
-		    "PRAGMA journal_size_limit = 67108864",
+		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;PRAGMA trusted_schema = OFF;PRAGMA journal_size_limit = 67108864",
 		    why, size);
 	if (code == 0)
 		code = check_schema(db, why, size);
@@ -221,11 +201,11 @@ open_parts(
 	return code;
 }
 
-struct database *
-database_open(const char *path, struct database_meta *meta_r, char *why,
-    size_t size, int *exit_r)
+struct db *
+db_open(const char *path, struct db_meta *meta_r, char *why, size_t size,
+    int *exit_r)
 {
-	struct database *db = calloc(1, sizeof(*db));
+	struct db *db = calloc(1, sizeof(*db));
 
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
 		free(db);
@@ -236,14 +216,14 @@ database_open(const char *path, struct database_meta *meta_r, char *why,
 	pthread_mutex_init(&db->reading, NULL);
 	*exit_r = open_parts(db, meta_r, why, size);
 	if (*exit_r != 0)
-		database_close(&db);
+		db_close(&db);
 	return db;
 }
 
 void
-database_close(struct database **dbp)
+db_close(struct db **dbp)
 {
-	struct database *db = *dbp;
+	struct db *db = *dbp;
 
 	if (db == NULL)
 		return;
@@ -258,35 +238,34 @@ database_close(struct database **dbp)
 }
 
 bool
-database_in_place(struct database *db, char *why)
+db_in_place(struct db *db, char *why)
 {
 	struct stat st;
 
 	if (db->damaged) {
-		snprintf(why, STORE_WHY, "%.60s is damaged: " DATABASE_REMEDY,
-		    db->path);
+		snprintf(
+		    why, STORE_WHY, "%.60s is damaged: " DB_REMEDY, db->path);
 		return false;
 	}
 	if (stat(db->path, &st) == 0 && st.st_dev == db->device &&
 	    st.st_ino == db->inode)
 		return true;
 	snprintf(why, STORE_WHY,
-	    "%.60s was removed or replaced: stop "
-	    "postmeter, put it back and start again",
+	    "%.60s was removed or replaced: stop postmeter, put it back and start again",
 	    db->path);
 	return false;
 }
 
 /* Somebody who reads with sqlite3(1) may keep some of it back: no matter. */
 void
-database_checkpoint(struct database *db)
+db_checkpoint(struct db *db)
 {
 	sqlite3_wal_checkpoint_v2(
 	    db->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 bool
-database_unsynced(const struct database *db)
+db_unsynced(const struct db *db)
 {
 	return db->unsynced;
 }

@@ -1,13 +1,13 @@
 /*
- * database.h - what was folded, in SQLite: for the next start, for counters
+ * db.h - what was folded, in SQLite: for the next start, for counters
  * that left memory, and for whoever looks with sqlite3(1).
  *
  * It knows names, rows and bytes, and gives them no meaning.  Two connections:
  * functions that write are for one thread at a time, those that read for any,
  * also while another writes.
  */
-#ifndef DATABASE_H
-#define DATABASE_H
+#ifndef DB_H
+#define DB_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,10 +15,10 @@
 
 #include "store.h"
 
-struct database;
+struct db;
 
 /* Where counting stands. */
-struct database_meta {
+struct db_meta {
 	uint64_t folded;	/* operations up to here are in the rows */
 	uint64_t seq;		/* none in the rows is above */
 	uint64_t journal;	/* the oldest file needed, 0: none */
@@ -38,70 +38,70 @@ void	row_free(struct row *r);
  * Opens or creates path and reads *meta_r.  NULL, why, and in *exit_r a
  * sysexits(3) code: 65 damaged, newer or not ours, 73 cannot create or open.
  */
-struct database *database_open(const char *path, struct database_meta *meta_r,
+struct db *db_open(const char *path, struct db_meta *meta_r,
 	    char *why, size_t size, int *exit_r);
-void	database_close(struct database **dbp);
+void	db_close(struct db **dbp);
 
 /* False and why if the file was removed or replaced, or proved damaged. */
-bool	database_in_place(struct database *db, char *why);
+bool	db_in_place(struct db *db, char *why);
 
 /*
  * What was committed goes from the write-ahead log into the file itself, so
  * that the loss of the log cannot bring back a time before this.
  */
-void	database_checkpoint(struct database *db);
+void	db_checkpoint(struct db *db);
 
 /* True if a sync failed: the process must end, not try again. */
-bool	database_unsynced(const struct database *db);
+bool	db_unsynced(const struct db *db);
 
 /* --- writing: begin, put, commit.  STORE_FAILED says why. ---------------- */
 
-enum store_answer database_begin(struct database *db, char *why);
-enum store_answer database_commit(struct database *db, char *why);
-void	database_rollback(struct database *db);
+enum store_answer db_begin(struct db *db, char *why);
+enum store_answer db_commit(struct db *db, char *why);
+void	db_rollback(struct db *db);
 
-enum store_answer database_put_meta(struct database *db,
-	    const struct database_meta *meta, char *why);
-enum store_answer database_put_counter(struct database *db, const char *policy,
+enum store_answer db_put_meta(struct db *db,
+	    const struct db_meta *meta, char *why);
+enum store_answer db_put_counter(struct db *db, const char *policy,
 	    const char *key, uint64_t seq, const uint8_t *bytes, size_t len,
 	    int64_t updated, char *why);
-enum store_answer database_drop_counter(struct database *db,
+enum store_answer db_drop_counter(struct db *db,
 	    const char *policy, const char *key, char *why);
-enum store_answer database_put_binding(struct database *db, const char *bound,
+enum store_answer db_put_binding(struct db *db, const char *bound,
 	    const char *smarthost, int64_t updated, char *why);
-enum store_answer database_put_event(struct database *db,
+enum store_answer db_put_event(struct db *db,
 	    const struct store_event *e, char *why);
-enum store_answer database_put_block(struct database *db, const char *who,
+enum store_answer db_put_block(struct db *db, const char *who,
 	    int64_t until, const char *actor, const char *text, char *why);
-enum store_answer database_drop_block(struct database *db, const char *who,
+enum store_answer db_drop_block(struct db *db, const char *who,
 	    char *why);
 
 /*
  * Forgets blocks that ended before that moment, at most n bindings older than
  * it, and events beyond keep.
  */
-enum store_answer database_tidy(struct database *db, int64_t before, size_t n,
+enum store_answer db_tidy(struct db *db, int64_t before, size_t n,
 	    size_t keep, char *why);
 
 /* --- reading ------------------------------------------------------------- */
 
-enum store_answer database_counter(struct database *db, const char *policy,
+enum store_answer db_counter(struct db *db, const char *policy,
 	    const char *key, struct row *row_r, char *why);
-enum store_answer database_binding(struct database *db, const char *bound,
+enum store_answer db_binding(struct db *db, const char *bound,
 	    struct row *row_r, char *why);
 
 /*
  * Calls each for at most n counters behind *cursor (0 at first), which moves
  * on; STORE_NONE when there are no more.  No connection is held meanwhile.
  */
-typedef bool database_counter_fn(void *arg, const char *policy,
+typedef bool db_counter_fn(void *arg, const char *policy,
 	    const char *key, const uint8_t *bytes, size_t len);
-enum store_answer database_counters(struct database *db, int64_t *cursor,
-	    size_t n, database_counter_fn *each, void *arg, char *why);
+enum store_answer db_counters(struct db *db, int64_t *cursor,
+	    size_t n, db_counter_fn *each, void *arg, char *why);
 
-enum store_answer database_events(struct database *db, const char *key,
+enum store_answer db_events(struct db *db, const char *key,
 	    size_t n, store_event_fn *each, void *arg, char *why);
-enum store_answer database_blocks(struct database *db, store_block_fn *each,
+enum store_answer db_blocks(struct db *db, store_block_fn *each,
 	    void *arg, char *why);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * database_read.c - what was folded, found again.
+ * db_read.c - what was folded, found again.
  *
  * Callbacks of the mail server read while a fold writes: there is one reader,
  * behind a lock, and nobody keeps it for longer than a row.
@@ -19,7 +19,7 @@ row_free(struct row *r)
 
 /* Takes the reader; NULL if that failed, and it is free again. */
 static sqlite3_stmt *
-reading(struct database *db, enum statement st, char *why)
+reading(struct db *db, enum statement st, char *why)
 {
 	sqlite3_stmt *s;
 
@@ -30,7 +30,7 @@ reading(struct database *db, enum statement st, char *why)
 }
 
 static void
-read_done(struct database *db, enum statement st)
+read_done(struct db *db, enum statement st)
 {
 	stmt_done(db, st);
 	pthread_mutex_unlock(&db->reading);
@@ -38,17 +38,17 @@ read_done(struct database *db, enum statement st)
 
 /* A row that is not as it was written: nothing here is believed any more. */
 static enum store_answer
-damaged(struct database *db, char *why)
+damaged(struct db *db, char *why)
 {
 	db->damaged = true;
-	snprintf(why, STORE_WHY, "%.50s: a damaged counter: " DATABASE_REMEDY,
-	    db->path);
+	snprintf(
+	    why, STORE_WHY, "%.50s: a damaged counter: " DB_REMEDY, db->path);
 	return STORE_FAILED;
 }
 
 /* read_row - record, seq and digest, which stand in columns i and behind it */
 static enum store_answer
-read_row(struct database *db, sqlite3_stmt *s, int i, const char *policy,
+read_row(struct db *db, sqlite3_stmt *s, int i, const char *policy,
     const char *key, struct row *r, char *why)
 {
 	const void *p = sqlite3_column_blob(s, i);
@@ -62,14 +62,14 @@ read_row(struct database *db, sqlite3_stmt *s, int i, const char *policy,
 	}
 	memcpy(r->bytes, p, r->len);
 	if (sqlite3_column_int64(s, i + 2) ==
-	    database_row_digest(policy, key, r->seq, r->bytes, r->len))
+	    db_row_digest(policy, key, r->seq, r->bytes, r->len))
 		return STORE_OK;
 	row_free(r);
 	return damaged(db, why);
 }
 
 enum store_answer
-database_counter(struct database *db, const char *policy, const char *key,
+db_counter(struct db *db, const char *policy, const char *key,
     struct row *row_r, char *why)
 {
 	sqlite3_stmt *s = reading(db, GET_COUNTER, why);
@@ -90,8 +90,7 @@ database_counter(struct database *db, const char *policy, const char *key,
 }
 
 enum store_answer
-database_binding(
-    struct database *db, const char *bound, struct row *row_r, char *why)
+db_binding(struct db *db, const char *bound, struct row *row_r, char *why)
 {
 	sqlite3_stmt *s = reading(db, GET_BINDING, why);
 	enum store_answer a;
@@ -111,7 +110,7 @@ database_binding(
 
 /* One counter, copied, so that the reader is free while it is looked at. */
 static enum store_answer
-next_counter(struct database *db, int64_t *cursor, char policy[STORE_NAME],
+next_counter(struct db *db, int64_t *cursor, char policy[STORE_NAME],
     char key[MAILADDR_MAX + 1], struct row *row_r, char *why)
 {
 	sqlite3_stmt *s = reading(db, NEXT_COUNTERS, why);
@@ -133,8 +132,8 @@ next_counter(struct database *db, int64_t *cursor, char policy[STORE_NAME],
 }
 
 enum store_answer
-database_counters(struct database *db, int64_t *cursor, size_t n,
-    database_counter_fn *each, void *arg, char *why)
+db_counters(struct db *db, int64_t *cursor, size_t n, db_counter_fn *each,
+    void *arg, char *why)
 {
 	char policy[STORE_NAME], key[MAILADDR_MAX + 1];
 	enum store_answer a = STORE_OK;
@@ -164,8 +163,8 @@ event_of(sqlite3_stmt *s)
 }
 
 enum store_answer
-database_events(struct database *db, const char *key, size_t n,
-    store_event_fn *each, void *arg, char *why)
+db_events(struct db *db, const char *key, size_t n, store_event_fn *each,
+    void *arg, char *why)
 {
 	sqlite3_stmt *s = reading(db, GET_EVENTS, why);
 	enum store_answer a;
@@ -185,7 +184,7 @@ database_events(struct database *db, const char *key, size_t n,
 }
 
 enum store_answer
-database_blocks(struct database *db, store_block_fn *each, void *arg, char *why)
+db_blocks(struct db *db, store_block_fn *each, void *arg, char *why)
 {
 	sqlite3_stmt *s = reading(db, GET_BLOCKS, why);
 	enum store_answer a = STORE_NONE;

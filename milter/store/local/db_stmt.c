@@ -1,5 +1,5 @@
 /*
- * database_stmt.c - every SQL statement that a running store needs, in one
+ * db_stmt.c - every SQL statement that a running store needs, in one
  * table: bind, run, reset.
  */
 #include <stdio.h>
@@ -12,43 +12,37 @@ static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
-	[PUT_META] = "INSERT INTO meta VALUES (?1, ?2)"
-		     " ON CONFLICT DO UPDATE SET value = ?2",
+	[PUT_META] =
+	    "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
 	[PUT_COUNTER] =
-	    "INSERT INTO counter (policy, key, seq, record, updated, digest)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE"
-	    " SET seq = ?3, record = ?4, updated = ?5, digest = ?6",
+	    "INSERT INTO counter (policy, key, seq, record, updated, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET seq = ?3, record = ?4, updated = ?5, digest = ?6",
 	[DROP_COUNTER] = "DELETE FROM counter WHERE policy = ?1 AND key = ?2",
-	[PUT_BINDING] = "INSERT INTO binding VALUES (?1, ?2, ?3)"
-			" ON CONFLICT DO UPDATE"
-			" SET smarthost = ?2, updated = ?3",
-	[PUT_EVENT] = "INSERT INTO event (at, kind, policy, key, actor, text)"
-		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-	[PUT_BLOCK] = "INSERT INTO block VALUES (?1, ?2, ?3, ?4)"
-		      " ON CONFLICT DO UPDATE"
-		      " SET until = ?2, actor = ?3, text = ?4",
+	[PUT_BINDING] =
+	    "INSERT INTO binding VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET smarthost = ?2, updated = ?3",
+	[PUT_EVENT] =
+	    "INSERT INTO event (at, kind, policy, key, actor, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[PUT_BLOCK] =
+	    "INSERT INTO block VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET until = ?2, actor = ?3, text = ?4",
 	[DROP_BLOCK] = "DELETE FROM block WHERE who = ?1",
-	[TIDY_BINDINGS] = "DELETE FROM binding WHERE rowid IN (SELECT rowid"
-			  " FROM binding WHERE updated < ?1 LIMIT ?2)",
-	[TIDY_EVENTS] = "DELETE FROM event WHERE id <="
-			" (SELECT max(id) FROM event) - ?1",
+	[TIDY_BINDINGS] =
+	    "DELETE FROM binding WHERE rowid IN (SELECT rowid FROM binding WHERE updated < ?1 LIMIT ?2)",
+	[TIDY_EVENTS] =
+	    "DELETE FROM event WHERE id <= (SELECT max(id) FROM event) - ?1",
 	[TIDY_BLOCKS] = "DELETE FROM block WHERE until < ?1",
 	[GET_META] = "SELECT name, value FROM meta",
-	[GET_COUNTER] = "SELECT record, seq, digest, updated FROM counter"
-			" WHERE policy = ?1 AND key = ?2",
-	[GET_BINDING] = "SELECT smarthost, updated FROM binding"
-			" WHERE bound = ?1",
-	[NEXT_COUNTERS] = "SELECT id, policy, key, record, seq, digest"
-			  " FROM counter"
-			  " WHERE id > ?1 ORDER BY id LIMIT 1",
-	[GET_EVENTS] = "SELECT at, kind, policy, key, actor, text FROM event"
-		       " WHERE ?1 IS NULL OR key = ?1"
-		       " ORDER BY id DESC LIMIT ?2",
+	[GET_COUNTER] =
+	    "SELECT record, seq, digest, updated FROM counter WHERE policy = ?1 AND key = ?2",
+	[GET_BINDING] =
+	    "SELECT smarthost, updated FROM binding WHERE bound = ?1",
+	[NEXT_COUNTERS] =
+	    "SELECT id, policy, key, record, seq, digest FROM counter WHERE id > ?1 ORDER BY id LIMIT 1",
+	[GET_EVENTS] =
+	    "SELECT at, kind, policy, key, actor, text FROM event WHERE ?1 IS NULL OR key = ?1 ORDER BY id DESC LIMIT ?2",
 	[GET_BLOCKS] = "SELECT who, until, text FROM block ORDER BY who",
 };
 
 int64_t
-database_row_digest(const char *policy, const char *key, uint64_t seq,
+db_row_digest(const char *policy, const char *key, uint64_t seq,
     const void *bytes, size_t len)
 {
 	const uint64_t part[] = { digest64(policy, strlen(policy)),
@@ -58,7 +52,7 @@ database_row_digest(const char *policy, const char *key, uint64_t seq,
 }
 
 bool
-database_is_damage(int code)
+db_is_damage(int code)
 {
 	return (code & 255) == SQLITE_CORRUPT || (code & 255) == SQLITE_NOTADB;
 }
@@ -70,35 +64,34 @@ is_sync(int code)
 }
 
 enum store_answer
-database_failed(struct database *db, sqlite3 *conn, char *why)
+db_failed(struct db *db, sqlite3 *conn, char *why)
 {
 	int code = sqlite3_extended_errcode(conn);
 
-	if (database_is_damage(code))
+	if (db_is_damage(code))
 		db->damaged = true;
 	if (is_sync(code))
 		db->unsynced = true;
 	snprintf(why, STORE_WHY, "database %.60s: %s%s", db->path,
-	    sqlite3_errmsg(conn),
-	    database_is_damage(code) ? ": " DATABASE_REMEDY : "");
+	    sqlite3_errmsg(conn), db_is_damage(code) ? ": " DB_REMEDY : "");
 	return STORE_FAILED;
 }
 
 static sqlite3 *
-connection_of(const struct database *db, enum statement st)
+connection_of(const struct db *db, enum statement st)
 {
 	return st < WRITER_END ? db->writer : db->reader;
 }
 
 sqlite3_stmt *
-stmt_get(struct database *db, enum statement st, char *why)
+stmt_get(struct db *db, enum statement st, char *why)
 {
 	sqlite3 *conn = connection_of(db, st);
 
 	if (db->stmt[st] == NULL &&
 	    sqlite3_prepare_v3(conn, sql[st], -1, SQLITE_PREPARE_PERSISTENT,
 		&db->stmt[st], NULL) != SQLITE_OK)
-		database_failed(db, conn, why);
+		db_failed(db, conn, why);
 	return db->stmt[st];
 }
 
@@ -115,7 +108,7 @@ stmt_int(sqlite3_stmt *s, int i, int64_t v)
 }
 
 enum store_answer
-stmt_step(struct database *db, enum statement st, char *why)
+stmt_step(struct db *db, enum statement st, char *why)
 {
 	switch (sqlite3_step(db->stmt[st])) {
 	case SQLITE_ROW:
@@ -123,19 +116,19 @@ stmt_step(struct database *db, enum statement st, char *why)
 	case SQLITE_DONE:
 		return STORE_NONE;
 	default:
-		return database_failed(db, connection_of(db, st), why);
+		return db_failed(db, connection_of(db, st), why);
 	}
 }
 
 void
-stmt_done(struct database *db, enum statement st)
+stmt_done(struct db *db, enum statement st)
 {
 	sqlite3_reset(db->stmt[st]);
 	sqlite3_clear_bindings(db->stmt[st]);
 }
 
 enum store_answer
-stmt_run(struct database *db, enum statement st, char *why)
+stmt_run(struct db *db, enum statement st, char *why)
 {
 	enum store_answer a = stmt_step(db, st, why);
 

@@ -1,10 +1,10 @@
 /*
- * database_stmt.h - the statements of the database, and how one is run.
+ * db_stmt.h - the statements of the database, and how one is run.
  *
  * Between the files behind database.h, and for nobody else.
  */
-#ifndef DATABASE_STMT_H
-#define DATABASE_STMT_H
+#ifndef DB_STMT_H
+#define DB_STMT_H
 
 #include <pthread.h>
 #include <sqlite3.h>
@@ -37,7 +37,7 @@ enum statement {
 	STATEMENTS
 };
 
-struct database {
+struct db {
 	char *path;
 	dev_t device;			/* of the file that was opened */
 	ino_t inode;
@@ -48,22 +48,22 @@ struct database {
 };
 
 /* What to do about a damaged file. */
-#define DATABASE_REMEDY						\
+#define DB_REMEDY						\
 	"stop postmeter, keep a copy, try sqlite3 FILE .recover, or "	\
 	"restore a backup"
 
 /* Does this (extended) code of SQLite tell of a damaged file? */
-bool	database_is_damage(int code);
+bool	db_is_damage(int code);
 
 /* STORE_FAILED, and in why what SQLite says of the connection. */
-enum store_answer database_failed(struct database *db, sqlite3 *conn,
+enum store_answer db_failed(struct db *db, sqlite3 *conn,
 	    char *why);
 
 /*
  * What SQLite keeps it does not check: a row says itself whether it is as it
  * was written.
  */
-int64_t	database_row_digest(const char *policy, const char *key, uint64_t seq,
+int64_t	db_row_digest(const char *policy, const char *key, uint64_t seq,
 	    const void *bytes, size_t len);
 
 /*
@@ -71,21 +71,21 @@ int64_t	database_row_digest(const char *policy, const char *key, uint64_t seq,
  * WRITER_END belong to the thread that writes, the others to whoever holds
  * the lock of the reader.
  */
-sqlite3_stmt *stmt_get(struct database *db, enum statement st, char *why);
+sqlite3_stmt *stmt_get(struct db *db, enum statement st, char *why);
 
 void	stmt_text(sqlite3_stmt *s, int i, const char *text);
 void	stmt_int(sqlite3_stmt *s, int i, int64_t v);
 
 /* STORE_OK: a row is there; STORE_NONE: it is done. */
-enum store_answer stmt_step(struct database *db, enum statement st, char *why);
+enum store_answer stmt_step(struct db *db, enum statement st, char *why);
 
 /* Copies a column of that row, cut to size. */
 void	stmt_column(sqlite3_stmt *s, int i, char *dst, size_t size);
 
 /* Ready for the next time. */
-void	stmt_done(struct database *db, enum statement st);
+void	stmt_done(struct db *db, enum statement st);
 
 /* step and done, for statements without an answer: STORE_OK or STORE_FAILED. */
-enum store_answer stmt_run(struct database *db, enum statement st, char *why);
+enum store_answer stmt_run(struct db *db, enum statement st, char *why);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * database_write.c - what a fold writes, between begin and commit.
+ * db_write.c - what a fold writes, between begin and commit.
  */
 #include <string.h>
 
 #include "db_stmt.h"
 
 enum store_answer
-database_begin(struct database *db, char *why)
+db_begin(struct db *db, char *why)
 {
 	if (stmt_get(db, BEGIN, why) == NULL)
 		return STORE_FAILED;
@@ -14,7 +14,7 @@ database_begin(struct database *db, char *why)
 }
 
 enum store_answer
-database_commit(struct database *db, char *why)
+db_commit(struct db *db, char *why)
 {
 	if (stmt_get(db, COMMIT, why) == NULL)
 		return STORE_FAILED;
@@ -22,7 +22,7 @@ database_commit(struct database *db, char *why)
 }
 
 void
-database_rollback(struct database *db)
+db_rollback(struct db *db)
 {
 	char why[STORE_WHY];
 
@@ -32,7 +32,7 @@ database_rollback(struct database *db)
 }
 
 static enum store_answer
-put_number(struct database *db, const char *name, uint64_t value, char *why)
+put_number(struct db *db, const char *name, uint64_t value, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_META, why);
 
@@ -44,8 +44,7 @@ put_number(struct database *db, const char *name, uint64_t value, char *why)
 }
 
 enum store_answer
-database_put_meta(
-    struct database *db, const struct database_meta *meta, char *why)
+db_put_meta(struct db *db, const struct db_meta *meta, char *why)
 {
 	if (put_number(db, "folded", meta->folded, why) == STORE_FAILED ||
 	    put_number(db, "seq", meta->seq, why) == STORE_FAILED)
@@ -54,8 +53,8 @@ database_put_meta(
 }
 
 enum store_answer
-database_put_counter(struct database *db, const char *policy, const char *key,
-    uint64_t seq, const uint8_t *bytes, size_t len, int64_t updated, char *why)
+db_put_counter(struct db *db, const char *policy, const char *key, uint64_t seq,
+    const uint8_t *bytes, size_t len, int64_t updated, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_COUNTER, why);
 
@@ -66,13 +65,12 @@ database_put_counter(struct database *db, const char *policy, const char *key,
 	stmt_int(s, 3, (int64_t)seq);
 	sqlite3_bind_blob64(s, 4, bytes, len, SQLITE_STATIC);
 	stmt_int(s, 5, updated);
-	stmt_int(s, 6, database_row_digest(policy, key, seq, bytes, len));
+	stmt_int(s, 6, db_row_digest(policy, key, seq, bytes, len));
 	return stmt_run(db, PUT_COUNTER, why);
 }
 
 enum store_answer
-database_drop_counter(
-    struct database *db, const char *policy, const char *key, char *why)
+db_drop_counter(struct db *db, const char *policy, const char *key, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, DROP_COUNTER, why);
 
@@ -84,8 +82,8 @@ database_drop_counter(
 }
 
 enum store_answer
-database_put_binding(struct database *db, const char *bound,
-    const char *smarthost, int64_t updated, char *why)
+db_put_binding(struct db *db, const char *bound, const char *smarthost,
+    int64_t updated, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_BINDING, why);
 
@@ -98,7 +96,7 @@ database_put_binding(struct database *db, const char *bound,
 }
 
 enum store_answer
-database_put_event(struct database *db, const struct store_event *e, char *why)
+db_put_event(struct db *db, const struct store_event *e, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_EVENT, why);
 
@@ -114,8 +112,8 @@ database_put_event(struct database *db, const struct store_event *e, char *why)
 }
 
 enum store_answer
-database_put_block(struct database *db, const char *who, int64_t until,
-    const char *actor, const char *text, char *why)
+db_put_block(struct db *db, const char *who, int64_t until, const char *actor,
+    const char *text, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_BLOCK, why);
 
@@ -129,7 +127,7 @@ database_put_block(struct database *db, const char *who, int64_t until,
 }
 
 enum store_answer
-database_drop_block(struct database *db, const char *who, char *why)
+db_drop_block(struct db *db, const char *who, char *why)
 {
 	sqlite3_stmt *s = stmt_get(db, DROP_BLOCK, why);
 
@@ -140,8 +138,7 @@ database_drop_block(struct database *db, const char *who, char *why)
 }
 
 enum store_answer
-database_tidy(
-    struct database *db, int64_t before, size_t n, size_t keep, char *why)
+db_tidy(struct db *db, int64_t before, size_t n, size_t keep, char *why)
 {
 	sqlite3_stmt *bindings = stmt_get(db, TIDY_BINDINGS, why);
 	sqlite3_stmt *events = stmt_get(db, TIDY_EVENTS, why);

@@ -1,5 +1,5 @@
 /*
- * store_fold.c - from memory into the database, behind the back of the mail.
+ * flush.c - from memory into the database, behind the back of the mail.
  *
  * Counters are copied a few at a time under the lock and written without it,
  * so no charge waits for the disk.  Those copied later may know operations
@@ -53,7 +53,7 @@ copy_batch(struct local *l, struct batch *b, size_t left)
 	b->n = b->used = 0;
 	pthread_mutex_lock(&l->lock);
 	while (b->n < BATCH && b->n < left) {
-		struct item *item = table_waiting(l->table);
+		struct item *item = cache_next_dirty(l->table);
 
 		if (item == NULL)
 			break;
@@ -68,7 +68,7 @@ copy_batch(struct local *l, struct batch *b, size_t left)
 		    item->counter != NULL ? l->now : item->bound_at;
 		b->used += len;
 		b->n++;
-		table_take(l->table, item);
+		cache_begin_flush(l->table, item);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return len;
@@ -84,10 +84,10 @@ write_batch(struct local *l, const struct batch *b, char *why)
 		const uint8_t *bytes = l->bytes + b->copy[i].at;
 
 		if (item->policy[0] == '\0')
-			a = database_put_binding(l->db, item->key,
+			a = db_put_binding(l->db, item->key,
 			    (const char *)bytes, b->copy[i].when, why);
 		else
-			a = database_put_counter(l->db, item->policy, item->key,
+			a = db_put_counter(l->db, item->policy, item->key,
 			    b->copy[i].seq, bytes, b->copy[i].len,
 			    b->copy[i].when, why);
 	}
@@ -143,17 +143,17 @@ static bool
 is_idle(struct sweep *w, const char *policy, const char *key,
     const uint8_t *bytes, size_t len)
 {
-	struct table *t = w->l->table;
+	struct cache *t = w->l->table;
 	struct counter *c;
 	struct item *item;
 	const char *reason;
 	bool idle = false;
 
 	pthread_mutex_lock(&w->l->lock);
-	item = table_peek(t, policy, key);
+	item = cache_peek(t, policy, key);
 	if (item != NULL && item->state == ITEM_CLEAN &&
 	    counter_idle(item->counter, w->now)) {
-		table_remove(t, item);
+		cache_remove(t, item);
 		idle = true;
 	}
 	pthread_mutex_unlock(&w->l->lock);
@@ -171,8 +171,7 @@ sweep_row(void *arg, const char *policy, const char *key, const uint8_t *bytes,
 	struct sweep *w = arg;
 
 	if (is_idle(w, policy, key, bytes, len))
-		w->answer =
-		    database_drop_counter(w->l->db, policy, key, w->why);
+		w->answer = db_drop_counter(w->l->db, policy, key, w->why);
 	return w->answer == STORE_OK;
 }
 
@@ -184,12 +183,12 @@ sweep(struct local *l, size_t n, int64_t now, char *why)
 
 	if (now == 0)
 		return STORE_OK;
-	a = database_counters(l->db, &l->cursor, n, sweep_row, &w, why);
+	a = db_counters(l->db, &l->cursor, n, sweep_row, &w, why);
 	if (a == STORE_NONE)
 		l->cursor = 0;
 	if (a == STORE_FAILED || w.answer != STORE_OK)
 		return STORE_FAILED;
-	return database_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
+	return db_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
 }
 
 /* --- one fold ------------------------------------------------------------ */
@@ -201,7 +200,7 @@ write_events(struct local *l, size_t first, size_t n, char *why)
 	enum store_answer a = STORE_OK;
 
 	for (size_t i = 0; a == STORE_OK && i < n; i++)
-		a = database_put_event(
+		a = db_put_event(
 		    l->db, &l->event[(first + i) % EVENT_QUEUE], why);
 	return a;
 }
@@ -216,23 +215,23 @@ struct start {
 static enum store_answer
 write_meta(struct local *l, const struct start *st, bool last, char *why)
 {
-	struct database_meta meta = { .folded = st->seq };
+	struct db_meta meta = { .folded = st->seq };
 
 	pthread_mutex_lock(&l->lock);
 	meta.seq = l->seq;
 	pthread_mutex_unlock(&l->lock);
 	if (!last)
-		meta.journal = journal_number(l->journal);
+		meta.journal = wal_number(l->journal);
 	if (memcmp(&meta, &l->meta, sizeof(meta)) == 0)
 		return STORE_OK;
 	l->meta = meta;
-	return database_put_meta(l->db, &meta, why);
+	return db_put_meta(l->db, &meta, why);
 }
 
 static enum store_answer
 write_changes(struct local *l, const struct start *st, bool last, char *why)
 {
-	enum store_answer a = database_begin(l->db, why);
+	enum store_answer a = db_begin(l->db, why);
 
 	if (a == STORE_OK)
 		a = write_items(l, st->ndirty, why);
@@ -243,9 +242,9 @@ write_changes(struct local *l, const struct start *st, bool last, char *why)
 	if (a == STORE_OK)
 		a = write_meta(l, st, last, why);
 	if (a == STORE_OK)
-		a = database_commit(l->db, why);
+		a = db_commit(l->db, why);
 	if (a != STORE_OK)
-		database_rollback(l->db);
+		db_rollback(l->db);
 	return a;
 }
 
@@ -256,7 +255,7 @@ settle(struct local *l, enum item_state state)
 
 	while (more) {
 		pthread_mutex_lock(&l->lock);
-		more = table_settle(l->table, state, BATCH);
+		more = cache_end_flush(l->table, state, BATCH);
 		pthread_mutex_unlock(&l->lock);
 	}
 }
@@ -267,11 +266,11 @@ begin(struct local *l)
 	struct start st;
 
 	pthread_mutex_lock(&l->lock);
-	journal_turn(l->journal);
+	wal_turn(l->journal);
 	st = (struct start){
 		.seq = l->seq,
 		.unfolded = l->unfolded,
-		.ndirty = table_ndirty(l->table),
+		.ndirty = cache_ndirty(l->table),
 		.born = l->born,
 		.nevent = l->nevent,
 		.first_event = l->first_event,
@@ -300,7 +299,7 @@ not_folded(struct local *l, char *why)
 {
 	memset(&l->meta, 0, sizeof(l->meta));
 	settle(l, ITEM_DIRTY);
-	if (database_unsynced(l->db))
+	if (db_unsynced(l->db))
 		l->fatal(why);
 }
 
@@ -339,7 +338,7 @@ drop_journal(struct local *l)
 {
 	if (l->oldest == l->meta.journal)
 		return;
-	journal_remove(l->path, l->meta.journal);
+	wal_remove(l->path, l->meta.journal);
 	l->oldest = l->meta.journal;
 }
 
@@ -354,7 +353,7 @@ local_fold(struct local *l, bool last, char *why)
 		return STORE_OK;
 	pthread_mutex_lock(&l->folding);
 	if (!is_gone(l, why)) {
-		journal_prepare(l->journal, trouble, sizeof(trouble));
+		wal_prepare(l->journal, trouble, sizeof(trouble));
 		st = begin(l);
 		a = write_changes(l, &st, last, why);
 		if (a == STORE_OK)
@@ -378,8 +377,8 @@ look(struct local *l)
 	char why[STORE_WHY] = "";
 
 	pthread_mutex_lock(&l->folding);
-	if (database_in_place(l->db, why))
-		journal_in_place(l->journal, why, sizeof(why));
+	if (db_in_place(l->db, why))
+		wal_in_place(l->journal, why, sizeof(why));
 	pthread_mutex_lock(&l->lock);
 	snprintf(l->gone, sizeof(l->gone), "%s", why);
 	pthread_mutex_unlock(&l->lock);
@@ -390,14 +389,14 @@ look(struct local *l)
 static bool
 tick(struct local *l, bool *dirty_r)
 {
-	const int64_t next = condition_deadline(TICK);
+	const int64_t next = cond_deadline(TICK);
 	bool ending;
 
 	pthread_mutex_lock(&l->lock);
-	while (!l->ending && condition_wait(&l->wake, &l->lock, next))
+	while (!l->ending && cond_wait(&l->wake, &l->lock, next))
 		;
 	ending = l->ending;
-	*dirty_r = table_ndirty(l->table) > 0 || l->nevent > 0;
+	*dirty_r = cache_ndirty(l->table) > 0 || l->nevent > 0;
 	pthread_mutex_unlock(&l->lock);
 	return !ending;
 }

@@ -1,5 +1,5 @@
 /*
- * store_replay.c - what the journal knows and the rows do not.
+ * replay.c - what the journal knows and the rows do not.
  *
  * A counter that missed an operation gets it now, by the same policy and at
  * the time that it was done; one that has it is left alone.  So each is
@@ -23,7 +23,7 @@ struct replay {
 
 /* The item of a line, if this record is news to it; NULL in *i_r if not. */
 static enum store_answer
-item_of(struct replay *r, uint64_t seq, const struct record_line *line,
+item_of(struct replay *r, uint64_t seq, const struct wal_record_line *line,
     const struct policy **p_r, int64_t now, struct item **i_r)
 {
 	struct local *l = r->l;
@@ -37,7 +37,7 @@ item_of(struct replay *r, uint64_t seq, const struct record_line *line,
 	}
 	a = local_fetch(l, line->policy, line->key, true, i_r, r->why);
 	if (a == STORE_NONE && (c = counter_new(*p_r)) != NULL) {
-		*i_r = table_add(l->table, line->policy, line->key, &c);
+		*i_r = cache_add(l->table, line->policy, line->key, &c);
 		counter_free(&c);
 	}
 	if (a == STORE_FAILED)
@@ -52,13 +52,13 @@ item_of(struct replay *r, uint64_t seq, const struct record_line *line,
 }
 
 static enum store_answer
-replay_binding(struct replay *r, const struct record *rec)
+replay_binding(struct replay *r, const struct wal_record *rec)
 {
 	struct local *l = r->l;
-	struct item *item = table_find(l->table, "", rec->bound);
+	struct item *item = cache_find(l->table, "", rec->bound);
 
 	if (item == NULL)
-		item = table_add(l->table, "", rec->bound, NULL);
+		item = cache_add(l->table, "", rec->bound, NULL);
 	if (item == NULL) {
 		snprintf(r->why, sizeof(r->why), "out of memory");
 		return STORE_FAILED;
@@ -71,14 +71,14 @@ replay_binding(struct replay *r, const struct record *rec)
 }
 
 static enum store_answer
-replay_charge(struct replay *r, uint64_t seq, const struct record *rec)
+replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
 {
 	struct bill b = { .now = rec->now, .zone = r->l->conf->zone };
 	struct decision d = { .fits = true };
 	struct counter *counter[BILL_LINES];
 
 	for (size_t i = 0; i < rec->nline; i++) {
-		const struct record_line *line = &rec->line[i];
+		const struct wal_record_line *line = &rec->line[i];
 		struct bill_line *to = &b.line[b.nline];
 		struct item *item;
 
@@ -87,7 +87,8 @@ replay_charge(struct replay *r, uint64_t seq, const struct record *rec)
 			return STORE_FAILED;
 		if (item == NULL)
 			continue;
-		if (counter_room(item->counter, line->nrcpt, rec->now) == -1) {
+		if (counter_reserve(item->counter, line->nrcpt, rec->now) ==
+		    -1) {
 			snprintf(r->why, sizeof(r->why), "out of memory");
 			return STORE_FAILED;
 		}
@@ -105,19 +106,19 @@ replay_charge(struct replay *r, uint64_t seq, const struct record *rec)
 }
 
 static void
-replay_act(
-    const struct record *rec, const struct record_line *line, struct counter *c)
+replay_act(const struct wal_record *rec, const struct wal_record_line *line,
+    struct counter *c)
 {
-	if (rec->kind == RECORD_LOCK)
+	if (rec->kind == WAL_LOCK)
 		c->locked_until = line->until;
-	else if (rec->kind == RECORD_RESET)
+	else if (rec->kind == WAL_RESET)
 		counter_reset(c);
 	else
 		counter_grant(c, &rec->grant, rec->now);
 }
 
 static enum store_answer
-replay_acts(struct replay *r, uint64_t seq, const struct record *rec)
+replay_acts(struct replay *r, uint64_t seq, const struct wal_record *rec)
 {
 	for (size_t i = 0; i < rec->nline; i++) {
 		const struct policy *policy;
@@ -139,7 +140,7 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
     char *why, size_t size)
 {
 	struct replay *r = arg;
-	struct record rec;
+	struct wal_record rec;
 	enum store_answer a;
 
 	if (r->ndigest < len / 8 + 1) {
@@ -149,29 +150,29 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	}
 	if (r->digest == NULL)
 		return false;
-	if (!record_unpack(&rec, payload, len, r->digest)) {
+	if (!wal_record_unpack(&rec, payload, len, r->digest)) {
 		snprintf(why, size, "an unknown operation");
 		return false;
 	}
 	r->n++;
 	r->l->seq = seq;
-	a = rec.kind == RECORD_CHARGE ? replay_charge(r, seq, &rec)
-				      : replay_acts(r, seq, &rec);
+	a = rec.kind == WAL_CHARGE ? replay_charge(r, seq, &rec)
+				   : replay_acts(r, seq, &rec);
 	if (a == STORE_FAILED)
 		snprintf(why, size, "%s", r->why);
 	return a != STORE_FAILED;
 }
 
 int
-local_replay(struct local *l, const struct database_meta *meta,
-    struct journal_end *end_r, char *why, size_t size)
+local_replay(struct local *l, const struct db_meta *meta, struct wal_end *end_r,
+    char *why, size_t size)
 {
 	struct replay r = { .l = l };
 	int code;
 
 	pthread_mutex_lock(&l->lock);
-	code = journal_replay(l->path, meta->journal, meta->folded,
-	    replay_record, &r, end_r, why, size);
+	code = wal_replay(l->path, meta->journal, meta->folded, replay_record,
+	    &r, end_r, why, size);
 	pthread_mutex_unlock(&l->lock);
 	free(r.digest);
 	if (r.n > 0)
@@ -181,12 +182,12 @@ local_replay(struct local *l, const struct database_meta *meta,
 		log_warn("store: left out %llu of policies that are gone",
 		    (unsigned long long)r.lost);
 	if (end_r->torn > 0)
-		log_warn("store: cut %zu bytes of the journal that were never "
-			 "finished or had not reached the disk",
+		log_warn(
+		    "store: cut %zu bytes of the journal that were never finished or had not reached the disk",
 		    end_r->torn);
 	if (code == 0 && end_r->seq < meta->seq)
-		log_warn("store: cut %llu operations: they had not reached "
-			 "the disk",
+		log_warn(
+		    "store: cut %llu operations: they had not reached the disk",
 		    (unsigned long long)(meta->seq - end_r->seq));
 	return code;
 }

@@ -1,5 +1,5 @@
 /*
- * journal.c - what was promised, on the disk before the promise is spoken.
+ * wal.c - what was promised, on the disk before the promise is spoken.
  *
  * A write into the page cache survives the end of the process, costs a few
  * microseconds and never waits for a checkpoint, which a transaction does.
@@ -28,7 +28,7 @@
 #define TURN_AT ((off_t)1 << 18) /* bytes: some thousand records to replay */
 #define WAIT_MAX (2 * SECOND)    /* the longest that a callback may take */
 
-struct journal {
+struct wal {
 	char *base;
 	bool power;
 	void (*fatal)(const char *);
@@ -68,7 +68,7 @@ get_be(const uint8_t *src, size_t n)
 }
 
 ssize_t
-journal_take(
+wal_take(
     const uint8_t *buf, size_t len, uint64_t *seq_r, const uint8_t **payload_r)
 {
 	size_t n;
@@ -76,9 +76,9 @@ journal_take(
 	if (len < 4)
 		return 0;
 	n = (size_t)get_be(buf, 4);
-	if (n == 0 || n > JOURNAL_PAYLOAD)
+	if (n == 0 || n > WAL_PAYLOAD)
 		return -1;
-	n += JOURNAL_FRAME;
+	n += WAL_FRAME;
 	if (len < n)
 		return 0;
 	if (get_be(buf + n - 8, 8) != digest64(buf, n - 8))
@@ -107,7 +107,7 @@ frame_synced(const uint8_t *frame, uint64_t seq)
 }
 
 static void
-put_header(uint8_t dst[JOURNAL_HEADER], uint64_t number)
+put_header(uint8_t dst[WAL_HEADER], uint64_t number)
 {
 	memcpy(dst, MAGIC, 8);
 	put_be(dst + 8, number, 8);
@@ -255,7 +255,7 @@ write_all(int fd, const uint8_t *src, size_t len, off_t at)
 static int
 create_file(const char *base, uint64_t number)
 {
-	uint8_t header[JOURNAL_HEADER];
+	uint8_t header[WAL_HEADER];
 	char *name = file_name(base, number);
 	int fd = -1, error;
 
@@ -276,7 +276,7 @@ create_file(const char *base, uint64_t number)
 }
 
 void
-journal_remove(const char *base, uint64_t number)
+wal_remove(const char *base, uint64_t number)
 {
 	struct numbers list = { 0 };
 
@@ -301,9 +301,9 @@ struct replay {
 	uint64_t seq;               /* frames up to here are in the database */
 	uint64_t expect;            /* the next frame; 0: the first decides */
 	bool ended;                 /* what follows is cut */
-	journal_each_fn *each;
+	wal_each_fn *each;
 	void *arg;
-	struct journal_end *end;
+	struct wal_end *end;
 	char *why;
 	size_t size;
 };
@@ -369,9 +369,9 @@ look_for_frames(
 	uint64_t seq;
 
 	rest->n += len;
-	for (size_t i = 0; i + JOURNAL_FRAME < len; i++) {
+	for (size_t i = 0; i + WAL_FRAME < len; i++) {
 		if (get_be(p + i + 8, 8) - r->seq + NEAR > 2 * NEAR ||
-		    journal_take(p + i, len - i, &seq, &payload) <= 0)
+		    wal_take(p + i, len - i, &seq, &payload) <= 0)
 			continue;
 		if (rest->first == 0)
 			rest->first = seq;
@@ -393,9 +393,9 @@ look_in_files(struct replay *r, struct rest *rest, size_t from)
 			unreadable(r, r->list->v[i]);
 			return -1;
 		}
-		if (n > JOURNAL_HEADER)
+		if (n > WAL_HEADER)
 			look_for_frames(
-			    r, rest, p + JOURNAL_HEADER, n - JOURNAL_HEADER);
+			    r, rest, p + WAL_HEADER, n - WAL_HEADER);
 		if (p != NULL)
 			munmap(p, n);
 	}
@@ -418,7 +418,7 @@ broken(
 	if (look_in_files(r, &rest, r->i + 1) == -1)
 		return EX_IOERR;
 	/* A header is safe before the first frame is written. */
-	if (rest.lost || (at < JOURNAL_HEADER && rest.first > 0))
+	if (rest.lost || (at < WAL_HEADER && rest.first > 0))
 		return refuse(r, r->list->v[r->i], what, at);
 	r->end->torn = rest.n;
 	r->ended = true;
@@ -444,21 +444,21 @@ static int
 replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 {
 	uint64_t number = r->list->v[r->i];
-	uint8_t header[JOURNAL_HEADER];
+	uint8_t header[WAL_HEADER];
 	const uint8_t *payload;
 	uint64_t seq;
-	size_t at = JOURNAL_HEADER;
+	size_t at = WAL_HEADER;
 	int rc = 0;
 
 	put_header(header, number);
-	if (len < JOURNAL_HEADER)
+	if (len < WAL_HEADER)
 		return broken(r, "the header is cut off", p, len, 0);
 	if (memcmp(p, header, 7) == 0 && p[7] != header[7])
 		return refuse(r, number, "another version", 0);
-	if (memcmp(p, header, JOURNAL_HEADER) != 0)
+	if (memcmp(p, header, WAL_HEADER) != 0)
 		return broken(r, "the header is damaged", p, len, 0);
 	while (rc == 0 && at < len) {
-		ssize_t n = journal_take(p + at, len - at, &seq, &payload);
+		ssize_t n = wal_take(p + at, len - at, &seq, &payload);
 
 		if (n <= 0)
 			return broken(r, "a damaged frame", p, len, at);
@@ -466,8 +466,7 @@ replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 			return broken(r, "frames are missing", p, len, at);
 		if (r->expect > 0 && seq < r->expect)
 			return refuse(r, number, "a frame of old", at);
-		rc = replay_frame(
-		    r, at, seq, payload, (size_t)n - JOURNAL_FRAME);
+		rc = replay_frame(r, at, seq, payload, (size_t)n - WAL_FRAME);
 		at += (size_t)n;
 	}
 	return rc;
@@ -523,9 +522,8 @@ replay_nothing(struct replay *r)
 }
 
 int
-journal_replay(const char *base, uint64_t first, uint64_t seq,
-    journal_each_fn *each, void *arg, struct journal_end *end_r, char *why,
-    size_t size)
+wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
+    void *arg, struct wal_end *end_r, char *why, size_t size)
 {
 	struct numbers list = { 0 };
 	struct replay r = { .base = base,
@@ -538,7 +536,7 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 		.size = size };
 	int rc = 0;
 
-	*end_r = (struct journal_end){ .seq = seq };
+	*end_r = (struct wal_end){ .seq = seq };
 	if (list_files(base, &list) == -1) {
 		snprintf(why, size, "%s: the directory cannot be read: %s",
 		    base, strerror(errno));
@@ -556,25 +554,25 @@ journal_replay(const char *base, uint64_t first, uint64_t seq,
 
 /* Waits until there is something to sync; false when that is over. */
 static bool
-await_work(struct journal *j)
+await_work(struct wal *j)
 {
-	int64_t tick = condition_deadline(SECOND);
+	int64_t tick = cond_deadline(SECOND);
 
 	while (!j->ending && j->old == -1) {
 		if (j->power && j->synced < j->seq)
 			return true;
-		if (condition_wait(&j->wake, &j->lock, tick))
+		if (cond_wait(&j->wake, &j->lock, tick))
 			continue;
 		if (j->synced < j->seq)
 			return true;
-		tick = condition_deadline(SECOND);
+		tick = cond_deadline(SECOND);
 	}
 	return j->old != -1 || j->synced < j->seq;
 }
 
 /* Syncs what was written until now; lock is held, but not meanwhile. */
 static int
-sync_once(struct journal *j)
+sync_once(struct wal *j)
 {
 	uint64_t seq = j->seq;
 	int old = j->old, fd = j->fd, rc = 0;
@@ -599,7 +597,7 @@ sync_once(struct journal *j)
 static void *
 sync_run(void *arg)
 {
-	struct journal *j = arg;
+	struct wal *j = arg;
 	int rc = 0;
 
 	pthread_mutex_lock(&j->lock);
@@ -610,8 +608,7 @@ sync_run(void *arg)
 		char why[160];
 
 		snprintf(why, sizeof(why),
-		    "%s-journal: the disk did not take "
-		    "what was written: %s",
+		    "%s-journal: the disk did not take what was written: %s",
 		    j->base, strerror(errno));
 		j->fatal(why);
 	}
@@ -619,15 +616,15 @@ sync_run(void *arg)
 }
 
 bool
-journal_wait(struct journal *j, uint64_t seq)
+wal_wait(struct wal *j, uint64_t seq)
 {
-	const int64_t deadline = condition_deadline(WAIT_MAX);
+	const int64_t deadline = cond_deadline(WAIT_MAX);
 	bool safe;
 
 	if (!j->power)
 		return true;
 	pthread_mutex_lock(&j->lock);
-	while (j->synced < seq && condition_wait(&j->safe, &j->lock, deadline))
+	while (j->synced < seq && cond_wait(&j->safe, &j->lock, deadline))
 		;
 	safe = j->synced >= seq;
 	pthread_mutex_unlock(&j->lock);
@@ -636,29 +633,29 @@ journal_wait(struct journal *j, uint64_t seq)
 
 /* --- writing -------------------------------------------------------------- */
 
-struct journal *
-journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
+struct wal *
+wal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
     void (*fatal)(const char *), char *why, size_t size)
 {
-	struct journal *j = calloc(1, sizeof(*j));
+	struct wal *j = calloc(1, sizeof(*j));
 
 	if (j == NULL) {
 		snprintf(why, size, "out of memory");
 		return NULL;
 	}
-	*j = (struct journal){ .power = power,
+	*j = (struct wal){ .power = power,
 		.fatal = fatal,
 		.old = -1,
 		.next = -1,
-		.end = JOURNAL_HEADER,
+		.end = WAL_HEADER,
 		.number = number,
 		.seq = seq,
 		.synced = seq };
 	pthread_mutex_init(&j->lock, NULL);
-	condition_init(&j->wake);
-	condition_init(&j->safe);
+	cond_init(&j->wake);
+	cond_init(&j->safe);
 	j->base = strdup(base);
-	j->frame = malloc(JOURNAL_PAYLOAD + JOURNAL_FRAME);
+	j->frame = malloc(WAL_PAYLOAD + WAL_FRAME);
 	j->fd = j->base == NULL || j->frame == NULL ? -1
 						    : create_file(base, number);
 	if (j->fd != -1 && (errno = thread_start(&j->thread, sync_run, j)) == 0)
@@ -677,9 +674,9 @@ journal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
 }
 
 void
-journal_end(struct journal **jp)
+wal_end(struct wal **jp)
 {
-	struct journal *j = *jp;
+	struct wal *j = *jp;
 
 	if (j == NULL)
 		return;
@@ -701,14 +698,14 @@ journal_end(struct journal **jp)
 }
 
 uint8_t *
-journal_payload(struct journal *j)
+wal_payload(struct wal *j)
 {
 	return j->frame + 16;
 }
 
 /* What a failed write left behind must not stand between two frames. */
 static int
-trim_file(struct journal *j)
+trim_file(struct wal *j)
 {
 	if (j->ragged && ftruncate(j->fd, j->end) == 0)
 		j->ragged = false;
@@ -716,10 +713,9 @@ trim_file(struct journal *j)
 }
 
 int
-journal_append(
-    struct journal *j, size_t len, uint64_t *seq_r, char *why, size_t size)
+wal_append(struct wal *j, size_t len, uint64_t *seq_r, char *why, size_t size)
 {
-	size_t n = len + JOURNAL_FRAME;
+	size_t n = len + WAL_FRAME;
 	int rc;
 
 	pthread_mutex_lock(&j->lock);
@@ -741,7 +737,7 @@ journal_append(
 }
 
 int
-journal_prepare(struct journal *j, char *why, size_t size)
+wal_prepare(struct wal *j, char *why, size_t size)
 {
 	uint64_t number;
 	bool wanted;
@@ -766,7 +762,7 @@ journal_prepare(struct journal *j, char *why, size_t size)
 }
 
 void
-journal_turn(struct journal *j)
+wal_turn(struct wal *j)
 {
 	pthread_mutex_lock(&j->lock);
 	if (j->next != -1 && j->old == -1 && trim_file(j) == 0) {
@@ -774,14 +770,14 @@ journal_turn(struct journal *j)
 		j->fd = j->next;
 		j->next = -1;
 		j->number++;
-		j->end = JOURNAL_HEADER;
+		j->end = WAL_HEADER;
 		pthread_cond_signal(&j->wake);
 	}
 	pthread_mutex_unlock(&j->lock);
 }
 
 uint64_t
-journal_number(struct journal *j)
+wal_number(struct wal *j)
 {
 	uint64_t number;
 
@@ -792,9 +788,9 @@ journal_number(struct journal *j)
 }
 
 bool
-journal_in_place(struct journal *j, char *why, size_t size)
+wal_in_place(struct wal *j, char *why, size_t size)
 {
-	char *name = file_name(j->base, journal_number(j));
+	char *name = file_name(j->base, wal_number(j));
 	struct stat there, ours;
 	bool same;
 
@@ -804,8 +800,7 @@ journal_in_place(struct journal *j, char *why, size_t size)
 	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
 	if (!same)
 		snprintf(why, size,
-		    "%s was removed or replaced: stop "
-		    "postmeter, put it back and start again",
+		    "%s was removed or replaced: stop postmeter, put it back and start again",
 		    name);
 	free(name);
 	return same;

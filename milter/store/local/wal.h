@@ -1,5 +1,5 @@
 /*
- * journal.h - what was promised, on the disk before the promise is spoken.
+ * wal.h - what was promised, on the disk before the promise is spoken.
  *
  * An append-only chain of files beside the database, BASE-journal.NNNNNNNN.
  * Each frame is: length of the payload (4 bytes), how many frames up to this
@@ -8,37 +8,37 @@
  * frame and from file to file, so nothing can be missing unseen; and what was
  * damaged can be told from what a power failure kept from the disk.
  */
-#ifndef JOURNAL_H
-#define JOURNAL_H
+#ifndef WAL_H
+#define WAL_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#define JOURNAL_HEADER	16		/* bytes before the first frame */
-#define JOURNAL_FRAME	24		/* bytes around each payload */
-#define JOURNAL_PAYLOAD	(1 << 20)	/* bytes, the longest: 130,000 recipients */
+#define WAL_HEADER	16		/* bytes before the first frame */
+#define WAL_FRAME	24		/* bytes around each payload */
+#define WAL_PAYLOAD	(1 << 20)	/* bytes, the longest: 130,000 recipients */
 
-struct journal;
+struct wal;
 
 /*
  * Takes one frame from the front of buf.  Returns its bytes and sets *seq_r
- * and *payload_r (inside buf, of length returned - JOURNAL_FRAME); 0 if buf
+ * and *payload_r (inside buf, of length returned - WAL_FRAME); 0 if buf
  * ends before the frame does; -1 if these bytes are no frame.
  */
-ssize_t	journal_take(const uint8_t *buf, size_t len, uint64_t *seq_r,
+ssize_t	wal_take(const uint8_t *buf, size_t len, uint64_t *seq_r,
 	    const uint8_t **payload_r);
 
 /* Where the chain ends. */
-struct journal_end {
+struct wal_end {
 	uint64_t seq;		/* of the last frame; as given if there is none */
 	uint64_t number;	/* of the last file; 0 if there is none */
 	size_t torn;		/* bytes behind it that were never promised */
 };
 
 /* False stops the replay: out of memory, or why says what is wrong with it. */
-typedef bool journal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
+typedef bool wal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
 	    size_t len, char *why, size_t size);
 
 /*
@@ -47,50 +47,50 @@ typedef bool journal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
  * 0, or the sysexits(3) code and why: 65 if files are missing or damaged, 74 if
  * they could not be read.  Changes nothing.
  */
-int	journal_replay(const char *base, uint64_t first, uint64_t seq,
-	    journal_each_fn *each, void *arg, struct journal_end *end_r,
+int	wal_replay(const char *base, uint64_t first, uint64_t seq,
+	    wal_each_fn *each, void *arg, struct wal_end *end_r,
 	    char *why, size_t size);
 
 /*
- * Begins file number with frames above seq.  power: journal_wait waits for
+ * Begins file number with frames above seq.  power: wal_wait waits for
  * the disk.  fatal is called from a thread when a sync failed.  NULL and why
  * if that is not possible.
  */
-struct journal *journal_begin(const char *base, uint64_t number, uint64_t seq,
+struct wal *wal_begin(const char *base, uint64_t number, uint64_t seq,
 	    bool power, void (*fatal)(const char *), char *why, size_t size);
 
 /* Ends the thread and closes; the files stay. */
-void	journal_end(struct journal **jp);
+void	wal_end(struct wal **jp);
 
-/* Where the payload of the next frame goes: room for JOURNAL_PAYLOAD bytes. */
-uint8_t	*journal_payload(struct journal *j);
+/* Where the payload of the next frame goes: room for WAL_PAYLOAD bytes. */
+uint8_t	*wal_payload(struct wal *j);
 
 /*
  * Writes the frame with the len bytes put there.  -1 and why: nothing was
  * written, and the next try begins at the same place.  Payload and append are
  * for one thread at a time.
  */
-int	journal_append(struct journal *j, size_t len, uint64_t *seq_r,
+int	wal_append(struct wal *j, size_t len, uint64_t *seq_r,
 	    char *why, size_t size);
 
 /* True when the frame is as safe as asked for; false after 2 s of waiting. */
-bool	journal_wait(struct journal *j, uint64_t seq);
+bool	wal_wait(struct wal *j, uint64_t seq);
 
 /*
- * Makes the next file ready.  It does the slow part of journal_turn, and
+ * Makes the next file ready.  It does the slow part of wal_turn, and
  * nothing if the file in use is short or an older one is still needed.
  */
-int	journal_prepare(struct journal *j, char *why, size_t size);
+int	wal_prepare(struct wal *j, char *why, size_t size);
 
 /* Goes on in the file that was made ready, if one was.  Not beside append. */
-void	journal_turn(struct journal *j);
+void	wal_turn(struct wal *j);
 
-uint64_t journal_number(struct journal *j);	/* of the file in use */
+uint64_t wal_number(struct wal *j);	/* of the file in use */
 
 /* Removes the files before number; those that do not exist are no mistake. */
-void	journal_remove(const char *base, uint64_t number);
+void	wal_remove(const char *base, uint64_t number);
 
 /* False and why if the file in use is not in its place any more. */
-bool	journal_in_place(struct journal *j, char *why, size_t size);
+bool	wal_in_place(struct wal *j, char *why, size_t size);
 
 #endif

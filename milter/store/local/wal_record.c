@@ -1,5 +1,5 @@
 /*
- * record.c - one applied operation as bytes.
+ * wal_record.c - one applied operation as bytes.
  *
  * Several lines of a bill often count the same recipients.  A list is written
  * once and lines name it by number, so a message costs its recipients once in
@@ -56,7 +56,7 @@ put_text(struct out *o, const char *s)
 
 /* Does line i bring a list that no line before it brought? */
 static bool
-is_new_list(const struct record *rec, size_t i)
+is_new_list(const struct wal_record *rec, size_t i)
 {
 	if (rec->line[i].nrcpt == 0)
 		return false;
@@ -68,7 +68,7 @@ is_new_list(const struct record *rec, size_t i)
 }
 
 static size_t
-list_of(const struct record *rec, size_t i)
+list_of(const struct wal_record *rec, size_t i)
 {
 	size_t n = 0;
 
@@ -84,7 +84,7 @@ list_of(const struct record *rec, size_t i)
 }
 
 static void
-put_lists(struct out *o, const struct record *rec)
+put_lists(struct out *o, const struct wal_record *rec)
 {
 	size_t n = 0;
 
@@ -101,35 +101,35 @@ put_lists(struct out *o, const struct record *rec)
 }
 
 static void
-put_line(struct out *o, const struct record *rec, size_t i)
+put_line(struct out *o, const struct wal_record *rec, size_t i)
 {
-	const struct record_line *l = &rec->line[i];
+	const struct wal_record_line *l = &rec->line[i];
 
 	put_text(o, l->policy);
 	put_text(o, l->key);
-	if (rec->kind == RECORD_CHARGE) {
+	if (rec->kind == WAL_CHARGE) {
 		put_u8(o, l->observed);
 		put_be64(o, l->cost[DIM_MESSAGES]);
 		put_be64(o, l->cost[DIM_RECIPIENTS]);
 		put_be64(o, l->cost[DIM_BYTES]);
 		put_u8(o, list_of(rec, i));
-	} else if (rec->kind == RECORD_LOCK) {
+	} else if (rec->kind == WAL_LOCK) {
 		put_be64(o, (uint64_t)l->until);
 	}
 }
 
 size_t
-record_pack(const struct record *rec, uint8_t *dst, size_t size)
+wal_record_pack(const struct wal_record *rec, uint8_t *dst, size_t size)
 {
 	struct out o = { .p = dst, .left = size };
 
 	put_u8(&o, rec->kind);
 	put_be64(&o, (uint64_t)rec->now);
-	if (rec->kind == RECORD_CHARGE) {
+	if (rec->kind == WAL_CHARGE) {
 		put_text(&o, rec->bound);
 		put_text(&o, rec->smarthost);
 		put_lists(&o, rec);
-	} else if (rec->kind == RECORD_GRANT) {
+	} else if (rec->kind == WAL_GRANT) {
 		put_u8(&o, rec->grant.dim);
 		put_be64(&o, rec->grant.extra);
 		put_be64(&o, (uint64_t)rec->grant.until);
@@ -224,8 +224,8 @@ get_lists(struct in *in, struct list list[BILL_LINES], uint64_t *digest)
 }
 
 static void
-get_charge(
-    struct in *in, struct record_line *l, const struct list *list, size_t nlist)
+get_charge(struct in *in, struct wal_record_line *l, const struct list *list,
+    size_t nlist)
 {
 	size_t k;
 
@@ -245,8 +245,8 @@ get_charge(
 }
 
 bool
-record_unpack(
-    struct record *rec_r, const uint8_t *src, size_t len, uint64_t *digest)
+wal_record_unpack(
+    struct wal_record *rec_r, const uint8_t *src, size_t len, uint64_t *digest)
 {
 	struct in in = { .p = src, .left = len };
 	struct list list[BILL_LINES];
@@ -254,27 +254,27 @@ record_unpack(
 
 	memset(rec_r, 0, sizeof(*rec_r));
 	rec_r->bound = rec_r->smarthost = "";
-	rec_r->kind = (enum record_kind)get_u8(&in, RECORD_GRANT);
+	rec_r->kind = (enum wal_record_kind)get_u8(&in, WAL_GRANT);
 	rec_r->now = (int64_t)get_be64(&in);
-	if (rec_r->kind == RECORD_CHARGE) {
+	if (rec_r->kind == WAL_CHARGE) {
 		rec_r->bound = get_text(&in);
 		rec_r->smarthost = get_text(&in);
 		nlist = get_lists(&in, list, digest);
-	} else if (rec_r->kind == RECORD_GRANT) {
+	} else if (rec_r->kind == WAL_GRANT) {
 		rec_r->grant.dim = (enum dimension)get_u8(&in, DIM_COUNT - 1);
 		rec_r->grant.extra = get_be64(&in);
 		rec_r->grant.until = (int64_t)get_be64(&in);
 	}
 	rec_r->nline = get_u8(&in, BILL_LINES);
 	for (size_t i = 0; i < rec_r->nline; i++) {
-		struct record_line *l = &rec_r->line[i];
+		struct wal_record_line *l = &rec_r->line[i];
 
 		l->policy = get_text(&in);
 		l->key = get_text(&in);
-		if (rec_r->kind == RECORD_CHARGE)
+		if (rec_r->kind == WAL_CHARGE)
 			get_charge(&in, l, list, nlist);
-		else if (rec_r->kind == RECORD_LOCK)
+		else if (rec_r->kind == WAL_LOCK)
 			l->until = (int64_t)get_be64(&in);
 	}
-	return !in.bad && in.left == 0 && rec_r->kind >= RECORD_CHARGE;
+	return !in.bad && in.left == 0 && rec_r->kind >= WAL_CHARGE;
 }

@@ -1,5 +1,5 @@
 /*
- * store_redis_acts.c - what an operator does to the shared store, and what is
+ * admin.c - what an operator does to the shared store, and what is
  * kept to be told: done on one server, true on all.
  */
 #include <inttypes.h>

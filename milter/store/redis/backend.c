@@ -1,5 +1,5 @@
 /*
- * store_redis.c - the store that several mail servers share.
+ * backend.c - the store that several mail servers share.
  *
  * A bill goes to the server whole and comes back decided: one script, one
  * round trip, and no daemon ever holds what another one spends meanwhile.
@@ -226,7 +226,7 @@ mend(struct redis_store *s)
 {
 	char why[STORE_WHY];
 
-	if (redis_pool_mend(s->pool, why) == REDIS_WELL) {
+	if (redis_pool_reconnect(s->pool, why) == REDIS_SERVER_OK) {
 		if (s->is_out)
 			log_info("store: the shared store answers again");
 		s->is_out = false;
@@ -245,12 +245,11 @@ look_after(void *arg)
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->ending) {
-		condition_wait(
-		    &s->wake, &s->lock, condition_deadline(REDIS_PACE));
+		cond_wait(&s->wake, &s->lock, cond_deadline(REDIS_PACE));
 		pthread_mutex_unlock(&s->lock);
-		if (redis_pool_ails(s->pool))
+		if (redis_pool_needs_reconnect(s->pool))
 			mend(s);
-		if (!redis_pool_ails(s->pool)) {
+		if (!redis_pool_needs_reconnect(s->pool)) {
 			(void)redis_see_blocks(s, REDIS_PATIENCE, why);
 			(void)redis_send_events(s, why);
 			outage_tend(redis_outage(s), s);
@@ -296,7 +295,7 @@ make(const struct config *conf)
 	s->conf = conf;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->sending, NULL);
-	condition_init(&s->wake);
+	cond_init(&s->wake);
 	s->event = calloc(REDIS_EVENT_QUEUE, sizeof(*s->event));
 	return s;
 }
@@ -310,17 +309,17 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 {
 	char reason[STORE_WHY];
 
-	switch (redis_pool_mend(s->pool, reason)) {
-	case REDIS_UNFIT:
+	switch (redis_pool_reconnect(s->pool, reason)) {
+	case REDIS_SERVER_UNSUPPORTED:
 		snprintf(why, size, "%s", reason);
 		*exit_r = EX_CONFIG;
 		return -1;
-	case REDIS_AWAY:
+	case REDIS_SERVER_UNREACHABLE:
 		log_warn(
 		    "store: starting without the shared store: %s", reason);
 		s->is_out = true;
 		break;
-	case REDIS_WELL:
+	case REDIS_SERVER_OK:
 		(void)redis_see_blocks(s, REDIS_PATIENCE, reason);
 		break;
 	}
@@ -348,7 +347,7 @@ redis_open(const struct config *conf, const char *where,
     void (*fatal)(const char *), char *why, size_t size, int *exit_r)
 {
 	struct redis_store *s = make(conf);
-	struct redis_where w;
+	struct redis_url w;
 	char reason[STORE_WHY] = "out of memory";
 	const char *wrong;
 
@@ -357,7 +356,7 @@ redis_open(const struct config *conf, const char *where,
 	if (s == NULL || s->event == NULL)
 		goto fail;
 	*exit_r = EX_CONFIG;
-	if (redis_where_parse(conf->store, &w, &wrong) == -1) {
+	if (redis_url_parse(conf->store, &w, &wrong) == -1) {
 		snprintf(reason, sizeof(reason), "%s", wrong);
 		goto fail;
 	}

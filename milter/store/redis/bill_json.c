@@ -1,5 +1,5 @@
 /*
- * store_redis_bill.c - a bill as the script reads it, and a decision as the
+ * bill_json.c - a bill as the script reads it, and a decision as the
  * script tells it: numbers both ways, so no name can mean anything to either.
  */
 #include <jansson.h>

@@ -1,5 +1,5 @@
 /*
- * store_redis_blocks.c - who is blocked, as the server said within the last
+ * blocks.c - who is blocked, as the server said within the last
  * second.
  *
  * Each message asks for up to four names, twice, and nearly always nobody is

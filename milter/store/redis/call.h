@@ -1,11 +1,11 @@
 /*
- * store_redis.h - the shared store from within: what its files have in common.
+ * call.h - the shared store from within: what its files have in common.
  *
  * For the files that make it up (store_redis*.c) and the daemon, which lends
  * it a password; everybody else sees store.h.
  */
-#ifndef STORE_REDIS_H
-#define STORE_REDIS_H
+#ifndef CALL_H
+#define CALL_H
 
 #include <jansson.h>
 #include <pthread.h>

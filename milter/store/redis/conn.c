@@ -1,5 +1,5 @@
 /*
- * redis_link.c - one connection, non-blocking below and with a deadline above.
+ * conn.c - one connection, non-blocking below and with a deadline above.
  *
  * What matters most of a failure is whether the server can have heard the
  * command.  It acts on whole commands only, so one that was not sent to its
@@ -18,7 +18,7 @@
 #include "clock.h"
 #include "conn.h"
 
-struct redis_link {
+struct redis_conn {
 	int fd;
 	SSL *ssl; /* NULL: in clear */
 	redisReader *reader;
@@ -111,7 +111,7 @@ is_address(const char *name)
 }
 
 static bool
-handshake(struct redis_link *l, const struct redis_peer *peer, int64_t deadline,
+handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
     char why[REDIS_WHY])
 {
 	char name[sizeof(peer->name)]; /* OpenSSL's macro wants it writable */
@@ -147,11 +147,11 @@ handshake(struct redis_link *l, const struct redis_peer *peer, int64_t deadline,
 	return false;
 }
 
-struct redis_link *
-redis_link_open(
+struct redis_conn *
+redis_conn_open(
     const struct redis_peer *peer, int64_t deadline, char why[REDIS_WHY])
 {
-	struct redis_link *l = calloc(1, sizeof(*l));
+	struct redis_conn *l = calloc(1, sizeof(*l));
 
 	if (l == NULL || (l->reader = redisReaderCreate()) == NULL) {
 		free(l);
@@ -164,14 +164,14 @@ redis_link_open(
 		    peer->name, strerror(errno));
 	if (l->fd == -1 ||
 	    (peer->tls != NULL && !handshake(l, peer, deadline, why)))
-		redis_link_close(&l);
+		redis_conn_close(&l);
 	return l;
 }
 
 void
-redis_link_close(struct redis_link **lp)
+redis_conn_close(struct redis_conn **lp)
 {
-	struct redis_link *l = *lp;
+	struct redis_conn *l = *lp;
 
 	*lp = NULL;
 	if (l == NULL)
@@ -184,7 +184,7 @@ redis_link_close(struct redis_link **lp)
 }
 
 bool
-redis_link_alive(const struct redis_link *l)
+redis_conn_alive(const struct redis_conn *l)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
 
@@ -194,7 +194,7 @@ redis_link_alive(const struct redis_link *l)
 /* --- asking ------------------------------------------------------------- */
 
 static enum step
-put_some(struct redis_link *l, const char *bytes, size_t len, size_t *done)
+put_some(struct redis_conn *l, const char *bytes, size_t len, size_t *done)
 {
 	ssize_t n;
 
@@ -216,7 +216,7 @@ put_some(struct redis_link *l, const char *bytes, size_t len, size_t *done)
 }
 
 static bool
-put_all(struct redis_link *l, const char *bytes, size_t len, int64_t deadline)
+put_all(struct redis_conn *l, const char *bytes, size_t len, int64_t deadline)
 {
 	size_t done = 0;
 
@@ -231,7 +231,7 @@ put_all(struct redis_link *l, const char *bytes, size_t len, int64_t deadline)
 }
 
 static enum step
-get_some(struct redis_link *l)
+get_some(struct redis_conn *l)
 {
 	char bytes[16384];
 	size_t len = 0;
@@ -257,7 +257,7 @@ get_some(struct redis_link *l)
 }
 
 static redisReply *
-get_reply(struct redis_link *l, int64_t deadline, char why[REDIS_WHY])
+get_reply(struct redis_conn *l, int64_t deadline, char why[REDIS_WHY])
 {
 	void *reply = NULL;
 
@@ -285,7 +285,7 @@ get_reply(struct redis_link *l, int64_t deadline, char why[REDIS_WHY])
 }
 
 enum redis_sent
-redis_link_ask(struct redis_link *l, int argc, const char **argv,
+redis_conn_ask(struct redis_conn *l, int argc, const char **argv,
     const size_t *len, int64_t deadline, redisReply **reply_r,
     char why[REDIS_WHY])
 {

@@ -1,12 +1,12 @@
 /*
- * redis_link.h - one connection to a Redis or Valkey, and never a moment
+ * conn.h - one connection to a Redis or Valkey, and never a moment
  * longer than the deadline.
  *
  * hiredis writes the commands and reads the replies; the bytes move here, in
  * clear or under TLS, because only so is a deadline one for all of it.
  */
-#ifndef REDIS_LINK_H
-#define REDIS_LINK_H
+#ifndef CONN_H
+#define CONN_H
 
 #include <hiredis/hiredis.h>
 #include <openssl/ssl.h>
@@ -32,21 +32,21 @@ enum redis_sent {
 	REDIS_UNSURE		/* it may have, or may still */
 };
 
-struct redis_link;
+struct redis_conn;
 
 /* Connected, TLS included; NULL and why if not by deadline (clock_steady). */
-struct redis_link *redis_link_open(const struct redis_peer *peer,
+struct redis_conn *redis_conn_open(const struct redis_peer *peer,
 	    int64_t deadline, char why[REDIS_WHY]);
-void	redis_link_close(struct redis_link **lp);
+void	redis_conn_close(struct redis_conn **lp);
 
 /* False if the other side is known to be gone. */
-bool	redis_link_alive(const struct redis_link *l);
+bool	redis_conn_alive(const struct redis_conn *l);
 
 /*
  * One command, one reply (to be freed with freeReplyObject; it may be an
  * error reply).  After anything but REDIS_REPLIED the link is of no more use.
  */
-enum redis_sent redis_link_ask(struct redis_link *l, int argc,
+enum redis_sent redis_conn_ask(struct redis_conn *l, int argc,
 	    const char **argv, const size_t *len, int64_t deadline,
 	    redisReply **reply_r, char why[REDIS_WHY]);
 

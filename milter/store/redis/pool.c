@@ -1,5 +1,5 @@
 /*
- * redis_pool.c - a server that many threads share, and its bad days.
+ * pool.c - a server that many threads share, and its bad days.
  *
  * A callback may wait 200 ms for a server that is slow, but not again and
  * again: five failures in a row and nobody waits any more until the server
@@ -36,7 +36,7 @@ struct waiter {
 };
 
 struct redis_pool {
-	struct redis_where where;
+	struct redis_url where;
 	char *secret;
 	redis_password_fn *password;
 	SSL_CTX *tls;
@@ -51,7 +51,7 @@ struct redis_pool {
 	uint64_t generation; /* of peer */
 	char trouble[STORE_WHY];
 	size_t nbusy, nidle;                  /* REDIS_LINKS together */
-	struct redis_link *idle[REDIS_LINKS]; /* all of this generation */
+	struct redis_conn *idle[REDIS_LINKS]; /* all of this generation */
 	TAILQ_HEAD(, waiter) waiting;         /* only if all are busy */
 };
 
@@ -69,13 +69,13 @@ is_good(const redisReply *r, char why[STORE_WHY])
 }
 
 static bool
-do_one(struct redis_link *l, int argc, const char **argv, int64_t deadline,
+do_one(struct redis_conn *l, int argc, const char **argv, int64_t deadline,
     redisReply **reply_r, char why[STORE_WHY])
 {
 	redisReply *r = NULL;
 	bool good;
 
-	redis_link_ask(l, argc, argv, NULL, deadline, &r, why);
+	redis_conn_ask(l, argc, argv, NULL, deadline, &r, why);
 	good = is_good(r, why);
 	if (reply_r != NULL && good)
 		*reply_r = r;
@@ -85,7 +85,7 @@ do_one(struct redis_link *l, int argc, const char **argv, int64_t deadline,
 }
 
 static bool
-log_in(struct redis_pool *p, struct redis_link *l, int64_t deadline,
+log_in(struct redis_pool *p, struct redis_conn *l, int64_t deadline,
     char why[STORE_WHY])
 {
 	char password[SECRET_MAX + 1];
@@ -98,8 +98,7 @@ log_in(struct redis_pool *p, struct redis_link *l, int64_t deadline,
 	if (p->password == NULL ||
 	    p->password(p->secret, password, sizeof(password)) == -1) {
 		snprintf(why, STORE_WHY,
-		    "the store's secret is not there: add it with "
-		    "`postmeterctl secret set %.40s`",
+		    "the store's secret is not there: add it with `postmeterctl secret set %.40s`",
 		    p->secret);
 		return false;
 	}
@@ -110,11 +109,11 @@ log_in(struct redis_pool *p, struct redis_link *l, int64_t deadline,
 	return good;
 }
 
-static struct redis_link *
+static struct redis_conn *
 open_link(struct redis_pool *p, const struct redis_peer *peer, int64_t deadline,
     char why[STORE_WHY])
 {
-	struct redis_link *l = redis_link_open(peer, deadline, why);
+	struct redis_conn *l = redis_conn_open(peer, deadline, why);
 	char db[16];
 	const char *argv[] = { "SELECT", db };
 
@@ -123,14 +122,14 @@ open_link(struct redis_pool *p, const struct redis_peer *peer, int64_t deadline,
 	snprintf(db, sizeof(db), "%u", p->where.db);
 	if (!log_in(p, l, deadline, why) ||
 	    (p->where.db != 0 && !do_one(l, 2, argv, deadline, NULL, why)))
-		redis_link_close(&l);
+		redis_conn_close(&l);
 	return l;
 }
 
 /* --- looking for the server --------------------------------------------- */
 
 static struct redis_peer
-unix_peer(const struct redis_where *w)
+unix_peer(const struct redis_url *w)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct redis_peer peer = { .len = sizeof(sun) };
@@ -144,7 +143,7 @@ unix_peer(const struct redis_where *w)
 /* The first address of host that answers; link_r is a link to it. */
 static bool
 reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
-    struct redis_peer *peer_r, struct redis_link **link_r, char why[STORE_WHY])
+    struct redis_peer *peer_r, struct redis_conn **link_r, char why[STORE_WHY])
 {
 	const struct addrinfo hint = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
@@ -167,7 +166,7 @@ reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
 		peer_r->tls = p->tls;
 		memcpy(peer_r->name, host->name, sizeof(peer_r->name));
 		*link_r = log_in_too ? open_link(p, peer_r, deadline, why)
-				     : redis_link_open(peer_r, deadline, why);
+				     : redis_conn_open(peer_r, deadline, why);
 	}
 	freeaddrinfo(list);
 	return *link_r != NULL;
@@ -182,7 +181,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 		p->where.master };
 	int64_t deadline = clock_steady() + 2 * REDIS_PATIENCE;
 	struct redis_peer peer;
-	struct redis_link *l;
+	struct redis_conn *l;
 	redisReply *r = NULL;
 	bool good;
 
@@ -192,7 +191,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 	if (!good && strstr(why, "NOAUTH") != NULL)
 		good = log_in(p, l, deadline, why) &&
 		       do_one(l, 3, argv, deadline, &r, why);
-	redis_link_close(&l);
+	redis_conn_close(&l);
 	if (!good)
 		return false;
 	good = r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
@@ -214,7 +213,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 
 static bool
 look_for(struct redis_pool *p, struct redis_peer *peer_r,
-    struct redis_link **link_r, char why[STORE_WHY])
+    struct redis_conn **link_r, char why[STORE_WHY])
 {
 	struct redis_host master;
 
@@ -256,50 +255,45 @@ judge(const char *text, char why[STORE_WHY])
 
 	if (strcmp(info(text, "cluster_enabled", v, sizeof(v)), "1") == 0) {
 		snprintf(why, STORE_WHY,
-		    "the store's server is a Redis Cluster: all counters "
-		    "lie in one slot, so use one server, with Sentinel if it "
-		    "must not fail");
-		return REDIS_UNFIT;
+		    "the store's server is a Redis Cluster: all counters lie in one slot, so use one server, with Sentinel if it must not fail");
+		return REDIS_SERVER_UNSUPPORTED;
 	}
 	if (atoi(info(text, "redis_version", v, sizeof(v))) < 7) {
 		snprintf(why, STORE_WHY,
-		    "the store's server is version %s: want Redis 7.0 or "
-		    "newer, or Valkey",
+		    "the store's server is version %s: want Redis 7.0 or newer, or Valkey",
 		    v);
-		return REDIS_UNFIT;
+		return REDIS_SERVER_UNSUPPORTED;
 	}
 	if (strcmp(info(text, "maxmemory", v, sizeof(v)), "0") != 0 &&
 	    strcmp(info(text, "maxmemory_policy", policy, sizeof(policy)),
 		"noeviction") != 0) {
 		snprintf(why, STORE_WHY,
-		    "the store's server may throw counters away: set "
-		    "maxmemory-policy noeviction (it is %.30s)",
+		    "the store's server may throw counters away: set maxmemory-policy noeviction (it is %.30s)",
 		    policy);
-		return REDIS_UNFIT;
+		return REDIS_SERVER_UNSUPPORTED;
 	}
 	if (strcmp(info(text, "loading", v, sizeof(v)), "1") == 0) {
 		snprintf(why, STORE_WHY, "the store's server is loading");
-		return REDIS_AWAY;
+		return REDIS_SERVER_UNREACHABLE;
 	}
 	if (strcmp(info(text, "role", v, sizeof(v)), "master") != 0) {
 		snprintf(why, STORE_WHY,
-		    "the store's server is a replica: name the master, or "
-		    "its Sentinels");
-		return REDIS_AWAY;
+		    "the store's server is a replica: name the master, or its Sentinels");
+		return REDIS_SERVER_UNREACHABLE;
 	}
-	return REDIS_WELL;
+	return REDIS_SERVER_OK;
 }
 
 static enum redis_health
-check(struct redis_link *l, char why[STORE_WHY])
+check(struct redis_conn *l, char why[STORE_WHY])
 {
 	const char *argv[] = { "INFO" };
-	enum redis_health h = REDIS_AWAY;
+	enum redis_health h = REDIS_SERVER_UNREACHABLE;
 	redisReply *r = NULL;
 
 	/* One that takes longer than a message may wait is not well. */
 	if (!do_one(l, 1, argv, clock_steady() + redis_budget, &r, why))
-		return REDIS_AWAY;
+		return REDIS_SERVER_UNREACHABLE;
 	if (r->type == REDIS_REPLY_STRING)
 		h = judge(r->str, why);
 	freeReplyObject(r);
@@ -312,7 +306,7 @@ static void
 close_idle(struct redis_pool *p)
 {
 	while (p->nidle > 0)
-		redis_link_close(&p->idle[--p->nidle]);
+		redis_conn_close(&p->idle[--p->nidle]);
 }
 
 static void
@@ -330,18 +324,18 @@ found(struct redis_pool *p, const struct redis_peer *peer)
 }
 
 enum redis_health
-redis_pool_mend(struct redis_pool *p, char why[STORE_WHY])
+redis_pool_reconnect(struct redis_pool *p, char why[STORE_WHY])
 {
-	enum redis_health h = REDIS_AWAY;
-	struct redis_link *l = NULL;
+	enum redis_health h = REDIS_SERVER_UNREACHABLE;
+	struct redis_conn *l = NULL;
 	struct redis_peer peer;
 
 	why[0] = '\0';
 	if (look_for(p, &peer, &l, why)) {
 		h = check(l, why);
-		redis_link_close(&l);
+		redis_conn_close(&l);
 	}
-	if (h == REDIS_WELL) {
+	if (h == REDIS_SERVER_OK) {
 		found(p, &peer);
 		return h;
 	}
@@ -354,7 +348,7 @@ redis_pool_mend(struct redis_pool *p, char why[STORE_WHY])
 }
 
 bool
-redis_pool_ails(struct redis_pool *p)
+redis_pool_needs_reconnect(struct redis_pool *p)
 {
 	bool ails;
 
@@ -392,12 +386,12 @@ static bool
 wait_turn(struct redis_pool *p, int64_t deadline)
 {
 	struct waiter w = { .has_place = false };
-	int64_t until = condition_deadline(deadline - clock_steady());
+	int64_t until = cond_deadline(deadline - clock_steady());
 
-	condition_init(&w.turn);
+	cond_init(&w.turn);
 	TAILQ_INSERT_TAIL(&p->waiting, &w, next);
-	while (!w.has_place && !is_down(p) &&
-	       condition_wait(&w.turn, &p->lock, until))
+	while (
+	    !w.has_place && !is_down(p) && cond_wait(&w.turn, &p->lock, until))
 		;
 	if (!w.has_place)
 		TAILQ_REMOVE(&p->waiting, &w, next);
@@ -406,22 +400,22 @@ wait_turn(struct redis_pool *p, int64_t deadline)
 }
 
 /* With the lock held; NULL if there is none. */
-static struct redis_link *
+static struct redis_conn *
 take_idle(struct redis_pool *p)
 {
 	while (p->nidle > 0) {
-		struct redis_link *l = p->idle[--p->nidle];
+		struct redis_conn *l = p->idle[--p->nidle];
 
-		if (redis_link_alive(l))
+		if (redis_conn_alive(l))
 			return l;
-		redis_link_close(&l);
+		redis_conn_close(&l);
 	}
 	return NULL;
 }
 
 /* A place, and a link in it unless one is to be opened (*link_r is NULL). */
 static bool
-take_place(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
+take_place(struct redis_pool *p, int64_t deadline, struct redis_conn **link_r,
     uint64_t *generation_r, struct redis_peer *peer_r, char why[STORE_WHY])
 {
 	bool got = false;
@@ -438,16 +432,16 @@ take_place(struct redis_pool *p, int64_t deadline, struct redis_link **link_r,
 	*peer_r = p->peer;
 	if (!got)
 		snprintf(why, STORE_WHY, "%s",
-		    p->trouble[0] != '\0' ? p->trouble
-					  : "all connections to the store's "
-					    "server are busy");
+		    p->trouble[0] != '\0'
+			? p->trouble
+			: "all connections to the store's server are busy");
 	pthread_mutex_unlock(&p->lock);
 	return got;
 }
 
 /* Leaves the place to who waits longest, and the link (NULL: it is no more). */
 static void
-leave_place(struct redis_pool *p, struct redis_link *l, uint64_t generation)
+leave_place(struct redis_pool *p, struct redis_conn *l, uint64_t generation)
 {
 	struct waiter *w;
 
@@ -464,7 +458,7 @@ leave_place(struct redis_pool *p, struct redis_link *l, uint64_t generation)
 		p->nbusy--;
 	}
 	pthread_mutex_unlock(&p->lock);
-	redis_link_close(&l);
+	redis_conn_close(&l);
 }
 
 /* Many that waited for the same moment failed once. */
@@ -544,7 +538,7 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	enum redis_sent sent = REDIS_UNSENT;
 	int64_t begun = clock_steady();
 	struct redis_peer peer;
-	struct redis_link *l;
+	struct redis_conn *l;
 	uint64_t generation;
 
 	*reply_r = NULL;
@@ -554,9 +548,9 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 		l = open_link(p, &peer, deadline, why);
 	if (l != NULL)
 		sent =
-		    redis_link_ask(l, argc, argv, len, deadline, reply_r, why);
+		    redis_conn_ask(l, argc, argv, len, deadline, reply_r, why);
 	if (sent != REDIS_REPLIED)
-		redis_link_close(&l);
+		redis_conn_close(&l);
 	leave_place(p, l, generation);
 	if (sent == REDIS_REPLIED) {
 		if (!is_unable(*reply_r)) {
@@ -666,7 +660,7 @@ make_tls(const char *ca, char why[STORE_WHY])
 }
 
 struct redis_pool *
-redis_pool_open(const struct redis_where *where, const char *secret,
+redis_pool_open(const struct redis_url *where, const char *secret,
     redis_password_fn *password, char why[STORE_WHY])
 {
 	struct redis_pool *p = calloc(1, sizeof(*p));

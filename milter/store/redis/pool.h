@@ -1,13 +1,13 @@
 /*
- * redis_pool.h - the shared store's server, as many threads see it: a command
+ * pool.h - the shared store's server, as many threads see it: a command
  * goes in, an answer comes out within the budget, and a server that does not
  * answer is not asked again and again.
  *
  * The breaker opens after REDIS_FAILURES failures in a row; then every command
- * fails at once until redis_pool_mend finds the server well.
+ * fails at once until redis_pool_reconnect finds the server well.
  */
-#ifndef REDIS_POOL_H
-#define REDIS_POOL_H
+#ifndef POOL_H
+#define POOL_H
 
 #include <hiredis/hiredis.h>
 #include <stdbool.h>
@@ -33,15 +33,15 @@ typedef ssize_t redis_password_fn(const char *secret, char *dst, size_t size);
  * Connects to nobody yet.  secret is the name of the password, "" for none.
  * NULL and why if out of memory or the authorities cannot be read.
  */
-struct redis_pool *redis_pool_open(const struct redis_where *where,
+struct redis_pool *redis_pool_open(const struct redis_url *where,
 	    const char *secret, redis_password_fn *password,
 	    char why[STORE_WHY]);
 void	redis_pool_close(struct redis_pool **pp);
 
 enum redis_health {
-	REDIS_WELL,
-	REDIS_AWAY,		/* cannot be reached, or not ready: ask again */
-	REDIS_UNFIT		/* it answers, and must not be used: why */
+	REDIS_SERVER_OK,
+	REDIS_SERVER_UNREACHABLE,		/* cannot be reached, or not ready: ask again */
+	REDIS_SERVER_UNSUPPORTED		/* it answers, and must not be used: why */
 };
 
 /*
@@ -49,10 +49,10 @@ enum redis_health {
  * trust counters to, and closes the breaker.  May take seconds: never from a
  * callback.
  */
-enum redis_health redis_pool_mend(struct redis_pool *p, char why[STORE_WHY]);
+enum redis_health redis_pool_reconnect(struct redis_pool *p, char why[STORE_WHY]);
 
 /* Does it want mending? */
-bool	redis_pool_ails(struct redis_pool *p);
+bool	redis_pool_needs_reconnect(struct redis_pool *p);
 
 /* Is the breaker open?  why, if so, says what opened it. */
 bool	redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY]);

@@ -1,5 +1,5 @@
 /*
- * store_redis_look.c - counters of the shared store, for the tool: read, never
+ * read.c - counters of the shared store, for the tool: read, never
  * decided upon.  They become the counters that the rest of the house knows.
  */
 #include <stdio.h>
@@ -47,15 +47,16 @@ digest_of(const redisReply *r)
 }
 
 static int
-fill_uniq(struct uniq *u, int64_t ends, const redisReply *list, int64_t now)
+fill_uniq(
+    struct recipient_set *u, int64_t ends, const redisReply *list, int64_t now)
 {
 	if (list->elements == 0)
 		return 0;
-	if (uniq_room(u, list->elements / 2, now) == -1)
+	if (recipient_set_reserve(u, list->elements / 2, now) == -1)
 		return -1;
 	u->end = ends;
 	for (size_t i = 0; i + 1 < list->elements; i += 2)
-		uniq_restore(
+		recipient_set_restore(
 		    u, digest_of(list->element[i]), redis_integer(list, i + 1));
 	return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * redis_script.c - store_redis.lua within the daemon: the two are of one
+ * script.c - store_redis.lua within the daemon: the two are of one
  * version, always.
  */
 #include "script.h"

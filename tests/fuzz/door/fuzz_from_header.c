@@ -1,6 +1,7 @@
 /*
- * fuzz_fromline.c - whatever From: says, what is made of it has the account's
- * address, once and at its end, and is a header of lines that belong together.
+ * fuzz_from_header.c - whatever From: says, what is made of it has the
+ * account's address, once and at its end, and is a header of lines that belong
+ * together.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -16,10 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char once[FROMLINE_MAX], twice[FROMLINE_MAX];
+	char once[FROM_HEADER_MAX], twice[FROM_HEADER_MAX];
 	size_t len;
 
-	fromline_rewrite(once, sizeof(once), (const char *)data, size, OWN);
+	from_header_rewrite(once, sizeof(once), (const char *)data, size, OWN);
 	len = strlen(once);
 	if (len >= sizeof(once))
 		abort();
@@ -33,7 +34,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			abort();
 	}
-	fromline_rewrite(twice, sizeof(twice), once, len, OWN);
+	from_header_rewrite(twice, sizeof(twice), once, len, OWN);
 	if (strcmp(once, twice) != 0)
 		abort();
 	return 0;

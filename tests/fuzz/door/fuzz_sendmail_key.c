@@ -1,6 +1,6 @@
 /*
- * fuzz_sendmail.c - any bytes as a key: the parts lie inside it, in order, and
- * put together again they are the key.
+ * fuzz_sendmail_key.c - any bytes as a key: the parts lie inside it, in order,
+ * and put together again they are the key.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *p = (const char *)data;
 	struct sendmail_key k;
 
-	if (!sendmail_parse((struct span){ p, size }, &k))
+	if (!sendmail_parse((struct bytes){ p, size }, &k))
 		return 0;
 	assert(k.id.p == p);
 	assert(k.sender.p == p + k.id.len + 1);

@@ -21,7 +21,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *buf = (const char *)data;
-	struct span s, half;
+	struct bytes s, half;
 	char *again;
 	ssize_t used = netstring_take(buf, size, &s);
 	size_t n;

@@ -40,13 +40,14 @@ use_slot(struct slot *s, const struct zone *zone)
 	uint64_t digest[] = { 1, 2, 3 };
 
 	if (s->dim == DIM_UNIQUE) {
-		expect(uniq_used(&s->uniq, NOW) <= s->uniq.used);
-		expect(uniq_when(&s->uniq, digest, 3, 1, NOW) >= NOW);
-		uniq_add(&s->uniq, digest, 3, NOW, zone);
-		expect(uniq_new(&s->uniq, digest, 3, NOW) == 0);
+		expect(recipient_set_used(&s->uniq, NOW) <= s->uniq.used);
+		expect(
+		    recipient_set_fits_at(&s->uniq, digest, 3, 1, NOW) >= NOW);
+		recipient_set_add(&s->uniq, digest, 3, NOW, zone);
+		expect(recipient_set_new(&s->uniq, digest, 3, NOW) == 0);
 		return;
 	}
-	expect(window_when(&s->sum, 1, NOW) >= NOW);
+	expect(window_fits_at(&s->sum, 1, NOW) >= NOW);
 	window_add(&s->sum, 1, NOW, zone);
 	expect(window_used(&s->sum, NOW) > 0);
 }
@@ -68,7 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	pack_and_back(c);
-	expect(counter_room(c, 3, NOW) == 0);
+	expect(counter_reserve(c, 3, NOW) == 0);
 	for (size_t i = 0; i < c->nslot; i++)
 		use_slot(&c->slot[i], utc);
 	pack_and_back(c);

@@ -49,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	limit_and_back(text);
-	if (span_parse(text, &ms, &why) == 0)
+	if (duration_parse(text, &ms, &why) == 0)
 		expect(ms >= 0);
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * fuzz_reply.c - the server of a shared store may say anything; what is taken
- * for the decision on a bill must be about that bill.
+ * fuzz_redis_reply.c - the server of a shared store may say anything; what is
+ * taken for the decision on a bill must be about that bill.
  */
 #include <hiredis/hiredis.h>
 #include <stdint.h>

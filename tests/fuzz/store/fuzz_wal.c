@@ -1,5 +1,5 @@
 /*
- * fuzz_journal.c - frames and the records in them: bytes that survived a
+ * fuzz_wal.c - frames and the records in them: bytes that survived a
  * crash, or did not.
  */
 #include <stdlib.h>
@@ -16,11 +16,11 @@ try_record(const uint8_t *bytes, size_t len)
 {
 	uint64_t *digest = calloc(len / 8 + 1, sizeof(*digest));
 	uint8_t *again = malloc(len + 1);
-	struct record rec;
+	struct wal_record rec;
 
 	if (digest != NULL && again != NULL &&
-	    record_unpack(&rec, bytes, len, digest) &&
-	    record_pack(&rec, again, len + 1) > len)
+	    wal_record_unpack(&rec, bytes, len, digest) &&
+	    wal_record_pack(&rec, again, len + 1) > len)
 		abort();
 	free(again);
 	free(digest);
@@ -34,8 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ssize_t n;
 
 	try_record(data, size);
-	while (size > 0 && (n = journal_take(data, size, &seq, &payload)) > 0) {
-		try_record(payload, (size_t)n - JOURNAL_FRAME);
+	while (size > 0 && (n = wal_take(data, size, &seq, &payload)) > 0) {
+		try_record(payload, (size_t)n - WAL_FRAME);
 		data += n;
 		size -= (size_t)n;
 	}
