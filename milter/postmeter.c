@@ -271,12 +271,12 @@ reload(char **errors_r)
 static int
 listen_on(const struct unix_socket *ep, const char *name, int *exit_r)
 {
-	char why[512];
+	struct why why = WHY_NONE;
 	bool live = false;
-	int fd = unix_socket_listen(ep, &d.owner, &live, why, sizeof(why));
+	int fd = unix_socket_listen(ep, &d.owner, &live, &why);
 
 	if (fd == -1) {
-		log_error("%s: %s", name, why);
+		log_error("%s: %s", name, why.text);
 		*exit_r = live ? EX_TEMPFAIL : EX_CONFIG;
 	}
 	return fd;
@@ -286,11 +286,11 @@ listen_on(const struct unix_socket *ep, const char *name, int *exit_r)
 static int
 open_doors(const struct config *conf, int *exit_r)
 {
-	char why[512];
+	struct why why = WHY_NONE;
 	bool live = false;
 
-	if (mlfi_open(conf, &d.owner, &live, why, sizeof(why)) == -1) {
-		log_error("milter-socket: %s", why);
+	if (mlfi_open(conf, &d.owner, &live, &why) == -1) {
+		log_error("milter-socket: %s", why.text);
 		*exit_r = live ? EX_TEMPFAIL : EX_CONFIG;
 		return -1;
 	}
@@ -504,7 +504,7 @@ main(int argc, char **argv)
 {
 	struct secrets *secrets = NULL;
 	struct config *conf;
-	char why[STORE_WHY];
+	struct why why;
 	bool only_check = false;
 	int rc = parse(argc, argv, &only_check), milter_rc = 0;
 
@@ -531,9 +531,9 @@ main(int argc, char **argv)
 		return EX_NOPERM;
 	credentials_publish(secrets);
 	store_redis_password = credentials_secret;
-	d.store = store_open(conf, fatal, why, sizeof(why), &rc);
+	d.store = store_open(conf, fatal, &why, &rc);
 	if (d.store == NULL) { /* its files belong to the user */
-		log_error("store: %s", why);
+		log_error("store: %s", why.text);
 		return rc;
 	}
 	zone_freeze();                    /* from here on there are threads */

@@ -399,10 +399,11 @@ request_of(const struct line *l)
 static int
 find_socket(const struct ctl *ctl, struct unix_socket *ep, json_t **failure_r)
 {
-	const char *why, *text = ctl->socket;
+	const char *text = ctl->socket;
 	struct config *conf =
 	    text == NULL ? ctl_config(ctl->config, NULL) : NULL;
 	char named[ENDPOINT_PATH_MAX + 8];
+	struct why why;
 
 	if (conf != NULL) {
 		*ep = conf->control_socket;
@@ -414,7 +415,7 @@ find_socket(const struct ctl *ctl, struct unix_socket *ep, json_t **failure_r)
 	    text != NULL ? text : CTL_SOCKET_DEFAULT);
 	if (unix_socket_parse(named, ep, &why) == 0)
 		return 0;
-	*failure_r = ctl_failure(why, "the socket cannot be used");
+	*failure_r = ctl_failure(why.text, "the socket cannot be used");
 	return -1;
 }
 

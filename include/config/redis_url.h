@@ -15,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "why.h"
+
 #define REDIS_HOSTS	8
 #define REDIS_SCHEME	"redis"	/* how all of them begin */
 
@@ -34,8 +36,8 @@ struct redis_url {
 	unsigned db;
 };
 
-/* 0, or -1 and *why_r, a constant that says what would be right. */
+/* 0, or -1 and *why, a constant that says what would be right. */
 int	redis_url_parse(const char *text, struct redis_url *w_r,
-	    const char **why_r);
+	    struct why *why);
 
 #endif

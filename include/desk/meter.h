@@ -18,6 +18,7 @@
 #include "store.h"
 #include "transaction.h"
 #include "verdict.h"
+#include "why.h"
 
 /*
  * Would the transaction pass with one recipient more?  For RCPT.  Changes
@@ -69,7 +70,7 @@ bool	meter_renames(const struct smarthost *sh,
  */
 int	meter_route(const struct config *conf, struct store *store,
 	    struct health *health, const struct mailaddr *sender, int64_t now,
-	    const struct smarthost **sh_r, char *why);
+	    const struct smarthost **sh_r, struct why *why);
 
 /*
  * The same for one message of a server that asks by queue id: by the
@@ -79,6 +80,6 @@ int	meter_route(const struct config *conf, struct store *store,
 int	meter_route_id(const struct config *conf, struct store *store,
 	    struct health *health, const char *queue_id,
 	    const struct mailaddr *sender, int64_t now,
-	    const struct smarthost **sh_r, char *why);
+	    const struct smarthost **sh_r, struct why *why);
 
 #endif

@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "breaker.h"
+#include "why.h"
 
-#define HEALTH_WHY 160
 
 struct health;
 
@@ -36,7 +36,7 @@ struct health_report {
 	enum breaker_state state;
 	int64_t seen;		/* the last look */
 	int64_t until;		/* open: until when */
-	char why[HEALTH_WHY];	/* "" if the last look was good */
+	struct why why;	/* "" if the last look was good */
 };
 
 /* False if nobody looked at it; h may be NULL. */

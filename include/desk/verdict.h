@@ -16,6 +16,7 @@
 #include "policy.h"
 #include "quota.h"
 #include "timezone.h"
+#include "why.h"
 
 enum verdict {
 	VERDICT_IGNORE,		/* not outgoing: none of our business */
@@ -42,7 +43,7 @@ struct outcome {
 	bool unmetered;			/* passed by on-store-failure */
 	const char *rule;		/* its name, or NULL */
 	const char *smarthost;		/* chosen, or NULL */
-	char why[160];			/* UNAVAILABLE, BLOCKED: the cause */
+	struct why why;			/* UNAVAILABLE, BLOCKED: the cause */
 };
 
 #define REPLY_TEXT 512

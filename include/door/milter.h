@@ -13,14 +13,14 @@
 #include "config.h"
 #include "smarthost_health.h"
 #include "store.h"
+#include "why.h"
 
 /*
  * Registers the callbacks and opens the socket (checked, owned, mode 0660).
  * 0, or -1 and a sentence in why; *live_r as in endpoint.h.
  */
 int	mlfi_open(const struct config *conf,
-	    const struct unix_socket_owner *owner, bool *live_r, char *why,
-	    size_t size);
+	    const struct unix_socket_owner *owner, bool *live_r, struct why *why);
 
 /*
  * Serves until the process ends, or libmilter gives up; store must be open and

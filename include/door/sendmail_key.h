@@ -14,6 +14,7 @@
 
 #include "bytes.h"
 #include "config.h"
+#include "why.h"
 
 /*
  * A key in its parts: QUEUEID<sender><recipient>ENVID, or
@@ -53,9 +54,9 @@ enum sendmail_server sendmail_server(const struct config *conf,
 /*
  * Can Sendmail reach this smarthost?  Not on a port with implicit TLS, and
  * only on a port that postmeter-b.m4 has a mailer for: an answer with any
- * other would bounce the mail.  If not, *why_r is a sentence with the remedy.
+ * other would bounce the mail.  If not, *why is a sentence with the remedy.
  */
-bool	sendmail_can(const struct smarthost *sh, const char **why_r);
+bool	sendmail_can(const struct smarthost *sh, struct why *why);
 
 /* Bytes of a user name or password: in base64 what a token of a rule holds. */
 #define SENDMAIL_VALUE	189

@@ -6,16 +6,17 @@
 
 #include <stddef.h>
 
+#include "why.h"
+
 struct secure_mem {
 	char *p;
 	size_t size;
 };
 
-#define SECURE_MEM_WHY 160
 
 /* size zeroed bytes.  0, or -1 and the reason with its remedy in why. */
 int	secure_mem_new(struct secure_mem *mem_r, size_t size,
-	    char why[SECURE_MEM_WHY]);
+	    struct why *why);
 
 /* Wipes and gives back; harmless if there is nothing. */
 void	secure_mem_free(struct secure_mem *mem);

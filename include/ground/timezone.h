@@ -15,19 +15,21 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "why.h"
+
 struct zone;
 
 enum period { PERIOD_HOUR, PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH };
 
 /*
  * Makes the table for an IANA name ("Europe/Kyiv", "UTC") for the years 1970
- * to 2099.  Returns NULL if the name is unknown here; *why_r then says so in
+ * to 2099.  Returns NULL if the name is unknown here; *why then says so in
  * words that fit behind a file name and a line (a constant, not to be freed).
  *
  * It borrows the process's TZ while it works (saved and put back), so it must
  * run while nothing else asks glibc for local time: at start.
  */
-struct zone *zone_load(const char *name, const char **why_r);
+struct zone *zone_load(const char *name, struct why *why);
 void	zone_free(struct zone **zp);
 
 /*

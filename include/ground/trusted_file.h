@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define TRUSTED_FILE_WHY 320	/* room for a reason with a path in it */
+#include "why.h"
+
 
 /* Whom a secret file may belong to, beside root. */
 struct trusted_file_owner {
@@ -32,12 +33,12 @@ struct trusted_file_owner {
  * not even for a FIFO.
  */
 int	trusted_file_open(const char *path, const struct trusted_file_owner *owner,
-	    char why[TRUSTED_FILE_WHY]);
+	    struct why *why);
 
 /*
  * Reads all of the regular file behind fd.  Returns its length, or -1 and why
  * if it is no such file, does not fit in size or changed meanwhile.
  */
-ssize_t	trusted_file_read(int fd, char *dst, size_t size, char why[TRUSTED_FILE_WHY]);
+ssize_t	trusted_file_read(int fd, char *dst, size_t size, struct why *why);
 
 #endif

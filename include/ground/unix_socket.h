@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "why.h"
+
 #define ENDPOINT_PATH_MAX 100	/* sun_path holds 108, libmilter wants room */
 
 struct unix_socket {
@@ -26,10 +28,10 @@ struct unix_socket_owner {
 
 /*
  * Parses "unix:/absolute/path" ("local:" is the same).  Returns 0, or -1 and
- * *why_r, a constant that says what would be right.
+ * *why, a constant that says what would be right.
  */
 int	unix_socket_parse(const char *text, struct unix_socket *ep_r,
-	    const char **why_r);
+	    struct why *why);
 
 /*
  * Makes the last folder of the path if it is missing (0750, owner as given),
@@ -40,20 +42,18 @@ int	unix_socket_parse(const char *text, struct unix_socket *ep_r,
  * *live_r is set if a server answers there: then another daemon runs.
  */
 int	unix_socket_prepare(const struct unix_socket *ep,
-	    const struct unix_socket_owner *owner, bool *live_r, char *why,
-	    size_t size);
+	    const struct unix_socket_owner *owner, bool *live_r, struct why *why);
 
 /*
  * unix_socket_prepare, then a listening, non-blocking, close-on-exec descriptor
  * with mode 0660 and the owner given.  -1 and a sentence in why otherwise.
  */
 int	unix_socket_listen(const struct unix_socket *ep,
-	    const struct unix_socket_owner *owner, bool *live_r, char *why,
-	    size_t size);
+	    const struct unix_socket_owner *owner, bool *live_r, struct why *why);
 
 /* Gives an existing socket file the owner and mode 0660.  0, or -1 and why. */
 int	unix_socket_chown(const struct unix_socket *ep,
-	    const struct unix_socket_owner *owner, char *why, size_t size);
+	    const struct unix_socket_owner *owner, struct why *why);
 
 /* A connected, blocking descriptor for a client, or -1 with errno. */
 int	unix_socket_connect(const struct unix_socket *ep);

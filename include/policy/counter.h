@@ -13,6 +13,7 @@
 
 #include "policy.h"
 #include "recipient_set.h"
+#include "why.h"
 #include "window.h"
 
 #define COUNTER_GRANTS 8	/* grants that one counter holds at a time */
@@ -77,10 +78,10 @@ bool	counter_idle(const struct counter *c, int64_t now);
  * version in front: they outlive the process.  counter_pack returns
  * the bytes needed, and writes only if size suffices.  counter_unpack makes a
  * new counter from bytes, or NULL if they are damaged, of an unknown version
- * (*why_r says which) or memory is out.
+ * (*why says which) or memory is out.
  */
 size_t	counter_pack(const struct counter *c, uint8_t *dst, size_t size);
 struct counter *counter_unpack(const uint8_t *src, size_t len,
-	    const char **why_r);
+	    struct why *why);
 
 #endif

@@ -13,15 +13,16 @@
 #include <stdint.h>
 
 #include "policy.h"
+#include "why.h"
 
 #define LIMIT_TEXT 64	/* room for any limit in words */
 
-/* 0, or -1 and *why_r, a constant that says what would be right. */
+/* 0, or -1 and *why, a constant that says what would be right. */
 int	limit_parse(const char *text, enum dimension dim, struct limit *l_r,
-	    const char **why_r);
+	    struct why *why);
 
-/* "90s", "24h", "7d" to ms; "0" is 0.  0, or -1 and *why_r. */
-int	duration_parse(const char *text, int64_t *ms_r, const char **why_r);
+/* "90s", "24h", "7d" to ms; "0" is 0.  0, or -1 and *why. */
+int	duration_parse(const char *text, int64_t *ms_r, struct why *why);
 
 /* "24h", "10m", "day": the text that people would write for it. */
 char	*window_spec_text(const struct window_spec *spec, char *dst,

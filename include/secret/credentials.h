@@ -15,8 +15,8 @@
 
 #include "config.h"
 #include "secrets.h"
+#include "why.h"
 
-#define CREDENTIALS_WHY 160	/* room for a sentence: STORE_WHY, so doors need one */
 
 /*
  * The user and group that the daemon is to run as.  0, or -1 and one line in
@@ -48,7 +48,7 @@ bool	credentials_peer_allowed(const struct config *conf, uid_t uid);
  * could not be known; why then says why, without any secret.
  */
 int	credentials_lookup(const struct config *conf, const char *map,
-	    const char *key, char *dst, size_t size, char why[CREDENTIALS_WHY]);
+	    const char *key, char *dst, size_t size, struct why *why);
 
 /*
  * The secret of that name, for a part of the daemon itself (the store); its

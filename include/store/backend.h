@@ -9,46 +9,47 @@
 #define BACKEND_H
 
 #include "store.h"
+#include "why.h"
 
 struct store_backend {
 	const char *kind;
 	const char *scheme;	/* how conf->store begins */
 	/* where is what follows the scheme. */
 	struct store *(*open)(const struct config *conf, const char *where,
-	    void (*fatal)(const char *), char *why, size_t size, int *exit_r);
+	    void (*fatal)(const char *), struct why *why, int *exit_r);
 	void (*close)(struct store *s);
 	enum store_answer (*charge)(struct store *s, const struct bill *bill,
-	    const char *bound, struct decision *d_r, char *why);
+	    const char *bound, struct decision *d_r, struct why *why);
 	enum store_answer (*preview)(struct store *s, const struct bill *bill,
-	    struct decision *d_r, char *why);
+	    struct decision *d_r, struct why *why);
 	enum store_answer (*bound)(struct store *s, const char *bound,
-	    int64_t now, char *smarthost_r, char *why);
+	    int64_t now, char *smarthost_r, struct why *why);
 	enum store_answer (*reset)(struct store *s,
 	    const struct policy *policy, const char *key, int64_t now,
-	    const char *actor, char *why);
+	    const char *actor, struct why *why);
 	enum store_answer (*grant)(struct store *s,
 	    const struct policy *policy, const char *key,
 	    const struct grant *g, int64_t now, const char *actor,
-	    const char *text, char *why);
+	    const char *text, struct why *why);
 	enum store_answer (*block)(struct store *s, const char *who,
 	    int64_t until, int64_t now, const char *actor, const char *text,
-	    char *why);
+	    struct why *why);
 	enum store_answer (*unblock)(struct store *s, const char *who,
-	    int64_t now, const char *actor, char *why);
+	    int64_t now, const char *actor, struct why *why);
 	enum store_answer (*blocked)(struct store *s, const char *who,
-	    int64_t now, char *text_r, char *why);
+	    int64_t now, char *text_r, struct why *why);
 	void (*note)(struct store *s, const struct store_event *e);
 	enum store_answer (*read)(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, struct counter **c_r, char *why);
+	    const char *key, int64_t now, struct counter **c_r, struct why *why);
 	enum store_answer (*walk)(struct store *s, int64_t now,
-	    store_each_fn *each, void *arg, char *why);
+	    store_each_fn *each, void *arg, struct why *why);
 	enum store_answer (*events)(struct store *s, const char *key, size_t n,
-	    store_event_fn *each, void *arg, char *why);
+	    store_event_fn *each, void *arg, struct why *why);
 	enum store_answer (*blocks)(struct store *s, int64_t now,
-	    store_block_fn *each, void *arg, char *why);
+	    store_block_fn *each, void *arg, struct why *why);
 	void (*stats)(struct store *s, struct store_stats *st_r);
 	void (*reconfigure)(struct store *s, const struct config *conf);
-	enum store_answer (*flush)(struct store *s, char *why);
+	enum store_answer (*flush)(struct store *s, struct why *why);
 };
 
 /* A backend's own store begins with this. */

@@ -17,6 +17,7 @@
 
 #include "config.h"
 #include "quota.h"
+#include "why.h"
 
 struct store;
 
@@ -27,7 +28,7 @@ enum store_answer {
 	STORE_UNCERTAIN		/* could not know; it may have been changed */
 };
 
-#define STORE_WHY 160
+#define STORE_TEXT 160	/* of a block: what its operator said of it */
 
 /*
  * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").
@@ -39,7 +40,7 @@ enum store_answer {
  * sync must not be retried); it gets a sentence and must end the process.
  */
 struct store *store_open(const struct config *conf, void (*fatal)(const char *),
-	    char *why, size_t size, int *exit_r);
+	    struct why *why, int *exit_r);
 
 /* Writes all that is not yet written, then frees.  No call may be under way. */
 void	store_close(struct store **sp);
@@ -55,11 +56,11 @@ const char *store_kind(const struct store *s);
  * the decision.
  */
 enum store_answer store_charge(struct store *s, const struct bill *bill,
-	    const char *bound, struct decision *d_r, char *why);
+	    const char *bound, struct decision *d_r, struct why *why);
 
 /* The same question, nothing changed. */
 enum store_answer store_preview(struct store *s, const struct bill *bill,
-	    struct decision *d_r, char *why);
+	    struct decision *d_r, struct why *why);
 
 /*
  * Bindings: which smarthost a sender's (or a queue id's) mail was given to.
@@ -67,25 +68,25 @@ enum store_answer store_preview(struct store *s, const struct bill *bill,
  */
 #define STORE_NAME 64
 enum store_answer store_bound(struct store *s, const char *bound, int64_t now,
-	    char *smarthost_r, char *why);
+	    char *smarthost_r, struct why *why);
 
 /*
  * Operator's acts.  Each leaves an event.  actor and text are for the audit.
  * STORE_NONE: nothing to reset, no room for one more grant, no such block.
  */
 enum store_answer store_reset(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, const char *actor, char *why);
+	    const char *key, int64_t now, const char *actor, struct why *why);
 enum store_answer store_grant(struct store *s, const struct policy *policy,
 	    const char *key, const struct grant *g, int64_t now,
-	    const char *actor, const char *text, char *why);
+	    const char *actor, const char *text, struct why *why);
 enum store_answer store_block(struct store *s, const char *who, int64_t until,
-	    int64_t now, const char *actor, const char *text, char *why);
+	    int64_t now, const char *actor, const char *text, struct why *why);
 enum store_answer store_unblock(struct store *s, const char *who, int64_t now,
-	    const char *actor, char *why);
+	    const char *actor, struct why *why);
 
-/* STORE_OK: who is blocked at now; text_r (STORE_WHY bytes) says why. */
+/* STORE_OK: who is blocked at now; text_r (STORE_TEXT bytes) says why. */
 enum store_answer store_blocked(struct store *s, const char *who, int64_t now,
-	    char *text_r, char *why);
+	    char *text_r, struct why *why);
 
 /* An event to keep for the operator: a warning, a lockout, an act. */
 struct store_event {
@@ -108,7 +109,7 @@ void	store_note(struct store *s, const struct store_event *e);
  * slots are in the order of policy->limit).  STORE_NONE: never used.
  */
 enum store_answer store_read(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, struct counter **c_r, char *why);
+	    const char *key, int64_t now, struct counter **c_r, struct why *why);
 
 /*
  * Calls each for every counter that is not idle at now; each returns false to
@@ -118,18 +119,18 @@ enum store_answer store_read(struct store *s, const struct policy *policy,
 typedef bool store_each_fn(void *arg, const char *policy, const char *key,
 	    const struct counter *c);
 enum store_answer store_walk(struct store *s, int64_t now,
-	    store_each_fn *each, void *arg, char *why);
+	    store_each_fn *each, void *arg, struct why *why);
 
 /* The newest events first, at most n; key may be NULL for all. */
 typedef bool store_event_fn(void *arg, const struct store_event *e);
 enum store_answer store_events(struct store *s, const char *key, size_t n,
-	    store_event_fn *each, void *arg, char *why);
+	    store_event_fn *each, void *arg, struct why *why);
 
 /* The blocks in force at now. */
 typedef bool store_block_fn(void *arg, const char *who, int64_t until,
 	    const char *text);
 enum store_answer store_blocks(struct store *s, int64_t now,
-	    store_block_fn *each, void *arg, char *why);
+	    store_block_fn *each, void *arg, struct why *why);
 
 struct store_stats {
 	uint64_t charged, declined, failed;	/* since start */
@@ -139,7 +140,7 @@ struct store_stats {
 	int64_t folded;			/* ms: when last, 0 never */
 	uint64_t events_dropped;
 	bool healthy;
-	char trouble[STORE_WHY];	/* "" if healthy */
+	struct why trouble;	/* "" if healthy */
 };
 void	store_stats(struct store *s, struct store_stats *st_r);
 
@@ -147,6 +148,6 @@ void	store_stats(struct store *s, struct store_stats *st_r);
 void	store_reconfigure(struct store *s, const struct config *conf);
 
 /* Folds now, and returns when it is done: for a reader of the database. */
-enum store_answer store_flush(struct store *s, char *why);
+enum store_answer store_flush(struct store *s, struct why *why);
 
 #endif

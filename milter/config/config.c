@@ -67,7 +67,7 @@ read_sockets(struct reading *r, cfg_t *root)
 	struct unix_socket *const ends[] = { &r->conf->milter_socket,
 		&r->conf->map_socket, &r->conf->auth_socket,
 		&r->conf->control_socket };
-	const char *why;
+	struct why why;
 	char text[SHOWN];
 
 	for (size_t i = 0; i < 4; i++) {
@@ -77,7 +77,7 @@ read_sockets(struct reading *r, cfg_t *root)
 			v != NULL ? v->text : usual[i], ends[i], &why) == -1)
 			diag_error(&r->m, v != NULL ? v->line : 0,
 			    "%s = \"%s\": %s", names[i],
-			    v != NULL ? shown(text, v) : usual[i], why);
+			    v != NULL ? shown(text, v) : usual[i], why.text);
 		for (size_t j = 0; j < i; j++)
 			if (ends[i]->path[0] != '\0' &&
 			    strcmp(ends[i]->path, ends[j]->path) == 0)
@@ -141,7 +141,7 @@ read_zone(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "time-zone");
 	char system[PATH_MAX], text[SHOWN];
-	const char *why = "";
+	struct why why = WHY_NONE;
 	const char *name =
 	    v != NULL ? v->text : system_zone(system, sizeof(system));
 
@@ -150,27 +150,27 @@ read_zone(struct reading *r, cfg_t *root)
 		return;
 	if (v != NULL)
 		diag_error(&r->m, v->line, "time-zone = \"%s\": %s",
-		    shown(text, v), why);
+		    shown(text, v), why.text);
 	else
 		diag_error(&r->m, 0,
 		    "the system's time zone is not usable (%s): write time-zone = \"UTC\" or yours",
-		    why);
+		    why.text);
 }
 
 /* --- the rest ------------------------------------------------------------ */
 
-/* store_wrong - what is wrong with it, or NULL */
-static const char *
-store_wrong(const char *store)
+static bool
+store_is_valid(const char *store, struct why *why)
 {
 	struct redis_url where;
-	const char *why;
 
 	if (strncmp(store, REDIS_SCHEME, strlen(REDIS_SCHEME)) == 0)
-		return redis_url_parse(store, &where, &why) == -1 ? why : NULL;
+		return redis_url_parse(store, &where, why) == 0;
 	if (strcmp(store, "memory:") == 0 || strncmp(store, "sqlite:/", 8) == 0)
-		return NULL;
-	return "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for several mail servers, or \"memory:\" to forget everything at the end";
+		return true;
+	why_set(why, "%s",
+	    "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for several mail servers, or \"memory:\" to forget everything at the end");
+	return false;
 }
 
 static void
@@ -178,15 +178,15 @@ read_store(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "store");
 	const struct conf_value *secret = read_one(r, root, "store-secret");
-	const char *wrong;
 	char text[SHOWN];
+	struct why why;
 
 	r->conf->store = read_text(
 	    r, root, "store", "sqlite:/var/lib/postmeter/postmeter.db");
 	r->conf->store_secret = read_text(r, root, "store-secret", "");
-	if (v != NULL && (wrong = store_wrong(v->text)) != NULL)
+	if (v != NULL && !store_is_valid(v->text, &why))
 		diag_error(&r->m, v->line, "store = \"%s\": %s", shown(text, v),
-		    wrong);
+		    why.text);
 	if (secret != NULL && secret->len > 0 &&
 	    (v == NULL ||
 		strncmp(v->text, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0))
@@ -299,13 +299,13 @@ read_probe_every(struct reading *r, cfg_t *root)
 {
 	const struct conf_value *v = read_one(r, root, "probe-every");
 	char text[SHOWN];
-	const char *why;
+	struct why why;
 
 	if (v == NULL)
 		return;
 	if (duration_parse(v->text, &r->conf->probe_every, &why) == -1)
 		diag_error(&r->m, v->line, "probe-every = \"%s\": %s",
-		    shown(text, v), why);
+		    shown(text, v), why.text);
 	else if (r->conf->probe_every > 0 && r->conf->probe_every < PROBE_LEAST)
 		diag_error(&r->m, v->line,
 		    "probe-every = \"%s\": at least 5s, or \"0\" for never: providers shut out who knocks too often",
@@ -353,7 +353,7 @@ read_all(struct reading *r, cfg_t *root)
 static char *
 read_file(struct diag *m, size_t *len_r)
 {
-	char why[TRUSTED_FILE_WHY];
+	struct why why;
 	char *text = malloc(FILE_LARGEST);
 	const int fd = open(m->file, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	ssize_t n = -1;
@@ -364,8 +364,8 @@ read_file(struct diag *m, size_t *len_r)
 		diag_error(m, 0,
 		    "%s: give another file with -c, or make this one readable",
 		    strerror(errno));
-	else if ((n = trusted_file_read(fd, text, FILE_LARGEST, why)) == -1)
-		diag_error(m, 0, "%s", why);
+	else if ((n = trusted_file_read(fd, text, FILE_LARGEST, &why)) == -1)
+		diag_error(m, 0, "%s", why.text);
 	if (fd != -1)
 		close(fd);
 	if (n == -1) {

@@ -33,11 +33,11 @@ add_limit(struct reading *r, struct policy *p, enum dimension dim,
 {
 	struct limit l;
 	char text[SHOWN];
-	const char *why;
+	struct why why;
 
 	if (limit_parse(v->text, dim, &l, &why) == -1) {
 		diag_error(&r->m, v->line, "%s: \"%s\": %s", option,
-		    shown(text, v), why);
+		    shown(text, v), why.text);
 		return;
 	}
 	for (size_t i = 0; i < p->nlimit; i++) {
@@ -100,11 +100,11 @@ read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
 {
 	const struct conf_value *v = read_one(r, sec, "lockout");
 	char text[SHOWN];
-	const char *why;
+	struct why why;
 
 	if (v != NULL && duration_parse(v->text, &p->lockout, &why) == -1)
 		diag_error(&r->m, v->line, "lockout = \"%s\": %s",
-		    shown(text, v), why);
+		    shown(text, v), why.text);
 }
 
 /* read_words - the text added to replies, which SMTP wants in plain ASCII */

@@ -92,8 +92,9 @@ static uint32_t
 read_number(struct reader *r, cfg_t *sec, const char *option, uint32_t most)
 {
 	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
-	char *end, why[64];
 	unsigned long n;
+	struct why why;
+	char *end;
 
 	if (v == NULL)
 		return 0;
@@ -102,8 +103,8 @@ read_number(struct reader *r, cfg_t *sec, const char *option, uint32_t most)
 	if (errno == 0 && v->text[0] >= '0' && v->text[0] <= '9' &&
 	    *end == '\0' && n >= 1 && n <= most)
 		return (uint32_t)n;
-	snprintf(why, sizeof(why), "want a number from 1 to %u", most);
-	wrong(r, option, v, why);
+	why_set(&why, "want a number from 1 to %u", most);
+	wrong(r, option, v, why.text);
 	return 0;
 }
 
@@ -113,14 +114,14 @@ read_choice(struct reader *r, cfg_t *sec, const char *option, const char *first,
     const char *second)
 {
 	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
-	char why[64];
+	struct why why;
 
 	if (v == NULL || strcmp(v->text, first) == 0)
 		return false;
 	if (strcmp(v->text, second) == 0)
 		return true;
-	snprintf(why, sizeof(why), "want %s or %s", first, second);
-	wrong(r, option, v, why);
+	why_set(&why, "want %s or %s", first, second);
+	wrong(r, option, v, why.text);
 	return false;
 }
 
@@ -158,10 +159,10 @@ read_lockout(struct reader *r, cfg_t *sec, struct provider *p)
 {
 	const struct conf_value *v =
 	    conftext_value(&r->text, sec, "lockout", 0);
-	const char *why;
+	struct why why;
 
 	if (v != NULL && duration_parse(v->text, &p->lockout, &why) == -1)
-		wrong(r, "lockout", v, why);
+		wrong(r, "lockout", v, why.text);
 }
 
 /* read_witness - where it comes from, and how far it can be trusted */
@@ -229,12 +230,12 @@ read_limits(struct reader *r, cfg_t *sec, struct provider_limit *pl)
 		for (size_t i = 0; i < conftext_size(sec, option); i++) {
 			const struct conf_value *v =
 			    conftext_value(&r->text, sec, option, i);
-			const char *why = "too many limits in one section";
+			struct why why = { "too many limits in one section" };
 
 			if (pl->n == POLICY_LIMITS ||
 			    limit_parse(v->text, (enum dimension)d,
 				&pl->limit[pl->n], &why) == -1)
-				wrong(r, option, v, why);
+				wrong(r, option, v, why.text);
 			else
 				pl->n++;
 		}

@@ -88,24 +88,25 @@ take_hosts(struct redis_url *w, const char *text, const char *end)
 }
 
 static bool
-take_options(struct redis_url *w, char *text, const char **why_r)
+take_options(struct redis_url *w, char *text, struct why *why)
 {
 	char *save = NULL;
 
 	for (char *o = strtok_r(text, "&", &save); o != NULL;
 	     o = strtok_r(NULL, "&", &save)) {
 		if (strncmp(o, "db=", 3) == 0) {
-			*why_r = "db is a number";
+			why_set(why, "db is a number");
 			if (!number(o + 3, DB_LARGEST, &w->db))
 				return false;
 		} else if (strncmp(o, "ca=", 3) == 0) {
-			*why_r =
-			    "ca is the absolute path of a file of certificates, and only rediss:// needs it";
+			why_set(why,
+			    "ca is the absolute path of a file of certificates, and only rediss:// needs it");
 			if (!w->tls || o[3] != '/' ||
 			    !take(w->ca, sizeof(w->ca), o + 3, strlen(o + 3)))
 				return false;
 		} else {
-			*why_r = "behind \"?\" there may be db=N and ca=/path";
+			why_set(
+			    why, "behind \"?\" there may be db=N and ca=/path");
 			return false;
 		}
 	}
@@ -114,18 +115,18 @@ take_options(struct redis_url *w, char *text, const char **why_r)
 
 /* "[user@]hosts[/what]" */
 static bool
-take_place(struct redis_url *w, const char *text, const char **why_r)
+take_place(struct redis_url *w, const char *text, struct why *why)
 {
 	const char *end = text + strcspn(text, "/");
 	const char *at = memchr(text, '@', (size_t)(end - text));
 
-	*why_r = usage;
+	why_set(why, usage);
 	if (at != NULL) {
 		size_t n = (size_t)(at - text);
 
 		if (memchr(text, ':', n) != NULL) {
-			*why_r =
-			    "a password does not belong here: name its entry in the secrets file with store-secret";
+			why_set(why,
+			    "a password does not belong here: name its entry in the secrets file with store-secret");
 			return false;
 		}
 		if (!take(w->user, sizeof(w->user), text, n))
@@ -137,17 +138,17 @@ take_place(struct redis_url *w, const char *text, const char **why_r)
 	if (*end == '/')
 		end++;
 	if (w->sentinel) {
-		*why_r =
-		    "want the name of the master behind the Sentinels: redis+sentinel://host:port,.../mymaster";
+		why_set(why,
+		    "want the name of the master behind the Sentinels: redis+sentinel://host:port,.../mymaster");
 		return strchr(end, '/') == NULL &&
 		       take(w->master, sizeof(w->master), end, strlen(end));
 	}
-	*why_r = "behind the host comes the number of a database";
+	why_set(why, "behind the host comes the number of a database");
 	return *end == '\0' || number(end, DB_LARGEST, &w->db);
 }
 
 int
-redis_url_parse(const char *text, struct redis_url *w_r, const char **why_r)
+redis_url_parse(const char *text, struct redis_url *w_r, struct why *why)
 {
 	static const struct {
 		const char *text;
@@ -163,7 +164,7 @@ redis_url_parse(const char *text, struct redis_url *w_r, const char **why_r)
 	size_t i = 0, n;
 
 	memset(w_r, 0, sizeof(*w_r));
-	*why_r = usage;
+	why_set(why, usage);
 	while (i < sizeof(schemes) / sizeof(schemes[0]) &&
 	       strncmp(text, schemes[i].text, strlen(schemes[i].text)) != 0)
 		i++;
@@ -179,7 +180,7 @@ redis_url_parse(const char *text, struct redis_url *w_r, const char **why_r)
 	if (schemes[i].path
 		? copy[0] != '/' ||
 		      !take(w_r->path, sizeof(w_r->path), copy, strlen(copy))
-		: !take_place(w_r, copy, why_r))
+		: !take_place(w_r, copy, why))
 		return -1;
-	return options == NULL || take_options(w_r, options, why_r) ? 0 : -1;
+	return options == NULL || take_options(w_r, options, why) ? 0 : -1;
 }

@@ -406,7 +406,7 @@ blocked(
 {
 	char domain[MAILADDR_MAX + 2], client[NETADDR_TEXT];
 	const char *who[] = { t->login, t->sender.text, domain, client };
-	char why[STORE_WHY];
+	struct why why;
 
 	domain[0] = '@';
 	copy(domain + 1, sizeof(domain) - 1, mailaddr_domain(&t->sender));
@@ -416,13 +416,13 @@ blocked(
 
 		if (who[i][0] == '\0' || strcmp(who[i], "@") == 0)
 			continue;
-		a = store_blocked(store, who[i], now, o->why, why);
+		a = store_blocked(store, who[i], now, o->why.text, &why);
 		if (a == STORE_NONE)
 			continue;
 		if (a == STORE_OK)
 			snprintf(o->key, sizeof(o->key), "%s", who[i]);
 		else
-			snprintf(o->why, sizeof(o->why), "%s", why);
+			why_set(&o->why, "%s", why.text);
 		return a;
 	}
 	return STORE_NONE;
@@ -433,8 +433,7 @@ static void
 could_not_know(const struct config *conf, enum stage stage, const char *why,
     struct outcome *o)
 {
-	if (why != o->why)
-		snprintf(o->why, sizeof(o->why), "%s", why);
+	why_set(&o->why, "%s", why);
 	if (conf->on_store_failure == STORE_FAILURE_ACCEPT || conf->observe) {
 		o->verdict = VERDICT_PASS;
 		o->unmetered = stage != STAGE_RCPT;
@@ -543,14 +542,14 @@ decide(const struct config *conf, struct store *store, const struct txn *t,
 				? bound_to_id(t->queue_id, id)
 				: bound_to_sender(&t->sender);
 	struct decision d;
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	enum store_answer a;
 
 again:
-	a = stage == STAGE_CHARGE ? store_charge(store, b, bound, &d, why)
-				  : store_preview(store, b, &d, why);
+	a = stage == STAGE_CHARGE ? store_charge(store, b, bound, &d, &why)
+				  : store_preview(store, b, &d, &why);
 	if (a != STORE_OK) {
-		could_not_know(conf, stage, why, o);
+		could_not_know(conf, stage, why.text, o);
 		return;
 	}
 	if (!d.fits && b->line[d.shortfall.line].policy == conf->senders) {
@@ -599,7 +598,7 @@ judge(const struct config *conf, struct store *store, struct health *health,
 		return;
 	case STORE_FAILED:
 	case STORE_UNCERTAIN:
-		could_not_know(conf, stage, o->why, o);
+		could_not_know(conf, stage, o->why.text, o);
 		return;
 	}
 	rule = match_rule(conf, t);
@@ -710,14 +709,14 @@ likely(const struct config *conf, struct store *store, struct health *health,
 	struct bill_work work;
 	struct decision d;
 	struct bill bill;
-	char why[STORE_WHY];
+	struct why why;
 
 	if (rule->route->n == 1 ||
 	    meter_bill(conf, rule, health, &t, now, &bill, &work) == -1)
 		return rule->route->smarthost[0];
 	bill.ncommon = 0; /* the budgets alone, whoever sends */
 	if (bill.nchoice > 0 &&
-	    store_preview(store, &bill, &d, why) == STORE_OK)
+	    store_preview(store, &bill, &d, &why) == STORE_OK)
 		choice = d.choice;
 	bill_work_end(&work);
 	return bill.nchoice == 0
@@ -728,7 +727,7 @@ likely(const struct config *conf, struct store *store, struct health *health,
 int
 meter_route(const struct config *conf, struct store *store,
     struct health *health, const struct mailaddr *sender, int64_t now,
-    const struct smarthost **sh_r, char *why)
+    const struct smarthost **sh_r, struct why *why)
 {
 	const struct smarthost *sh = NULL;
 	const struct rule *rule;
@@ -766,7 +765,7 @@ meter_route(const struct config *conf, struct store *store,
 int
 meter_route_id(const struct config *conf, struct store *store,
     struct health *health, const char *queue_id, const struct mailaddr *sender,
-    int64_t now, const struct smarthost **sh_r, char *why)
+    int64_t now, const struct smarthost **sh_r, struct why *why)
 {
 	char id[TXN_QUEUE_ID + 1], name[STORE_NAME];
 

@@ -136,8 +136,8 @@ verdict_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 		break;
 	case VERDICT_BLOCKED:
 		snprintf(body, sizeof(body), "Sending is blocked%s%s",
-		    o->why[0] != '\0' ? ": " : "",
-		    escape_str(extra, sizeof(extra), o->why));
+		    o->why.text[0] != '\0' ? ": " : "",
+		    escape_str(extra, sizeof(extra), o->why.text));
 		text = "";
 		break;
 	case VERDICT_NO_RULE:

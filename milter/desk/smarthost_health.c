@@ -15,7 +15,7 @@ struct patient {
 	struct patient *next;
 	struct breaker breaker;
 	int64_t seen;
-	char why[HEALTH_WHY];
+	struct why why;
 	char name[];
 };
 
@@ -105,7 +105,7 @@ health_tell(struct health *h, const char *smarthost, bool good, const char *why,
 			breaker_bad(&p->breaker, now);
 		is = p->breaker.pause > 0;
 		p->seen = now;
-		snprintf(p->why, sizeof(p->why), "%s", good ? "" : why);
+		why_set(&p->why, "%s", good ? "" : why);
 	}
 	pthread_mutex_unlock(&h->lock);
 	return was != is;
@@ -140,7 +140,7 @@ health_ask(struct health *h, const char *smarthost, int64_t now,
 		r_r->state = breaker_state(&p->breaker, now);
 		r_r->seen = p->seen;
 		r_r->until = r_r->state == BREAKER_OPEN ? p->breaker.until : 0;
-		memcpy(r_r->why, p->why, sizeof(r_r->why));
+		r_r->why = p->why;
 	}
 	pthread_mutex_unlock(&h->lock);
 	return p != NULL;

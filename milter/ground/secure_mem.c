@@ -13,24 +13,23 @@
 #include "secure_mem.h"
 
 static int
-cannot_lock(const struct secure_mem *mem, char why[SECURE_MEM_WHY])
+cannot_lock(const struct secure_mem *mem, struct why *why)
 {
 	struct rlimit limit = { 0, 0 };
 
 	if (errno != ENOMEM && errno != EPERM && errno != EAGAIN) {
-		snprintf(why, SECURE_MEM_WHY, "memory for secrets: %s",
-		    strerror(errno));
+		why_set(why, "memory for secrets: %s", strerror(errno));
 		return -1;
 	}
 	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
-	snprintf(why, SECURE_MEM_WHY,
+	why_set(why,
 	    "cannot lock %zu KiB for secrets, the limit is %llu KiB: raise it (LimitMEMLOCK= in the unit, ulimit -l in a shell)",
 	    mem->size / 1024, (unsigned long long)limit.rlim_cur / 1024);
 	return -1;
 }
 
 int
-secure_mem_new(struct secure_mem *mem_r, size_t size, char why[SECURE_MEM_WHY])
+secure_mem_new(struct secure_mem *mem_r, size_t size, struct why *why)
 {
 	const size_t page = 4096;
 
@@ -39,7 +38,7 @@ secure_mem_new(struct secure_mem *mem_r, size_t size, char why[SECURE_MEM_WHY])
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem_r->p == MAP_FAILED) {
 		mem_r->p = NULL;
-		snprintf(why, SECURE_MEM_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return -1;
 	}
 	if (mlock(mem_r->p, mem_r->size) == -1 ||

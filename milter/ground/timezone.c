@@ -185,22 +185,22 @@ static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool frozen;
 
 static struct zone *
-load_new(const char *name, const char **why_r)
+load_new(const char *name, struct why *why)
 {
 	char path[sizeof(ZONEINFO) + NAME_MAX_LEN];
 	struct zone *z;
 
-	*why_r =
-	    "unknown time zone, want an IANA name such as \"Europe/Kyiv\" or \"UTC\" (is the package tzdata there?)";
+	why_set(why,
+	    "unknown time zone, want an IANA name such as \"Europe/Kyiv\" or \"UTC\" (is the package tzdata there?)");
 	if (!name_is_plain(name))
 		return NULL;
 	snprintf(path, sizeof(path), ZONEINFO "%s", name);
 	if (!is_zone_file(path))
 		return NULL;
-	*why_r = "the time zone can only change at a restart";
+	why_set(why, "the time zone can only change at a restart");
 	if (frozen)
 		return NULL;
-	*why_r = "out of memory";
+	why_set(why, "out of memory");
 	if ((z = calloc(1, sizeof(*z))) == NULL)
 		return NULL;
 	z->name = strdup(name);
@@ -220,14 +220,14 @@ let_go(struct zone *z)
 }
 
 struct zone *
-zone_load(const char *name, const char **why_r)
+zone_load(const char *name, struct why *why)
 {
 	struct zone *z;
 
 	pthread_mutex_lock(&kept_lock);
 	if (kept != NULL && strcmp(kept->name, name) == 0) {
 		z = kept;
-	} else if ((z = load_new(name, why_r)) != NULL) {
+	} else if ((z = load_new(name, why)) != NULL) {
 		let_go(kept);
 		kept = z;
 		z->holders = 1;

@@ -24,16 +24,16 @@
 
 #define SHOWN 160 /* a path in a reason, escaped */
 
-static int refuse(char why[TRUSTED_FILE_WHY], const char *fmt, ...)
+static int refuse(struct why *why, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 static int
-refuse(char why[TRUSTED_FILE_WHY], const char *fmt, ...)
+refuse(struct why *why, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, TRUSTED_FILE_WHY, fmt, ap);
+	vsnprintf(why->text, sizeof(why->text), fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -47,7 +47,7 @@ trusted(const struct stat *st, const struct trusted_file_owner *owner)
 /* check_folder - could somebody else put another file at this path? */
 static int
 check_folder(int fd, bool last, const struct trusted_file_owner *owner,
-    const char *path, size_t len, char why[TRUSTED_FILE_WHY])
+    const char *path, size_t len, struct why *why)
 {
 	char shown[SHOWN];
 	struct stat st;
@@ -68,8 +68,8 @@ check_folder(int fd, bool last, const struct trusted_file_owner *owner,
 
 /* next_step - opens one step of the path as a folder, following nothing */
 static int
-next_step(int dir, const char *path, const char *step, size_t n,
-    char why[TRUSTED_FILE_WHY])
+next_step(
+    int dir, const char *path, const char *step, size_t n, struct why *why)
 {
 	char name[NAME_MAX + 1], shown[SHOWN];
 	const char *reason;
@@ -96,7 +96,7 @@ next_step(int dir, const char *path, const char *step, size_t n,
 /* walk - the folder that holds the file; *name_r is its name there */
 static int
 walk(const char *path, const struct trusted_file_owner *owner,
-    const char **name_r, char why[TRUSTED_FILE_WHY])
+    const char **name_r, struct why *why)
 {
 	const char *step = path;
 	size_t len;
@@ -153,7 +153,7 @@ has_acl(int fd)
 
 static int
 check_file(int fd, bool credential, const struct trusted_file_owner *owner,
-    char why[TRUSTED_FILE_WHY])
+    struct why *why)
 {
 	struct stat st;
 
@@ -184,8 +184,8 @@ check_file(int fd, bool credential, const struct trusted_file_owner *owner,
 }
 
 int
-trusted_file_open(const char *path, const struct trusted_file_owner *owner,
-    char why[TRUSTED_FILE_WHY])
+trusted_file_open(
+    const char *path, const struct trusted_file_owner *owner, struct why *why)
 {
 	const char *name = path;
 	const int dir = walk(path, owner, &name, why);
@@ -227,7 +227,7 @@ same_state(const struct stat *a, const struct stat *b)
 }
 
 ssize_t
-trusted_file_read(int fd, char *dst, size_t size, char why[TRUSTED_FILE_WHY])
+trusted_file_read(int fd, char *dst, size_t size, struct why *why)
 {
 	struct stat before, after;
 	size_t used = 0;

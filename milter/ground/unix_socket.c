@@ -14,8 +14,7 @@
 #include "unix_socket.h"
 
 int
-unix_socket_parse(
-    const char *text, struct unix_socket *ep_r, const char **why_r)
+unix_socket_parse(const char *text, struct unix_socket *ep_r, struct why *why)
 {
 	const char *path = NULL;
 
@@ -24,17 +23,17 @@ unix_socket_parse(
 	else if (strncmp(text, "local:", 6) == 0)
 		path = text + 6;
 	if (path == NULL || path[0] != '/') {
-		*why_r =
-		    "want a UNIX socket with an absolute path, such as unix:/run/postmeter/control.sock";
+		why_set(why,
+		    "want a UNIX socket with an absolute path, such as unix:/run/postmeter/control.sock");
 		return -1;
 	}
 	if (strlen(path) > ENDPOINT_PATH_MAX) {
-		*why_r = "a socket's path may have at most 100 bytes";
+		why_set(why, "a socket's path may have at most 100 bytes");
 		return -1;
 	}
 	if (path[strlen(path) - 1] == '/') {
-		*why_r =
-		    "this is a folder, want a path that ends in the socket's name";
+		why_set(why,
+		    "this is a folder, want a path that ends in the socket's name");
 		return -1;
 	}
 	memcpy(ep_r->path, path, strlen(path) + 1);
@@ -79,19 +78,19 @@ unix_socket_connect(const struct unix_socket *ep)
 /* safe_folder - may nobody but root and the owner replace what is in it? */
 static int
 safe_folder(const struct stat *st, const char *path, bool last,
-    const struct unix_socket_owner *owner, char *why, size_t size)
+    const struct unix_socket_owner *owner, struct why *why)
 {
 	if (!S_ISDIR(st->st_mode))
-		snprintf(why, size,
+		why_set(why,
 		    "%s is no folder (or a symbolic link): name the real one",
 		    path);
 	else if (st->st_uid != 0 && st->st_uid != owner->uid)
-		snprintf(why, size,
+		why_set(why,
 		    "%s belongs to uid %u, who could replace the socket: chown it to root or to postmeter's user",
 		    path, (unsigned)st->st_uid);
 	else if ((st->st_mode & 022) != 0 &&
 		 (last || (st->st_mode & S_ISVTX) == 0))
-		snprintf(why, size,
+		why_set(why,
 		    "%s can be written by others (mode %04o), who could replace the socket: chmod go-w %s",
 		    path, (unsigned)(st->st_mode & 07777), path);
 	else
@@ -102,19 +101,19 @@ safe_folder(const struct stat *st, const char *path, bool last,
 /* make_folder - the last folder of the path, if it is missing */
 static int
 make_folder(int parent, const char *name, const char *path,
-    const struct unix_socket_owner *owner, char *why, size_t size)
+    const struct unix_socket_owner *owner, struct why *why)
 {
 	if (mkdirat(parent, name, 0750) == -1) {
 		if (errno == EEXIST)
 			return 0;
-		snprintf(why, size, "cannot make the folder %s: %s", path,
+		why_set(why, "cannot make the folder %s: %s", path,
 		    strerror(errno));
 		return -1;
 	}
 	if (fchownat(parent, name, owner->uid, owner->gid,
 		AT_SYMLINK_NOFOLLOW) == -1 ||
 	    fchmodat(parent, name, 0750, 0) == -1) {
-		snprintf(why, size,
+		why_set(why,
 		    "cannot give the folder %s to postmeter's user: %s", path,
 		    strerror(errno));
 		(void)unlinkat(parent, name, AT_REMOVEDIR);
@@ -129,7 +128,7 @@ make_folder(int parent, const char *name, const char *path,
  */
 static int
 walk(const struct unix_socket *ep, const struct unix_socket_owner *owner,
-    char *why, size_t size)
+    struct why *why)
 {
 	char path[ENDPOINT_PATH_MAX + 1], *name, *slash;
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
@@ -138,7 +137,7 @@ walk(const struct unix_socket *ep, const struct unix_socket_owner *owner,
 	if (fd != -1 &&
 	    (fstat(fd, &st) == -1 ||
 		safe_folder(&st, "/", strrchr(ep->path, '/') == ep->path, owner,
-		    why, size) == -1)) {
+		    why) == -1)) {
 		close(fd);
 		return -1;
 	}
@@ -153,20 +152,18 @@ walk(const struct unix_socket *ep, const struct unix_socket_owner *owner,
 			*slash = '/';
 			continue;
 		}
-		if (last &&
-		    make_folder(fd, name, path, owner, why, size) == -1) {
+		if (last && make_folder(fd, name, path, owner, why) == -1) {
 			close(fd);
 			return -1;
 		}
 		next = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (next == -1)
-			snprintf(
-			    why, size, "folder %s: %s", path, strerror(errno));
+			why_set(why, "folder %s: %s", path, strerror(errno));
 		close(fd);
 		fd = next;
 		if (fd != -1 &&
 		    (fstat(fd, &st) == -1 ||
-			safe_folder(&st, path, last, owner, why, size) == -1)) {
+			safe_folder(&st, path, last, owner, why) == -1)) {
 			close(fd);
 			return -1;
 		}
@@ -180,7 +177,7 @@ walk(const struct unix_socket *ep, const struct unix_socket_owner *owner,
 /* clear_path - nothing may be there but a dead socket of ours, and that goes */
 static int
 clear_path(int folder, const struct unix_socket *ep,
-    const struct unix_socket_owner *owner, bool *live_r, char *why, size_t size)
+    const struct unix_socket_owner *owner, bool *live_r, struct why *why)
 {
 	const char *name = strrchr(ep->path, '/') + 1;
 	struct stat st;
@@ -190,12 +187,12 @@ clear_path(int folder, const struct unix_socket *ep,
 	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		if (errno == ENOENT)
 			return 0;
-		snprintf(why, size, "%s: %s", ep->path, strerror(errno));
+		why_set(why, "%s: %s", ep->path, strerror(errno));
 		return -1;
 	}
 	if (!S_ISSOCK(st.st_mode) ||
 	    (st.st_uid != 0 && st.st_uid != owner->uid)) {
-		snprintf(why, size,
+		why_set(why,
 		    "%s is there and is no socket of postmeter's: look what it is and remove it",
 		    ep->path);
 		return -1;
@@ -206,20 +203,20 @@ clear_path(int folder, const struct unix_socket *ep,
 		*live_r = true;
 		if (fd != -1)
 			close(fd);
-		snprintf(why, size,
+		why_set(why,
 		    "a program answers on %s: postmeter is already running",
 		    ep->path);
 		return -1;
 	}
 	if (errno != ECONNREFUSED) {
-		snprintf(why, size,
+		why_set(why,
 		    "%s is there, and whether a program answers on it cannot be known (%s): look what it is and remove it",
 		    ep->path, strerror(errno));
 		return -1;
 	}
 	if (unlinkat(folder, name, 0) == -1) {
-		snprintf(why, size, "cannot remove the dead socket %s: %s",
-		    ep->path, strerror(errno));
+		why_set(why, "cannot remove the dead socket %s: %s", ep->path,
+		    strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -227,28 +224,28 @@ clear_path(int folder, const struct unix_socket *ep,
 
 int
 unix_socket_prepare(const struct unix_socket *ep,
-    const struct unix_socket_owner *owner, bool *live_r, char *why, size_t size)
+    const struct unix_socket_owner *owner, bool *live_r, struct why *why)
 {
 	int rc, folder;
 
 	*live_r = false;
-	snprintf(why, size, "%s: %s", ep->path, strerror(EACCES));
-	folder = walk(ep, owner, why, size);
+	why_set(why, "%s: %s", ep->path, strerror(EACCES));
+	folder = walk(ep, owner, why);
 	if (folder == -1)
 		return -1;
-	rc = clear_path(folder, ep, owner, live_r, why, size);
+	rc = clear_path(folder, ep, owner, live_r, why);
 	close(folder);
 	return rc;
 }
 
 int
 unix_socket_chown(const struct unix_socket *ep,
-    const struct unix_socket_owner *owner, char *why, size_t size)
+    const struct unix_socket_owner *owner, struct why *why)
 {
 	if (lchown(ep->path, owner->uid, owner->gid) == -1 ||
 	    chmod(ep->path, 0660) == -1) {
-		snprintf(why, size, "cannot give %s to postmeter's user: %s",
-		    ep->path, strerror(errno));
+		why_set(why, "cannot give %s to postmeter's user: %s", ep->path,
+		    strerror(errno));
 		return -1;
 	}
 	return 0;
@@ -256,17 +253,17 @@ unix_socket_chown(const struct unix_socket *ep,
 
 int
 unix_socket_listen(const struct unix_socket *ep,
-    const struct unix_socket_owner *owner, bool *live_r, char *why, size_t size)
+    const struct unix_socket_owner *owner, bool *live_r, struct why *why)
 {
 	struct sockaddr_un sun;
 	mode_t old;
 	int fd, rc;
 
-	if (unix_socket_prepare(ep, owner, live_r, why, size) == -1)
+	if (unix_socket_prepare(ep, owner, live_r, why) == -1)
 		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd == -1) {
-		snprintf(why, size, "socket: %s", strerror(errno));
+		why_set(why, "socket: %s", strerror(errno));
 		return -1;
 	}
 	address_of(ep, &sun);
@@ -278,12 +275,12 @@ unix_socket_listen(const struct unix_socket *ep,
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
 	umask(old);
 	if (rc == -1 || listen(fd, SOMAXCONN) == -1) {
-		snprintf(why, size, "cannot listen on %s: %s", ep->path,
-		    strerror(errno));
+		why_set(
+		    why, "cannot listen on %s: %s", ep->path, strerror(errno));
 		close(fd);
 		return -1;
 	}
-	if (unix_socket_chown(ep, owner, why, size) == -1) {
+	if (unix_socket_chown(ep, owner, why) == -1) {
 		close(fd);
 		return -1;
 	}

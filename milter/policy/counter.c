@@ -492,7 +492,7 @@ get_grants(struct reader *r, struct counter *c)
 }
 
 struct counter *
-counter_unpack(const uint8_t *src, size_t len, const char **why_r)
+counter_unpack(const uint8_t *src, size_t len, struct why *why)
 {
 	struct reader r = { .p = src, .len = len };
 	struct counter head = { 0 }, *c = NULL;
@@ -515,7 +515,7 @@ counter_unpack(const uint8_t *src, size_t len, const char **why_r)
 			damaged(&r);
 	}
 	if (r.bad != NULL) {
-		*why_r = r.bad;
+		why_set(why, "%s", r.bad);
 		counter_free(&c);
 	}
 	return c;

@@ -86,12 +86,13 @@ take_count(const char **p, uint64_t *n_r)
 }
 
 int
-duration_parse(const char *text, int64_t *ms_r, const char **why_r)
+duration_parse(const char *text, int64_t *ms_r, struct why *why)
 {
 	uint64_t n;
 	const char *p = text;
 
-	*why_r = "want a number and s, m, h or d, such as 30s, 10m, 24h or 7d";
+	why_set(
+	    why, "want a number and s, m, h or d, such as 30s, 10m, 24h or 7d");
 	if (!take_digits(&p, &n))
 		return -1;
 	if (n == 0 && *p == '\0') {
@@ -102,7 +103,7 @@ duration_parse(const char *text, int64_t *ms_r, const char **why_r)
 		if (*p != units[i].letter || p[1] != '\0')
 			continue;
 		if (n > (uint64_t)(SPAN_MAX / units[i].ms)) {
-			*why_r = "too long: want at most 3650d";
+			why_set(why, "too long: want at most 3650d");
 			return -1;
 		}
 		*ms_r = (int64_t)n * units[i].ms;
@@ -112,7 +113,7 @@ duration_parse(const char *text, int64_t *ms_r, const char **why_r)
 }
 
 static int
-window_parse(const char *text, struct window_spec *w_r, const char **why_r)
+window_parse(const char *text, struct window_spec *w_r, struct why *why)
 {
 	memset(w_r, 0, sizeof(*w_r));
 	for (size_t i = 0; i < NPERIODS; i++)
@@ -121,13 +122,13 @@ window_parse(const char *text, struct window_spec *w_r, const char **why_r)
 			w_r->period = (enum period)i;
 			return 0;
 		}
-	if (duration_parse(text, &w_r->length, why_r) == -1) {
-		*why_r =
-		    "want a window such as 30s, 10m, 24h, 7d, or one of hour, day, week, month";
+	if (duration_parse(text, &w_r->length, why) == -1) {
+		why_set(why,
+		    "want a window such as 30s, 10m, 24h, 7d, or one of hour, day, week, month");
 		return -1;
 	}
 	if (w_r->length < WINDOW_MIN || w_r->length > WINDOW_MAX) {
-		*why_r = "want a window of at least 1s and at most 31d";
+		why_set(why, "want a window of at least 1s and at most 31d");
 		return -1;
 	}
 	return 0;
@@ -135,17 +136,17 @@ window_parse(const char *text, struct window_spec *w_r, const char **why_r)
 
 int
 limit_parse(
-    const char *text, enum dimension dim, struct limit *l_r, const char **why_r)
+    const char *text, enum dimension dim, struct limit *l_r, struct why *why)
 {
 	const char *p = text;
 
 	memset(l_r, 0, sizeof(*l_r));
 	l_r->dim = dim;
 	if (!take_count(&p, &l_r->max) || *p != '/') {
-		*why_r = "want COUNT/WINDOW such as 500/24h or 2G/day";
+		why_set(why, "want COUNT/WINDOW such as 500/24h or 2G/day");
 		return -1;
 	}
-	return window_parse(p + 1, &l_r->window, why_r);
+	return window_parse(p + 1, &l_r->window, why);
 }
 
 /* A span of 24 hours is not called a day: that would be the calendar's. */

@@ -38,21 +38,21 @@ due(struct health *h, const struct config *conf, const char *name, int64_t now)
 static void
 look(struct health *h, const struct smarthost *sh, int64_t now)
 {
-	char why[GREETING_WHY];
-	const enum greeting g = smtp_hello(sh->host, sh->port, PATIENCE, why);
+	struct why why;
+	const enum greeting g = smtp_hello(sh->host, sh->port, PATIENCE, &why);
 
 	if (g == GREETING_UNKNOWN) {
-		log_warn(
-		    "smarthost %s could not be looked at: %s", sh->name, why);
+		log_warn("smarthost %s could not be looked at: %s", sh->name,
+		    why.text);
 		return;
 	}
-	if (!health_tell(h, sh->name, g == GREETING_GOOD, why, now))
+	if (!health_tell(h, sh->name, g == GREETING_GOOD, why.text, now))
 		return;
 	if (g == GREETING_GOOD)
 		log_info("smarthost %s is well again", sh->name);
 	else
 		log_warn("smarthost %s is ailing, others are preferred: %s",
-		    sh->name, why);
+		    sh->name, why.text);
 }
 
 int64_t

@@ -26,7 +26,7 @@ struct talk {
 	int64_t deadline; /* of the steady clock */
 	char line[512];   /* the last one, cut if longer */
 	size_t len, total;
-	char *why;
+	struct why *why;
 };
 
 /* --- waiting ------------------------------------------------------------- */
@@ -116,7 +116,7 @@ connect_any(struct talk *t, const struct addrinfo *all)
 			error = e;
 		theirs |= !is_ours(e);
 	}
-	snprintf(t->why, GREETING_WHY, "connect: %s", strerror(error));
+	why_set(t->why, "connect: %s", strerror(error));
 	return theirs ? GREETING_BAD : GREETING_UNKNOWN;
 }
 
@@ -133,7 +133,7 @@ look_up(
 	rc = getaddrinfo(host, service, &hints, all_r);
 	if (rc == 0)
 		return GREETING_GOOD;
-	snprintf(t->why, GREETING_WHY, "name lookup: %s", gai_strerror(rc));
+	why_set(t->why, "name lookup: %s", gai_strerror(rc));
 	return rc == EAI_NONAME ? GREETING_BAD : GREETING_UNKNOWN;
 }
 
@@ -177,15 +177,14 @@ expect(struct talk *t, const char *step, const char *code)
 	t->total = 0;
 	do {
 		if (read_line(t) == -1) {
-			snprintf(t->why, GREETING_WHY, "%s: %s", step,
-			    strerror(errno));
+			why_set(t->why, "%s: %s", step, strerror(errno));
 			return false;
 		}
 	} while (t->len > 3 && t->line[3] == '-');
 	if (strncmp(t->line, code, 3) == 0)
 		return true;
-	snprintf(t->why, GREETING_WHY, "%s: %s", step,
-	    escape_str(said, sizeof(said), t->line));
+	why_set(
+	    t->why, "%s: %s", step, escape_str(said, sizeof(said), t->line));
 	return false;
 }
 
@@ -213,14 +212,14 @@ converse(struct talk *t)
 }
 
 enum greeting
-smtp_hello(
-    const char *host, uint16_t port, int64_t timeout, char why[GREETING_WHY])
+smtp_hello(const char *host, uint16_t port, int64_t timeout, struct why *why)
 {
 	struct talk t = { .fd = -1, .why = why };
 	struct addrinfo *all = NULL;
 	enum greeting g = look_up(&t, host, port, &all);
 
-	why[0] = g == GREETING_GOOD ? '\0' : why[0];
+	if (g == GREETING_GOOD)
+		*why = WHY_NONE;
 	t.deadline = clock_steady() + timeout;
 	if (g == GREETING_GOOD)
 		g = connect_any(&t, all);

@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "why.h"
+
 enum greeting { GREETING_GOOD, GREETING_BAD, GREETING_UNKNOWN };
 
-#define GREETING_WHY 160
 
 /*
  * Speaks to host (a name or an address) at port for at most timeout ms after
@@ -21,6 +22,6 @@ enum greeting { GREETING_GOOD, GREETING_BAD, GREETING_UNKNOWN };
  * UNKNOWN: it was this machine that could not ask.
  */
 enum greeting smtp_hello(const char *host, uint16_t port, int64_t timeout,
-	    char why[GREETING_WHY]);
+	    struct why *why);
 
 #endif

@@ -117,23 +117,22 @@ credentials_peer_allowed(const struct config *conf, uid_t uid)
 
 /* fill - "user:password"; 1, or -1 and why */
 static int
-fill(const struct smarthost *sh, char *dst, size_t size,
-    char why[CREDENTIALS_WHY])
+fill(const struct smarthost *sh, char *dst, size_t size, struct why *why)
 {
 	const size_t n = strlen(sh->username);
 	ssize_t len = -1;
 
 	pthread_rwlock_rdlock(&lock);
 	if (current == NULL) {
-		snprintf(why, CREDENTIALS_WHY,
-		    "the secrets could not be read, see postmeter's log");
+		why_set(
+		    why, "the secrets could not be read, see postmeter's log");
 	} else if (!secrets_has(current, sh->secret)) {
-		snprintf(why, CREDENTIALS_WHY,
+		why_set(why,
 		    "smarthost %s: its secret is not there, add it with postmeterctl secret set",
 		    sh->name);
 	} else if (n + 2 > size || (len = secrets_get(current, sh->secret,
 					dst + n + 1, size - n - 1)) == -1) {
-		snprintf(why, CREDENTIALS_WHY,
+		why_set(why,
 		    "smarthost %s: username and password are too long for an answer",
 		    sh->name);
 	} else {
@@ -146,14 +145,14 @@ fill(const struct smarthost *sh, char *dst, size_t size,
 
 int
 credentials_lookup(const struct config *conf, const char *map, const char *key,
-    char *dst, size_t size, char why[CREDENTIALS_WHY])
+    char *dst, size_t size, struct why *why)
 {
 	const struct smarthost *sh = config_smarthost(conf, map);
 	char nexthop[KEY_ROOM];
 
-	why[0] = '\0';
+	why->text[0] = '\0';
 	if (sh == NULL) {
-		snprintf(why, CREDENTIALS_WHY,
+		why_set(why,
 		    "there is no smarthost of that name, see postmeter.conf");
 		return -1;
 	}

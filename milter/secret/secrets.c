@@ -59,7 +59,7 @@ struct loading {
  */
 static ssize_t
 read_locked(const char *path, const struct trusted_file_owner *owner,
-    size_t largest, struct secure_mem *mem_r, char why[TRUSTED_FILE_WHY])
+    size_t largest, struct secure_mem *mem_r, struct why *why)
 {
 	const int fd = trusted_file_open(path, owner, why);
 	struct stat st;
@@ -69,8 +69,7 @@ read_locked(const char *path, const struct trusted_file_owner *owner,
 		return -1;
 	if (fstat(fd, &st) == -1 || st.st_size < 0 ||
 	    (size_t)st.st_size > largest)
-		snprintf(why, TRUSTED_FILE_WHY, "it is larger than %zu bytes",
-		    largest);
+		why_set(why, "it is larger than %zu bytes", largest);
 	else if (secure_mem_new(mem_r, (size_t)st.st_size + 1, why) == 0 &&
 		 (n = trusted_file_read(
 		      fd, mem_r->p, (size_t)st.st_size, why)) == -1)
@@ -81,7 +80,7 @@ read_locked(const char *path, const struct trusted_file_owner *owner,
 
 /* file_path - what file = "..." stands for; NULL and why if for nothing */
 static char *
-file_path(const char *file, char why[TRUSTED_FILE_WHY])
+file_path(const char *file, struct why *why)
 {
 	const char *folder = getenv("CREDENTIALS_DIRECTORY");
 	const char *name = file + strlen(CREDENTIAL);
@@ -90,15 +89,15 @@ file_path(const char *file, char why[TRUSTED_FILE_WHY])
 	if (strncmp(file, CREDENTIAL, strlen(CREDENTIAL)) != 0)
 		path = strdup(file);
 	else if (folder == NULL)
-		snprintf(why, TRUSTED_FILE_WHY,
+		why_set(why,
 		    "there are no credentials: start it as a service with LoadCredential=");
 	else if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
-		snprintf(why, TRUSTED_FILE_WHY,
+		why_set(why,
 		    "a credential's name has no \"/\" and does not begin with a dot");
 	else if (asprintf(&path, "%s/%s", folder, name) == -1)
 		path = NULL;
-	if (path == NULL && why[0] == '\0')
-		snprintf(why, TRUSTED_FILE_WHY, "out of memory");
+	if (path == NULL && why->text[0] == '\0')
+		why_set(why, "out of memory");
 	return path;
 }
 
@@ -142,17 +141,17 @@ store_value(struct loading *l, struct secret *secret, unsigned line,
 static void
 take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
 {
-	char why[TRUSTED_FILE_WHY] = "";
+	struct why why = WHY_NONE;
 	/* NOLINTNEXTLINE(clang-analyzer-core*): the caller looked for it */
-	char *path = file_path(v->text, why);
+	char *path = file_path(v->text, &why);
 	struct secure_mem mem = { .p = NULL };
 	ssize_t n = -1;
 
 	if (path != NULL)
-		n = read_locked(path, &l->owner, SECRET_MAX + 1, &mem, why);
+		n = read_locked(path, &l->owner, SECRET_MAX + 1, &mem, &why);
 	if (n == -1)
 		diag_error(&l->m, v->line, "secret \"%s\": its file: %s",
-		    secret->name, why);
+		    secret->name, why.text);
 	else
 		store_value(l, secret, v->line, mem.p,
 		    (size_t)n - (n > 0 && mem.p[n - 1] == '\n'));
@@ -218,7 +217,7 @@ static void
 take_all(struct loading *l, cfg_t *root, size_t len)
 {
 	const size_t n = conftext_size(root, "secret");
-	char why[SECURE_MEM_WHY];
+	struct why why;
 	size_t files = 0;
 
 	for (size_t i = 0; i < n; i++)
@@ -227,9 +226,9 @@ take_all(struct loading *l, cfg_t *root, size_t len)
 	l->s->secret = calloc(n + 1, sizeof(*l->s->secret));
 	if (l->s->secret == NULL)
 		diag_error(&l->m, 0, "out of memory");
-	else if (secure_mem_new(&l->s->arena, len + files * SECRET_MAX, why) ==
+	else if (secure_mem_new(&l->s->arena, len + files * SECRET_MAX, &why) ==
 		 -1)
-		diag_error(&l->m, 0, "%s", why);
+		diag_error(&l->m, 0, "%s", why.text);
 	else
 		for (size_t i = 0; i < n; i++)
 			take_secret(
@@ -244,11 +243,12 @@ secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)
 	struct loading l = { .owner = { uid, gid },
 		.m = { .file = file, .out = errors, .discreet = true } };
 	struct secure_mem text = { .p = NULL };
-	char why[TRUSTED_FILE_WHY];
-	const ssize_t n = read_locked(file, &l.owner, FILE_LARGEST, &text, why);
+	struct why why;
+	const ssize_t n =
+	    read_locked(file, &l.owner, FILE_LARGEST, &text, &why);
 
 	if (n == -1) {
-		diag_error(&l.m, 0, "%s", why);
+		diag_error(&l.m, 0, "%s", why.text);
 		return NULL;
 	}
 	l.s = calloc(1, sizeof(*l.s));

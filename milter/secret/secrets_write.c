@@ -52,7 +52,7 @@ wrong(const struct change *c, const char *what, const char *why)
 static int
 read_old(struct change *c)
 {
-	char why[TRUSTED_FILE_WHY];
+	struct why why;
 	ssize_t n = 0;
 	int fd;
 
@@ -60,19 +60,19 @@ read_old(struct change *c)
 	if (!c->exists && errno != ENOENT)
 		return wrong(c, "", strerror(errno));
 	if (!c->exists)
-		return secure_mem_new(&c->text, 1, why) == -1
-			   ? wrong(c, "", why)
+		return secure_mem_new(&c->text, 1, &why) == -1
+			   ? wrong(c, "", why.text)
 			   : 0;
-	fd = trusted_file_open(c->file, &c->owner, why);
+	fd = trusted_file_open(c->file, &c->owner, &why);
 	if (fd == -1)
-		return wrong(c, "", why);
+		return wrong(c, "", why.text);
 	if (fstat(fd, &c->was) == -1)
 		n = wrong(c, "", strerror(errno));
-	else if (secure_mem_new(&c->text, (size_t)c->was.st_size + 1, why) ==
+	else if (secure_mem_new(&c->text, (size_t)c->was.st_size + 1, &why) ==
 		     -1 ||
 		 (n = trusted_file_read(
-		      fd, c->text.p, (size_t)c->was.st_size, why)) == -1)
-		n = wrong(c, "", why);
+		      fd, c->text.p, (size_t)c->was.st_size, &why)) == -1)
+		n = wrong(c, "", why.text);
 	close(fd);
 	c->text_len = n == -1 ? 0 : (size_t)n;
 	return n == -1 ? -1 : 0;
@@ -81,12 +81,12 @@ read_old(struct change *c)
 static int
 change_text(struct change *c, const char *name, const char *value)
 {
-	char why[SECURE_MEM_WHY];
+	struct why why;
 	ssize_t n;
 
-	if (secure_mem_new(&c->changed, secrets_edit_room(c->text_len), why) ==
+	if (secure_mem_new(&c->changed, secrets_edit_room(c->text_len), &why) ==
 	    -1)
-		return wrong(c, "", why);
+		return wrong(c, "", why.text);
 	n = secrets_edit_change(
 	    c->changed.p, c->text.p, c->text_len, name, value);
 	if (n == -1) {

@@ -58,13 +58,13 @@ part_of(const struct outage *o, uint64_t max)
 }
 
 static bool
-is_usable(const struct outage *o, char *why)
+is_usable(const struct outage *o, struct why *why)
 {
 	if (!o->is_wanted)
 		return false;
 	if (o->servers > 0 || o->conf.store_share > 0)
 		return true;
-	snprintf(why, STORE_WHY,
+	why_set(why,
 	    "the shared store is out, and how many servers share it is not known: write store-share");
 	return false;
 }
@@ -84,7 +84,7 @@ take_share(const struct outage *o, const struct bill *b, struct share *s)
 
 enum store_answer
 outage_charge(struct outage *o, const struct bill *b, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	enum store_answer a = STORE_FAILED;
 	struct share s;
@@ -102,8 +102,8 @@ outage_charge(struct outage *o, const struct bill *b, const char *bound,
 }
 
 enum store_answer
-outage_preview(
-    struct outage *o, const struct bill *b, struct decision *d_r, char *why)
+outage_preview(struct outage *o, const struct bill *b, struct decision *d_r,
+    struct why *why)
 {
 	enum store_answer a = STORE_FAILED;
 	struct share s;
@@ -129,18 +129,18 @@ outage_bind(struct outage *o, const char *bound, const struct bill *charged,
 		.now = charged->now, .zone = charged->zone, .nchoice = 1
 	};
 	struct decision d;
-	char why[STORE_WHY];
+	struct why why;
 
 	if (o == NULL || bound[0] == '\0')
 		return;
 	b.choice[0].smarthost = smarthost;
-	(void)store_charge(o->store, &b, bound, &d, why);
+	(void)store_charge(o->store, &b, bound, &d, &why);
 }
 
 /* Not to know it here does not mean that it is not bound. */
 enum store_answer
 outage_bound(struct outage *o, const char *bound, int64_t now,
-    char *smarthost_r, char *why)
+    char *smarthost_r, struct why *why)
 {
 	enum store_answer a;
 
@@ -151,8 +151,8 @@ outage_bound(struct outage *o, const char *bound, int64_t now,
 }
 
 enum store_answer
-outage_blocked(
-    struct outage *o, const char *who, int64_t now, char *text_r, char *why)
+outage_blocked(struct outage *o, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	bool usable;
 
@@ -188,12 +188,12 @@ learn_block(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct sought b = { who, text, until, false };
 	struct outage *o = arg;
-	char why[STORE_WHY];
+	struct why why;
 
-	if (store_blocks(o->store, clock_now(), seek, &b, why) == STORE_OK &&
+	if (store_blocks(o->store, clock_now(), seek, &b, &why) == STORE_OK &&
 	    !b.found)
 		(void)store_block(
-		    o->store, who, until, clock_now(), "postmeter", text, why);
+		    o->store, who, until, clock_now(), "postmeter", text, &why);
 	return true;
 }
 
@@ -207,13 +207,14 @@ static bool
 lift_block(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct lifted *l = arg;
-	char there[STORE_WHY], why[STORE_WHY];
+	struct why there, why;
 
 	(void)until;
 	(void)text;
-	if (redis_seen_blocked(l->s, who, clock_now(), there) == STORE_NONE)
+	if (redis_seen_blocked(l->s, who, clock_now(), there.text) ==
+	    STORE_NONE)
 		(void)store_unblock(
-		    l->o->store, who, clock_now(), "postmeter", why);
+		    l->o->store, who, clock_now(), "postmeter", &why);
 	return true;
 }
 
@@ -222,16 +223,17 @@ learn_blocks(struct outage *o, struct redis_store *s)
 {
 	struct lifted l = { o, s };
 	int64_t now = clock_now();
-	char why[STORE_WHY];
+	struct why why;
 
-	if (redis_blocks(&s->store, now, learn_block, o, why) == STORE_OK)
-		(void)store_blocks(o->store, now, lift_block, &l, why);
+	if (redis_blocks(&s->store, now, learn_block, o, &why) == STORE_OK)
+		(void)store_blocks(o->store, now, lift_block, &l, &why);
 }
 
 static void
 tell_server(struct outage *o, struct redis_store *s)
 {
-	char text[64], why[STORE_WHY];
+	char text[64];
+	struct why why;
 	struct redis_call c;
 	redisReply *r = NULL;
 
@@ -243,7 +245,7 @@ tell_server(struct outage *o, struct redis_store *s)
 	redis_call_text(&c, text);
 	redis_call_text(&c, "");
 	redis_call_text(&c, o->who);
-	if (redis_call_run(s, &c, 1, REDIS_PATIENCE, &r, why) != STORE_OK)
+	if (redis_call_run(s, &c, 1, REDIS_PATIENCE, &r, &why) != STORE_OK)
 		return;
 	pthread_rwlock_wrlock(&o->lock);
 	o->servers = (size_t)redis_integer(r, 1);
@@ -348,7 +350,8 @@ merge_counter(struct outage *o, struct redis_store *s, const struct policy *p,
     const char *key, const struct counter *c, int64_t now)
 {
 	int64_t at = now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
-	char name[REDIS_KEY], mark[64], why[STORE_WHY];
+	char name[REDIS_KEY], mark[64];
+	struct why why;
 	struct redis_digests d = { 0 };
 	char *text = merge_text(p, c, o->conf.zone, now, at, &d);
 	struct redis_call call;
@@ -365,7 +368,7 @@ merge_counter(struct outage *o, struct redis_store *s, const struct policy *p,
 		redis_call_text(&call, text);
 		redis_call_add(
 		    &call, d.bytes != NULL ? (char *)d.bytes : "", 8 * d.n);
-		if (redis_call_run(s, &call, 2, REDIS_PATIENCE, &r, why) ==
+		if (redis_call_run(s, &call, 2, REDIS_PATIENCE, &r, &why) ==
 		    STORE_OK) {
 			good = redis_integer(r, 1) == 1;
 			freeReplyObject(r);
@@ -406,15 +409,15 @@ merge_name(struct outage *o, struct redis_store *s, const char *policy,
 	const struct policy *p = config_policy(&o->conf, policy);
 	int64_t now = clock_now();
 	struct counter *c = NULL;
-	char why[STORE_WHY];
+	struct why why;
 	bool good = true;
 
 	if (p == NULL)
 		return true;
-	switch (store_read(o->store, p, key, now, &c, why)) {
+	switch (store_read(o->store, p, key, now, &c, &why)) {
 	case STORE_OK:
 		good = merge_counter(o, s, p, key, c, now) &&
-		       store_reset(o->store, p, key, now, "postmeter", why) ==
+		       store_reset(o->store, p, key, now, "postmeter", &why) ==
 			   STORE_OK;
 		counter_free(&c);
 		return good;
@@ -430,13 +433,13 @@ merge_name(struct outage *o, struct redis_store *s, const char *policy,
 static bool
 collect_used(struct outage *o, struct used_keys *list)
 {
-	char why[STORE_WHY];
+	struct why why;
 	bool good;
 
 	pthread_rwlock_rdlock(&o->lock);
 	list->conf = &o->conf;
 	good =
-	    store_walk(o->store, clock_now(), collect, list, why) == STORE_OK;
+	    store_walk(o->store, clock_now(), collect, list, &why) == STORE_OK;
 	pthread_rwlock_unlock(&o->lock);
 	return good;
 }
@@ -486,18 +489,17 @@ outage_tend(struct outage *o, struct redis_store *s)
 }
 
 void
-outage_tell(struct outage *o, char text[STORE_WHY])
+outage_tell(struct outage *o, struct why *why)
 {
-	char trouble[STORE_WHY];
+	struct why trouble;
 
 	if (o == NULL)
 		return;
-	memcpy(trouble, text, sizeof(trouble));
+	trouble = *why;
 	pthread_rwlock_rdlock(&o->lock);
-	if (is_usable(o, text))
-		snprintf(text, STORE_WHY,
-		    "on %" PRIu64 "%% of each limit: %.120s", part_of(o, 100),
-		    trouble);
+	if (is_usable(o, why))
+		why_set(why, "on %" PRIu64 "%% of each limit: %s",
+		    part_of(o, 100), trouble.text);
 	pthread_rwlock_unlock(&o->lock);
 }
 
@@ -514,13 +516,13 @@ configure(struct outage *o, const struct config *conf)
 }
 
 struct outage *
-outage_open(const struct config *conf, void (*fatal)(const char *), char *why,
-    size_t size, int *exit_r)
+outage_open(const struct config *conf, void (*fatal)(const char *),
+    struct why *why, int *exit_r)
 {
 	struct outage *o = calloc(1, sizeof(*o));
 	char host[256] = "";
 
-	snprintf(why, size, "out of memory");
+	why_set(why, "out of memory");
 	if (o == NULL || (o->conf.store = strdup(conf->store_local)) == NULL) {
 		free(o);
 		return NULL;
@@ -531,7 +533,7 @@ outage_open(const struct config *conf, void (*fatal)(const char *), char *why,
 	    o->who, sizeof(o->who), "%s:%s", host, conf->control_socket.path);
 	configure(o, conf);
 	o->is_used = true; /* of an outage before this start */
-	o->store = store_open(&o->conf, fatal, why, size, exit_r);
+	o->store = store_open(&o->conf, fatal, why, exit_r);
 	if (o->store == NULL)
 		outage_close(&o);
 	return o;

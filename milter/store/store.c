@@ -16,8 +16,8 @@ static const struct store_backend *const backends[] = {
 };
 
 struct store *
-store_open(const struct config *conf, void (*fatal)(const char *), char *why,
-    size_t size, int *exit_r)
+store_open(const struct config *conf, void (*fatal)(const char *),
+    struct why *why, int *exit_r)
 {
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		const struct store_backend *b = backends[i];
@@ -25,10 +25,9 @@ store_open(const struct config *conf, void (*fatal)(const char *), char *why,
 
 		if (strncmp(conf->store, b->scheme, n) == 0)
 			return b->open(
-			    conf, conf->store + n, fatal, why, size, exit_r);
+			    conf, conf->store + n, fatal, why, exit_r);
 	}
-	snprintf(why, size,
-	    "store = \"%s\": want sqlite:PATH, redis://... or memory:",
+	why_set(why, "store = \"%s\": want sqlite:PATH, redis://... or memory:",
 	    conf->store);
 	*exit_r = EX_CONFIG;
 	return NULL;
@@ -63,9 +62,9 @@ is_key(const char *s)
 }
 
 static enum store_answer
-refuse(char *why, const char *what)
+refuse(struct why *why, const char *what)
 {
-	snprintf(why, STORE_WHY, "%s is longer than a store takes", what);
+	why_set(why, "%s is longer than a store takes", what);
 	return STORE_FAILED;
 }
 
@@ -93,7 +92,7 @@ is_bill(const struct bill *b)
 
 enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	bound = bound == NULL ? "" : bound;
 	if (!is_bill(bill) || !is_key(bound))
@@ -102,8 +101,8 @@ store_charge(struct store *s, const struct bill *bill, const char *bound,
 }
 
 enum store_answer
-store_preview(
-    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
+    struct why *why)
 {
 	if (!is_bill(bill))
 		return refuse(why, "a name or key of this bill");
@@ -112,7 +111,7 @@ store_preview(
 
 enum store_answer
 store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    char *why)
+    struct why *why)
 {
 	if (!is_key(bound))
 		return STORE_NONE;
@@ -121,7 +120,7 @@ store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 
 enum store_answer
 store_reset(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, char *why)
+    int64_t now, const char *actor, struct why *why)
 {
 	if (!is_name(policy->name) || !is_key(key))
 		return refuse(why, "the key");
@@ -131,7 +130,7 @@ store_reset(struct store *s, const struct policy *policy, const char *key,
 enum store_answer
 store_grant(struct store *s, const struct policy *policy, const char *key,
     const struct grant *g, int64_t now, const char *actor, const char *text,
-    char *why)
+    struct why *why)
 {
 	if (!is_name(policy->name) || !is_key(key))
 		return refuse(why, "the key");
@@ -140,7 +139,7 @@ store_grant(struct store *s, const struct policy *policy, const char *key,
 
 enum store_answer
 store_block(struct store *s, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, char *why)
+    const char *actor, const char *text, struct why *why)
 {
 	if (!is_key(who))
 		return refuse(why, "the name");
@@ -148,8 +147,8 @@ store_block(struct store *s, const char *who, int64_t until, int64_t now,
 }
 
 enum store_answer
-store_unblock(
-    struct store *s, const char *who, int64_t now, const char *actor, char *why)
+store_unblock(struct store *s, const char *who, int64_t now, const char *actor,
+    struct why *why)
 {
 	if (!is_key(who))
 		return STORE_NONE;
@@ -157,8 +156,8 @@ store_unblock(
 }
 
 enum store_answer
-store_blocked(
-    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	if (!is_key(who))
 		return STORE_NONE;
@@ -173,7 +172,7 @@ store_note(struct store *s, const struct store_event *e)
 
 enum store_answer
 store_read(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, struct counter **c_r, char *why)
+    int64_t now, struct counter **c_r, struct why *why)
 {
 	*c_r = NULL;
 	if (!is_name(policy->name) || !is_key(key))
@@ -182,22 +181,22 @@ store_read(struct store *s, const struct policy *policy, const char *key,
 }
 
 enum store_answer
-store_walk(
-    struct store *s, int64_t now, store_each_fn *each, void *arg, char *why)
+store_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
+    struct why *why)
 {
 	return s->backend->walk(s, now, each, arg, why);
 }
 
 enum store_answer
 store_events(struct store *s, const char *key, size_t n, store_event_fn *each,
-    void *arg, char *why)
+    void *arg, struct why *why)
 {
 	return s->backend->events(s, key, n, each, arg, why);
 }
 
 enum store_answer
-store_blocks(
-    struct store *s, int64_t now, store_block_fn *each, void *arg, char *why)
+store_blocks(struct store *s, int64_t now, store_block_fn *each, void *arg,
+    struct why *why)
 {
 	return s->backend->blocks(s, now, each, arg, why);
 }
@@ -215,7 +214,7 @@ store_reconfigure(struct store *s, const struct config *conf)
 }
 
 enum store_answer
-store_flush(struct store *s, char *why)
+store_flush(struct store *s, struct why *why)
 {
 	return s->backend->flush(s, why);
 }

@@ -156,12 +156,12 @@ static int
 set(const struct keys *k, const char *name)
 {
 	struct secure_mem key = { .p = NULL }, again = { .p = NULL };
-	char why[SECURE_MEM_WHY];
-	const char *unfit = why;
+	struct why why;
+	const char *unfit = why.text;
 	int rc;
 
-	if (secure_mem_new(&key, LINE_ROOM, why) == 0 &&
-	    secure_mem_new(&again, LINE_ROOM, why) == 0)
+	if (secure_mem_new(&key, LINE_ROOM, &why) == 0 &&
+	    secure_mem_new(&again, LINE_ROOM, &why) == 0)
 		unfit = read_key(key.p, again.p);
 	if (unfit == NULL)
 		rc = change(k, name, key.p, "set");
@@ -229,17 +229,18 @@ show(const struct keys *k, const struct secrets *loaded)
 {
 	const struct trusted_file_owner owner = { k->uid, k->gid };
 	struct secure_mem text = { .p = NULL }, room = { .p = NULL };
-	char why[TRUSTED_FILE_WHY] = "";
+	struct why why = WHY_NONE;
 	const size_t most = (size_t)1024 * 1024;
-	const int fd = trusted_file_open(k->conf->secrets, &owner, why);
+	const int fd = trusted_file_open(k->conf->secrets, &owner, &why);
 	ssize_t n = -1;
 	int code = 1;
 
-	if (fd != -1 && secure_mem_new(&text, most, why) == 0 &&
-	    secure_mem_new(&room, SECRET_MAX + 1, why) == 0)
-		n = trusted_file_read(fd, text.p, most, why);
+	if (fd != -1 && secure_mem_new(&text, most, &why) == 0 &&
+	    secure_mem_new(&room, SECRET_MAX + 1, &why) == 0)
+		n = trusted_file_read(fd, text.p, most, &why);
 	if (n == -1)
-		*k->answer_r = ctl_failure("", "%s: %s", k->conf->secrets, why);
+		*k->answer_r =
+		    ctl_failure("", "%s: %s", k->conf->secrets, why.text);
 	else {
 		*k->answer_r = json_pack("{s:b, s:s, s:o}", "ok", 1, "file",
 		    k->conf->secrets, "secrets",

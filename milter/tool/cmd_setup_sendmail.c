@@ -194,7 +194,7 @@ static int
 plan_make(
     struct plan *p, const struct config *conf, bool undo, json_t **failure_r)
 {
-	const char *why = NULL;
+	struct why why = { "out of memory" };
 	struct file *mc = &p->file[MC];
 
 	if (undo) {
@@ -210,8 +210,7 @@ plan_make(
 		return 0;
 	*failure_r = ctl_failure(
 	    "see contrib/sendmail/README.md for the two lines and where they belong",
-	    "%s/sendmail.mc cannot take postmeter: %s", p->dir,
-	    why != NULL ? why : "out of memory");
+	    "%s/sendmail.mc cannot take postmeter: %s", p->dir, why.text);
 	return -1;
 }
 

@@ -64,7 +64,7 @@ find_key(const struct config *conf, const struct smarthost *sh,
     struct secure_mem *key, FILE *errors)
 {
 	struct secrets *secrets;
-	char why[SECURE_MEM_WHY];
+	struct why why;
 	ssize_t len = -1;
 	uid_t uid;
 	gid_t gid;
@@ -72,8 +72,8 @@ find_key(const struct config *conf, const struct smarthost *sh,
 	if (credentials_user(conf, &uid, &gid, errors) == -1 ||
 	    (secrets = secrets_load(conf->secrets, uid, gid, errors)) == NULL)
 		return -1;
-	if (secure_mem_new(key, SECRET_MAX + 1, why) == -1)
-		fprintf(errors, "%s\n", why);
+	if (secure_mem_new(key, SECRET_MAX + 1, &why) == -1)
+		fprintf(errors, "%s\n", why.text);
 	else if ((len = secrets_get(
 		      secrets, sh->secret, key->p, SECRET_MAX + 1)) == -1)
 		fprintf(errors,

@@ -93,17 +93,17 @@ mailers(const char *mc)
 }
 
 char *
-mc_with(const char *mc, const char *dir, const char **why_r)
+mc_with(const char *mc, const char *dir, struct why *why)
 {
 	char *bare = mc_without(mc), *out = NULL;
 	const char *at = bare == NULL ? NULL : mailers(bare);
 	size_t len = bare == NULL ? 0 : strlen(bare);
 	bool ended = len > 0 && bare[len - 1] == '\n';
 
-	*why_r = NULL;
+	why_set(why, "out of memory");
 	if (bare != NULL && at == NULL)
-		*why_r =
-		    "no line of it begins with MAILER_DEFINITIONS or MAILER(";
+		why_set(why,
+		    "no line of it begins with MAILER_DEFINITIONS or MAILER(");
 	if (at != NULL &&
 	    asprintf(&out,
 		"%.*s" BEGIN "include(`%s/postmeter-a.m4')dnl\n" END
@@ -127,7 +127,7 @@ plain(const char *path)
 }
 
 char *
-mc_part_a(const struct config *conf, const char **why_r)
+mc_part_a(const struct config *conf, struct why *why)
 {
 	const struct {
 		const char *name, *path;
@@ -140,12 +140,12 @@ mc_part_a(const struct config *conf, const char **why_r)
 	size_t len;
 	FILE *out;
 
-	*why_r = NULL;
+	why_set(why, "out of memory");
 	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
 		if (plain(sockets[i].path))
 			continue;
-		*why_r =
-		    "the path of a socket may hold letters, digits and /._- only, for m4 and Sendmail take others apart";
+		why_set(why,
+		    "the path of a socket may hold letters, digits and /._- only, for m4 and Sendmail take others apart");
 		return NULL;
 	}
 	out = open_memstream(&text, &len);
@@ -269,13 +269,13 @@ note_config(const struct config *conf, json_t *notes)
 	bool root = false;
 
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
-		const char *why;
+		struct why why;
 
 		if (!sendmail_can(&conf->smarthost[i], &why))
 			ctl_finding(notes, true, "",
 			    "smarthost \"%s\" (port %u): %s",
 			    conf->smarthost[i].name,
-			    (unsigned)conf->smarthost[i].port, why);
+			    (unsigned)conf->smarthost[i].port, why.text);
 	}
 	for (size_t i = 0; i < conf->auth_peers.n; i++)
 		root |= strcmp(conf->auth_peers.v[i], "root") == 0;

@@ -11,22 +11,23 @@
 #include <jansson.h>
 
 #include "config.h"
+#include "why.h"
 
 /*
  * mc with include lines for the two parts in dir: A in front of the mailers,
  * B at the end.  Lines from an earlier run move to where they belong now.
- * To be freed; NULL and *why_r (a sentence, or NULL if memory is out).
+ * To be freed; NULL and *why (a sentence, or NULL if memory is out).
  */
-char	*mc_with(const char *mc, const char *dir, const char **why_r);
+char	*mc_with(const char *mc, const char *dir, struct why *why);
 
 /* mc without them.  To be freed; NULL if memory is out. */
 char	*mc_without(const char *mc);
 
 /*
  * The text of the two m4 files for conf, which names the sockets.  To be
- * freed; NULL and *why_r as above.
+ * freed; NULL and *why as above.
  */
-char	*mc_part_a(const struct config *conf, const char **why_r);
+char	*mc_part_a(const struct config *conf, struct why *why);
 char	*mc_part_b(void);
 
 /*

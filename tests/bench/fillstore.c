@@ -42,13 +42,15 @@ charge(const struct config *conf, struct store *store, size_t n)
 	meter_charge(conf, store, NULL, &t, clock_now(), &o);
 	txn_end(&t);
 	if (o.verdict != VERDICT_PASS)
-		fatal(o.why[0] != '\0' ? o.why : verdict_name(o.verdict));
+		fatal(o.why.text[0] != '\0' ? o.why.text
+					    : verdict_name(o.verdict));
 }
 
 int
 main(int argc, char **argv)
 {
-	char why[STORE_WHY], *end;
+	char *end;
+	struct why why;
 	struct config *conf;
 	struct store *store;
 	unsigned long n;
@@ -60,13 +62,14 @@ main(int argc, char **argv)
 	}
 	if ((conf = config_load(argv[1], stderr)) == NULL)
 		return EX_CONFIG;
-	store = store_open(conf, fatal, why, sizeof(why), &rc);
+	store = store_open(conf, fatal, &why, &rc);
 	if (store == NULL)
-		fatal(why);
+		fatal(why.text);
 	for (size_t i = 0; i < n; i++) {
 		charge(conf, store, i);
-		if (i % FLUSH_EVERY == 0 && store_flush(store, why) != STORE_OK)
-			fatal(why);
+		if (i % FLUSH_EVERY == 0 &&
+		    store_flush(store, &why) != STORE_OK)
+			fatal(why.text);
 	}
 	store_close(&store);
 	config_free(&conf);

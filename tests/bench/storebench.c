@@ -62,15 +62,16 @@ charge(struct load *l, const char *key)
 		.nline = 2,
 		.ncommon = 2,
 		.line = { line, line } };
-	char why[STORE_WHY];
+	struct why why;
 	struct decision d;
 
 	b.line[0].policy = config_policy(l->conf, "account");
 	b.line[0].key = key;
 	b.line[1].policy = config_policy(l->conf, "company");
 	b.line[1].key = "*";
-	if (store_charge(l->store, &b, "", &d, why) != STORE_OK && !l->failed++)
-		fprintf(stderr, "storebench: %s\n", why);
+	if (store_charge(l->store, &b, "", &d, &why) != STORE_OK &&
+	    !l->failed++)
+		fprintf(stderr, "storebench: %s\n", why.text);
 }
 
 static void *
@@ -185,7 +186,8 @@ load_config(void)
 static struct target
 open_target(char *arg, struct config *conf)
 {
-	char why[STORE_WHY], *equals = strchr(arg, '=');
+	struct why why;
+	char *equals = strchr(arg, '=');
 	struct target t = { .name = arg };
 	int code;
 
@@ -195,9 +197,9 @@ open_target(char *arg, struct config *conf)
 	free(conf->store);
 	if ((conf->store = strdup(equals + 1)) == NULL)
 		abort();
-	t.store = store_open(conf, fatal, why, sizeof(why), &code);
+	t.store = store_open(conf, fatal, &why, &code);
 	if (t.store == NULL)
-		fatal(why);
+		fatal(why.text);
 	return t;
 }
 

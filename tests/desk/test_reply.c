@@ -20,7 +20,7 @@ static struct zone *kyiv;
 static int
 load(void **state)
 {
-	const char *why;
+	struct why why;
 
 	kyiv = zone_load("Europe/Kyiv", &why);
 	return kyiv != NULL ? 0 : -1;

@@ -17,36 +17,36 @@
 static enum store_answer answer; /* what everything is answered */
 
 static enum store_answer
-could_not_know(char *why)
+could_not_know(struct why *why)
 {
-	snprintf(why, STORE_WHY, "the disk is full");
+	why_set(why, "the disk is full");
 	return answer;
 }
 
 enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	return could_not_know(why);
 }
 
 enum store_answer
-store_preview(
-    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
+    struct why *why)
 {
 	return could_not_know(why);
 }
 
 enum store_answer
-store_blocked(
-    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	return STORE_NONE;
 }
 
 enum store_answer
 store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    char *why)
+    struct why *why)
 {
 	return could_not_know(why);
 }
@@ -86,7 +86,7 @@ could_not_know_waits(void **state)
 	ask(RULE, &preview, &charge);
 	assert_int_equal(preview.verdict, VERDICT_UNAVAILABLE);
 	assert_int_equal(charge.verdict, VERDICT_UNAVAILABLE);
-	assert_string_equal(charge.why, "the disk is full");
+	assert_string_equal(charge.why.text, "the disk is full");
 	assert_false(charge.unmetered);
 }
 
@@ -118,12 +118,12 @@ a_route_that_cannot_be_known_is_no_route(void **state)
 	struct config *conf = house_config(RULE);
 	const struct smarthost *sh;
 	struct mailaddr sender;
-	char why[STORE_WHY];
+	struct why why;
 
 	answer = STORE_FAILED;
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
 	assert_int_equal(
-	    meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, why), -1);
+	    meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, &why), -1);
 	config_free(&conf);
 }
 

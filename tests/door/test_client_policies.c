@@ -313,16 +313,16 @@ count_warning(void *arg, const struct store_event *e)
 static void
 a_warning_is_told_once(void **state)
 {
-	char why[STORE_WHY];
+	struct why why;
 	unsigned warnings = 0;
 
 	open_office(ALL("policy \"p\" { recipients = {\"100/24h\"} "
 			"warn-at = {80} }\n"));
 	connect_from("10.0.0.1");
 	(void)send_many("<a@office.example>", "<x@y.test>", 150);
-	assert_int_equal(store_flush(store, why), STORE_OK);
+	assert_int_equal(store_flush(store, &why), STORE_OK);
 	assert_int_equal(store_events(store, "a@office.example", 100,
-			     count_warning, &warnings, why),
+			     count_warning, &warnings, &why),
 	    STORE_OK);
 	assert_int_equal(warnings, 1);
 	hang_up();

@@ -495,11 +495,11 @@ assert_routed(const char *id, const char *name)
 	const struct config *conf = snapshot_hold();
 	const struct smarthost *sh = NULL;
 	struct mailaddr sender;
-	char why[STORE_WHY];
+	struct why why;
 
 	mailaddr_canon(&sender, "al@office.example", 17, "");
 	assert_int_equal(
-	    meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh, why),
+	    meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh, &why),
 	    1);
 	assert_string_equal(sh->name, name);
 	snapshot_release(&conf);
@@ -575,19 +575,19 @@ a_notice_of_the_mail_server_is_never_refused_for_good(void **state)
 static void
 a_blocked_sender_is_refused_until_unblocked(void **state)
 {
-	char why[STORE_WHY];
+	struct why why;
 
 	open_office(STAFF);
 	connect_from("10.0.0.1");
 	assert_int_equal(store_block(store, "al@office.example", NEVER,
-			     house_time, "root", "stolen password", why),
+			     house_time, "root", "stolen password", &why),
 	    STORE_OK);
 	assert_int_equal(
 	    send_one("<Al+x@office.example>", "<x@y.test>"), SMFIS_REJECT);
 	assert_string_equal(
 	    server.reply, "550 5.7.1 Sending is blocked: stolen password");
 	assert_int_equal(
-	    store_unblock(store, "al@office.example", house_time, "root", why),
+	    store_unblock(store, "al@office.example", house_time, "root", &why),
 	    STORE_OK);
 	assert_int_equal(
 	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);

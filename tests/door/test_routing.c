@@ -31,12 +31,12 @@ next_of(const char *sender)
 	const struct config *conf = snapshot_hold();
 	const struct smarthost *sh = NULL;
 	struct mailaddr a;
-	char why[STORE_WHY];
+	struct why why;
 	const char *name;
 
 	mailaddr_canon(&a, sender, strlen(sender), "+");
 	assert_int_equal(
-	    meter_route(conf, store, NULL, &a, house_time, &sh, why), 1);
+	    meter_route(conf, store, NULL, &a, house_time, &sh, &why), 1);
 	name = sh->name;
 	snapshot_release(&conf);
 	return name;

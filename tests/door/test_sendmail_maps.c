@@ -21,10 +21,10 @@ static bool broken;                       /* could not know */
 
 enum store_answer
 store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    char *why)
+    struct why *why)
 {
 	if (broken) {
-		snprintf(why, STORE_WHY, "the disk is full");
+		why_set(why, "the disk is full");
 		return STORE_FAILED;
 	}
 	if (bound_name == NULL || strcmp(bound, bound_name) != 0)
@@ -35,21 +35,21 @@ store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 
 enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	return STORE_FAILED;
 }
 
 enum store_answer
-store_preview(
-    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
+    struct why *why)
 {
 	return STORE_FAILED;
 }
 
 enum store_answer
-store_blocked(
-    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	return STORE_NONE;
 }

@@ -30,29 +30,29 @@ static atomic_bool broken; /* the store could not know */
 
 enum store_answer
 store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    char *why)
+    struct why *why)
 {
-	snprintf(why, STORE_WHY, "the disk is full");
+	why_set(why, "the disk is full");
 	return broken ? STORE_FAILED : STORE_NONE;
 }
 
 enum store_answer
 store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	abort(); /* a lookup never charges */
 }
 
 enum store_answer
-store_preview(
-    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
+    struct why *why)
 {
 	abort();
 }
 
 enum store_answer
-store_blocked(
-    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	abort();
 }
@@ -153,7 +153,7 @@ static int
 setup(void **state)
 {
 	struct unix_socket_owner us = { getuid(), getgid() };
-	char why[256];
+	struct why why;
 	bool live;
 	int map, auth;
 
@@ -168,8 +168,8 @@ setup(void **state)
 	lines = 0;
 	publish(me() != NULL ? me() : "root");
 	publish_secrets();
-	map = unix_socket_listen(&map_ep, &us, &live, why, sizeof(why));
-	auth = unix_socket_listen(&auth_ep, &us, &live, why, sizeof(why));
+	map = unix_socket_listen(&map_ep, &us, &live, &why);
+	auth = unix_socket_listen(&auth_ep, &us, &live, &why);
 	server = socketmap_start(map, auth, NULL, NULL);
 	return server == NULL ? -1 : 0;
 }

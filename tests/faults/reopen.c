@@ -29,7 +29,7 @@ fatal(const char *why)
 
 static int
 compare(struct store *s, const struct policy *policy, const char *key,
-    uint64_t low, uint64_t want, char *why)
+    uint64_t low, uint64_t want, struct why *why)
 {
 	struct counter *c = NULL;
 	int64_t now = clock_now();
@@ -46,8 +46,7 @@ compare(struct store *s, const struct policy *policy, const char *key,
 	case STORE_UNCERTAIN:
 		return EX_DATAERR;
 	}
-	snprintf(why, STORE_WHY, "%s has %" PRIu64 ", not %" PRIu64, key, used,
-	    want);
+	why_set(why, "%s has %" PRIu64 ", not %" PRIu64, key, used, want);
 	if (used == want)
 		return 0;
 	return used >= low && used < want ? CUT : 1;
@@ -56,7 +55,7 @@ compare(struct store *s, const struct policy *policy, const char *key,
 int
 main(int argc, char **argv)
 {
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	struct config *conf;
 	struct store *s;
 	int rc = 0;
@@ -66,17 +65,17 @@ main(int argc, char **argv)
 	conf = config_load(argv[1], stderr);
 	if (conf == NULL)
 		return EX_CONFIG;
-	s = store_open(conf, fatal, why, sizeof(why), &rc);
+	s = store_open(conf, fatal, &why, &rc);
 	if (s != NULL)
 		rc = compare(s, config_policy(conf, argv[2]), argv[3],
 		    strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10),
-		    why);
+		    &why);
 	if (s != NULL)
 		store_close(&s);
 	config_free(&conf);
 	if (rc != 0)
-		fprintf(stderr, "%d: %s\n", rc, why);
-	if (rc == EX_DATAERR && why[0] == '\0')
+		fprintf(stderr, "%d: %s\n", rc, why.text);
+	if (rc == EX_DATAERR && why.text[0] == '\0')
 		return 1;
 	return rc == 0 || rc == CUT || rc == EX_DATAERR ? rc : 1;
 }

@@ -16,7 +16,7 @@
 static struct zone *
 zone(const char *name)
 {
-	const char *why;
+	struct why why;
 	struct zone *z = zone_load(name, &why);
 
 	assert_non_null(z);
@@ -320,10 +320,10 @@ names_that_the_system_does_not_have_are_refused(void **state)
 		"europe/kyiv\n", long_name };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const char *why = NULL;
+		struct why why = WHY_NONE;
 
 		assert_null(zone_load(bad[i], &why));
-		assert_non_null(strstr(why, "time zone"));
+		assert_non_null(strstr(why.text, "time zone"));
 	}
 }
 

@@ -23,7 +23,7 @@
 
 static char base[] = "/tmp/pm-ep-XXXXXX"; /* ours, 0700, in a sticky one */
 static struct unix_socket_owner us;
-static char why[256];
+static struct why why;
 static bool live;
 
 static int
@@ -38,7 +38,7 @@ setup(void **state)
 {
 	strcpy(base, "/tmp/pm-ep-XXXXXX");
 	us = (struct unix_socket_owner){ getuid(), getgid() };
-	why[0] = '\0';
+	why.text[0] = '\0';
 	live = false;
 	return mkdtemp(base) == NULL ? -1 : 0;
 }
@@ -81,16 +81,17 @@ prepare(const char *name)
 {
 	struct unix_socket ep = at(name);
 
-	why[0] = '\0';
-	return unix_socket_prepare(&ep, &us, &live, why, sizeof(why));
+	why.text[0] = '\0';
+	return unix_socket_prepare(&ep, &us, &live, &why);
 }
 
 static void
 refused(const char *name, const char *because)
 {
 	assert_int_equal(prepare(name), -1);
-	if (strstr(why, because) == NULL || strstr(why, base) == NULL)
-		fail_msg("want \"%s\" of %s, got \"%s\"", because, base, why);
+	if (strstr(why.text, because) == NULL || strstr(why.text, base) == NULL)
+		fail_msg(
+		    "want \"%s\" of %s, got \"%s\"", because, base, why.text);
 }
 
 /* A socket of some type, bound at name. */
@@ -120,7 +121,7 @@ an_address_is_parsed_or_says_what_would_be_right(void **state)
 		"/run/x.sock", "unix:/", "unix:/run/", "UNIX:/run/x",
 		"local:x" };
 	struct unix_socket ep;
-	const char *reason;
+	struct why reason;
 	char raw[128] = "unix:/";
 
 	assert_int_equal(
@@ -129,9 +130,9 @@ an_address_is_parsed_or_says_what_would_be_right(void **state)
 	assert_int_equal(unix_socket_parse("local:/run/y", &ep, &reason), 0);
 	assert_string_equal(ep.path, "/run/y");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		reason = NULL;
+		reason = WHY_NONE;
 		assert_int_equal(unix_socket_parse(bad[i], &ep, &reason), -1);
-		assert_non_null(reason);
+		assert_true(reason.text[0] != '\0');
 	}
 	memset(raw + 6, 'a', ENDPOINT_PATH_MAX - 1);
 	assert_int_equal(unix_socket_parse(raw, &ep, &reason), 0);
@@ -150,7 +151,7 @@ a_listener_makes_its_folder_and_lets_its_group_in(void **state)
 	uid_t uid;
 	pid_t pid;
 
-	fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why));
+	fd = unix_socket_listen(&ep, &us, &live, &why);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(umask(mask), 022);
 	assert_int_equal(stat(below("new"), &st), 0);
@@ -208,7 +209,7 @@ a_dead_socket_of_ours_is_replaced(void **state)
 	int fd;
 
 	close(bound("x.sock", SOCK_STREAM));
-	fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why));
+	fd = unix_socket_listen(&ep, &us, &live, &why);
 	assert_int_not_equal(fd, -1);
 	assert_false(live);
 	close(fd);
@@ -218,7 +219,7 @@ static void
 a_server_that_answers_is_left_alone(void **state)
 {
 	struct unix_socket ep = at("x.sock");
-	int fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why)), client;
+	int fd = unix_socket_listen(&ep, &us, &live, &why), client;
 
 	refused("x.sock", "already running");
 	assert_true(live);
@@ -384,7 +385,7 @@ root_gives_folder_and_socket_to_the_user(void **state)
 	if (getuid() != 0)
 		skip();
 	us = (struct unix_socket_owner){ 1, 2 };
-	fd = unix_socket_listen(&ep, &us, &live, why, sizeof(why));
+	fd = unix_socket_listen(&ep, &us, &live, &why);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(lstat(below("new"), &st), 0);
 	assert_true(st.st_uid == 1 && st.st_gid == 2);
@@ -398,11 +399,11 @@ to_own_what_is_not_there_says_why(void **state)
 {
 	struct unix_socket ep = at("x.sock");
 
-	assert_int_equal(unix_socket_chown(&ep, &us, why, sizeof(why)), -1);
-	assert_non_null(strstr(why, ep.path));
+	assert_int_equal(unix_socket_chown(&ep, &us, &why), -1);
+	assert_non_null(strstr(why.text, ep.path));
 	close(bound("x.sock", SOCK_STREAM));
 	assert_int_equal(chmod(ep.path, 0777), 0);
-	assert_int_equal(unix_socket_chown(&ep, &us, why, sizeof(why)), 0);
+	assert_int_equal(unix_socket_chown(&ep, &us, &why), 0);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

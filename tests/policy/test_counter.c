@@ -136,7 +136,7 @@ a_counter_comes_back_from_its_bytes_unchanged(void **state)
 		struct counter *c = lived(&rnd, &now), *back;
 		size_t len = counter_pack(c, NULL, 0);
 		uint8_t *bytes = malloc(len);
-		const char *why = NULL;
+		struct why why = WHY_NONE;
 
 		assert_non_null(bytes);
 		memset(bytes, 0xaa, len);
@@ -163,7 +163,7 @@ damaged_bytes_are_refused_or_make_a_sound_counter(void **state)
 		struct counter *c = lived(&rnd, &now), *back;
 		static uint8_t bytes[65536];
 		size_t len = counter_pack(c, bytes, sizeof(bytes));
-		const char *why = NULL;
+		struct why why = WHY_NONE;
 
 		counter_free(&c);
 		if (random_percent(&rnd, 50))
@@ -173,7 +173,7 @@ damaged_bytes_are_refused_or_make_a_sound_counter(void **state)
 			    (uint8_t)random_next(&rnd);
 		back = counter_unpack(bytes, len, &why);
 		if (back == NULL) {
-			assert_non_null(why);
+			assert_true(why.text[0] != '\0');
 			refused++;
 			continue;
 		}
@@ -193,14 +193,14 @@ a_cut_or_longer_record_is_refused(void **state)
 	struct counter *c = lived(&rnd, &now);
 	static uint8_t bytes[65536];
 	size_t len = counter_pack(c, bytes, sizeof(bytes));
-	const char *why;
+	struct why why;
 
 	for (size_t n = 0; n < len; n++)
 		assert_null(counter_unpack(bytes, n, &why));
 	assert_null(counter_unpack(bytes, len + 1, &why));
 	bytes[0] = 2;
 	assert_null(counter_unpack(bytes, len, &why));
-	assert_non_null(strstr(why, "unknown version"));
+	assert_non_null(strstr(why.text, "unknown version"));
 	counter_free(&c);
 }
 
@@ -210,7 +210,7 @@ two_buckets_are_taken(uint8_t later)
 {
 	const uint8_t bytes[] = { 1, 0, 0, 1, DIM_MESSAGES, 0, 0, 0x80, 0xdd,
 		0xdb, 0x01, 2, 5, 1, later, 1 };
-	const char *why;
+	struct why why;
 	struct counter *c = counter_unpack(bytes, sizeof(bytes), &why);
 	bool taken = c != NULL;
 
@@ -334,7 +334,7 @@ a_full_list_of_grants_drops_one_that_has_expired(void **state)
 static int
 setup(void **state)
 {
-	const char *why;
+	struct why why;
 
 	utc = zone_load("UTC", &why);
 	return utc == NULL ? -1 : 0;

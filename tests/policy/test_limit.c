@@ -39,7 +39,7 @@ a_limit_reads_as_a_sentence(void **state)
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		char words[LIMIT_TEXT];
-		const char *why;
+		struct why why;
 		struct limit l;
 
 		assert_int_equal(
@@ -63,33 +63,34 @@ what_is_no_limit_is_refused_with_words(void **state)
 		"500/9223372036854775807d", "500/1w", "500/1500ms", "k/24h" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const char *why = NULL;
+		struct why why = WHY_NONE;
 		struct limit l;
 
 		assert_int_equal(
 		    limit_parse(bad[i], DIM_MESSAGES, &l, &why), -1);
-		assert_non_null(why);
-		assert_non_null(strstr(why, "want "));
+		assert_true(why.text[0] != '\0');
+		assert_non_null(strstr(why.text, "want "));
 	}
 }
 
 static void
 a_missed_limit_is_told_how_to_write_one(void **state)
 {
-	const char *why;
+	struct why why;
 	struct limit l;
 
 	limit_parse("lots", DIM_MESSAGES, &l, &why);
-	assert_string_equal(why, "want COUNT/WINDOW such as 500/24h or 2G/day");
+	assert_string_equal(
+	    why.text, "want COUNT/WINDOW such as 500/24h or 2G/day");
 	limit_parse("5/90d", DIM_MESSAGES, &l, &why);
 	assert_string_equal(
-	    why, "want a window of at least 1s and at most 31d");
+	    why.text, "want a window of at least 1s and at most 31d");
 }
 
 static void
 a_span_is_a_number_and_a_unit(void **state)
 {
-	const char *why;
+	struct why why;
 	int64_t ms;
 
 	assert_int_equal(duration_parse("0", &ms, &why), 0);
@@ -118,7 +119,7 @@ the_text_of_a_window_parses_to_the_same(void **state)
 		struct window_spec spec = { .calendar =
 						random_percent(&rnd, 10) };
 		char text[32], limit[64];
-		const char *why;
+		struct why why;
 		struct limit l;
 
 		if (spec.calendar)

@@ -300,7 +300,7 @@ through_the_disk(struct world *w)
 {
 	struct counter **c = &w->counter[random_below(&w->rnd, POLICIES)]
 					[random_below(&w->rnd, KEYS)];
-	const char *why = NULL;
+	struct why why = WHY_NONE;
 	uint8_t bytes[8192];
 	size_t len;
 
@@ -611,7 +611,7 @@ a_clock_put_right_holds_nobody_longer_than_a_window(void **state)
 static int
 setup(void **state)
 {
-	const char *why;
+	struct why why;
 
 	berlin = zone_load("Europe/Berlin", &why);
 	return berlin == NULL ? -1 : 0;

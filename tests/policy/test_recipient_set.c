@@ -258,7 +258,7 @@ another_window_inherits_each_at_its_own_time(void **state)
 static int
 setup(void **state)
 {
-	const char *why;
+	struct why why;
 
 	utc = zone_load("UTC", &why);
 	return utc == NULL ? -1 : 0;

@@ -334,7 +334,7 @@ a_shorter_window_inherits_what_still_matters(void **state)
 static int
 setup(void **state)
 {
-	const char *why;
+	struct why why;
 
 	berlin = zone_load("Europe/Berlin", &why);
 	return berlin == NULL ? -1 : 0;

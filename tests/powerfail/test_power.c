@@ -54,11 +54,11 @@ teardown(void **state)
 }
 
 static struct store *
-open_store(char *why, size_t size)
+open_store(struct why *why)
 {
 	int code;
 
-	return store_open(conf, fatal, why, size, &code);
+	return store_open(conf, fatal, why, &code);
 }
 
 /* STORE_UNCERTAIN: it counts, but the disk was too slow for an answer. */
@@ -66,7 +66,7 @@ static enum store_answer
 charge(struct store *s, size_t nrcpt)
 {
 	static uint64_t rcpt[RECIPIENTS];
-	char why[STORE_WHY];
+	struct why why;
 	enum store_answer a;
 	struct decision d;
 	struct bill b;
@@ -79,9 +79,9 @@ charge(struct store *s, size_t nrcpt)
 	b.line[2].rcpt = rcpt;
 	b.line[2].nrcpt = nrcpt;
 	b.ncommon = 3;
-	a = store_charge(s, &b, "", &d, why);
+	a = store_charge(s, &b, "", &d, &why);
 	if ((a != STORE_OK && a != STORE_UNCERTAIN) || !d.fits)
-		fatal(why);
+		fatal(why.text);
 	return a;
 }
 
@@ -107,20 +107,20 @@ client(void *arg)
 static void
 live(long messages, bool orderly)
 {
-	char why[512] = "";
+	struct why why = WHY_NONE;
 	pthread_t t[CLIENTS];
 	pid_t pid = fork();
 	struct store *s;
 	int status;
 
 	if (pid == 0) {
-		if ((s = open_store(why, sizeof(why))) == NULL)
-			fatal(why);
+		if ((s = open_store(&why)) == NULL)
+			fatal(why.text);
 		left = messages;
 		for (size_t i = 0; i < CLIENTS; i++)
 			pthread_create(&t[i], NULL, client, s);
 		while (left > 0)
-			store_flush(s, why);
+			store_flush(s, &why);
 		for (size_t i = 0; i < CLIENTS; i++)
 			pthread_join(t[i], NULL);
 		if (orderly)
@@ -147,18 +147,18 @@ assert_kept(struct store *s, const char *policy, long low, long high)
 static void
 assert_survived(long low, long high)
 {
-	char why[512] = "";
-	struct store *s = open_store(why, sizeof(why));
+	struct why why = WHY_NONE;
+	struct store *s = open_store(&why);
 	uint64_t n;
 
 	if (s == NULL)
-		fail_msg("%s", why);
+		fail_msg("%s", why.text);
 	assert_kept(s, "million", low, high);
 	assert_kept(s, "twin", low, high);
 	n = store_used(s, conf, "million", "k", NOW);
 	charge(s, 1);
 	store_close(&s);
-	s = open_store(why, sizeof(why));
+	s = open_store(&why);
 	assert_non_null(s);
 	assert_kept(s, "million", (long)n + 1, (long)n + 1);
 	store_close(&s);

@@ -112,7 +112,7 @@ each_smarthost_has_its_own_breaker(void **state)
 	assert_int_equal(r.state, BREAKER_OPEN);
 	assert_int_equal(r.seen, MONDAY);
 	assert_int_equal(r.until, MONDAY + BREAKER_PAUSE);
-	assert_string_equal(r.why, "gone");
+	assert_string_equal(r.why.text, "gone");
 	/* Half open, it still comes last: the prober tries it, not mail. */
 	assert_true(health_ask(h, "a", MONDAY + HOUR, &r));
 	assert_int_equal(r.state, BREAKER_HALF_OPEN);
@@ -173,7 +173,8 @@ server_listen(struct server *s)
 
 /* hello - what is thought of a server that says greeting, and then reply */
 static enum greeting
-hello(struct server *s, const char *greeting, const char *reply, char *why)
+hello(
+    struct server *s, const char *greeting, const char *reply, struct why *why)
 {
 	enum greeting g;
 
@@ -191,48 +192,48 @@ hello(struct server *s, const char *greeting, const char *reply, char *why)
 static void
 a_server_that_says_hello_is_well(void **state)
 {
-	char why[GREETING_WHY];
+	struct why why;
 	struct server s;
 
 	assert_int_equal(
-	    hello(&s, "220 mx ready\r\n", "250 mx\r\n", why), GREETING_GOOD);
+	    hello(&s, "220 mx ready\r\n", "250 mx\r\n", &why), GREETING_GOOD);
 	assert_int_equal(strncmp(s.heard, "EHLO ", 5), 0);
 	assert_non_null(strstr(s.heard, "\r\nQUIT\r\n"));
 	assert_null(strstr(s.heard, "STARTTLS"));
 	assert_null(strstr(s.heard, "AUTH"));
-	assert_string_equal(why, "");
+	assert_string_equal(why.text, "");
 	assert_int_equal(hello(&s, "220-one\r\n220 two\n",
-			     "250-mx\r\n250-SIZE\r\n250 AUTH PLAIN\r\n", why),
+			     "250-mx\r\n250-SIZE\r\n250 AUTH PLAIN\r\n", &why),
 	    GREETING_GOOD);
 }
 
 static void
 a_server_that_refuses_is_not_and_its_words_are_kept(void **state)
 {
-	char why[GREETING_WHY];
+	struct why why;
 	struct server s;
 
 	assert_int_equal(
-	    hello(&s, "554 go \"away\"\x1b\r\n", NULL, why), GREETING_BAD);
-	assert_string_equal(why, "greeting: 554 go \\x22away\\x22\\x1b");
+	    hello(&s, "554 go \"away\"\x1b\r\n", NULL, &why), GREETING_BAD);
+	assert_string_equal(why.text, "greeting: 554 go \\x22away\\x22\\x1b");
 	assert_int_equal(
-	    hello(&s, "220 mx\r\n", "421 too busy\r\n", why), GREETING_BAD);
-	assert_string_equal(why, "EHLO: 421 too busy");
-	assert_int_equal(hello(&s, NULL, NULL, why), GREETING_BAD);
-	assert_non_null(strstr(why, "greeting: Connection reset"));
+	    hello(&s, "220 mx\r\n", "421 too busy\r\n", &why), GREETING_BAD);
+	assert_string_equal(why.text, "EHLO: 421 too busy");
+	assert_int_equal(hello(&s, NULL, NULL, &why), GREETING_BAD);
+	assert_non_null(strstr(why.text, "greeting: Connection reset"));
 }
 
 static void
 a_server_without_end_is_given_up(void **state)
 {
 	static char flood[20000];
-	char why[GREETING_WHY];
+	struct why why;
 	struct server s;
 
 	for (size_t i = 0; i + 8 < sizeof(flood); i += 7)
 		memcpy(flood + i, "220-x\r\n", 8);
-	assert_int_equal(hello(&s, flood, NULL, why), GREETING_BAD);
-	assert_non_null(strstr(why, "greeting: "));
+	assert_int_equal(hello(&s, flood, NULL, &why), GREETING_BAD);
+	assert_non_null(strstr(why.text, "greeting: "));
 }
 
 /* no_server - a port of this machine where nobody listens */
@@ -249,19 +250,20 @@ no_server(void)
 static void
 nobody_there_is_bad_and_no_network_is_not_known(void **state)
 {
-	char why[GREETING_WHY];
+	struct why why;
 	struct server s;
 
 	assert_int_equal(
-	    smtp_hello("127.0.0.1", no_server(), MINUTE, why), GREETING_BAD);
-	assert_string_equal(why, "connect: Connection refused");
+	    smtp_hello("127.0.0.1", no_server(), MINUTE, &why), GREETING_BAD);
+	assert_string_equal(why.text, "connect: Connection refused");
 	/* No way leads there from this machine. */
 	assert_int_equal(
-	    smtp_hello("255.255.255.255", 25, MINUTE, why), GREETING_UNKNOWN);
+	    smtp_hello("255.255.255.255", 25, MINUTE, &why), GREETING_UNKNOWN);
 	/* It takes the connection and has no time left to speak. */
 	server_listen(&s);
-	assert_int_equal(smtp_hello("127.0.0.1", s.port, 0, why), GREETING_BAD);
-	assert_non_null(strstr(why, "timed out"));
+	assert_int_equal(
+	    smtp_hello("127.0.0.1", s.port, 0, &why), GREETING_BAD);
+	assert_non_null(strstr(why.text, "timed out"));
 	close(s.fd);
 }
 

@@ -73,35 +73,38 @@ close_office(void **state)
 static void
 answers(const char *map, const char *key, const char *expected)
 {
-	char dst[512] = "", why[CREDENTIALS_WHY] = "";
+	char dst[512] = "";
+	struct why why = WHY_NONE;
 
 	assert_int_equal(
-	    credentials_lookup(conf, map, key, dst, sizeof(dst), why), 1);
+	    credentials_lookup(conf, map, key, dst, sizeof(dst), &why), 1);
 	assert_string_equal(dst, expected);
-	assert_string_equal(why, "");
+	assert_string_equal(why.text, "");
 }
 
 static void
 has_none(const char *map, const char *key)
 {
-	char dst[512] = "", why[CREDENTIALS_WHY] = "";
+	char dst[512] = "";
+	struct why why = WHY_NONE;
 
-	if (credentials_lookup(conf, map, key, dst, sizeof(dst), why) != 0)
+	if (credentials_lookup(conf, map, key, dst, sizeof(dst), &why) != 0)
 		fail_msg("%s %s: an answer, or none could be known: %s", map,
-		    key, why);
+		    key, why.text);
 	assert_string_equal(dst, "");
 }
 
 static void
 cannot_know(const char *map, const char *key, const char *words)
 {
-	char dst[512] = "", why[CREDENTIALS_WHY] = "";
+	char dst[512] = "";
+	struct why why = WHY_NONE;
 
 	assert_int_equal(
-	    credentials_lookup(conf, map, key, dst, sizeof(dst), why), -1);
-	if (strstr(why, words) == NULL)
-		fail_msg("expected \"%s\", got: %s", words, why);
-	assert_null(strstr(why, "canary"));
+	    credentials_lookup(conf, map, key, dst, sizeof(dst), &why), -1);
+	if (strstr(why.text, words) == NULL)
+		fail_msg("expected \"%s\", got: %s", words, why.text);
+	assert_null(strstr(why.text, "canary"));
 }
 
 static void
@@ -139,12 +142,13 @@ no_map_has_the_key_of_another(void **state)
 		"[smtp.gmail.com]:587", "[mail.host.example]:465" };
 	static const char *const canaries[] = { "canary w:1", "canary s",
 		"canary t" };
-	char dst[512], why[CREDENTIALS_WHY];
+	char dst[512];
+	struct why why;
 
 	for (size_t m = 0; m < 3; m++) {
 		for (size_t h = 0; h < 3; h++) {
 			const int rc = credentials_lookup(
-			    conf, maps[m], hops[h], dst, sizeof(dst), why);
+			    conf, maps[m], hops[h], dst, sizeof(dst), &why);
 
 			assert_int_equal(rc, strcmp(hops[m], hops[h]) == 0);
 			if (rc == 1)
@@ -188,12 +192,14 @@ static void
 an_answer_that_does_not_fit_could_not_be_known(void **state)
 {
 	const char *key = "[mail.host.example]:465";
-	char why[CREDENTIALS_WHY], dst[16];
+	char dst[16];
+	struct why why;
 
 	for (size_t size = 0; size < strlen("u:canary t") + 1; size++)
 		assert_int_equal(
-		    credentials_lookup(conf, "tls", key, dst, size, why), -1);
-	assert_int_equal(credentials_lookup(conf, "tls", key, dst, 11, why), 1);
+		    credentials_lookup(conf, "tls", key, dst, size, &why), -1);
+	assert_int_equal(
+	    credentials_lookup(conf, "tls", key, dst, 11, &why), 1);
 }
 
 static void

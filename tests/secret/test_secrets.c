@@ -406,21 +406,23 @@ a_change_during_the_reading_is_seen(void **state)
 {
 	const struct trusted_file_owner owner = { getuid(), getgid() };
 	const struct timespec long_ago[2] = { { 1, 0 }, { 1, 0 } };
-	char why[TRUSTED_FILE_WHY], text[64];
+	char text[64];
+	struct why why;
 	int fd, in[2];
 
 	write_text(path, GOOD, 0600);
-	fd = trusted_file_open(path, &owner, why);
+	fd = trusted_file_open(path, &owner, &why);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(
-	    trusted_file_read(fd, text, sizeof(text), why), strlen(GOOD));
+	    trusted_file_read(fd, text, sizeof(text), &why), strlen(GOOD));
 	/* The descriptor stands at the end: what was there is not there. */
-	assert_int_equal(trusted_file_read(fd, text, sizeof(text), why), -1);
-	assert_non_null(strstr(why, "changed"));
+	assert_int_equal(trusted_file_read(fd, text, sizeof(text), &why), -1);
+	assert_non_null(strstr(why.text, "changed"));
 	assert_int_equal(futimens(fd, long_ago), 0);
 	close(fd);
 	assert_int_equal(pipe(in), 0);
-	assert_int_equal(trusted_file_read(in[0], text, sizeof(text), why), -1);
+	assert_int_equal(
+	    trusted_file_read(in[0], text, sizeof(text), &why), -1);
 	close(in[0]);
 	close(in[1]);
 }

@@ -128,12 +128,12 @@ teardown(void **state)
 static struct store *
 open_in_child(void)
 {
-	char why[512];
+	struct why why = WHY_NONE;
 	int code;
-	struct store *s = store_open(conf, fatal, why, sizeof(why), &code);
+	struct store *s = store_open(conf, fatal, &why, &code);
 
 	if (s == NULL) {
-		fprintf(stderr, "child: %s\n", why);
+		fprintf(stderr, "child: %s\n", why.text);
 		_exit(code);
 	}
 	return s;
@@ -146,7 +146,7 @@ charge_twins(struct store *s, long n)
 	static uint64_t rcpt[2000];
 	struct decision d;
 	struct bill b;
-	char why[STORE_WHY];
+	struct why why;
 
 	bill_one(&b, conf, "million", "k", NOW + n);
 	bill_add(&b, conf, "twin", "k");
@@ -156,7 +156,7 @@ charge_twins(struct store *s, long n)
 	b.ncommon = 3;
 	for (uint64_t i = 0; i < 2000; i++)
 		rcpt[i] = i;
-	return store_charge(s, &b, "", &d, why) == STORE_OK && d.fits;
+	return store_charge(s, &b, "", &d, &why) == STORE_OK && d.fits;
 }
 
 static int
@@ -215,7 +215,7 @@ static void
 short_life(void)
 {
 	struct store *s = open_in_child();
-	char why[STORE_WHY];
+	struct why why;
 
 	for (long i = 0; i < 40; i++) {
 		told->begun++;
@@ -223,7 +223,7 @@ short_life(void)
 			_exit(1);
 		told->done++;
 		if (i % 8 == 7)
-			store_flush(s, why);
+			store_flush(s, &why);
 	}
 	store_close(&s);
 	_exit(0);
@@ -268,13 +268,14 @@ charge_on(void *arg)
 		long n = ++told->begun;
 		struct decision d;
 		struct bill b;
-		char key[16], why[STORE_WHY];
+		char key[16];
+		struct why why;
 
 		snprintf(key, sizeof(key), "k%ld", n % LOAD_KEYS);
 		bill_one(&b, conf, "million", key, NOW + n % 1000);
 		bill_add(&b, conf, "twin", "*");
 		b.ncommon = 2;
-		if (store_charge(s, &b, "", &d, why) != STORE_OK)
+		if (store_charge(s, &b, "", &d, &why) != STORE_OK)
 			_exit(1);
 		told->done++;
 	}
@@ -284,10 +285,10 @@ charge_on(void *arg)
 static void *
 fold_on(void *arg)
 {
-	char why[STORE_WHY];
+	struct why why;
 
 	for (;;)
-		if (store_flush(arg, why) == STORE_OK)
+		if (store_flush(arg, &why) == STORE_OK)
 			told->folds++;
 	return NULL;
 }
@@ -382,18 +383,18 @@ a_database_that_is_full_lets_counting_go_on(void **state)
 {
 	struct store *s = store_must_open(conf);
 	struct store_stats st;
-	char why[STORE_WHY];
+	struct why why;
 
 	assert_true(charge_twins(s, 1));
 	database_error = ENOSPC;
-	assert_int_equal(STORE_FAILED, store_flush(s, why));
+	assert_int_equal(STORE_FAILED, store_flush(s, &why));
 	assert_true(charge_twins(s, 2));
-	assert_int_equal(STORE_FAILED, store_flush(s, why));
+	assert_int_equal(STORE_FAILED, store_flush(s, &why));
 	store_stats(s, &st);
 	assert_false(st.healthy);
 	assert_true(st.journal_bytes > 0);
 	database_error = 0;
-	assert_int_equal(STORE_OK, store_flush(s, why));
+	assert_int_equal(STORE_OK, store_flush(s, &why));
 	store_stats(s, &st);
 	assert_true(st.healthy);
 	assert_int_equal(0, st.journal_bytes);
@@ -410,18 +411,18 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 	struct store *s;
 	struct decision d;
 	struct bill b;
-	char why[512];
+	struct why why = WHY_NONE;
 	int code;
 
 	conf->durability = DURABILITY_POWER;
-	s = store_open(conf, fatal, why, sizeof(why), &code);
+	s = store_open(conf, fatal, &why, &code);
 	assert_non_null(s);
 	sync_error = EIO;
 	bill_one(&b, conf, "million", "k", NOW);
-	assert_int_equal(STORE_UNCERTAIN, store_charge(s, &b, "", &d, why));
+	assert_int_equal(STORE_UNCERTAIN, store_charge(s, &b, "", &d, &why));
 	sync_error = 0;
 	assert_true(fatals > 0);
-	assert_int_equal(STORE_UNCERTAIN, store_charge(s, &b, "", &d, why));
+	assert_int_equal(STORE_UNCERTAIN, store_charge(s, &b, "", &d, &why));
 	store_close(&s);
 }
 
@@ -430,13 +431,13 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 static void
 assert_refused(int want, const char *word)
 {
-	char why[512];
+	struct why why = WHY_NONE;
 	int code = 0;
 
-	assert_null(store_open(conf, fatal, why, sizeof(why), &code));
+	assert_null(store_open(conf, fatal, &why, &code));
 	assert_int_equal(want, code);
-	if (strstr(why, word) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", why, word);
+	if (strstr(why.text, word) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", why.text, word);
 }
 
 static void

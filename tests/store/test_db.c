@@ -17,7 +17,7 @@
 #include "tmpdir.h"
 
 static char path[64];
-static char why[512];
+static struct why why;
 static struct db_meta meta;
 
 static int
@@ -32,10 +32,10 @@ static struct db *
 must_open(void)
 {
 	int code;
-	struct db *db = db_open(path, &meta, why, sizeof(why), &code);
+	struct db *db = db_open(path, &meta, &why, &code);
 
 	if (db == NULL)
-		fail_msg("%s", why);
+		fail_msg("%s", why.text);
 	return db;
 }
 
@@ -44,10 +44,10 @@ assert_refused(int want, const char *word)
 {
 	int code = 0;
 
-	assert_null(db_open(path, &meta, why, sizeof(why), &code));
+	assert_null(db_open(path, &meta, &why, &code));
 	assert_int_equal(want, code);
-	if (strstr(why, word) == NULL)
-		fail_msg("\"%s\" does not say \"%s\"", why, word);
+	if (strstr(why.text, word) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", why.text, word);
 }
 
 static void
@@ -67,25 +67,26 @@ what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 	struct row row;
 
 	assert_int_equal(0, meta.journal);
-	db_begin(db, why);
-	db_put_counter(db, "p", "k", 42, (const uint8_t *)"abc", 3, 9, why);
-	db_put_binding(db, "a@b", "one", 77, why);
-	db_put_meta(db, &(struct db_meta){ 40, UINT64_MAX / 2, 3 }, why);
-	assert_int_equal(STORE_OK, db_commit(db, why));
-	db_begin(db, why);
-	db_put_counter(db, "p", "other", 43, (const uint8_t *)"abc", 3, 9, why);
+	db_begin(db, &why);
+	db_put_counter(db, "p", "k", 42, (const uint8_t *)"abc", 3, 9, &why);
+	db_put_binding(db, "a@b", "one", 77, &why);
+	db_put_meta(db, &(struct db_meta){ 40, UINT64_MAX / 2, 3 }, &why);
+	assert_int_equal(STORE_OK, db_commit(db, &why));
+	db_begin(db, &why);
+	db_put_counter(
+	    db, "p", "other", 43, (const uint8_t *)"abc", 3, 9, &why);
 	db_rollback(db);
 	db_close(&db);
 	db = must_open();
 	assert_int_equal(40, meta.folded);
 	assert_true(meta.seq == UINT64_MAX / 2);
 	assert_int_equal(3, meta.journal);
-	assert_int_equal(STORE_OK, db_counter(db, "p", "k", &row, why));
+	assert_int_equal(STORE_OK, db_counter(db, "p", "k", &row, &why));
 	assert_int_equal(42, row.seq);
 	assert_memory_equal("abc", row.bytes, 3);
 	row_free(&row);
-	assert_int_equal(STORE_NONE, db_counter(db, "p", "other", &row, why));
-	assert_int_equal(STORE_OK, db_binding(db, "a@b", &row, why));
+	assert_int_equal(STORE_NONE, db_counter(db, "p", "other", &row, &why));
+	assert_int_equal(STORE_OK, db_binding(db, "a@b", &row, &why));
 	assert_string_equal("one", row.smarthost);
 	assert_int_equal(77, row.updated);
 	db_close(&db);
@@ -141,14 +142,14 @@ static void
 a_file_that_was_replaced_is_noticed(void **state)
 {
 	struct db *db = must_open();
-	char reason[STORE_WHY];
+	struct why reason;
 
-	assert_true(db_in_place(db, reason));
+	assert_true(db_in_place(db, &reason));
 	unlink(path);
-	assert_false(db_in_place(db, reason));
-	assert_non_null(strstr(reason, "removed or replaced"));
+	assert_false(db_in_place(db, &reason));
+	assert_non_null(strstr(reason.text, "removed or replaced"));
 	fclose(fopen(path, "w"));
-	assert_false(db_in_place(db, reason));
+	assert_false(db_in_place(db, &reason));
 	db_close(&db);
 }
 
@@ -168,14 +169,14 @@ a_cursor_meets_each_counter_once(void **state)
 	size_t n = 0;
 	char key[8];
 
-	db_begin(db, why);
+	db_begin(db, &why);
 	for (int i = 0; i < 100; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		db_put_counter(
-		    db, "p", key, 1, (const uint8_t *)"x", 1, 1, why);
+		    db, "p", key, 1, (const uint8_t *)"x", 1, 1, &why);
 	}
-	db_commit(db, why);
-	while (db_counters(db, &cursor, 7, count, &n, why) == STORE_OK)
+	db_commit(db, &why);
+	while (db_counters(db, &cursor, 7, count, &n, &why) == STORE_OK)
 		;
 	assert_int_equal(100, n);
 	db_close(&db);
@@ -203,21 +204,21 @@ old_events_and_bindings_go_and_the_newest_stay(void **state)
 	struct row row;
 	size_t n = 0;
 
-	db_begin(db, why);
+	db_begin(db, &why);
 	for (int i = 0; i < 50; i++)
-		db_put_event(db, &e, why);
-	db_put_binding(db, "old", "one", 10, why);
-	db_put_binding(db, "new", "one", 20, why);
-	db_put_block(db, "over", 14, "", "", why);
-	db_put_block(db, "holds", 16, "", "", why);
-	assert_int_equal(STORE_OK, db_tidy(db, 15, 10, 20, why));
-	db_commit(db, why);
-	db_events(db, NULL, 1000, count_event, &n, why);
+		db_put_event(db, &e, &why);
+	db_put_binding(db, "old", "one", 10, &why);
+	db_put_binding(db, "new", "one", 20, &why);
+	db_put_block(db, "over", 14, "", "", &why);
+	db_put_block(db, "holds", 16, "", "", &why);
+	assert_int_equal(STORE_OK, db_tidy(db, 15, 10, 20, &why));
+	db_commit(db, &why);
+	db_events(db, NULL, 1000, count_event, &n, &why);
 	assert_int_equal(20, n);
-	assert_int_equal(STORE_NONE, db_binding(db, "old", &row, why));
-	assert_int_equal(STORE_OK, db_binding(db, "new", &row, why));
+	assert_int_equal(STORE_NONE, db_binding(db, "old", &row, &why));
+	assert_int_equal(STORE_OK, db_binding(db, "new", &row, &why));
 	n = 0;
-	db_blocks(db, count_block, &n, why);
+	db_blocks(db, count_block, &n, &why);
 	assert_int_equal(1, n);
 	db_close(&db);
 }
@@ -227,10 +228,10 @@ sqlite3_can_look_while_it_is_open(void **state)
 {
 	struct db *db = must_open();
 
-	db_begin(db, why);
-	db_put_binding(db, "a", "one", 10, why);
+	db_begin(db, &why);
+	db_put_binding(db, "a", "one", 10, &why);
 	by_hand("SELECT policy, key, updated FROM counter");
-	assert_int_equal(STORE_OK, db_commit(db, why));
+	assert_int_equal(STORE_OK, db_commit(db, &why));
 	db_close(&db);
 }
 

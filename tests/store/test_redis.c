@@ -142,20 +142,20 @@ static void
 twin_ask(struct twins *t, bool spend)
 {
 	struct decision a, b;
-	char why[STORE_WHY];
+	struct why why;
 	struct bill bill;
 
 	twin_bill(t, &bill);
 	if (spend) {
 		assert_int_equal(
-		    STORE_OK, store_charge(t->memory, &bill, "x", &a, why));
-		if (store_charge(t->redis, &bill, "x", &b, why) != STORE_OK)
-			fail_msg("%s", why);
+		    STORE_OK, store_charge(t->memory, &bill, "x", &a, &why));
+		if (store_charge(t->redis, &bill, "x", &b, &why) != STORE_OK)
+			fail_msg("%s", why.text);
 	} else {
 		assert_int_equal(
-		    STORE_OK, store_preview(t->memory, &bill, &a, why));
-		if (store_preview(t->redis, &bill, &b, why) != STORE_OK)
-			fail_msg("%s", why);
+		    STORE_OK, store_preview(t->memory, &bill, &a, &why));
+		if (store_preview(t->redis, &bill, &b, &why) != STORE_OK)
+			fail_msg("%s", why.text);
 	}
 	same_decision(&a, &b);
 	t->charged += spend && a.fits;
@@ -174,17 +174,17 @@ twin_act(struct twins *t)
 		.until = house_time + 1 +
 			 (int64_t)random_below(&t->rnd, 30 * (uint64_t)SECOND),
 	};
-	char why[STORE_WHY];
+	struct why why;
 
 	if (random_percent(&t->rnd, 30))
 		assert_int_equal(
-		    store_reset(t->memory, p, key, house_time, "t", why),
-		    store_reset(t->redis, p, key, house_time, "t", why));
+		    store_reset(t->memory, p, key, house_time, "t", &why),
+		    store_reset(t->redis, p, key, house_time, "t", &why));
 	else
 		assert_int_equal(store_grant(t->memory, p, key, &g, house_time,
-				     "t", "", why),
+				     "t", "", &why),
 		    store_grant(
-			t->redis, p, key, &g, house_time, "t", "", why));
+			t->redis, p, key, &g, house_time, "t", "", &why));
 }
 
 /* What the tool would show. */
@@ -196,12 +196,12 @@ same_usage(struct twins *t)
 			const struct policy *policy =
 			    config_policy(t->conf, twin_policy[p]);
 			struct counter *a = NULL, *b = NULL;
-			char why[STORE_WHY];
+			struct why why;
 
 			assert_int_equal(store_read(t->memory, policy,
-					     twin_key[k], house_time, &a, why),
+					     twin_key[k], house_time, &a, &why),
 			    store_read(t->redis, policy, twin_key[k],
-				house_time, &b, why));
+				house_time, &b, &why));
 			for (size_t i = 0; i < policy->nlimit; i++) {
 				uint64_t used[2], max[2];
 
@@ -223,7 +223,7 @@ same_usage(struct twins *t)
 static void
 twin_reload(struct twins *t)
 {
-	char why[STORE_WHY];
+	struct why why;
 	struct decision d;
 	struct bill b;
 
@@ -242,8 +242,8 @@ twin_reload(struct twins *t)
 		for (size_t k = 0; k < TWIN_KEYS; k++) {
 			bill_one(&b, t->conf, twin_policy[p], twin_key[k],
 			    house_time);
-			store_preview(t->memory, &b, &d, why);
-			store_preview(t->redis, &b, &d, why);
+			store_preview(t->memory, &b, &d, &why);
+			store_preview(t->redis, &b, &d, &why);
 		}
 }
 
@@ -310,7 +310,7 @@ static void *
 rush_once(void *arg)
 {
 	struct rush *r = arg;
-	char why[STORE_WHY];
+	struct why why;
 	struct decision d;
 	struct bill b;
 
@@ -318,7 +318,7 @@ rush_once(void *arg)
 	bill_add(&b, r->conf, "million", "*");
 	b.ncommon = 2;
 	for (size_t i = 0; i < 2; i++)
-		if (store_charge(r->store[i], &b, "", &d, why) == STORE_OK &&
+		if (store_charge(r->store[i], &b, "", &d, &why) == STORE_OK &&
 		    d.fits)
 			__atomic_add_fetch(&r->passed, 1, __ATOMIC_RELAXED);
 	return NULL;
@@ -361,28 +361,29 @@ what_is_done_on_one_server_is_true_on_the_other(void **state)
 	struct store *one = store_must_open(conf);
 	struct store *other = store_must_open(conf);
 	const struct policy *five = config_policy(conf, "five");
-	char why[STORE_WHY], smarthost[STORE_NAME];
+	char smarthost[STORE_NAME];
+	struct why why;
 	struct decision d;
 	struct bill b;
 	bool told = false;
 
-	store_grant(one, five, "a", &g, house_time, "root", "party", why);
+	store_grant(one, five, "a", &g, house_time, "root", "party", &why);
 	for (int i = 0; i < 8; i++) {
 		bill_one(&b, conf, "five", "a", house_time);
 		b.nchoice = 1;
 		b.choice[0].smarthost = "workspace";
 		assert_int_equal(
-		    STORE_OK, store_charge(other, &b, "a@b", &d, why));
+		    STORE_OK, store_charge(other, &b, "a@b", &d, &why));
 		assert_int_equal(i < 7, d.fits);
 	}
 	assert_int_equal(
-	    STORE_OK, store_bound(one, "a@b", house_time, smarthost, why));
+	    STORE_OK, store_bound(one, "a@b", house_time, smarthost, &why));
 	assert_string_equal("workspace", smarthost);
 	assert_int_equal(
-	    STORE_OK, store_events(other, "a", 10, is_grant, &told, why));
+	    STORE_OK, store_events(other, "a", 10, is_grant, &told, &why));
 	assert_true(told);
 	assert_int_equal(
-	    STORE_OK, store_reset(one, five, "a", house_time, "root", why));
+	    STORE_OK, store_reset(one, five, "a", house_time, "root", &why));
 	assert_int_equal(0, store_used(other, conf, "five", "a", house_time));
 	store_close(&one);
 	store_close(&other);
@@ -392,7 +393,8 @@ what_is_done_on_one_server_is_true_on_the_other(void **state)
 /* --- bad days ----------------------------------------------------------- */
 
 static enum store_answer
-one_more(struct store *s, const struct config *conf, char *why, bool *fits_r)
+one_more(
+    struct store *s, const struct config *conf, struct why *why, bool *fits_r)
 {
 	struct decision d = { 0 };
 	enum store_answer a;
@@ -426,7 +428,7 @@ wait_for_well(struct store *s)
 			return;
 		nanosleep(&pause, NULL);
 	}
-	fail_msg("%s", st.trouble);
+	fail_msg("%s", st.trouble.text);
 }
 
 static void
@@ -434,12 +436,12 @@ a_server_that_forgot_the_script_is_told_again(void **state)
 {
 	struct config *conf = config_redis();
 	struct store *s = store_must_open(conf);
-	char why[STORE_WHY];
+	struct why why;
 	bool fits;
 
 	for (int i = 0; i < 3; i++) {
 		assert_true(redis_tell(&server, "SCRIPT FLUSH"));
-		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 		assert_true(fits);
 	}
 	store_close(&s);
@@ -451,18 +453,18 @@ a_replica_or_a_full_server_changes_nothing(void **state)
 {
 	struct config *conf = config_redis();
 	struct store *s = store_must_open(conf);
-	char why[STORE_WHY];
+	struct why why;
 	bool fits;
 
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 	assert_true(redis_tell(&server, "CONFIG SET maxmemory 1"));
-	assert_int_equal(STORE_FAILED, one_more(s, conf, why, &fits));
-	assert_non_null(strstr(why, "OOM"));
+	assert_int_equal(STORE_FAILED, one_more(s, conf, &why, &fits));
+	assert_non_null(strstr(why.text, "OOM"));
 	assert_true(redis_tell(&server, "CONFIG SET maxmemory 0"));
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 	assert_true(redis_tell(&server, "REPLICAOF 127.0.0.1 1"));
 	for (int i = 0; i < 7; i++)
-		assert_int_equal(STORE_FAILED, one_more(s, conf, why, &fits));
+		assert_int_equal(STORE_FAILED, one_more(s, conf, &why, &fits));
 	assert_true(redis_tell(&server, "REPLICAOF NO ONE"));
 	wait_for_well(s);
 	assert_int_equal(2, store_used(s, conf, "five", "a", house_time));
@@ -476,7 +478,7 @@ a_silent_server_is_given_up_and_what_it_heard_counts(void **state)
 	struct config *conf = config_redis();
 	struct store *s = store_must_open(conf);
 	int before = redis_budget;
-	char why[STORE_WHY];
+	struct why why;
 	uint64_t used;
 	bool fits;
 
@@ -485,17 +487,17 @@ a_silent_server_is_given_up_and_what_it_heard_counts(void **state)
 	for (int i = 0; i < 20; i++) {
 		int64_t start = real_time();
 
-		assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+		assert_true(one_more(s, conf, &why, &fits) != STORE_OK);
 		assert_true(real_time() - start < 2 * SECOND);
 	}
 	redis_budget = before;
 	wait_for_well(s);
 	used = store_used(s, conf, "five", "a", house_time);
 	for (; used < 5; used++) {
-		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 		assert_true(fits);
 	}
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 	assert_false(fits);
 	store_close(&s);
 	config_free(&conf);
@@ -505,15 +507,15 @@ static void
 a_server_that_would_forget_is_refused_at_the_start(void **state)
 {
 	struct config *conf = config_redis();
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	int code = 0;
 
 	assert_true(redis_tell(&server, "CONFIG SET maxmemory 100mb"));
 	assert_true(
 	    redis_tell(&server, "CONFIG SET maxmemory-policy allkeys-lru"));
-	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_null(store_open(conf, house_fatal, &why, &code));
 	assert_int_equal(78, code);
-	assert_non_null(strstr(why, "noeviction"));
+	assert_non_null(strstr(why.text, "noeviction"));
 	redis_tell(&server, "CONFIG SET maxmemory 0");
 	redis_tell(&server, "CONFIG SET maxmemory-policy noeviction");
 	config_free(&conf);
@@ -527,7 +529,7 @@ a_cluster_is_refused_at_the_start(void **state)
 		"--cluster-enabled", "yes", "--cluster-port", bus, NULL };
 	struct config *conf = config_redis();
 	struct redis_server own;
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	int code = 0;
 
 	snprintf(port, sizeof(port), "%u", redis_free_port());
@@ -537,9 +539,9 @@ a_cluster_is_refused_at_the_start(void **state)
 	free(conf->store);
 	if (asprintf(&conf->store, "redis://127.0.0.1:%s", port) == -1)
 		abort();
-	assert_null(store_open(conf, house_fatal, why, sizeof(why), &code));
+	assert_null(store_open(conf, house_fatal, &why, &code));
 	assert_int_equal(78, code);
-	assert_non_null(strstr(why, "Cluster"));
+	assert_non_null(strstr(why.text, "Cluster"));
 	redis_kill(&own);
 	config_free(&conf);
 }
@@ -549,10 +551,11 @@ static void
 wait_for_blocked(struct store *s, const char *who, enum store_answer a)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
-	char why[STORE_WHY], text[STORE_WHY];
+	char text[STORE_TEXT];
+	struct why why;
 
 	for (int i = 0; i < 3000; i++) {
-		if (store_blocked(s, who, house_time, text, why) == a)
+		if (store_blocked(s, who, house_time, text, &why) == a)
 			return;
 		nanosleep(&pause, NULL);
 	}
@@ -565,7 +568,7 @@ a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
 	struct config *conf = config_redis();
 	struct redis_server own;
 	struct store *s[2];
-	char why[STORE_WHY];
+	struct why why;
 
 	redis_start(&own, tmpdir, "blocks", NULL);
 	free(conf->store);
@@ -573,11 +576,11 @@ a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
 		abort();
 	s[0] = store_must_open(conf);
 	s[1] = store_must_open(conf);
-	store_block(s[0], "one", NEVER, house_time, "root", "", why);
-	store_block(s[0], "two", NEVER, house_time, "root", "", why);
+	store_block(s[0], "one", NEVER, house_time, "root", "", &why);
+	store_block(s[0], "two", NEVER, house_time, "root", "", &why);
 	wait_for_blocked(s[1], "one", STORE_OK);
 	wait_for_blocked(s[1], "two", STORE_OK);
-	store_unblock(s[0], "one", house_time, "root", why);
+	store_unblock(s[0], "one", house_time, "root", &why);
 	wait_for_blocked(s[1], "one", STORE_NONE);
 	redis_kill(&own);
 	wait_for_blocked(s[1], "two", STORE_OK);
@@ -625,13 +628,13 @@ config_local(const struct redis_server *r, const char *name)
 static int
 passed_of(int n, struct store *s, const struct config *conf)
 {
-	char why[STORE_WHY];
+	struct why why;
 	int passed = 0;
 	bool fits;
 
 	for (; n > 0; n--) {
-		if (one_more(s, conf, why, &fits) != STORE_OK)
-			fail_msg("%s", why);
+		if (one_more(s, conf, &why, &fits) != STORE_OK)
+			fail_msg("%s", why.text);
 		passed += fits;
 	}
 	return passed;
@@ -640,14 +643,14 @@ passed_of(int n, struct store *s, const struct config *conf)
 static bool
 passes_to(uint64_t rcpt, struct store *s, const struct config *conf)
 {
-	char why[STORE_WHY];
+	struct why why;
 	struct decision d;
 	struct bill b;
 
 	bill_one(&b, conf, "three", "a", house_time);
 	b.line[0].rcpt = &rcpt;
-	if (store_charge(s, &b, "", &d, why) != STORE_OK)
-		fail_msg("%s", why);
+	if (store_charge(s, &b, "", &d, &why) != STORE_OK)
+		fail_msg("%s", why.text);
 	return d.fits;
 }
 
@@ -672,7 +675,8 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 		"--appendfsync", "always", NULL };
 	struct redis_server own;
 	struct config *conf;
-	char why[STORE_WHY], text[STORE_WHY];
+	char text[STORE_TEXT];
+	struct why why;
 	struct store *s;
 	bool fits;
 
@@ -680,28 +684,28 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	conf = config_local(&own, "outage");
 	conf->store_share = 50;
 	s = store_must_open(conf);
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
-	store_block(s, "bad", NEVER, house_time, "root", "spam", why);
-	store_block(s, "was", NEVER, house_time, "root", "spam", why);
+	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
+	store_block(s, "bad", NEVER, house_time, "root", "spam", &why);
+	store_block(s, "was", NEVER, house_time, "root", "spam", &why);
 	store_close(&s);
 	s = store_must_open(conf); /* it learns as it starts */
-	store_unblock(s, "was", house_time, "root", why);
+	store_unblock(s, "was", house_time, "root", &why);
 	store_close(&s);
 	s = store_must_open(conf);
 	store_close(&s);
 	redis_kill(&own);
 	s = store_must_open(conf); /* nobody tells it */
 	assert_int_equal(
-	    STORE_OK, store_blocked(s, "bad", house_time, text, why));
+	    STORE_OK, store_blocked(s, "bad", house_time, text, &why));
 	assert_string_equal("spam", text);
 	assert_int_equal(
-	    STORE_NONE, store_blocked(s, "good", house_time, text, why));
+	    STORE_NONE, store_blocked(s, "good", house_time, text, &why));
 	assert_int_equal(
-	    STORE_NONE, store_blocked(s, "was", house_time, text, why));
+	    STORE_NONE, store_blocked(s, "was", house_time, text, &why));
 	assert_int_equal(2, passed_of(10, s, conf)); /* half of five */
 	store_close(&s);                             /* it survives a restart */
 	s = store_must_open(conf);
-	assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 	assert_false(fits);
 	redis_start(&own, tmpdir, "own", aof);
 	wait_for_well(s);
@@ -739,7 +743,7 @@ two_servers_in_an_outage_spend_one_limit_together(void **state)
 	assert_false(passes_to(12, s[1], conf[1])); /* half of three is one */
 	store_stats(s[0], &st);
 	assert_false(st.healthy);
-	assert_non_null(strstr(st.trouble, "on 50% of each limit"));
+	assert_non_null(strstr(st.trouble.text, "on 50% of each limit"));
 	redis_start(&own, tmpdir, "two", aof);
 	for (size_t i = 0; i < 2; i++)
 		wait_for_well(s[i]);
@@ -765,7 +769,7 @@ a_reload_can_bring_and_end_a_share(void **state)
 	struct redis_server own;
 	struct config *conf;
 	struct store *s;
-	char why[STORE_WHY];
+	struct why why;
 	bool fits;
 
 	redis_start(&own, tmpdir, "reload", NULL);
@@ -774,7 +778,7 @@ a_reload_can_bring_and_end_a_share(void **state)
 	conf->store_share = 50;
 	s = store_must_open(conf);
 	redis_kill(&own);
-	assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+	assert_true(one_more(s, conf, &why, &fits) != STORE_OK);
 	conf->on_store_failure = STORE_FAILURE_LOCAL;
 	store_reconfigure(s, conf);
 	assert_int_equal(2, passed_of(6, s, conf)); /* half of five */
@@ -783,7 +787,7 @@ a_reload_can_bring_and_end_a_share(void **state)
 	assert_int_equal(2, passed_of(6, s, conf)); /* four, less those */
 	conf->on_store_failure = STORE_FAILURE_DEFER;
 	store_reconfigure(s, conf);
-	assert_true(one_more(s, conf, why, &fits) != STORE_OK);
+	assert_true(one_more(s, conf, &why, &fits) != STORE_OK);
 	store_close(&s);
 	config_free(&conf);
 }
@@ -805,7 +809,7 @@ another_password(const char *secret, char *dst, size_t size)
 
 /* Does a store at this address answer? */
 static bool
-answers(const char *address, char *why)
+answers(const char *address, struct why *why)
 {
 	struct config *conf = config_redis();
 	struct store *s;
@@ -830,7 +834,7 @@ tls_wants_the_right_name_authority_and_password(void **state)
 		"--tls-cert-file", cert, "--tls-key-file", key,
 		"--tls-auth-clients", "no", NULL };
 	struct redis_server own;
-	char why[STORE_WHY];
+	struct why why;
 
 	snprintf(port, sizeof(port), "%u", redis_free_port());
 	snprintf(cert, sizeof(cert), "%s/cert.pem", tmpdir);
@@ -848,16 +852,16 @@ tls_wants_the_right_name_authority_and_password(void **state)
 	store_redis_password = password_of_meter;
 	snprintf(address, sizeof(address),
 	    "rediss://meter@localhost:%s/1?ca=%s", port, cert);
-	assert_true(answers(address, why));
+	assert_true(answers(address, &why));
 	store_redis_password = another_password;
-	assert_false(answers(address, why));
+	assert_false(answers(address, &why));
 	store_redis_password = password_of_meter;
 	snprintf(address, sizeof(address),
 	    "rediss://meter@127.0.0.1:%s/1?ca=%s", port, cert);
-	assert_false(answers(address, why));
-	assert_non_null(strstr(why, "mismatch"));
+	assert_false(answers(address, &why));
+	assert_non_null(strstr(why.text, "mismatch"));
 	snprintf(address, sizeof(address), "rediss://meter@localhost:%s", port);
-	assert_false(answers(address, why));
+	assert_false(answers(address, &why));
 	redis_kill(&own);
 }
 
@@ -921,7 +925,7 @@ a_failover_of_sentinel_is_followed(void **state)
 	const struct timespec pause = { .tv_nsec = 50000000 };
 	struct redis_server first, second, sentinel = { .pid = 0 };
 	struct config *conf = config_redis();
-	char why[STORE_WHY];
+	struct why why;
 	struct store *s;
 	size_t accepted = 0, lost = 0;
 	bool fits, full = false;
@@ -943,14 +947,14 @@ a_failover_of_sentinel_is_followed(void **state)
 	s = store_must_open(conf);
 	wait_for_well(s);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(STORE_OK, one_more(s, conf, why, &fits));
+		assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 	wait_for_word(port[1], "INFO", "master_link_status:up");
 	wait_for_word(port[2], "SENTINEL MASTER office", "num-slaves");
 	wait_for_word(port[0], "WAIT 1 1000", "");
 	redis_kill(&first);
 	/* An answer that was lost on the way may have been a charge. */
 	for (int i = 0; i < 1200 && !full; i++) {
-		enum store_answer a = one_more(s, conf, why, &fits);
+		enum store_answer a = one_more(s, conf, &why, &fits);
 
 		accepted += fits;
 		full = a == STORE_OK && !fits;
@@ -973,7 +977,7 @@ static void
 an_address_is_taken_apart(void **state)
 {
 	struct redis_url w;
-	const char *why;
+	struct why why;
 
 	assert_int_equal(
 	    0, redis_url_parse("redis://meter@[::1]:7000/3", &w, &why));
@@ -1006,11 +1010,11 @@ a_wrong_address_is_told_what_would_be_right(void **state)
 	struct redis_url w;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		const char *why = NULL;
+		struct why why = WHY_NONE;
 
 		if (redis_url_parse(wrong[i], &w, &why) == 0)
 			fail_msg("%s", wrong[i]);
-		assert_non_null(why);
+		assert_true(why.text[0] != '\0');
 	}
 }
 

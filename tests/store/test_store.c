@@ -62,7 +62,8 @@ crowd_charge(struct crowd *c, size_t k, size_t nrcpt)
 	uint64_t rcpt[2500];
 	struct decision d;
 	struct bill b;
-	char key[16], why[STORE_WHY];
+	char key[16];
+	struct why why;
 
 	for (size_t i = 0; i < nrcpt; i++)
 		rcpt[i] = i;
@@ -73,7 +74,7 @@ crowd_charge(struct crowd *c, size_t k, size_t nrcpt)
 	bill_add(&b, c->conf, "million", key);
 	bill_add(&b, c->conf, "twin", "*");
 	b.ncommon = 3;
-	if (store_charge(c->store, &b, key, &d, why) != STORE_OK || !d.fits)
+	if (store_charge(c->store, &b, key, &d, &why) != STORE_OK || !d.fits)
 		return false;
 	__atomic_add_fetch(&c->charged[k], 1, __ATOMIC_RELAXED);
 	return true;
@@ -84,13 +85,13 @@ crowd_run(void *arg)
 {
 	struct crowd *c = arg;
 	uint64_t chance = __atomic_add_fetch(&c->seed, 1, __ATOMIC_RELAXED);
-	char why[STORE_WHY];
+	struct why why;
 
 	for (size_t i = random_rounds(600); i > 0; i--) {
 		if (!crowd_charge(c, random_below(&chance, CROWD), 1))
 			c->failed = true;
 		if (i % 50 == 0)
-			store_flush(c->store, why);
+			store_flush(c->store, &why);
 	}
 	return NULL;
 }
@@ -103,7 +104,8 @@ counters_that_left_memory_come_back_as_they_were(void **state)
 	size_t n = random_rounds(CROWD);
 	struct store_stats st;
 	pthread_t thread[4];
-	char key[16], why[STORE_WHY];
+	char key[16];
+	struct why why;
 
 	assert_non_null(c);
 	c->conf = conf;
@@ -112,7 +114,7 @@ counters_that_left_memory_come_back_as_they_were(void **state)
 	for (size_t k = 0; k < n; k++) {
 		assert_true(crowd_charge(c, k, 2500));
 		if (k % 100 == 0)
-			store_flush(c->store, why);
+			store_flush(c->store, &why);
 	}
 	for (size_t i = 0; i < 4; i++)
 		pthread_create(&thread[i], NULL, crowd_run, c);
@@ -149,22 +151,22 @@ counters_that_say_nothing_leave_the_database_too(void **state)
 {
 	struct config *conf = config_sqlite();
 	struct crowd c = { .conf = conf, .store = store_must_open(conf) };
-	char why[STORE_WHY];
+	struct why why;
 	struct store_stats st;
 	size_t n = 0;
 
 	for (size_t k = 0; k < 20; k++)
 		crowd_charge(&c, k, 3);
-	assert_int_equal(STORE_OK, store_flush(c.store, why));
-	store_walk(c.store, STORE_CONTRACT_NOW, count_counter, &n, why);
+	assert_int_equal(STORE_OK, store_flush(c.store, &why));
+	store_walk(c.store, STORE_CONTRACT_NOW, count_counter, &n, &why);
 	assert_int_equal(41, n);
 	store_used(c.store, conf, "five", "x", STORE_CONTRACT_NOW + 30 * DAY);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(STORE_OK, store_flush(c.store, why));
+		assert_int_equal(STORE_OK, store_flush(c.store, &why));
 	store_stats(c.store, &st);
 	assert_int_equal(0, st.counters);
 	n = 0;
-	store_walk(c.store, STORE_CONTRACT_NOW, count_counter, &n, why);
+	store_walk(c.store, STORE_CONTRACT_NOW, count_counter, &n, &why);
 	assert_int_equal(0, n);
 	store_close(&c.store);
 	config_free(&conf);
@@ -175,7 +177,8 @@ the_database_does_not_grow_with_those_who_come_and_go(void **state)
 {
 	struct config *conf = config_sqlite();
 	struct store *store = store_must_open(conf);
-	char key[16], why[STORE_WHY];
+	char key[16];
+	struct why why;
 	struct decision d;
 	struct bill b;
 	size_t n = 0;
@@ -186,11 +189,11 @@ the_database_does_not_grow_with_those_who_come_and_go(void **state)
 			bill_one(&b, conf, "million", key,
 			    STORE_CONTRACT_NOW + month * 31 * DAY);
 			assert_int_equal(
-			    STORE_OK, store_charge(store, &b, "", &d, why));
+			    STORE_OK, store_charge(store, &b, "", &d, &why));
 		}
-		assert_int_equal(STORE_OK, store_flush(store, why));
+		assert_int_equal(STORE_OK, store_flush(store, &why));
 	}
-	store_walk(store, STORE_CONTRACT_NOW, count_counter, &n, why);
+	store_walk(store, STORE_CONTRACT_NOW, count_counter, &n, &why);
 	assert_in_range(n, 300, 900);
 	store_close(&store);
 	config_free(&conf);

@@ -21,7 +21,7 @@
 #include "tmpdir.h"
 
 static char base[64];
-static char why[512];
+static struct why why;
 
 static void
 fatal(const char *reason)
@@ -40,11 +40,10 @@ setup(void **state)
 static struct wal *
 begin_as(bool power, uint64_t number, uint64_t seq)
 {
-	struct wal *j =
-	    wal_begin(base, number, seq, power, fatal, why, sizeof(why));
+	struct wal *j = wal_begin(base, number, seq, power, fatal, &why);
 
 	if (j == NULL)
-		fail_msg("%s", why);
+		fail_msg("%s", why.text);
 	return j;
 }
 
@@ -61,7 +60,7 @@ static int
 append(struct wal *j, size_t n)
 {
 	memset(wal_payload(j), (int)(n & 255), n);
-	return wal_append(j, n, &written, why, sizeof(why));
+	return wal_append(j, n, &written, &why);
 }
 
 /* On the disk before it returns; for a journal that was begun so. */
@@ -77,8 +76,8 @@ struct seen {
 };
 
 static bool
-see(void *arg, uint64_t seq, const uint8_t *payload, size_t len, char *reason,
-    size_t size)
+see(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
+    struct why *reason)
 {
 	struct seen *s = arg;
 
@@ -93,7 +92,7 @@ static int
 replay(uint64_t first, uint64_t seq, struct seen *s, struct wal_end *end)
 {
 	memset(s, 0, sizeof(*s));
-	return wal_replay(base, first, seq, see, s, end, why, sizeof(why));
+	return wal_replay(base, first, seq, see, s, end, &why);
 }
 
 static char *
@@ -291,7 +290,7 @@ a_file_may_have_lost_what_its_successor_could_not_know(void **state)
 	assert_int_equal(WAL_FRAME + 20, end.torn);
 	add_frame(2, 4, 2, 20);
 	assert_int_equal(65, replay(1, 0, &s, &end));
-	assert_non_null(strstr(why, "frames are missing"));
+	assert_non_null(strstr(why.text, "frames are missing"));
 	assert_int_equal(0, truncate(file(1), 7));
 	assert_int_equal(65, replay(1, 0, &s, &end));
 	/* Of folded ones nothing has to be there. */
@@ -333,12 +332,12 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 	struct seen s;
 
 	append(j, 10);
-	assert_int_equal(0, wal_prepare(j, why, sizeof(why)));
+	assert_int_equal(0, wal_prepare(j, &why));
 	wal_turn(j);
 	assert_int_equal(1, wal_number(j));
 	for (int i = 0; i < 20; i++)
 		append(j, 20000);
-	assert_int_equal(0, wal_prepare(j, why, sizeof(why)));
+	assert_int_equal(0, wal_prepare(j, &why));
 	wal_end(&j);
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(21, s.n);
@@ -347,7 +346,7 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 	j = begin_as(true, 3, 21);
 	for (int i = 0; i < 20; i++)
 		append_safely(j, 20000);
-	assert_int_equal(0, wal_prepare(j, why, sizeof(why)));
+	assert_int_equal(0, wal_prepare(j, &why));
 	wal_turn(j);
 	assert_int_equal(4, wal_number(j));
 	append_safely(j, 77);
@@ -360,7 +359,7 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 	assert_int_equal(65, replay(3, 21, &s, &end));
 	wal_remove(base, 4);
 	assert_int_equal(65, replay(3, 21, &s, &end));
-	assert_non_null(strstr(why, "missing"));
+	assert_non_null(strstr(why.text, "missing"));
 }
 
 static void
@@ -376,7 +375,7 @@ a_frame_that_is_missing_is_noticed(void **state)
 	append(j, 10);
 	wal_end(&j);
 	assert_int_equal(65, replay(1, 0, &s, &end));
-	assert_non_null(strstr(why, "frames are missing"));
+	assert_non_null(strstr(why.text, "frames are missing"));
 }
 
 static void
@@ -395,7 +394,7 @@ a_file_of_another_version_is_refused_by_name(void **state)
 	putc(1, f);
 	fclose(f);
 	assert_int_equal(65, replay(1, 0, &s, &end));
-	assert_non_null(strstr(why, "version"));
+	assert_non_null(strstr(why.text, "version"));
 }
 
 static void
@@ -406,17 +405,17 @@ its_file_is_for_its_user_alone_and_must_stay_in_place(void **state)
 
 	assert_int_equal(0, stat(file(1), &st));
 	assert_int_equal(0600, st.st_mode & 07777);
-	assert_true(wal_in_place(j, why, sizeof(why)));
+	assert_true(wal_in_place(j, &why));
 	assert_int_equal(0, unlink(file(1)));
-	assert_false(wal_in_place(j, why, sizeof(why)));
-	assert_non_null(strstr(why, "removed or replaced"));
+	assert_false(wal_in_place(j, &why));
+	assert_non_null(strstr(why.text, "removed or replaced"));
 	wal_end(&j);
 }
 
 static void
 power_waits_for_the_disk_and_crash_does_not(void **state)
 {
-	struct wal *j = wal_begin(base, 1, 0, true, fatal, why, sizeof(why));
+	struct wal *j = wal_begin(base, 1, 0, true, fatal, &why);
 
 	assert_non_null(j);
 	append(j, 10);

@@ -18,6 +18,7 @@
 #include "config.h"
 #include "snapshot.h"
 #include "store.h"
+#include "why.h"
 
 /* 2026-03-02 09:00:00 UTC, a Monday. */
 #define MONDAY (INT64_C(1772442000) * SECOND)
@@ -82,13 +83,13 @@ house_config(const char *text)
 __attribute__((unused)) static struct store *
 house_store(const struct config *conf)
 {
-	char why[STORE_WHY];
+	struct why why;
 	int code = 0;
-	struct store *s = store_open(conf, house_fatal, why, sizeof(why),
+	struct store *s = store_open(conf, house_fatal, &why,
 	    &code);
 
 	if (s == NULL) {
-		fprintf(stderr, "store: %s\n", why);
+		fprintf(stderr, "store: %s\n", why.text);
 		abort();
 	}
 	return s;

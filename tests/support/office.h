@@ -12,6 +12,7 @@
 #include "fake_smfi.h"
 #include "house.h"
 #include "milter.h"
+#include "why.h"
 
 static struct store *store;
 static SMFICTX server;
@@ -21,13 +22,13 @@ static void
 open_office_of(struct config *conf)
 {
 	struct unix_socket_owner nobody = { getuid(), getgid() };
-	char why[256];
+	struct why why;
 	bool live;
 
 	house_time = MONDAY;
 	store = house_store(conf);
 	/* The callbacks register; the socket's folder may be refused. */
-	(void)mlfi_open(conf, &nobody, &live, why, sizeof(why));
+	(void)mlfi_open(conf, &nobody, &live, &why);
 	(void)mlfi_serve(store, health);
 	snapshot_publish(conf);
 	memset(&server, 0, sizeof(server));

@@ -39,7 +39,7 @@ const char store_contract_policies[] =
 static const struct store_maker *maker;
 static struct config *conf;
 static struct store *store;
-static char why[STORE_WHY];
+static struct why why;
 
 /* --- tools --------------------------------------------------------------- */
 
@@ -77,9 +77,9 @@ store_used(struct store *s, const struct config *cf, const char *policy,
 	const struct policy *p = config_policy(cf, policy);
 	struct counter *c;
 	uint64_t used = 0, max;
-	char reason[STORE_WHY];
+	struct why reason;
 
-	switch (store_read(s, p, key, now, &c, reason)) {
+	switch (store_read(s, p, key, now, &c, &reason)) {
 	case STORE_OK:
 		quota_usage(p, c, 0, now, &used, &max);
 		counter_free(&c);
@@ -88,7 +88,7 @@ store_used(struct store *s, const struct config *cf, const char *policy,
 		break;
 	case STORE_FAILED:
 	case STORE_UNCERTAIN:
-		fail_msg("%s", reason);
+		fail_msg("%s", reason.text);
 	}
 	return used;
 }
@@ -102,12 +102,12 @@ fatal(const char *reason)
 struct store *
 store_must_open(const struct config *c)
 {
-	char reason[512];
+	struct why reason;
 	int code;
-	struct store *s = store_open(c, fatal, reason, sizeof(reason), &code);
+	struct store *s = store_open(c, fatal, &reason, &code);
 
 	if (s == NULL)
-		fail_msg("%d: %s", code, reason);
+		fail_msg("%d: %s", code, reason.text);
 	return s;
 }
 
@@ -141,8 +141,8 @@ charge(struct bill *b)
 {
 	struct decision d;
 
-	if (store_charge(store, b, "", &d, why) != STORE_OK)
-		fail_msg("%s", why);
+	if (store_charge(store, b, "", &d, &why) != STORE_OK)
+		fail_msg("%s", why.text);
 	return d.fits;
 }
 
@@ -173,7 +173,7 @@ walked(int64_t now)
 {
 	size_t n = 0;
 
-	assert_int_equal(STORE_OK, store_walk(store, now, count, &n, why));
+	assert_int_equal(STORE_OK, store_walk(store, now, count, &n, &why));
 	return n;
 }
 
@@ -217,12 +217,12 @@ a_preview_answers_and_leaves_no_trace(void **state)
 
 	bill_one(&b, conf, "five", "a", NOW);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(STORE_OK, store_preview(store, &b, &d, why));
+		assert_int_equal(STORE_OK, store_preview(store, &b, &d, &why));
 		assert_true(d.fits);
 	}
 	assert_int_equal(0, walked(NOW));
 	b.line[0].cost[DIM_MESSAGES] = 6;
-	assert_int_equal(STORE_OK, store_preview(store, &b, &d, why));
+	assert_int_equal(STORE_OK, store_preview(store, &b, &d, &why));
 	assert_false(d.fits);
 	assert_int_equal(SHORT_NEVER, d.shortfall.what);
 }
@@ -271,7 +271,7 @@ a_lockout_begins_with_the_first_refusal_and_outlives_the_window(void **state)
 	assert_false(charge_one("strict", "a", NOW));
 	reopen();
 	bill_one(&b, conf, "strict", "a", NOW + HOUR);
-	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, why));
+	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, &why));
 	assert_false(d.fits);
 	assert_int_equal(SHORT_LOCKED, d.shortfall.what);
 	assert_int_equal(NOW + 2 * HOUR, d.shortfall.again);
@@ -297,18 +297,19 @@ the_chosen_smarthost_alone_is_charged_and_bound(void **state)
 			.smarthost = "second", .first = 2, .n = 1
 		};
 		assert_int_equal(
-		    STORE_OK, store_charge(store, &b, "a@b", &d, why));
+		    STORE_OK, store_charge(store, &b, "a@b", &d, &why));
 		assert_true(d.fits);
 		assert_int_equal(i < 5 ? 0 : 1, d.choice);
 	}
 	assert_int_equal(5, used("five", "first", NOW));
 	assert_int_equal(1, used("hundred", "second", NOW));
 	reopen();
-	assert_int_equal(STORE_OK, store_bound(store, "a@b", NOW, name, why));
+	assert_int_equal(STORE_OK, store_bound(store, "a@b", NOW, name, &why));
 	assert_string_equal("second", name);
-	assert_int_equal(STORE_NONE, store_bound(store, "c@d", NOW, name, why));
 	assert_int_equal(
-	    STORE_NONE, store_bound(store, "a@b", NOW + 11 * DAY, name, why));
+	    STORE_NONE, store_bound(store, "c@d", NOW, name, &why));
+	assert_int_equal(
+	    STORE_NONE, store_bound(store, "a@b", NOW + 11 * DAY, name, &why));
 }
 
 static void
@@ -329,12 +330,13 @@ a_choice_may_name_what_is_bound_to_it(void **state)
 			.smarthost = "second", .first = 2, .bound = "own@x"
 		};
 		assert_int_equal(
-		    STORE_OK, store_charge(store, &b, "a@b", &d, why));
+		    STORE_OK, store_charge(store, &b, "a@b", &d, &why));
 	}
 	reopen();
-	assert_int_equal(STORE_OK, store_bound(store, "a@b", NOW, name, why));
+	assert_int_equal(STORE_OK, store_bound(store, "a@b", NOW, name, &why));
 	assert_string_equal("first", name);
-	assert_int_equal(STORE_OK, store_bound(store, "own@x", NOW, name, why));
+	assert_int_equal(
+	    STORE_OK, store_bound(store, "own@x", NOW, name, &why));
 	assert_string_equal("second", name);
 }
 
@@ -358,7 +360,7 @@ who_is_ailing_is_chosen_last(void **state)
 				    .first = 1,
 				    .last = (ailing & 2) != 0 };
 			assert_int_equal(
-			    STORE_OK, store_charge(store, &b, "a@b", &d, why));
+			    STORE_OK, store_charge(store, &b, "a@b", &d, &why));
 			assert_true(d.fits);
 			assert_int_equal(ailing == 1 ? 1 : 0, d.choice);
 		}
@@ -375,13 +377,13 @@ spend_once(void *arg)
 	struct crowd *crowd = arg;
 	struct decision d;
 	struct bill b;
-	char reason[STORE_WHY];
+	struct why reason;
 	enum store_answer answer;
 
 	bill_one(&b, conf, "hundred", "*", NOW);
 	bill_add(&b, conf, "million", "*");
 	b.ncommon = 2;
-	answer = store_charge(store, &b, "x", &d, reason);
+	answer = store_charge(store, &b, "x", &d, &reason);
 	crowd->passed += answer == STORE_OK && d.fits;
 	/* Charged, but the disk took longer than a callback may wait. */
 	crowd->unsure += answer == STORE_UNCERTAIN;
@@ -421,7 +423,7 @@ assert_told(const char *kind, const char *key)
 	struct store_event e = { 0 };
 
 	assert_int_equal(
-	    STORE_OK, store_events(store, NULL, 1, last_event, &e, why));
+	    STORE_OK, store_events(store, NULL, 1, last_event, &e, &why));
 	assert_string_equal(kind, e.kind);
 	assert_string_equal(key, e.key);
 	assert_string_equal("root", e.actor);
@@ -433,13 +435,13 @@ a_reset_forgets_one_counter_and_tells_who_did_it(void **state)
 	const struct policy *five = config_policy(conf, "five");
 
 	assert_int_equal(
-	    STORE_NONE, store_reset(store, five, "a", NOW, "root", why));
+	    STORE_NONE, store_reset(store, five, "a", NOW, "root", &why));
 	for (int i = 0; i < 5; i++) {
 		charge_one("five", "a", NOW);
 		charge_one("five", "b", NOW);
 	}
 	assert_int_equal(
-	    STORE_OK, store_reset(store, five, "a", NOW, "root", why));
+	    STORE_OK, store_reset(store, five, "a", NOW, "root", &why));
 	assert_told("reset", "a");
 	reopen();
 	assert_true(charge_one("five", "a", NOW));
@@ -453,7 +455,7 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 	struct grant g = { DIM_MESSAGES, 2, NOW + 30 * MINUTE };
 
 	assert_int_equal(STORE_OK,
-	    store_grant(store, five, "a", &g, NOW, "root", "launch", why));
+	    store_grant(store, five, "a", &g, NOW, "root", "launch", &why));
 	assert_told("grant", "a");
 	reopen();
 	for (int i = 0; i < 8; i++)
@@ -462,9 +464,9 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 	assert_false(charge_one("five", "a", NOW + 31 * MINUTE));
 	for (int i = 1; i < COUNTER_GRANTS; i++)
 		assert_int_equal(STORE_OK,
-		    store_grant(store, five, "a", &g, NOW, "root", "", why));
+		    store_grant(store, five, "a", &g, NOW, "root", "", &why));
 	assert_int_equal(STORE_NONE,
-	    store_grant(store, five, "a", &g, NOW, "root", "", why));
+	    store_grant(store, five, "a", &g, NOW, "root", "", &why));
 }
 
 static bool
@@ -480,36 +482,39 @@ blocks(int64_t now)
 	size_t n = 0;
 
 	assert_int_equal(
-	    STORE_OK, store_blocks(store, now, count_block, &n, why));
+	    STORE_OK, store_blocks(store, now, count_block, &n, &why));
 	return n;
 }
 
 static void
 a_block_holds_until_it_ends_or_is_lifted(void **state)
 {
-	char text[STORE_WHY];
+	char text[STORE_TEXT];
 
-	store_block(store, "m", NEVER, NOW, "root", "spam", why);
-	store_block(store, "a", NOW + HOUR, NOW, "root", "one hour", why);
-	store_block(store, "z", NEVER, NOW, "root", "first", why);
+	store_block(store, "m", NEVER, NOW, "root", "spam", &why);
+	store_block(store, "a", NOW + HOUR, NOW, "root", "one hour", &why);
+	store_block(store, "z", NEVER, NOW, "root", "first", &why);
 	assert_int_equal(STORE_OK,
-	    store_block(store, "z", NEVER, NOW, "root", "second", why));
+	    store_block(store, "z", NEVER, NOW, "root", "second", &why));
 	assert_told("block", "z");
 	reopen();
 	assert_int_equal(3, blocks(NOW));
-	assert_int_equal(STORE_OK, store_blocked(store, "z", NOW, text, why));
+	assert_int_equal(STORE_OK, store_blocked(store, "z", NOW, text, &why));
 	assert_string_equal("second", text);
-	assert_int_equal(STORE_NONE, store_blocked(store, "b", NOW, text, why));
-	assert_int_equal(STORE_OK, store_blocked(store, "a", NOW, text, why));
 	assert_int_equal(
-	    STORE_NONE, store_blocked(store, "a", NOW + HOUR, text, why));
+	    STORE_NONE, store_blocked(store, "b", NOW, text, &why));
+	assert_int_equal(STORE_OK, store_blocked(store, "a", NOW, text, &why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(store, "a", NOW + HOUR, text, &why));
 	assert_int_equal(2, blocks(NOW + HOUR));
-	assert_int_equal(STORE_OK, store_unblock(store, "m", NOW, "root", why));
+	assert_int_equal(
+	    STORE_OK, store_unblock(store, "m", NOW, "root", &why));
 	assert_told("unblock", "m");
 	reopen();
 	assert_int_equal(
-	    STORE_NONE, store_unblock(store, "m", NOW, "root", why));
-	assert_int_equal(STORE_NONE, store_blocked(store, "m", NOW, text, why));
+	    STORE_NONE, store_unblock(store, "m", NOW, "root", &why));
+	assert_int_equal(
+	    STORE_NONE, store_blocked(store, "m", NOW, text, &why));
 }
 
 struct seen {
@@ -541,9 +546,9 @@ events_come_back_newest_first_and_by_key(void **state)
 		store_note(store, &e);
 	}
 	reopen();
-	store_events(store, NULL, 1000, see_event, &all, why);
-	store_events(store, "k1", 1000, see_event, &some, why);
-	store_events(store, NULL, 7, see_event, &few, why);
+	store_events(store, NULL, 1000, see_event, &all, &why);
+	store_events(store, "k1", 1000, see_event, &some, &why);
+	store_events(store, NULL, 7, see_event, &few, &why);
 	assert_int_equal(100, all.n);
 	assert_int_equal(50, some.n);
 	assert_int_equal(7, few.n);
@@ -563,7 +568,7 @@ a_walk_meets_every_counter_that_still_says_something(void **state)
 	reopen();
 	assert_int_equal(300, walked(NOW));
 	assert_int_equal(100, walked(NOW + 3 * HOUR));
-	assert_int_equal(STORE_OK, store_flush(store, why));
+	assert_int_equal(STORE_OK, store_flush(store, &why));
 	assert_int_equal(0, walked(NOW + 2 * DAY));
 }
 
@@ -593,9 +598,9 @@ names_that_no_store_could_keep_are_refused(void **state)
 	memset(key, 'k', sizeof(key) - 1);
 	key[sizeof(key) - 1] = '\0';
 	bill_one(&b, conf, "five", key, NOW);
-	assert_int_equal(STORE_FAILED, store_charge(store, &b, "", &d, why));
+	assert_int_equal(STORE_FAILED, store_charge(store, &b, "", &d, &why));
 	key[MAILADDR_MAX] = '\0';
-	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, why));
+	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, &why));
 	reopen();
 	assert_int_equal(1, used("five", key, NOW));
 }
@@ -657,7 +662,7 @@ charge_both(struct world *w, const struct config *c, struct store *s)
 	oracle_charge(&w->oracle, &b, again, &a);
 	if (s == NULL)
 		return true;
-	if (store_charge(s, &b, keys[w->rnd % 6], &d, why) != STORE_OK)
+	if (store_charge(s, &b, keys[w->rnd % 6], &d, &why) != STORE_OK)
 		return false;
 	if (a.fits != d.fits || (a.again_known && a.again != d.shortfall.again))
 		return false;
@@ -681,13 +686,13 @@ act_on_both(struct world *w, const struct config *c, struct store *s)
 		oracle_reset(&w->oracle, p, key);
 		if (s == NULL)
 			return true;
-		a = store_reset(s, p, key, w->now, "t", why);
+		a = store_reset(s, p, key, w->now, "t", &why);
 		return a == STORE_OK || a == STORE_NONE;
 	}
 	granted = oracle_grant(&w->oracle, p, key, &g, w->now);
 	if (s == NULL)
 		return true;
-	a = store_grant(s, p, key, &g, w->now, "t", "", why);
+	a = store_grant(s, p, key, &g, w->now, "t", "", &why);
 	return a == (granted ? STORE_OK : STORE_NONE);
 }
 
@@ -702,7 +707,7 @@ world_step(struct world *w, const struct config *c, struct store *s)
 	if (dice < 25)
 		return act_on_both(w, c, s);
 	if (dice < 35)
-		return s == NULL || store_flush(s, why) == STORE_OK;
+		return s == NULL || store_flush(s, &why) == STORE_OK;
 	return charge_both(w, c, s);
 }
 
@@ -718,7 +723,7 @@ world_check(struct world *w, const struct config *cf, struct store *s)
 			struct counter *c;
 			uint64_t n, max;
 
-			store_read(s, policy, keys[k], w->now, &c, why);
+			store_read(s, policy, keys[k], w->now, &c, &why);
 			for (size_t i = 0; i < policy->nlimit; i++) {
 				quota_usage(policy, c, i, w->now, &n, &max);
 				assert_int_equal(oracle_used(&w->oracle, policy,
@@ -743,7 +748,7 @@ the_store_agrees_with_the_oracle(void **state)
 
 	for (size_t i = random_rounds(100000); i > 0; i--) {
 		if (!world_step(&w, conf, store))
-			fail_msg("they disagree at %zu (%s)", i, why);
+			fail_msg("they disagree at %zu (%s)", i, why.text);
 		if (i % 2000 == 0) {
 			reopen();
 			world_check(&w, conf, store);

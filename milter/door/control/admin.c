@@ -44,7 +44,7 @@ no_policy(const struct config *conf, const char *name)
 /* reset_policy - forgets what who spent under one policy; notes each key */
 static enum store_answer
 reset_policy(const struct request *rq, const struct policy *p, const char *name,
-    json_t **done, char *why)
+    json_t **done, struct why *why)
 {
 	struct who w;
 
@@ -69,7 +69,7 @@ control_reset(const struct request *rq)
 	const char *who = control_arg(rq, "who");
 	const char *name = control_arg(rq, "policy");
 	const struct policy *only = NULL;
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	json_t *done;
 
 	if (who == NULL)
@@ -84,10 +84,10 @@ control_reset(const struct request *rq)
 
 		if (only != NULL && p != only)
 			continue;
-		a = reset_policy(rq, p, who, &done, why);
+		a = reset_policy(rq, p, who, &done, &why);
 		if (a != STORE_OK) {
 			json_decref(done);
-			return control_store_failure(a, why);
+			return control_store_failure(a, why.text);
 		}
 	}
 	if (done != NULL && json_array_size(done) == 0) {
@@ -106,7 +106,7 @@ count_parse(const char *text, enum dimension dim, uint64_t *n_r)
 {
 	char limit[64];
 	struct limit l;
-	const char *why;
+	struct why why;
 	int len =
 	    snprintf(limit, sizeof(limit), "%s/day", text + (text[0] == '+'));
 
@@ -130,7 +130,7 @@ has_dimension(const struct policy *p, enum dimension dim)
 static int
 until_parse(const struct request *rq, const char *text, int64_t *until_r)
 {
-	const char *why;
+	struct why why;
 	int64_t span;
 
 	if (duration_parse(text, &span, &why) == -1 || span <= 0 ||
@@ -143,7 +143,7 @@ until_parse(const struct request *rq, const char *text, int64_t *until_r)
 /* grant_key - the counter of who that is in use, else the likeliest */
 static enum store_answer
 grant_key(const struct request *rq, const struct policy *p, const struct who *w,
-    size_t *i_r, char *why)
+    size_t *i_r, struct why *why)
 {
 	for (*i_r = 0; *i_r < w->n; ++*i_r) {
 		struct counter *c = NULL;
@@ -167,7 +167,7 @@ control_grant(const struct request *rq)
 	const char *extra = control_arg(rq, "extra");
 	const char *span = control_arg(rq, "for");
 	const char *text = control_arg(rq, "why");
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	const struct policy *p;
 	enum store_answer a;
 	struct grant g;
@@ -201,15 +201,15 @@ control_grant(const struct request *rq)
 		return control_failure("`postmeterctl show` tells the keys",
 		    "policy \"%s\" counts per %s, and \"%s\" is none", name,
 		    per_words[p->per], who);
-	a = grant_key(rq, p, &w, &i, why);
+	a = grant_key(rq, p, &w, &i, &why);
 	if (a == STORE_OK)
 		a = store_grant(rq->env->store, p, w.key[i], &g, rq->now,
-		    rq->actor, text != NULL ? text : "", why);
+		    rq->actor, text != NULL ? text : "", &why);
 	if (a == STORE_NONE)
 		return control_failure("wait until one of them ends, or reset",
 		    "%s holds as many grants as fit", w.key[i]);
 	if (a != STORE_OK)
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	log_act(rq, "grant", w.key[i]);
 	return json_pack("{s:b, s:s, s:o, s:s, s:o, s:o}", "ok", 1, "policy",
 	    p->name, "key", control_text(w.key[i]), "dimension",
@@ -223,7 +223,8 @@ control_block(const struct request *rq)
 	const char *who = control_arg(rq, "who");
 	const char *span = control_arg(rq, "for");
 	const char *text = control_arg(rq, "why");
-	char key[MAILADDR_MAX + 1], why[STORE_WHY] = "";
+	char key[MAILADDR_MAX + 1];
+	struct why why = WHY_NONE;
 	int64_t until = NEVER;
 	enum store_answer a;
 
@@ -236,9 +237,9 @@ control_block(const struct request *rq)
 		    "\"%s\" is no span", span);
 	control_who_blocked(rq->conf, who, key, sizeof(key));
 	a = store_block(rq->env->store, key, until, rq->now, rq->actor,
-	    text != NULL ? text : "", why);
+	    text != NULL ? text : "", &why);
 	if (a != STORE_OK)
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	log_act(rq, "block", key);
 	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(key),
 	    "until", control_moment(rq, until));
@@ -248,19 +249,20 @@ json_t *
 control_unblock(const struct request *rq)
 {
 	const char *who = control_arg(rq, "who");
-	char key[MAILADDR_MAX + 1], why[STORE_WHY] = "";
+	char key[MAILADDR_MAX + 1];
+	struct why why = WHY_NONE;
 	enum store_answer a;
 
 	if (who == NULL || who[0] == '\0')
 		return control_failure(
 		    "unblock WHO", "it was not said whom to unblock");
 	control_who_blocked(rq->conf, who, key, sizeof(key));
-	a = store_unblock(rq->env->store, key, rq->now, rq->actor, why);
+	a = store_unblock(rq->env->store, key, rq->now, rq->actor, &why);
 	if (a == STORE_NONE)
 		return control_failure("`postmeterctl status` lists the blocks",
 		    "%s is not blocked", key);
 	if (a != STORE_OK)
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	log_act(rq, "unblock", key);
 	return json_pack("{s:b, s:o}", "ok", 1, "who", control_text(key));
 }

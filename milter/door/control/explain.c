@@ -79,7 +79,7 @@ cost_of(const struct request *rq, const struct bill_line *line,
 /* line_limits - every limit of one line of the bill */
 static enum store_answer
 line_limits(const struct request *rq, const struct bill_line *line,
-    json_t **limits, char *why)
+    json_t **limits, struct why *why)
 {
 	struct counter *c = NULL;
 	enum store_answer a = store_read(
@@ -100,7 +100,7 @@ line_limits(const struct request *rq, const struct bill_line *line,
 /* bill_limits - every limit that the message touches; NULL: memory is out */
 static json_t *
 bill_limits(const struct request *rq, const struct rule *rule,
-    const struct txn *t, enum store_answer *a_r, char *why)
+    const struct txn *t, enum store_answer *a_r, struct why *why)
 {
 	json_t *limits = json_array();
 	struct bill_work *work = malloc(sizeof(*work));
@@ -132,16 +132,16 @@ explain(const struct request *rq, const struct txn *t)
 	const struct rule *rule = match_rule(rq->conf, t);
 	bool outgoing = match_outgoing(rq->conf, t);
 	enum store_answer a = STORE_OK;
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	json_t *limits, *answer = json_null();
 	struct outcome o;
 	struct reply r;
 
-	limits = outgoing && rule != NULL ? bill_limits(rq, rule, t, &a, why)
+	limits = outgoing && rule != NULL ? bill_limits(rq, rule, t, &a, &why)
 					  : json_array();
 	if (a != STORE_OK) {
 		json_decref(limits);
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	}
 	meter_explain(
 	    rq->conf, rq->env->store, rq->env->health, t, rq->now, &o);
@@ -158,7 +158,7 @@ explain(const struct request *rq, const struct txn *t)
 	    "recipients", (int)t->nrcpt, "external", (int)t->nexternal,
 	    "limits", limits, "smarthost", name_or_null(o.smarthost), "reply",
 	    answer, "note",
-	    control_text(o.verdict == VERDICT_HOLD ? r.text : o.why));
+	    control_text(o.verdict == VERDICT_HOLD ? r.text : o.why.text));
 }
 
 json_t *

@@ -195,7 +195,7 @@ add_event(void *arg, const struct store_event *e)
 
 json_t *
 control_event_list(const struct request *rq, const char *key, size_t n,
-    enum store_answer *a_r, char *why)
+    enum store_answer *a_r, struct why *why)
 {
 	struct event_list l = { .rq = rq, .array = json_array() };
 

@@ -32,7 +32,7 @@ look(const struct request *rq, const struct smarthost *sh)
 		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o}", "state", breaker_name(r.state),
 	    "seen", control_moment(rq, r.seen), "until",
-	    control_moment(rq, r.until), "trouble", control_text(r.why));
+	    control_moment(rq, r.until), "trouble", control_text(r.why.text));
 }
 
 static json_t *
@@ -77,7 +77,7 @@ add_block(void *arg, const char *who, int64_t until, const char *text)
 }
 
 static json_t *
-blocks(const struct request *rq, enum store_answer *a_r, char *why)
+blocks(const struct request *rq, enum store_answer *a_r, struct why *why)
 {
 	struct block_list l = { .rq = rq, .array = json_array() };
 
@@ -96,12 +96,13 @@ store_report(const struct request *rq)
 	return json_pack(
 	    "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
 	    store_kind(rq->env->store), "healthy", st.healthy, "trouble",
-	    control_text(st.trouble), "counters", control_number(st.counters),
-	    "charged", control_number(st.charged), "declined",
-	    control_number(st.declined), "failed", control_number(st.failed),
-	    "journal_bytes", control_number(st.journal_bytes), "folds",
-	    control_number(st.folds), "folded", control_moment(rq, st.folded),
-	    "events_dropped", control_number(st.events_dropped));
+	    control_text(st.trouble.text), "counters",
+	    control_number(st.counters), "charged", control_number(st.charged),
+	    "declined", control_number(st.declined), "failed",
+	    control_number(st.failed), "journal_bytes",
+	    control_number(st.journal_bytes), "folds", control_number(st.folds),
+	    "folded", control_moment(rq, st.folded), "events_dropped",
+	    control_number(st.events_dropped));
 }
 
 json_t *
@@ -109,9 +110,9 @@ control_status(const struct request *rq)
 {
 	static const char *const failures[] = { "defer", "accept", "local" };
 	const struct config *conf = rq->conf;
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	enum store_answer a;
-	json_t *blocked = blocks(rq, &a, why);
+	json_t *blocked = blocks(rq, &a, &why);
 
 	if (a != STORE_OK) /* "store" below says what is wrong with it */
 		json_array_clear(blocked);
@@ -206,7 +207,7 @@ control_top(const struct request *rq)
 {
 	size_t most = control_count(rq, TOP_SOME, TOP_MOST);
 	struct top *t = calloc(1, sizeof(*t) + most * sizeof(t->row[0]));
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	enum store_answer a;
 	json_t *limits;
 
@@ -214,14 +215,14 @@ control_top(const struct request *rq)
 		return NULL;
 	t->rq = rq;
 	t->most = most;
-	a = store_walk(rq->env->store, rq->now, top_each, t, why);
+	a = store_walk(rq->env->store, rq->now, top_each, t, &why);
 	limits = t->failed ? NULL : json_array();
 	for (size_t i = 0; i < t->n; i++)
 		control_append(&limits, t->row[i].json);
 	free(t);
 	if (a != STORE_OK && a != STORE_NONE) {
 		json_decref(limits);
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	}
 	return json_pack("{s:b, s:o}", "ok", 1, "limits", limits);
 }
@@ -229,7 +230,7 @@ control_top(const struct request *rq)
 /* show_policy - the counters of who under one policy */
 static enum store_answer
 show_policy(const struct request *rq, const struct policy *p, const char *name,
-    json_t **counters, char *why)
+    json_t **counters, struct why *why)
 {
 	struct who w;
 
@@ -252,9 +253,9 @@ show_policy(const struct request *rq, const struct policy *p, const char *name,
 /* find_block - the block of who, or JSON's null */
 static json_t *
 find_block(const struct request *rq, const char *who, enum store_answer *a_r,
-    char *why)
+    struct why *why)
 {
-	char key[MAILADDR_MAX + 1], text[STORE_WHY] = "";
+	char key[MAILADDR_MAX + 1], text[STORE_TEXT] = "";
 
 	control_who_blocked(rq->conf, who, key, sizeof(key));
 	*a_r = store_blocked(rq->env->store, key, rq->now, text, why);
@@ -270,7 +271,8 @@ json_t *
 control_show(const struct request *rq)
 {
 	const char *who = control_arg(rq, "who");
-	char why[STORE_WHY] = "", key[MAILADDR_MAX + 1];
+	char key[MAILADDR_MAX + 1];
+	struct why why = WHY_NONE;
 	json_t *counters, *events = NULL, *block = NULL;
 	enum store_answer a = STORE_OK;
 
@@ -278,12 +280,12 @@ control_show(const struct request *rq)
 		return control_failure("show WHO", "it was not said whom");
 	counters = json_array();
 	for (size_t i = 0; i < rq->conf->npolicy && a == STORE_OK; i++)
-		a = show_policy(rq, &rq->conf->policy[i], who, &counters, why);
+		a = show_policy(rq, &rq->conf->policy[i], who, &counters, &why);
 	control_who_blocked(rq->conf, who, key, sizeof(key));
 	if (a == STORE_OK)
-		events = control_event_list(rq, key, TOP_SOME, &a, why);
+		events = control_event_list(rq, key, TOP_SOME, &a, &why);
 	if (a == STORE_OK)
-		block = find_block(rq, who, &a, why);
+		block = find_block(rq, who, &a, &why);
 	if (a == STORE_OK && json_array_size(counters) == 0 &&
 	    json_array_size(events) == 0 && json_is_null(block)) {
 		json_decref(counters);
@@ -295,7 +297,7 @@ control_show(const struct request *rq)
 		json_decref(counters);
 		json_decref(events);
 		json_decref(block);
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	}
 	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", 1, "who",
 	    control_text(key), "blocked", block, "counters", counters, "events",
@@ -306,17 +308,18 @@ json_t *
 control_events(const struct request *rq)
 {
 	const char *who = control_arg(rq, "who");
-	char why[STORE_WHY] = "", key[MAILADDR_MAX + 1];
+	char key[MAILADDR_MAX + 1];
+	struct why why = WHY_NONE;
 	enum store_answer a;
 	json_t *events;
 
 	if (who != NULL)
 		control_who_blocked(rq->conf, who, key, sizeof(key));
 	events = control_event_list(rq, who != NULL ? key : NULL,
-	    control_count(rq, EVENTS_SOME, EVENTS_MOST), &a, why);
+	    control_count(rq, EVENTS_SOME, EVENTS_MOST), &a, &why);
 	if (a != STORE_OK) {
 		json_decref(events);
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	}
 	return json_pack("{s:b, s:o}", "ok", 1, "events", events);
 }
@@ -349,22 +352,22 @@ json_t *
 control_export(const struct request *rq)
 {
 	struct export_list l = { .rq = rq, .array = json_array() };
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	json_t *events = NULL, *blocked = NULL;
 	enum store_answer a;
 
-	a = store_walk(rq->env->store, rq->now, add_counter, &l, why);
+	a = store_walk(rq->env->store, rq->now, add_counter, &l, &why);
 	if (a == STORE_NONE)
 		a = STORE_OK;
 	if (a == STORE_OK)
-		events = control_event_list(rq, NULL, EVENTS_MOST, &a, why);
+		events = control_event_list(rq, NULL, EVENTS_MOST, &a, &why);
 	if (a == STORE_OK)
-		blocked = blocks(rq, &a, why);
+		blocked = blocks(rq, &a, &why);
 	if (a != STORE_OK) {
 		json_decref(l.array);
 		json_decref(events);
 		json_decref(blocked);
-		return control_store_failure(a, why);
+		return control_store_failure(a, why.text);
 	}
 	return json_pack("{s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "ok", 1,
 	    "version", POSTMETER_VERSION, "now", control_moment(rq, rq->now),

@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "config.h"
+#include "why.h"
 
 struct request {
 	const struct control_env *env;
@@ -77,7 +78,7 @@ json_t	*control_counter(const struct request *rq, const struct policy *policy,
 
 /* The newest events of key (NULL: all), at most n. */
 json_t	*control_event_list(const struct request *rq, const char *key,
-	    size_t n, enum store_answer *a_r, char *why);
+	    size_t n, enum store_answer *a_r, struct why *why);
 
 /* True if the slots of c are those of policy, in the same order. */
 bool	control_fits(const struct policy *policy, const struct counter *c);

@@ -132,7 +132,7 @@ log_message(
     const struct session *s, const struct outcome *o, const struct reply *r)
 {
 	char sender[MAILADDR_MAX + 8], login[MAILADDR_MAX + 8], key[400];
-	char client[NETADDR_TEXT] = "", limit[64 + MAILADDR_MAX] = "", why[200];
+	char client[NETADDR_TEXT] = "", limit[64 + MAILADDR_MAX] = "", why[400];
 	const struct txn *t = &s->txn;
 
 	if (t->client.len > 0)
@@ -154,8 +154,8 @@ log_message(
 	    o->smarthost != NULL ? o->smarthost : "",
 	    o->observed ? " observed=yes" : "",
 	    o->unmetered ? " unmetered=yes" : "",
-	    o->why[0] != '\0' ? " why=" : "",
-	    escape_str(why, sizeof(why), o->why));
+	    o->why.text[0] != '\0' ? " why=" : "",
+	    escape_str(why, sizeof(why), o->why.text));
 	if (r != NULL && r->code != NULL)
 		log_debug("reply: %s %s %s", r->code, r->xcode, r->text);
 }
@@ -533,7 +533,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 
 int
 mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
-    bool *live_r, char *why, size_t size)
+    bool *live_r, struct why *why)
 {
 	static char name[] = "postmeter";
 	struct smfiDesc desc = {
@@ -554,8 +554,7 @@ mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
 	mode_t old;
 	int rc;
 
-	if (unix_socket_prepare(
-		&conf->milter_socket, owner, live_r, why, size) == -1)
+	if (unix_socket_prepare(&conf->milter_socket, owner, live_r, why) == -1)
 		return -1;
 	snprintf(conn, sizeof(conn), "local:%s", conf->milter_socket.path);
 	old = umask(0177);
@@ -564,11 +563,11 @@ mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
 	     smfi_opensocket(false) != MI_SUCCESS;
 	umask(old);
 	if (rc != 0) {
-		snprintf(why, size, "libmilter cannot listen on %s",
+		why_set(why, "libmilter cannot listen on %s",
 		    conf->milter_socket.path);
 		return -1;
 	}
-	return unix_socket_chown(&conf->milter_socket, owner, why, size);
+	return unix_socket_chown(&conf->milter_socket, owner, why);
 }
 
 int

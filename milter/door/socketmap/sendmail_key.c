@@ -163,22 +163,21 @@ sendmail_server(
 /* --- the answers --------------------------------------------------------- */
 
 bool
-sendmail_can(const struct smarthost *sh, const char **why_r)
+sendmail_can(const struct smarthost *sh, struct why *why)
 {
 	/* The mailers that postmeter-b.m4 makes. */
 	static const uint16_t mailers[] = { 25, 26, 587, 588, 2525, 2587 };
 
-	*why_r = NULL;
 	if (sh->port == 465) {
-		*why_r =
-		    "Sendmail has no implicit TLS as a client: use port 587 instead of 465";
+		why_set(why,
+		    "Sendmail has no implicit TLS as a client: use port 587 instead of 465");
 		return false;
 	}
 	for (size_t i = 0; i < sizeof(mailers) / sizeof(mailers[0]); i++)
 		if (sh->port == mailers[i])
 			return true;
-	*why_r =
-	    "Sendmail has no mailer for this port: use one of 25, 26, 587, 588, 2525, 2587";
+	why_set(why,
+	    "Sendmail has no mailer for this port: use one of 25, 26, 587, 588, 2525, 2587");
 	return false;
 }
 

@@ -31,7 +31,8 @@ message(const struct config *conf, struct store *store, struct health *health,
     struct bytes key, int64_t now, struct sendmail_key *k,
     const struct smarthost **sh_r, char *dst, size_t size)
 {
-	char id[TXN_QUEUE_ID], why[STORE_WHY] = "";
+	char id[TXN_QUEUE_ID];
+	struct why why = WHY_NONE;
 	struct mailaddr sender;
 
 	*sh_r = NULL;
@@ -45,9 +46,9 @@ message(const struct config *conf, struct store *store, struct health *health,
 		k->sender.len = 0;
 	mailaddr_canon(
 	    &sender, k->sender.p, k->sender.len, conf->recipient_delimiter);
-	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, why) ==
+	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, &why) ==
 	    -1) {
-		temp(dst, size, why);
+		temp(dst, size, why.text);
 		return -1;
 	}
 	return 0;
@@ -60,14 +61,14 @@ sendmail_map_route(const struct config *conf, struct store *store,
 {
 	const struct smarthost *sh;
 	struct sendmail_key k;
-	const char *why;
+	struct why why;
 
 	if (message(conf, store, health, key, now, &k, &sh, dst, size) == -1)
 		return;
 	if (sh == NULL) {
 		snprintf(dst, size, "NOTFOUND ");
 	} else if (!sendmail_can(sh, &why)) {
-		temp(dst, size, why);
+		temp(dst, size, why.text);
 	} else {
 		memcpy(dst, "OK ", 3);
 		if (sendmail_route(sh, dst + 3, size - 3) == -1)
@@ -118,13 +119,13 @@ static void
 login(const struct config *conf, const struct smarthost *sh, char *dst,
     size_t size)
 {
-	char both[CREDENTIALS_ROOM], nexthop[300], why[CREDENTIALS_WHY] = "",
-						   *colon;
+	char both[CREDENTIALS_ROOM], nexthop[300], *colon;
+	struct why why = WHY_NONE;
 
 	snprintf(
 	    nexthop, sizeof(nexthop), "[%s]:%u", sh->host, (unsigned)sh->port);
 	switch (credentials_lookup(
-	    conf, sh->name, nexthop, both, sizeof(both), why)) {
+	    conf, sh->name, nexthop, both, sizeof(both), &why)) {
 	case 1:
 		colon = both + strlen(sh->username);
 		*colon = '\0';
@@ -137,7 +138,7 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 		snprintf(dst, size, "NOTFOUND ");
 		break;
 	default:
-		temp(dst, size, why);
+		temp(dst, size, why.text);
 		break;
 	}
 	explicit_bzero(both, sizeof(both));

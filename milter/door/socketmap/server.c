@@ -116,7 +116,7 @@ transport(const struct config *conf, struct store *store, struct health *health,
 {
 	const struct smarthost *sh = NULL;
 	struct mailaddr sender;
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 	int found;
 
 	/*
@@ -129,12 +129,12 @@ transport(const struct config *conf, struct store *store, struct health *health,
 		return;
 	}
 	mailaddr_canon(&sender, key.p, key.len, conf->recipient_delimiter);
-	found = meter_route(conf, store, health, &sender, now, &sh, why);
+	found = meter_route(conf, store, health, &sender, now, &sh, &why);
 	if (found == 1)
 		snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
 		    sh->host, sh->port);
 	else
-		no_value(found, why, dst, size);
+		no_value(found, why.text, dst, size);
 }
 
 static const struct map {
@@ -199,7 +199,8 @@ static void
 smarthost_key(const struct config *conf, struct bytes map, struct bytes key,
     char *dst, size_t size)
 {
-	char name[STORE_NAME], nexthop[300], why[STORE_WHY] = "";
+	char name[STORE_NAME], nexthop[300];
+	struct why why = WHY_NONE;
 	int found;
 
 	if (map.len >= sizeof(name) || key.len >= sizeof(nexthop) ||
@@ -211,9 +212,10 @@ smarthost_key(const struct config *conf, struct bytes map, struct bytes key,
 	snprintf(name, sizeof(name), "%.*s", (int)map.len, map.p);
 	snprintf(nexthop, sizeof(nexthop), "%.*s", (int)key.len, key.p);
 	memcpy(dst, "OK ", 3);
-	found = credentials_lookup(conf, name, nexthop, dst + 3, size - 3, why);
+	found =
+	    credentials_lookup(conf, name, nexthop, dst + 3, size - 3, &why);
 	if (found != 1)
-		no_value(found, why, dst, size);
+		no_value(found, why.text, dst, size);
 }
 
 /* answer_auth - a key, of a smarthost or (Sendmail) of a message */

@@ -43,7 +43,7 @@ note_act(struct local *l, const char *kind, const char *policy, const char *key,
     int64_t now, const char *actor, const char *text)
 {
 	struct store_event e = { .when = now };
-	char why[STORE_WHY];
+	struct why why;
 
 	snprintf(e.kind, sizeof(e.kind), "%s", kind);
 	snprintf(e.policy, sizeof(e.policy), "%s", policy);
@@ -51,7 +51,7 @@ note_act(struct local *l, const char *kind, const char *policy, const char *key,
 	snprintf(e.actor, sizeof(e.actor), "%s", actor);
 	snprintf(e.text, sizeof(e.text), "%s", text);
 	local_note(&l->store, &e);
-	local_fold(l, false, why);
+	local_fold(l, false, &why);
 }
 
 /* The newest first, from the queue: all that "memory:" has. */
@@ -80,7 +80,7 @@ queued_events(
 
 enum store_answer
 local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
-    void *arg, char *why)
+    void *arg, struct why *why)
 {
 	struct local *l = local_of(s);
 
@@ -96,18 +96,18 @@ local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
 /* The item in the form of policy; STORE_NONE if it says nothing. */
 static enum store_answer
 open_item(struct local *l, const struct policy *policy, const char *key,
-    int64_t now, struct item **i_r, char *why)
+    int64_t now, struct item **i_r, struct why *why)
 {
 	enum store_answer a;
 
 	l->now = now;
-	if (l->gone[0] != '\0') {
-		snprintf(why, STORE_WHY, "%s", l->gone);
+	if (l->gone.text[0] != '\0') {
+		*why = l->gone;
 		return STORE_FAILED;
 	}
 	a = local_fetch(l, policy->name, key, false, i_r, why);
 	if (a == STORE_OK && local_adapt(l, *i_r, policy, now) == -1) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	return a;
@@ -115,7 +115,7 @@ open_item(struct local *l, const struct policy *policy, const char *key,
 
 enum store_answer
 local_reset(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, char *why)
+    int64_t now, const char *actor, struct why *why)
 {
 	struct local *l = local_of(s);
 	struct wal_record rec = { .kind = WAL_RESET,
@@ -154,7 +154,7 @@ has_room(const struct counter *c, int64_t now)
 /* A counter that was never used begins with its grant. */
 static enum store_answer
 make_item(struct local *l, const struct policy *policy, const char *key,
-    struct item **i_r, char *why)
+    struct item **i_r, struct why *why)
 {
 	struct counter *c = counter_new(policy);
 
@@ -162,14 +162,14 @@ make_item(struct local *l, const struct policy *policy, const char *key,
 	counter_free(&c);
 	if (*i_r != NULL)
 		return STORE_OK;
-	snprintf(why, STORE_WHY, "out of memory");
+	why_set(why, "out of memory");
 	return STORE_FAILED;
 }
 
 enum store_answer
 local_grant(struct store *s, const struct policy *policy, const char *key,
     const struct grant *g, int64_t now, const char *actor, const char *text,
-    char *why)
+    struct why *why)
 {
 	struct local *l = local_of(s);
 	struct wal_record rec = { .kind = WAL_GRANT,
@@ -297,7 +297,7 @@ load_block(void *arg, const char *who, int64_t until, const char *text)
 }
 
 enum store_answer
-local_load_blocks(struct local *l, char *why)
+local_load_blocks(struct local *l, struct why *why)
 {
 	return db_blocks(l->db, load_block, l, why);
 }
@@ -313,7 +313,7 @@ local_free_blocks(struct local *l)
 /* The row of who, put (b) or dropped (NULL). */
 static enum store_answer
 write_block(struct local *l, const char *who, const struct block *b,
-    const char *actor, char *why)
+    const char *actor, struct why *why)
 {
 	enum store_answer a;
 
@@ -335,14 +335,14 @@ write_block(struct local *l, const char *who, const struct block *b,
 
 enum store_answer
 local_block(struct store *s, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, char *why)
+    const char *actor, const char *text, struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
 	struct block b;
 
 	if (!block_make(&b, who, until, text)) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	a = write_block(l, who, &b, actor, why);
@@ -357,8 +357,7 @@ local_block(struct store *s, const char *who, int64_t until, int64_t now,
 		pthread_mutex_unlock(&l->lock);
 	}
 	if (a == STORE_UNCERTAIN)
-		snprintf(why, STORE_WHY,
-		    "out of memory; it holds after the next start");
+		why_set(why, "out of memory; it holds after the next start");
 	free(b.who);
 	free(b.text);
 	if (a == STORE_OK)
@@ -367,8 +366,8 @@ local_block(struct store *s, const char *who, int64_t until, int64_t now,
 }
 
 enum store_answer
-local_unblock(
-    struct store *s, const char *who, int64_t now, const char *actor, char *why)
+local_unblock(struct store *s, const char *who, int64_t now, const char *actor,
+    struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
@@ -392,8 +391,8 @@ local_unblock(
 }
 
 enum store_answer
-local_blocked(
-    struct store *s, const char *who, int64_t now, char *text_r, char *why)
+local_blocked(struct store *s, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a = STORE_NONE;
@@ -405,7 +404,7 @@ local_blocked(
 	pthread_mutex_lock(&l->lock);
 	i = block_place(l, who);
 	if (block_is_at(l, i, who) && l->block[i].until > now) {
-		snprintf(text_r, STORE_WHY, "%s", l->block[i].text);
+		snprintf(text_r, STORE_TEXT, "%s", l->block[i].text);
 		a = STORE_OK;
 	}
 	pthread_mutex_unlock(&l->lock);
@@ -415,7 +414,7 @@ local_blocked(
 /* The first block that is not before who; who becomes the one after it. */
 static bool
 next_block(struct local *l, char who[MAILADDR_MAX + 2], int64_t *until_r,
-    char text_r[STORE_WHY])
+    char text_r[STORE_TEXT])
 {
 	bool is_there;
 	size_t i;
@@ -425,7 +424,7 @@ next_block(struct local *l, char who[MAILADDR_MAX + 2], int64_t *until_r,
 	is_there = i < l->nblock;
 	if (is_there) {
 		snprintf(who, MAILADDR_MAX + 1, "%s", l->block[i].who);
-		snprintf(text_r, STORE_WHY, "%s", l->block[i].text);
+		snprintf(text_r, STORE_TEXT, "%s", l->block[i].text);
 		*until_r = l->block[i].until;
 	}
 	pthread_mutex_unlock(&l->lock);
@@ -433,10 +432,10 @@ next_block(struct local *l, char who[MAILADDR_MAX + 2], int64_t *until_r,
 }
 
 enum store_answer
-local_blocks(
-    struct store *s, int64_t now, store_block_fn *each, void *arg, char *why)
+local_blocks(struct store *s, int64_t now, store_block_fn *each, void *arg,
+    struct why *why)
 {
-	char who[MAILADDR_MAX + 2] = "", text[STORE_WHY];
+	char who[MAILADDR_MAX + 2] = "", text[STORE_TEXT];
 	bool more = true;
 	int64_t until;
 

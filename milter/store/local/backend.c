@@ -36,7 +36,7 @@ local_of(struct store *s)
 
 static enum store_answer
 read_row(struct local *l, const char *policy, const char *key, struct row *row,
-    char *why)
+    struct why *why)
 {
 	if (policy[0] == '\0')
 		return db_binding(l->db, key, row, why);
@@ -46,9 +46,9 @@ read_row(struct local *l, const char *policy, const char *key, struct row *row,
 /* A row becomes an item. */
 static enum store_answer
 adopt(struct local *l, const char *policy, const char *key,
-    const struct row *row, struct item **i_r, char *why)
+    const struct row *row, struct item **i_r, struct why *why)
 {
-	const char *reason = "out of memory";
+	struct why reason = { "out of memory" };
 	struct counter *c = NULL;
 
 	if (policy[0] != '\0' &&
@@ -63,13 +63,13 @@ adopt(struct local *l, const char *policy, const char *key,
 	return STORE_OK;
 fail:
 	counter_free(&c);
-	snprintf(why, STORE_WHY, "counter of policy %s: %s", policy, reason);
+	why_set(why, "counter of policy %s: %s", policy, reason.text);
 	return STORE_FAILED;
 }
 
 enum store_answer
 local_fetch(struct local *l, const char *policy, const char *key, bool hold,
-    struct item **i_r, char *why)
+    struct item **i_r, struct why *why)
 {
 	enum store_answer a;
 	uint64_t generation;
@@ -100,7 +100,7 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 }
 
 enum store_answer
-local_record(struct local *l, const struct wal_record *rec, char *why)
+local_record(struct local *l, const struct wal_record *rec, struct why *why)
 {
 	size_t n;
 
@@ -110,25 +110,24 @@ local_record(struct local *l, const struct wal_record *rec, char *why)
 	}
 	n = wal_record_pack(rec, wal_payload(l->journal), WAL_PAYLOAD);
 	if (n == 0) {
-		snprintf(why, STORE_WHY,
-		    "more recipients than a journal record holds");
+		why_set(why, "more recipients than a journal record holds");
 		return STORE_FAILED;
 	}
-	if (wal_append(l->journal, n, &l->seq, why, STORE_WHY) == -1)
+	if (wal_append(l->journal, n, &l->seq, why) == -1)
 		return STORE_FAILED;
 	l->unfolded += n + WAL_FRAME;
 	return STORE_OK;
 }
 
 enum store_answer
-local_leave(struct local *l, enum store_answer a, uint64_t seq, char *why)
+local_leave(struct local *l, enum store_answer a, uint64_t seq, struct why *why)
 {
 	if (l->db != NULL)
 		cache_evict(l->table, TRIM_STEP);
 	pthread_mutex_unlock(&l->lock);
 	if (a != STORE_OK || l->journal == NULL || wal_wait(l->journal, seq))
 		return a;
-	snprintf(why, STORE_WHY, "the disk has not answered for 2 s");
+	why_set(why, "the disk has not answered for 2 s");
 	return STORE_UNCERTAIN;
 }
 
@@ -160,7 +159,8 @@ struct hand {
  * so we look again until all are there or known not to be.
  */
 static enum store_answer
-gather_items(struct local *l, const struct bill *b, struct hand *h, char *why)
+gather_items(
+    struct local *l, const struct bill *b, struct hand *h, struct why *why)
 {
 	uint64_t generation[BILL_LINES];
 	bool absent[BILL_LINES] = { false };
@@ -193,14 +193,14 @@ gather_items(struct local *l, const struct bill *b, struct hand *h, char *why)
 }
 
 static enum store_answer
-gather(struct local *l, const struct bill *b, struct hand *h, char *why)
+gather(struct local *l, const struct bill *b, struct hand *h, struct why *why)
 {
 	enum store_answer a;
 
 	memset(h, 0, sizeof(*h));
 	l->now = b->now;
-	if (l->gone[0] != '\0') {
-		snprintf(why, STORE_WHY, "%s", l->gone);
+	if (l->gone.text[0] != '\0') {
+		*why = l->gone;
 		return STORE_FAILED;
 	}
 	if ((a = gather_items(l, b, h, why)) != STORE_OK)
@@ -210,7 +210,7 @@ gather(struct local *l, const struct bill *b, struct hand *h, char *why)
 			continue;
 		if (local_adapt(l, h->item[i], b->line[i].policy, b->now) ==
 		    -1) {
-			snprintf(why, STORE_WHY, "out of memory");
+			why_set(why, "out of memory");
 			return STORE_FAILED;
 		}
 	}
@@ -268,17 +268,16 @@ unmake(struct local *l, struct hand *h)
 
 static enum store_answer
 make_counters(struct local *l, const struct bill *b, const struct decision *d,
-    struct hand *h, char *why)
+    struct hand *h, struct why *why)
 {
 	if (cache_bytes(l->table) > WAITING_BYTES) {
-		snprintf(why, STORE_WHY,
-		    "too much waits to be written to the database");
+		why_set(why, "too much waits to be written to the database");
 		return STORE_FAILED;
 	}
 	for (size_t i = 0; i < b->nline; i++) {
 		if (is_spent(b, d, i) && make_counter(l, b, h, i) == -1) {
 			unmake(l, h);
-			snprintf(why, STORE_WHY, "out of memory");
+			why_set(why, "out of memory");
 			return STORE_FAILED;
 		}
 	}
@@ -341,7 +340,7 @@ bind_to(struct local *l, struct item *item, const char *smarthost, int64_t now)
 
 static enum store_answer
 spend(struct local *l, const struct bill *b, const char *bound,
-    struct decision *d, struct hand *h, char *why)
+    struct decision *d, struct hand *h, struct why *why)
 {
 	struct wal_record rec = {
 		.kind = WAL_CHARGE, .now = b->now, .bound = "", .smarthost = ""
@@ -361,7 +360,7 @@ spend(struct local *l, const struct bill *b, const char *bound,
 		rec.bound = bound;
 		if ((binding = make_binding(l, bound, &made)) == NULL) {
 			unmake(l, h);
-			snprintf(why, STORE_WHY, "out of memory");
+			why_set(why, "out of memory");
 			return STORE_FAILED;
 		}
 	}
@@ -390,7 +389,7 @@ spend(struct local *l, const struct bill *b, const char *bound,
 /* What a refused bill starts: lockouts, journaled like anything else. */
 static enum store_answer
 decline(struct local *l, const struct bill *b, struct decision *d,
-    struct hand *h, char *why)
+    struct hand *h, struct why *why)
 {
 	struct wal_record rec = { .kind = WAL_LOCK, .now = b->now };
 	int64_t before[BILL_LINES] = { 0 };
@@ -424,7 +423,7 @@ decline(struct local *l, const struct bill *b, struct decision *d,
 
 static enum store_answer
 local_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
@@ -447,8 +446,8 @@ local_charge(struct store *s, const struct bill *bill, const char *bound,
 }
 
 static enum store_answer
-local_preview(
-    struct store *s, const struct bill *bill, struct decision *d_r, char *why)
+local_preview(struct store *s, const struct bill *bill, struct decision *d_r,
+    struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
@@ -467,7 +466,7 @@ local_preview(
 
 static enum store_answer
 local_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    char *why)
+    struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
@@ -491,7 +490,7 @@ counter_copy(const struct counter *c)
 	size_t n = counter_pack(c, NULL, 0);
 	uint8_t *bytes = malloc(n);
 	struct counter *copy = NULL;
-	const char *reason;
+	struct why reason;
 
 	if (bytes != NULL && counter_pack(c, bytes, n) == n)
 		copy = counter_unpack(bytes, n, &reason);
@@ -501,7 +500,7 @@ counter_copy(const struct counter *c)
 
 static enum store_answer
 local_read(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, struct counter **c_r, char *why)
+    int64_t now, struct counter **c_r, struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
@@ -517,7 +516,7 @@ local_read(struct store *s, const struct policy *policy, const char *key,
 		if (*c_r == NULL ||
 		    counter_adapt(c_r, policy, now, l->conf->zone) == -1) {
 			counter_free(c_r);
-			snprintf(why, STORE_WHY, "out of memory");
+			why_set(why, "out of memory");
 			a = STORE_FAILED;
 		}
 	}
@@ -529,8 +528,8 @@ struct walk {
 	int64_t now;
 	store_each_fn *each;
 	void *arg;
-	bool stopped;
-	const char *bad;
+	bool stopped, failed;
+	struct why why; /* if it failed */
 };
 
 /* A counter on its way out, in the form of the policy if there still is one. */
@@ -539,40 +538,46 @@ walk_bytes(void *arg, const char *policy, const char *key, const uint8_t *bytes,
     size_t len)
 {
 	struct walk *w = arg;
-	struct counter *c = counter_unpack(bytes, len, &w->bad);
+	struct counter *c = counter_unpack(bytes, len, &w->why);
 	const struct policy *p;
 
-	if (c == NULL)
+	if (c == NULL) {
+		w->failed = true;
 		return false;
+	}
 	pthread_mutex_lock(&w->l->lock);
 	p = config_policy(w->l->conf, policy);
-	if (p != NULL && counter_adapt(&c, p, w->now, w->l->conf->zone) == -1)
-		w->bad = "out of memory";
+	if (p != NULL && counter_adapt(&c, p, w->now, w->l->conf->zone) == -1) {
+		w->failed = true;
+		why_set(&w->why, "out of memory");
+	}
 	pthread_mutex_unlock(&w->l->lock);
-	if (w->bad == NULL && !counter_idle(c, w->now))
+	if (!w->failed && !counter_idle(c, w->now))
 		w->stopped = !w->each(w->arg, policy, key, c);
 	counter_free(&c);
-	return w->bad == NULL && !w->stopped;
+	return !w->failed && !w->stopped;
 }
 
 static enum store_answer
-walk_end(const struct walk *w, enum store_answer a, char *why)
+walk_end(const struct walk *w, enum store_answer a, struct why *why)
 {
-	if (w->bad == NULL)
+	if (!w->failed)
 		return a == STORE_FAILED ? STORE_FAILED : STORE_OK;
-	snprintf(why, STORE_WHY, "%s", w->bad);
+	*why = w->why;
 	return STORE_FAILED;
 }
 
 static enum store_answer
-local_walk(
-    struct store *s, int64_t now, store_each_fn *each, void *arg, char *why)
+local_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
+    struct why *why)
 {
-	struct walk w = { local_of(s), now, each, arg, false, NULL };
+	struct walk w = {
+		.l = local_of(s), .now = now, .each = each, .arg = arg
+	};
 	enum store_answer a = local_fold(w.l, false, why);
 	int64_t cursor = 0;
 
-	while (a == STORE_OK && !w.stopped && w.bad == NULL)
+	while (a == STORE_OK && !w.stopped && !w.failed)
 		a = db_counters(w.l->db, &cursor, 64, walk_bytes, &w, why);
 	return walk_end(&w, a, why);
 }
@@ -598,8 +603,8 @@ collect_name(void *arg, const struct item *item)
 }
 
 static enum store_answer
-memory_walk(
-    struct store *s, int64_t now, store_each_fn *each, void *arg, char *why)
+memory_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
+    struct why *why)
 {
 	struct local *l = local_of(s);
 	struct names_of list = { 0 };
@@ -611,7 +616,7 @@ memory_walk(
 		cache_each(l->table, collect_name, &list);
 	pthread_mutex_unlock(&l->lock);
 	if (list.v == NULL) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	for (size_t i = 0; more && i < list.n; i++) {
@@ -640,7 +645,7 @@ local_stats(struct store *s, struct store_stats *st_r)
 	*st_r = l->stats;
 	st_r->counters = cache_counters(l->table);
 	st_r->journal_bytes = l->unfolded;
-	st_r->healthy = l->stats.trouble[0] == '\0';
+	st_r->healthy = l->stats.trouble.text[0] == '\0';
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -655,7 +660,7 @@ local_reconfigure(struct store *s, const struct config *conf)
 }
 
 static enum store_answer
-local_flush(struct store *s, char *why)
+local_flush(struct store *s, struct why *why)
 {
 	return local_fold(local_of(s), false, why);
 }
@@ -694,7 +699,7 @@ lock_init(pthread_mutex_t *lock)
 
 static struct local *
 local_new(const struct store_backend *backend, const struct config *conf,
-    const char *where, void (*fatal)(const char *), char *why, size_t size)
+    const char *where, void (*fatal)(const char *), struct why *why)
 {
 	struct local *l = calloc(1, sizeof(*l));
 
@@ -713,16 +718,15 @@ local_new(const struct store_backend *backend, const struct config *conf,
 			return l;
 		local_free(l);
 	}
-	snprintf(why, size, "out of memory");
+	why_set(why, "out of memory");
 	return NULL;
 }
 
 static struct store *
 memory_open(const struct config *conf, const char *where,
-    void (*fatal)(const char *), char *why, size_t size, int *exit_r)
+    void (*fatal)(const char *), struct why *why, int *exit_r)
 {
-	struct local *l =
-	    local_new(&store_memory, conf, where, fatal, why, size);
+	struct local *l = local_new(&store_memory, conf, where, fatal, why);
 
 	if (l != NULL)
 		return &l->store;
@@ -738,17 +742,17 @@ memory_close(struct store *s)
 
 /* One daemon a store, for as long as it lives. */
 static int
-take_lock(struct local *l, char *why, size_t size)
+take_lock(struct local *l, struct why *why)
 {
 	char *name;
 
 	if (asprintf(&name, "%s-lock", l->path) == -1) {
-		snprintf(why, size, "out of memory");
+		why_set(why, "out of memory");
 		return EX_CANTCREAT;
 	}
 	l->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock_fd == -1) {
-		snprintf(why, size,
+		why_set(why,
 		    "%s: %s: see that the directory exists and postmeter's user can write in it",
 		    name, strerror(errno));
 		free(name);
@@ -757,7 +761,7 @@ take_lock(struct local *l, char *why, size_t size)
 	free(name);
 	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
-	snprintf(why, size,
+	why_set(why,
 	    "%s is in use by another postmeter: stop it first, or name another store",
 	    l->path);
 	return EX_TEMPFAIL;
@@ -768,21 +772,21 @@ take_lock(struct local *l, char *why, size_t size)
  * that has vanished since must not be taken for a new one.
  */
 static int
-check_vanished(struct local *l, char *why, size_t size)
+check_vanished(struct local *l, struct why *why)
 {
 	struct stat lock, db;
 
 	if (fstat(l->lock_fd, &lock) == -1 || lock.st_size == 0 ||
 	    (stat(l->path, &db) == 0 && db.st_size > 0))
 		return 0;
-	snprintf(why, size,
+	why_set(why,
 	    "%.60s has vanished: restore it, or, to begin anew, remove %.60s-*",
 	    l->path, l->path);
 	return EX_DATAERR;
 }
 
 static int
-remember_database(struct local *l, char *why, size_t size)
+remember_database(struct local *l, struct why *why)
 {
 	struct stat st;
 
@@ -790,7 +794,7 @@ remember_database(struct local *l, char *why, size_t size)
 		return 0;
 	if (write(l->lock_fd, "1\n", 2) == 2)
 		return 0;
-	snprintf(why, size, "%s-lock: %s", l->path, strerror(errno));
+	why_set(why, "%s-lock: %s", l->path, strerror(errno));
 	return EX_CANTCREAT;
 }
 
@@ -802,25 +806,23 @@ larger(uint64_t a, uint64_t b)
 
 /* Replays the old chain, begins a new one, and lets the old one go. */
 static int
-begin_journal(
-    struct local *l, const struct db_meta *meta, char *why, size_t size)
+begin_journal(struct local *l, const struct db_meta *meta, struct why *why)
 {
 	bool power = l->conf->durability == DURABILITY_POWER;
-	char reason[STORE_WHY];
+	struct why reason;
 	struct wal_end end;
 	uint64_t number;
-	int code = local_replay(l, meta, &end, why, size);
+	int code = local_replay(l, meta, &end, why);
 
 	if (code != 0)
 		return code == EX_IOERR ? EX_CANTCREAT : code;
 	number = larger(end.number, meta->journal) + 1;
 	l->seq = larger(end.seq, meta->seq);
-	l->journal =
-	    wal_begin(l->path, number, l->seq, power, l->fatal, why, size);
+	l->journal = wal_begin(l->path, number, l->seq, power, l->fatal, why);
 	if (l->journal == NULL)
 		return EX_CANTCREAT;
-	if (local_fold(l, false, reason) == STORE_FAILED) {
-		snprintf(why, size, "%s", reason);
+	if (local_fold(l, false, &reason) == STORE_FAILED) {
+		why_set(why, "%s", reason.text);
 		return EX_CANTCREAT;
 	}
 	/* From here on the file itself names the journal that must be there. */
@@ -829,48 +831,47 @@ begin_journal(
 }
 
 static int
-start_thread(struct local *l, char *why, size_t size)
+start_thread(struct local *l, struct why *why)
 {
 	int error = thread_start(&l->thread, local_fold_run, l);
 
 	l->started = error == 0;
 	if (l->started)
 		return 0;
-	snprintf(why, size, "cannot start a thread: %s", strerror(error));
+	why_set(why, "cannot start a thread: %s", strerror(error));
 	return EX_CANTCREAT;
 }
 
 static int
-open_parts(struct local *l, char *why, size_t size)
+open_parts(struct local *l, struct why *why)
 {
 	struct db_meta meta;
-	char reason[STORE_WHY];
-	int code = take_lock(l, why, size);
+	struct why reason;
+	int code = take_lock(l, why);
 
 	if (code == 0)
-		code = check_vanished(l, why, size);
+		code = check_vanished(l, why);
 	if (code != 0)
 		return code;
-	l->db = db_open(l->path, &meta, why, size, &code);
-	if (l->db == NULL || (code = remember_database(l, why, size)) != 0)
+	l->db = db_open(l->path, &meta, why, &code);
+	if (l->db == NULL || (code = remember_database(l, why)) != 0)
 		return code;
-	if (local_load_blocks(l, reason) == STORE_FAILED) {
-		snprintf(why, size, "%s", reason);
+	if (local_load_blocks(l, &reason) == STORE_FAILED) {
+		why_set(why, "%s", reason.text);
 		return EX_DATAERR;
 	}
-	if ((code = begin_journal(l, &meta, why, size)) != 0)
+	if ((code = begin_journal(l, &meta, why)) != 0)
 		return code;
-	return start_thread(l, why, size);
+	return start_thread(l, why);
 }
 
 static struct store *
 sqlite_open(const struct config *conf, const char *where,
-    void (*fatal)(const char *), char *why, size_t size, int *exit_r)
+    void (*fatal)(const char *), struct why *why, int *exit_r)
 {
-	struct local *l =
-	    local_new(&store_sqlite, conf, where, fatal, why, size);
+	struct local *l = local_new(&store_sqlite, conf, where, fatal, why);
 
-	*exit_r = l == NULL ? EX_CANTCREAT : open_parts(l, why, size);
+	*exit_r = l == NULL ? EX_CANTCREAT : open_parts(l, why);
 	if (*exit_r == 0)
 		return &l->store;
 	if (l != NULL)
@@ -882,7 +883,7 @@ static void
 sqlite_close(struct store *s)
 {
 	struct local *l = local_of(s);
-	char why[STORE_WHY];
+	struct why why;
 
 	pthread_mutex_lock(&l->lock);
 	l->ending = true;
@@ -890,10 +891,11 @@ sqlite_close(struct store *s)
 	pthread_mutex_unlock(&l->lock);
 	if (l->started)
 		pthread_join(l->thread, NULL);
-	if (local_fold(l, true, why) == STORE_OK)
+	if (local_fold(l, true, &why) == STORE_OK)
 		wal_remove(l->path, UINT64_MAX);
 	else
-		log_warn("store: %s; the next start replays the journal", why);
+		log_warn(
+		    "store: %s; the next start replays the journal", why.text);
 	local_free(l);
 }
 

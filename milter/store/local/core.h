@@ -19,6 +19,7 @@
 #include "db.h"
 #include "wal.h"
 #include "wal_record.h"
+#include "why.h"
 
 /* Longer than the 5 days that Postfix and Sendmail keep mail in their queue. */
 #define BINDING_LIFE	(10 * DAY)
@@ -52,7 +53,7 @@ struct local {
 	struct store_event *event;	/* a ring of EVENT_QUEUE */
 	size_t first_event, nevent;
 	struct store_stats stats;
-	char gone[STORE_WHY];		/* why nothing can be charged, or "" */
+	struct why gone;		/* why nothing can be charged, or "" */
 	bool ending;
 	pthread_cond_t wake;		/* ending */
 
@@ -73,15 +74,15 @@ struct local {
  * meanwhile, and other items may leave, unless hold.
  */
 enum store_answer local_fetch(struct local *l, const char *policy,
-	    const char *key, bool hold, struct item **i_r, char *why);
+	    const char *key, bool hold, struct item **i_r, struct why *why);
 
 /* Journals the record: the operation is now l->seq. */
 enum store_answer local_record(struct local *l, const struct wal_record *rec,
-	    char *why);
+	    struct why *why);
 
 /* Lets go of the lock; a if the operation seq is as safe as asked for. */
 enum store_answer local_leave(struct local *l, enum store_answer a,
-	    uint64_t seq, char *why);
+	    uint64_t seq, struct why *why);
 
 /* item was changed by the operation l->seq. */
 void	local_changed(struct local *l, struct item *item);
@@ -93,28 +94,28 @@ int	local_adapt(struct local *l, struct item *item,
 /* --- store_acts.c -------------------------------------------------------- */
 
 enum store_answer local_reset(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, const char *actor, char *why);
+	    const char *key, int64_t now, const char *actor, struct why *why);
 enum store_answer local_grant(struct store *s, const struct policy *policy,
 	    const char *key, const struct grant *g, int64_t now,
-	    const char *actor, const char *text, char *why);
+	    const char *actor, const char *text, struct why *why);
 enum store_answer local_block(struct store *s, const char *who, int64_t until,
-	    int64_t now, const char *actor, const char *text, char *why);
+	    int64_t now, const char *actor, const char *text, struct why *why);
 enum store_answer local_unblock(struct store *s, const char *who, int64_t now,
-	    const char *actor, char *why);
+	    const char *actor, struct why *why);
 enum store_answer local_blocked(struct store *s, const char *who, int64_t now,
-	    char *text_r, char *why);
+	    char *text_r, struct why *why);
 enum store_answer local_blocks(struct store *s, int64_t now,
-	    store_block_fn *each, void *arg, char *why);
+	    store_block_fn *each, void *arg, struct why *why);
 void	local_note(struct store *s, const struct store_event *e);
 enum store_answer local_events(struct store *s, const char *key, size_t n,
-	    store_event_fn *each, void *arg, char *why);
-enum store_answer local_load_blocks(struct local *l, char *why);
+	    store_event_fn *each, void *arg, struct why *why);
+enum store_answer local_load_blocks(struct local *l, struct why *why);
 void	local_free_blocks(struct local *l);
 
 /* --- store_fold.c -------------------------------------------------------- */
 
 /* Brings what changed into the database; last: and the journal may go. */
-enum store_answer local_fold(struct local *l, bool last, char *why);
+enum store_answer local_fold(struct local *l, bool last, struct why *why);
 
 /* Two folds a second, until l->ending. */
 void	*local_fold_run(void *local);
@@ -126,6 +127,6 @@ void	*local_fold_run(void *local);
  * ends, or the code to exit with and why.  No thread is running yet.
  */
 int	local_replay(struct local *l, const struct db_meta *meta,
-	    struct wal_end *end_r, char *why, size_t size);
+	    struct wal_end *end_r, struct why *why);
 
 #endif

@@ -27,11 +27,11 @@ static const char schema[] =
     "PRAGMA application_id = 1886221426;CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;CREATE TABLE counter (id INTEGER PRIMARY KEY, policy TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, updated INTEGER NOT NULL, digest INTEGER NOT NULL, UNIQUE (key, policy));CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL, updated INTEGER NOT NULL);CREATE INDEX binding_updated ON binding (updated);CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE INDEX event_key ON event (key, id);CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);PRAGMA user_version = 2;";
 
 static int
-opening(struct db *db, sqlite3 *conn, char *why, size_t size)
+opening(struct db *db, sqlite3 *conn, struct why *why)
 {
 	int code = sqlite3_extended_errcode(conn);
 
-	snprintf(why, size, "%s: %s: %s", db->path, sqlite3_errmsg(conn),
+	why_set(why, "%s: %s: %s", db->path, sqlite3_errmsg(conn),
 	    db_is_damage(code)
 		? DB_REMEDY
 		: "see that postmeter's user can write it and its directory");
@@ -57,7 +57,7 @@ ask_int(sqlite3 *conn, const char *question, int *v_r)
  * file is looked through; a large one would keep the mail waiting.
  */
 static int
-check_whole(struct db *db, char *why, size_t size)
+check_whole(struct db *db, struct why *why)
 {
 	sqlite3_stmt *s = NULL;
 	struct stat st;
@@ -68,7 +68,7 @@ check_whole(struct db *db, char *why, size_t size)
 	if (sqlite3_prepare_v2(db->writer, "PRAGMA integrity_check(1)", -1, &s,
 		NULL) != SQLITE_OK ||
 	    sqlite3_step(s) != SQLITE_ROW) {
-		int code = opening(db, db->writer, why, size);
+		int code = opening(db, db->writer, why);
 
 		sqlite3_finalize(s);
 		return code;
@@ -77,41 +77,41 @@ check_whole(struct db *db, char *why, size_t size)
 	sqlite3_finalize(s);
 	if (good)
 		return 0;
-	snprintf(why, size, "%s is damaged: %s", db->path, DB_REMEDY);
+	why_set(why, "%s is damaged: %s", db->path, DB_REMEDY);
 	return EX_DATAERR;
 }
 
 static int
-make_schema(struct db *db, char *why, size_t size)
+make_schema(struct db *db, struct why *why)
 {
 	char text[sizeof(schema) + 32];
 
 	snprintf(text, sizeof(text), "BEGIN IMMEDIATE;%sCOMMIT", schema);
 	if (sqlite3_exec(db->writer, text, NULL, NULL, NULL) == SQLITE_OK)
 		return 0;
-	return opening(db, db->writer, why, size);
+	return opening(db, db->writer, why);
 }
 
 static int
-check_schema(struct db *db, char *why, size_t size)
+check_schema(struct db *db, struct why *why)
 {
 	int version, application, ntable;
 
 	if (!ask_int(db->writer, "PRAGMA user_version", &version) ||
 	    !ask_int(db->writer, "PRAGMA application_id", &application) ||
 	    !ask_int(db->writer, "SELECT count(*) FROM sqlite_schema", &ntable))
-		return opening(db, db->writer, why, size);
+		return opening(db, db->writer, why);
 	if (ntable == 0)
-		return make_schema(db, why, size);
+		return make_schema(db, why);
 	if (application != APPLICATION) {
-		snprintf(why, size,
+		why_set(why,
 		    "%s: a database of another program: name another file",
 		    db->path);
 		return EX_DATAERR;
 	}
 	if (version == VERSION)
 		return 0;
-	snprintf(why, size,
+	why_set(why,
 	    "%s: version %d, this postmeter reads version %d: install the postmeter that wrote it, or name another file",
 	    db->path, version, VERSION);
 	return EX_DATAERR;
@@ -119,13 +119,13 @@ check_schema(struct db *db, char *why, size_t size)
 
 /* SQLite makes its other files with the mode of this one. */
 static int
-open_file(struct db *db, char *why, size_t size)
+open_file(struct db *db, struct why *why)
 {
 	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct stat st;
 
 	if (fd == -1 || fstat(fd, &st) == -1) {
-		snprintf(why, size,
+		why_set(why,
 		    "%s: %s: see that the directory exists and postmeter's user can write in it",
 		    db->path, strerror(errno));
 		if (fd != -1)
@@ -139,22 +139,22 @@ open_file(struct db *db, char *why, size_t size)
 }
 
 static int
-connect_to(struct db *db, sqlite3 **conn, int wait, const char *setup,
-    char *why, size_t size)
+connect_to(
+    struct db *db, sqlite3 **conn, int wait, const char *setup, struct why *why)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
 	if (sqlite3_open_v2(db->path, conn, flags, NULL) != SQLITE_OK)
-		return opening(db, *conn, why, size);
+		return opening(db, *conn, why);
 	sqlite3_extended_result_codes(*conn, 1);
 	sqlite3_busy_timeout(*conn, wait);
 	if (sqlite3_exec(*conn, setup, NULL, NULL, NULL) != SQLITE_OK)
-		return opening(db, *conn, why, size);
+		return opening(db, *conn, why);
 	return 0;
 }
 
 static enum store_answer
-get_meta(struct db *db, struct db_meta *m, char *why)
+get_meta(struct db *db, struct db_meta *m, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, GET_META, why);
 	enum store_answer a;
@@ -179,42 +179,40 @@ get_meta(struct db *db, struct db_meta *m, char *why)
 }
 
 static int
-open_parts(struct db *db, struct db_meta *meta_r, char *why, size_t size)
+open_parts(struct db *db, struct db_meta *meta_r, struct why *why)
 {
-	char reason[STORE_WHY];
-	int code = open_file(db, why, size);
+	struct why reason;
+	int code = open_file(db, why);
 
 	if (code == 0)
 		code = connect_to(db, &db->writer, WRITER_WAIT,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;PRAGMA trusted_schema = OFF;PRAGMA journal_size_limit = 67108864",
-		    why, size);
+		    why);
 	if (code == 0)
-		code = check_schema(db, why, size);
+		code = check_schema(db, why);
 	if (code == 0)
-		code = check_whole(db, why, size);
+		code = check_whole(db, why);
 	if (code == 0)
 		code = connect_to(db, &db->reader, READER_WAIT,
-		    "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF", why,
-		    size);
-	if (code == 0 && get_meta(db, meta_r, reason) == STORE_FAILED)
-		code = opening(db, db->reader, why, size);
+		    "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF", why);
+	if (code == 0 && get_meta(db, meta_r, &reason) == STORE_FAILED)
+		code = opening(db, db->reader, why);
 	return code;
 }
 
 struct db *
-db_open(const char *path, struct db_meta *meta_r, char *why, size_t size,
-    int *exit_r)
+db_open(const char *path, struct db_meta *meta_r, struct why *why, int *exit_r)
 {
 	struct db *db = calloc(1, sizeof(*db));
 
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
 		free(db);
-		snprintf(why, size, "out of memory");
+		why_set(why, "out of memory");
 		*exit_r = EX_CANTCREAT;
 		return NULL;
 	}
 	pthread_mutex_init(&db->reading, NULL);
-	*exit_r = open_parts(db, meta_r, why, size);
+	*exit_r = open_parts(db, meta_r, why);
 	if (*exit_r != 0)
 		db_close(&db);
 	return db;
@@ -238,19 +236,18 @@ db_close(struct db **dbp)
 }
 
 bool
-db_in_place(struct db *db, char *why)
+db_in_place(struct db *db, struct why *why)
 {
 	struct stat st;
 
 	if (db->damaged) {
-		snprintf(
-		    why, STORE_WHY, "%.60s is damaged: " DB_REMEDY, db->path);
+		why_set(why, "%.60s is damaged: " DB_REMEDY, db->path);
 		return false;
 	}
 	if (stat(db->path, &st) == 0 && st.st_dev == db->device &&
 	    st.st_ino == db->inode)
 		return true;
-	snprintf(why, STORE_WHY,
+	why_set(why,
 	    "%.60s was removed or replaced: stop postmeter, put it back and start again",
 	    db->path);
 	return false;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "store.h"
+#include "why.h"
 
 struct db;
 
@@ -39,11 +40,11 @@ void	row_free(struct row *r);
  * sysexits(3) code: 65 damaged, newer or not ours, 73 cannot create or open.
  */
 struct db *db_open(const char *path, struct db_meta *meta_r,
-	    char *why, size_t size, int *exit_r);
+	    struct why *why, int *exit_r);
 void	db_close(struct db **dbp);
 
 /* False and why if the file was removed or replaced, or proved damaged. */
-bool	db_in_place(struct db *db, char *why);
+bool	db_in_place(struct db *db, struct why *why);
 
 /*
  * What was committed goes from the write-ahead log into the file itself, so
@@ -56,39 +57,39 @@ bool	db_unsynced(const struct db *db);
 
 /* --- writing: begin, put, commit.  STORE_FAILED says why. ---------------- */
 
-enum store_answer db_begin(struct db *db, char *why);
-enum store_answer db_commit(struct db *db, char *why);
+enum store_answer db_begin(struct db *db, struct why *why);
+enum store_answer db_commit(struct db *db, struct why *why);
 void	db_rollback(struct db *db);
 
 enum store_answer db_put_meta(struct db *db,
-	    const struct db_meta *meta, char *why);
+	    const struct db_meta *meta, struct why *why);
 enum store_answer db_put_counter(struct db *db, const char *policy,
 	    const char *key, uint64_t seq, const uint8_t *bytes, size_t len,
-	    int64_t updated, char *why);
+	    int64_t updated, struct why *why);
 enum store_answer db_drop_counter(struct db *db,
-	    const char *policy, const char *key, char *why);
+	    const char *policy, const char *key, struct why *why);
 enum store_answer db_put_binding(struct db *db, const char *bound,
-	    const char *smarthost, int64_t updated, char *why);
+	    const char *smarthost, int64_t updated, struct why *why);
 enum store_answer db_put_event(struct db *db,
-	    const struct store_event *e, char *why);
+	    const struct store_event *e, struct why *why);
 enum store_answer db_put_block(struct db *db, const char *who,
-	    int64_t until, const char *actor, const char *text, char *why);
+	    int64_t until, const char *actor, const char *text, struct why *why);
 enum store_answer db_drop_block(struct db *db, const char *who,
-	    char *why);
+	    struct why *why);
 
 /*
  * Forgets blocks that ended before that moment, at most n bindings older than
  * it, and events beyond keep.
  */
 enum store_answer db_tidy(struct db *db, int64_t before, size_t n,
-	    size_t keep, char *why);
+	    size_t keep, struct why *why);
 
 /* --- reading ------------------------------------------------------------- */
 
 enum store_answer db_counter(struct db *db, const char *policy,
-	    const char *key, struct row *row_r, char *why);
+	    const char *key, struct row *row_r, struct why *why);
 enum store_answer db_binding(struct db *db, const char *bound,
-	    struct row *row_r, char *why);
+	    struct row *row_r, struct why *why);
 
 /*
  * Calls each for at most n counters behind *cursor (0 at first), which moves
@@ -97,11 +98,11 @@ enum store_answer db_binding(struct db *db, const char *bound,
 typedef bool db_counter_fn(void *arg, const char *policy,
 	    const char *key, const uint8_t *bytes, size_t len);
 enum store_answer db_counters(struct db *db, int64_t *cursor,
-	    size_t n, db_counter_fn *each, void *arg, char *why);
+	    size_t n, db_counter_fn *each, void *arg, struct why *why);
 
 enum store_answer db_events(struct db *db, const char *key,
-	    size_t n, store_event_fn *each, void *arg, char *why);
+	    size_t n, store_event_fn *each, void *arg, struct why *why);
 enum store_answer db_blocks(struct db *db, store_block_fn *each,
-	    void *arg, char *why);
+	    void *arg, struct why *why);
 
 #endif

@@ -19,7 +19,7 @@ row_free(struct row *r)
 
 /* Takes the reader; NULL if that failed, and it is free again. */
 static sqlite3_stmt *
-reading(struct db *db, enum statement st, char *why)
+reading(struct db *db, enum statement st, struct why *why)
 {
 	sqlite3_stmt *s;
 
@@ -38,18 +38,17 @@ read_done(struct db *db, enum statement st)
 
 /* A row that is not as it was written: nothing here is believed any more. */
 static enum store_answer
-damaged(struct db *db, char *why)
+damaged(struct db *db, struct why *why)
 {
 	db->damaged = true;
-	snprintf(
-	    why, STORE_WHY, "%.50s: a damaged counter: " DB_REMEDY, db->path);
+	why_set(why, "%.50s: a damaged counter: " DB_REMEDY, db->path);
 	return STORE_FAILED;
 }
 
 /* read_row - record, seq and digest, which stand in columns i and behind it */
 static enum store_answer
 read_row(struct db *db, sqlite3_stmt *s, int i, const char *policy,
-    const char *key, struct row *r, char *why)
+    const char *key, struct row *r, struct why *why)
 {
 	const void *p = sqlite3_column_blob(s, i);
 
@@ -57,7 +56,7 @@ read_row(struct db *db, sqlite3_stmt *s, int i, const char *policy,
 	r->seq = (uint64_t)sqlite3_column_int64(s, i + 1);
 	r->bytes = p == NULL ? NULL : malloc(r->len);
 	if (r->bytes == NULL) {
-		snprintf(why, STORE_WHY, "out of memory, or an empty record");
+		why_set(why, "out of memory, or an empty record");
 		return STORE_FAILED;
 	}
 	memcpy(r->bytes, p, r->len);
@@ -70,7 +69,7 @@ read_row(struct db *db, sqlite3_stmt *s, int i, const char *policy,
 
 enum store_answer
 db_counter(struct db *db, const char *policy, const char *key,
-    struct row *row_r, char *why)
+    struct row *row_r, struct why *why)
 {
 	sqlite3_stmt *s = reading(db, GET_COUNTER, why);
 	enum store_answer a;
@@ -90,7 +89,7 @@ db_counter(struct db *db, const char *policy, const char *key,
 }
 
 enum store_answer
-db_binding(struct db *db, const char *bound, struct row *row_r, char *why)
+db_binding(struct db *db, const char *bound, struct row *row_r, struct why *why)
 {
 	sqlite3_stmt *s = reading(db, GET_BINDING, why);
 	enum store_answer a;
@@ -111,7 +110,7 @@ db_binding(struct db *db, const char *bound, struct row *row_r, char *why)
 /* One counter, copied, so that the reader is free while it is looked at. */
 static enum store_answer
 next_counter(struct db *db, int64_t *cursor, char policy[STORE_NAME],
-    char key[MAILADDR_MAX + 1], struct row *row_r, char *why)
+    char key[MAILADDR_MAX + 1], struct row *row_r, struct why *why)
 {
 	sqlite3_stmt *s = reading(db, NEXT_COUNTERS, why);
 	enum store_answer a;
@@ -133,7 +132,7 @@ next_counter(struct db *db, int64_t *cursor, char policy[STORE_NAME],
 
 enum store_answer
 db_counters(struct db *db, int64_t *cursor, size_t n, db_counter_fn *each,
-    void *arg, char *why)
+    void *arg, struct why *why)
 {
 	char policy[STORE_NAME], key[MAILADDR_MAX + 1];
 	enum store_answer a = STORE_OK;
@@ -164,7 +163,7 @@ event_of(sqlite3_stmt *s)
 
 enum store_answer
 db_events(struct db *db, const char *key, size_t n, store_event_fn *each,
-    void *arg, char *why)
+    void *arg, struct why *why)
 {
 	sqlite3_stmt *s = reading(db, GET_EVENTS, why);
 	enum store_answer a;
@@ -184,11 +183,11 @@ db_events(struct db *db, const char *key, size_t n, store_event_fn *each,
 }
 
 enum store_answer
-db_blocks(struct db *db, store_block_fn *each, void *arg, char *why)
+db_blocks(struct db *db, store_block_fn *each, void *arg, struct why *why)
 {
 	sqlite3_stmt *s = reading(db, GET_BLOCKS, why);
 	enum store_answer a = STORE_NONE;
-	char who[MAILADDR_MAX + 1], text[STORE_WHY];
+	char who[MAILADDR_MAX + 1], text[STORE_TEXT];
 	bool more = true;
 
 	if (s == NULL)

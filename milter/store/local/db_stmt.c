@@ -64,7 +64,7 @@ is_sync(int code)
 }
 
 enum store_answer
-db_failed(struct db *db, sqlite3 *conn, char *why)
+db_failed(struct db *db, sqlite3 *conn, struct why *why)
 {
 	int code = sqlite3_extended_errcode(conn);
 
@@ -72,8 +72,8 @@ db_failed(struct db *db, sqlite3 *conn, char *why)
 		db->damaged = true;
 	if (is_sync(code))
 		db->unsynced = true;
-	snprintf(why, STORE_WHY, "database %.60s: %s%s", db->path,
-	    sqlite3_errmsg(conn), db_is_damage(code) ? ": " DB_REMEDY : "");
+	why_set(why, "database %.60s: %s%s", db->path, sqlite3_errmsg(conn),
+	    db_is_damage(code) ? ": " DB_REMEDY : "");
 	return STORE_FAILED;
 }
 
@@ -84,7 +84,7 @@ connection_of(const struct db *db, enum statement st)
 }
 
 sqlite3_stmt *
-stmt_get(struct db *db, enum statement st, char *why)
+stmt_get(struct db *db, enum statement st, struct why *why)
 {
 	sqlite3 *conn = connection_of(db, st);
 
@@ -108,7 +108,7 @@ stmt_int(sqlite3_stmt *s, int i, int64_t v)
 }
 
 enum store_answer
-stmt_step(struct db *db, enum statement st, char *why)
+stmt_step(struct db *db, enum statement st, struct why *why)
 {
 	switch (sqlite3_step(db->stmt[st])) {
 	case SQLITE_ROW:
@@ -128,7 +128,7 @@ stmt_done(struct db *db, enum statement st)
 }
 
 enum store_answer
-stmt_run(struct db *db, enum statement st, char *why)
+stmt_run(struct db *db, enum statement st, struct why *why)
 {
 	enum store_answer a = stmt_step(db, st, why);
 

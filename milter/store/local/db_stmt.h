@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "db.h"
+#include "why.h"
 
 enum statement {
 	BEGIN,
@@ -57,7 +58,7 @@ bool	db_is_damage(int code);
 
 /* STORE_FAILED, and in why what SQLite says of the connection. */
 enum store_answer db_failed(struct db *db, sqlite3 *conn,
-	    char *why);
+	    struct why *why);
 
 /*
  * What SQLite keeps it does not check: a row says itself whether it is as it
@@ -71,13 +72,13 @@ int64_t	db_row_digest(const char *policy, const char *key, uint64_t seq,
  * WRITER_END belong to the thread that writes, the others to whoever holds
  * the lock of the reader.
  */
-sqlite3_stmt *stmt_get(struct db *db, enum statement st, char *why);
+sqlite3_stmt *stmt_get(struct db *db, enum statement st, struct why *why);
 
 void	stmt_text(sqlite3_stmt *s, int i, const char *text);
 void	stmt_int(sqlite3_stmt *s, int i, int64_t v);
 
 /* STORE_OK: a row is there; STORE_NONE: it is done. */
-enum store_answer stmt_step(struct db *db, enum statement st, char *why);
+enum store_answer stmt_step(struct db *db, enum statement st, struct why *why);
 
 /* Copies a column of that row, cut to size. */
 void	stmt_column(sqlite3_stmt *s, int i, char *dst, size_t size);
@@ -86,6 +87,6 @@ void	stmt_column(sqlite3_stmt *s, int i, char *dst, size_t size);
 void	stmt_done(struct db *db, enum statement st);
 
 /* step and done, for statements without an answer: STORE_OK or STORE_FAILED. */
-enum store_answer stmt_run(struct db *db, enum statement st, char *why);
+enum store_answer stmt_run(struct db *db, enum statement st, struct why *why);
 
 #endif

@@ -6,7 +6,7 @@
 #include "db_stmt.h"
 
 enum store_answer
-db_begin(struct db *db, char *why)
+db_begin(struct db *db, struct why *why)
 {
 	if (stmt_get(db, BEGIN, why) == NULL)
 		return STORE_FAILED;
@@ -14,7 +14,7 @@ db_begin(struct db *db, char *why)
 }
 
 enum store_answer
-db_commit(struct db *db, char *why)
+db_commit(struct db *db, struct why *why)
 {
 	if (stmt_get(db, COMMIT, why) == NULL)
 		return STORE_FAILED;
@@ -24,15 +24,15 @@ db_commit(struct db *db, char *why)
 void
 db_rollback(struct db *db)
 {
-	char why[STORE_WHY];
+	struct why why;
 
 	if (!sqlite3_get_autocommit(db->writer) &&
-	    stmt_get(db, ROLLBACK, why) != NULL)
-		stmt_run(db, ROLLBACK, why);
+	    stmt_get(db, ROLLBACK, &why) != NULL)
+		stmt_run(db, ROLLBACK, &why);
 }
 
 static enum store_answer
-put_number(struct db *db, const char *name, uint64_t value, char *why)
+put_number(struct db *db, const char *name, uint64_t value, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_META, why);
 
@@ -44,7 +44,7 @@ put_number(struct db *db, const char *name, uint64_t value, char *why)
 }
 
 enum store_answer
-db_put_meta(struct db *db, const struct db_meta *meta, char *why)
+db_put_meta(struct db *db, const struct db_meta *meta, struct why *why)
 {
 	if (put_number(db, "folded", meta->folded, why) == STORE_FAILED ||
 	    put_number(db, "seq", meta->seq, why) == STORE_FAILED)
@@ -54,7 +54,7 @@ db_put_meta(struct db *db, const struct db_meta *meta, char *why)
 
 enum store_answer
 db_put_counter(struct db *db, const char *policy, const char *key, uint64_t seq,
-    const uint8_t *bytes, size_t len, int64_t updated, char *why)
+    const uint8_t *bytes, size_t len, int64_t updated, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_COUNTER, why);
 
@@ -70,7 +70,8 @@ db_put_counter(struct db *db, const char *policy, const char *key, uint64_t seq,
 }
 
 enum store_answer
-db_drop_counter(struct db *db, const char *policy, const char *key, char *why)
+db_drop_counter(
+    struct db *db, const char *policy, const char *key, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, DROP_COUNTER, why);
 
@@ -83,7 +84,7 @@ db_drop_counter(struct db *db, const char *policy, const char *key, char *why)
 
 enum store_answer
 db_put_binding(struct db *db, const char *bound, const char *smarthost,
-    int64_t updated, char *why)
+    int64_t updated, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_BINDING, why);
 
@@ -96,7 +97,7 @@ db_put_binding(struct db *db, const char *bound, const char *smarthost,
 }
 
 enum store_answer
-db_put_event(struct db *db, const struct store_event *e, char *why)
+db_put_event(struct db *db, const struct store_event *e, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_EVENT, why);
 
@@ -113,7 +114,7 @@ db_put_event(struct db *db, const struct store_event *e, char *why)
 
 enum store_answer
 db_put_block(struct db *db, const char *who, int64_t until, const char *actor,
-    const char *text, char *why)
+    const char *text, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_BLOCK, why);
 
@@ -127,7 +128,7 @@ db_put_block(struct db *db, const char *who, int64_t until, const char *actor,
 }
 
 enum store_answer
-db_drop_block(struct db *db, const char *who, char *why)
+db_drop_block(struct db *db, const char *who, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, DROP_BLOCK, why);
 
@@ -138,7 +139,7 @@ db_drop_block(struct db *db, const char *who, char *why)
 }
 
 enum store_answer
-db_tidy(struct db *db, int64_t before, size_t n, size_t keep, char *why)
+db_tidy(struct db *db, int64_t before, size_t n, size_t keep, struct why *why)
 {
 	sqlite3_stmt *bindings = stmt_get(db, TIDY_BINDINGS, why);
 	sqlite3_stmt *events = stmt_get(db, TIDY_EVENTS, why);

@@ -75,7 +75,7 @@ copy_batch(struct local *l, struct batch *b, size_t left)
 }
 
 static enum store_answer
-write_batch(struct local *l, const struct batch *b, char *why)
+write_batch(struct local *l, const struct batch *b, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 
@@ -95,13 +95,13 @@ write_batch(struct local *l, const struct batch *b, char *why)
 }
 
 static enum store_answer
-grow(struct local *l, size_t size, char *why)
+grow(struct local *l, size_t size, struct why *why)
 {
 	size_t want = size < BYTES_MIN ? BYTES_MIN : size;
 	uint8_t *bytes = realloc(l->bytes, want);
 
 	if (bytes == NULL) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	l->bytes = bytes;
@@ -111,7 +111,7 @@ grow(struct local *l, size_t size, char *why)
 
 /* All that were dirty when the fold began; they wait in that order. */
 static enum store_answer
-write_items(struct local *l, size_t left, char *why)
+write_items(struct local *l, size_t left, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 	struct batch b;
@@ -135,7 +135,7 @@ struct sweep {
 	struct local *l;
 	int64_t now;
 	enum store_answer answer;
-	char *why;
+	struct why *why;
 };
 
 /* May the row go?  Takes the item out of memory if it may. */
@@ -146,7 +146,7 @@ is_idle(struct sweep *w, const char *policy, const char *key,
 	struct cache *t = w->l->table;
 	struct counter *c;
 	struct item *item;
-	const char *reason;
+	struct why reason;
 	bool idle = false;
 
 	pthread_mutex_lock(&w->l->lock);
@@ -176,7 +176,7 @@ sweep_row(void *arg, const char *policy, const char *key, const uint8_t *bytes,
 }
 
 static enum store_answer
-sweep(struct local *l, size_t n, int64_t now, char *why)
+sweep(struct local *l, size_t n, int64_t now, struct why *why)
 {
 	struct sweep w = { l, now, STORE_OK, why };
 	enum store_answer a;
@@ -195,7 +195,7 @@ sweep(struct local *l, size_t n, int64_t now, char *why)
 
 /* Those between first_event and first_event + n stay until they are written. */
 static enum store_answer
-write_events(struct local *l, size_t first, size_t n, char *why)
+write_events(struct local *l, size_t first, size_t n, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 
@@ -213,7 +213,7 @@ struct start {
 };
 
 static enum store_answer
-write_meta(struct local *l, const struct start *st, bool last, char *why)
+write_meta(struct local *l, const struct start *st, bool last, struct why *why)
 {
 	struct db_meta meta = { .folded = st->seq };
 
@@ -229,7 +229,8 @@ write_meta(struct local *l, const struct start *st, bool last, char *why)
 }
 
 static enum store_answer
-write_changes(struct local *l, const struct start *st, bool last, char *why)
+write_changes(
+    struct local *l, const struct start *st, bool last, struct why *why)
 {
 	enum store_answer a = db_begin(l->db, why);
 
@@ -295,12 +296,12 @@ folded(struct local *l, const struct start *st)
 }
 
 static void
-not_folded(struct local *l, char *why)
+not_folded(struct local *l, struct why *why)
 {
 	memset(&l->meta, 0, sizeof(l->meta));
 	settle(l, ITEM_DIRTY);
 	if (db_unsynced(l->db))
-		l->fatal(why);
+		l->fatal(why->text);
 }
 
 static void
@@ -309,8 +310,8 @@ tell(struct local *l, const char *trouble)
 	bool news;
 
 	pthread_mutex_lock(&l->lock);
-	news = strcmp(l->stats.trouble, trouble) != 0;
-	snprintf(l->stats.trouble, sizeof(l->stats.trouble), "%s", trouble);
+	news = strcmp(l->stats.trouble.text, trouble) != 0;
+	why_set(&l->stats.trouble, "%s", trouble);
 	pthread_mutex_unlock(&l->lock);
 	if (news && trouble[0] == '\0')
 		log_info("store: works again");
@@ -320,14 +321,14 @@ tell(struct local *l, const char *trouble)
 
 /* Nothing is written to a file that is no longer ours. */
 static bool
-is_gone(struct local *l, char *why)
+is_gone(struct local *l, struct why *why)
 {
 	bool gone;
 
 	pthread_mutex_lock(&l->lock);
-	gone = l->gone[0] != '\0';
+	gone = l->gone.text[0] != '\0';
 	if (gone)
-		snprintf(why, STORE_WHY, "%s", l->gone);
+		*why = l->gone;
 	pthread_mutex_unlock(&l->lock);
 	return gone;
 }
@@ -343,17 +344,17 @@ drop_journal(struct local *l)
 }
 
 enum store_answer
-local_fold(struct local *l, bool last, char *why)
+local_fold(struct local *l, bool last, struct why *why)
 {
 	enum store_answer a = STORE_FAILED;
-	char trouble[STORE_WHY] = "";
+	struct why trouble = WHY_NONE;
 	struct start st;
 
 	if (l->db == NULL)
 		return STORE_OK;
 	pthread_mutex_lock(&l->folding);
 	if (!is_gone(l, why)) {
-		wal_prepare(l->journal, trouble, sizeof(trouble));
+		wal_prepare(l->journal, &trouble);
 		st = begin(l);
 		a = write_changes(l, &st, last, why);
 		if (a == STORE_OK)
@@ -363,7 +364,7 @@ local_fold(struct local *l, bool last, char *why)
 		if (a == STORE_OK && !last)
 			drop_journal(l);
 	}
-	tell(l, a == STORE_OK ? trouble : why);
+	tell(l, a == STORE_OK ? trouble.text : why->text);
 	pthread_mutex_unlock(&l->folding);
 	return a;
 }
@@ -374,13 +375,13 @@ local_fold(struct local *l, bool last, char *why)
 static void
 look(struct local *l)
 {
-	char why[STORE_WHY] = "";
+	struct why why = WHY_NONE;
 
 	pthread_mutex_lock(&l->folding);
-	if (db_in_place(l->db, why))
-		wal_in_place(l->journal, why, sizeof(why));
+	if (db_in_place(l->db, &why))
+		wal_in_place(l->journal, &why);
 	pthread_mutex_lock(&l->lock);
-	snprintf(l->gone, sizeof(l->gone), "%s", why);
+	l->gone = why;
 	pthread_mutex_unlock(&l->lock);
 	pthread_mutex_unlock(&l->folding);
 }
@@ -405,14 +406,14 @@ void *
 local_fold_run(void *local)
 {
 	struct local *l = local;
-	char why[STORE_WHY];
+	struct why why;
 	bool dirty;
 
 	for (size_t n = 1; tick(l, &dirty); n++) {
 		if (n % LONG_TICK == 0)
 			look(l);
 		if (dirty || n % LONG_TICK == 0)
-			local_fold(l, false, why);
+			local_fold(l, false, &why);
 	}
 	return NULL;
 }

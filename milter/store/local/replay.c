@@ -18,7 +18,7 @@ struct replay {
 	uint64_t *digest; /* room for the recipients of one record */
 	size_t ndigest;
 	uint64_t n, lost; /* records; lines of a policy that is gone */
-	char why[STORE_WHY];
+	struct why why;
 };
 
 /* The item of a line, if this record is news to it; NULL in *i_r if not. */
@@ -35,7 +35,7 @@ item_of(struct replay *r, uint64_t seq, const struct wal_record_line *line,
 		r->lost++;
 		return STORE_OK;
 	}
-	a = local_fetch(l, line->policy, line->key, true, i_r, r->why);
+	a = local_fetch(l, line->policy, line->key, true, i_r, &r->why);
 	if (a == STORE_NONE && (c = counter_new(*p_r)) != NULL) {
 		*i_r = cache_add(l->table, line->policy, line->key, &c);
 		counter_free(&c);
@@ -43,7 +43,7 @@ item_of(struct replay *r, uint64_t seq, const struct wal_record_line *line,
 	if (a == STORE_FAILED)
 		return STORE_FAILED;
 	if (*i_r == NULL || local_adapt(l, *i_r, *p_r, now) == -1) {
-		snprintf(r->why, sizeof(r->why), "out of memory");
+		why_set(&r->why, "out of memory");
 		return STORE_FAILED;
 	}
 	if ((*i_r)->seq >= seq)
@@ -60,7 +60,7 @@ replay_binding(struct replay *r, const struct wal_record *rec)
 	if (item == NULL)
 		item = cache_add(l->table, "", rec->bound, NULL);
 	if (item == NULL) {
-		snprintf(r->why, sizeof(r->why), "out of memory");
+		why_set(&r->why, "out of memory");
 		return STORE_FAILED;
 	}
 	snprintf(
@@ -89,7 +89,7 @@ replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
 			continue;
 		if (counter_reserve(item->counter, line->nrcpt, rec->now) ==
 		    -1) {
-			snprintf(r->why, sizeof(r->why), "out of memory");
+			why_set(&r->why, "out of memory");
 			return STORE_FAILED;
 		}
 		to->key = line->key;
@@ -137,7 +137,7 @@ replay_acts(struct replay *r, uint64_t seq, const struct wal_record *rec)
 
 static bool
 replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
-    char *why, size_t size)
+    struct why *why)
 {
 	struct replay *r = arg;
 	struct wal_record rec;
@@ -151,7 +151,7 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	if (r->digest == NULL)
 		return false;
 	if (!wal_record_unpack(&rec, payload, len, r->digest)) {
-		snprintf(why, size, "an unknown operation");
+		why_set(why, "an unknown operation");
 		return false;
 	}
 	r->n++;
@@ -159,20 +159,20 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	a = rec.kind == WAL_CHARGE ? replay_charge(r, seq, &rec)
 				   : replay_acts(r, seq, &rec);
 	if (a == STORE_FAILED)
-		snprintf(why, size, "%s", r->why);
+		why_set(why, "%s", r->why.text);
 	return a != STORE_FAILED;
 }
 
 int
 local_replay(struct local *l, const struct db_meta *meta, struct wal_end *end_r,
-    char *why, size_t size)
+    struct why *why)
 {
 	struct replay r = { .l = l };
 	int code;
 
 	pthread_mutex_lock(&l->lock);
 	code = wal_replay(l->path, meta->journal, meta->folded, replay_record,
-	    &r, end_r, why, size);
+	    &r, end_r, why);
 	pthread_mutex_unlock(&l->lock);
 	free(r.digest);
 	if (r.n > 0)

@@ -304,8 +304,7 @@ struct replay {
 	wal_each_fn *each;
 	void *arg;
 	struct wal_end *end;
-	char *why;
-	size_t size;
+	struct why *why;
 };
 
 #define NEAR ((uint64_t)1 << 32) /* no chain is that long */
@@ -318,9 +317,8 @@ struct replay {
 static int
 refuse(struct replay *r, uint64_t number, const char *what, size_t at)
 {
-	snprintf(r->why, r->size,
-	    "%s-journal.%08" PRIu64 ": %s at byte %zu: " REMEDY, r->base,
-	    number, what, at, r->base);
+	why_set(r->why, "%s-journal.%08" PRIu64 ": %s at byte %zu: " REMEDY,
+	    r->base, number, what, at, r->base);
 	return EX_DATAERR;
 }
 
@@ -349,8 +347,8 @@ map_file(const char *base, uint64_t number, size_t *len_r)
 static int
 unreadable(struct replay *r, uint64_t number)
 {
-	snprintf(r->why, r->size, "%s-journal.%08" PRIu64 ": %s", r->base,
-	    number, strerror(errno));
+	why_set(r->why, "%s-journal.%08" PRIu64 ": %s", r->base, number,
+	    strerror(errno));
 	return EX_IOERR;
 }
 
@@ -430,14 +428,13 @@ replay_frame(struct replay *r, size_t at, uint64_t seq, const uint8_t *payload,
     size_t len)
 {
 	uint64_t number = r->list->v[r->i];
-	char what[128] = "out of memory";
+	struct why what = { "out of memory" };
 
 	r->expect = seq + 1;
 	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
-	if (seq <= r->seq ||
-	    r->each(r->arg, seq, payload, len, what, sizeof(what)))
+	if (seq <= r->seq || r->each(r->arg, seq, payload, len, &what))
 		return 0;
-	return refuse(r, number, what, at);
+	return refuse(r, number, what.text, at);
 }
 
 static int
@@ -523,7 +520,7 @@ replay_nothing(struct replay *r)
 
 int
 wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
-    void *arg, struct wal_end *end_r, char *why, size_t size)
+    void *arg, struct wal_end *end_r, struct why *why)
 {
 	struct numbers list = { 0 };
 	struct replay r = { .base = base,
@@ -532,14 +529,13 @@ wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
 		.each = each,
 		.arg = arg,
 		.end = end_r,
-		.why = why,
-		.size = size };
+		.why = why };
 	int rc = 0;
 
 	*end_r = (struct wal_end){ .seq = seq };
 	if (list_files(base, &list) == -1) {
-		snprintf(why, size, "%s: the directory cannot be read: %s",
-		    base, strerror(errno));
+		why_set(why, "%s: the directory cannot be read: %s", base,
+		    strerror(errno));
 		rc = EX_IOERR;
 	} else {
 		if (list.n > 0)
@@ -605,12 +601,12 @@ sync_run(void *arg)
 		rc = sync_once(j);
 	pthread_mutex_unlock(&j->lock);
 	if (rc == -1) {
-		char why[160];
+		struct why why;
 
-		snprintf(why, sizeof(why),
+		why_set(&why,
 		    "%s-journal: the disk did not take what was written: %s",
 		    j->base, strerror(errno));
-		j->fatal(why);
+		j->fatal(why.text);
 	}
 	return NULL;
 }
@@ -635,12 +631,12 @@ wal_wait(struct wal *j, uint64_t seq)
 
 struct wal *
 wal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
-    void (*fatal)(const char *), char *why, size_t size)
+    void (*fatal)(const char *), struct why *why)
 {
 	struct wal *j = calloc(1, sizeof(*j));
 
 	if (j == NULL) {
-		snprintf(why, size, "out of memory");
+		why_set(why, "out of memory");
 		return NULL;
 	}
 	*j = (struct wal){ .power = power,
@@ -660,7 +656,7 @@ wal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
 						    : create_file(base, number);
 	if (j->fd != -1 && (errno = thread_start(&j->thread, sync_run, j)) == 0)
 		return j;
-	snprintf(why, size, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
+	why_set(why, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
 	    number, strerror(errno));
 	if (j->fd != -1)
 		close(j->fd);
@@ -713,7 +709,7 @@ trim_file(struct wal *j)
 }
 
 int
-wal_append(struct wal *j, size_t len, uint64_t *seq_r, char *why, size_t size)
+wal_append(struct wal *j, size_t len, uint64_t *seq_r, struct why *why)
 {
 	size_t n = len + WAL_FRAME;
 	int rc;
@@ -727,8 +723,8 @@ wal_append(struct wal *j, size_t len, uint64_t *seq_r, char *why, size_t size)
 		if (j->power)
 			pthread_cond_signal(&j->wake);
 	} else {
-		snprintf(why, size, "%s-journal.%08" PRIu64 ": %s", j->base,
-		    j->number, strerror(errno));
+		why_set(why, "%s-journal.%08" PRIu64 ": %s", j->base, j->number,
+		    strerror(errno));
 		j->ragged = true;
 		trim_file(j);
 	}
@@ -737,7 +733,7 @@ wal_append(struct wal *j, size_t len, uint64_t *seq_r, char *why, size_t size)
 }
 
 int
-wal_prepare(struct wal *j, char *why, size_t size)
+wal_prepare(struct wal *j, struct why *why)
 {
 	uint64_t number;
 	bool wanted;
@@ -751,8 +747,8 @@ wal_prepare(struct wal *j, char *why, size_t size)
 		return 0;
 	fd = create_file(j->base, number);
 	if (fd == -1) {
-		snprintf(why, size, "%s-journal.%08" PRIu64 ": %s", j->base,
-		    number, strerror(errno));
+		why_set(why, "%s-journal.%08" PRIu64 ": %s", j->base, number,
+		    strerror(errno));
 		return -1;
 	}
 	pthread_mutex_lock(&j->lock);
@@ -788,7 +784,7 @@ wal_number(struct wal *j)
 }
 
 bool
-wal_in_place(struct wal *j, char *why, size_t size)
+wal_in_place(struct wal *j, struct why *why)
 {
 	char *name = file_name(j->base, wal_number(j));
 	struct stat there, ours;
@@ -799,7 +795,7 @@ wal_in_place(struct wal *j, char *why, size_t size)
 	same = fstat(j->fd, &ours) == 0 && stat(name, &there) == 0 &&
 	       there.st_dev == ours.st_dev && there.st_ino == ours.st_ino;
 	if (!same)
-		snprintf(why, size,
+		why_set(why,
 		    "%s was removed or replaced: stop postmeter, put it back and start again",
 		    name);
 	free(name);

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "why.h"
+
 #define WAL_HEADER	16		/* bytes before the first frame */
 #define WAL_FRAME	24		/* bytes around each payload */
 #define WAL_PAYLOAD	(1 << 20)	/* bytes, the longest: 130,000 recipients */
@@ -39,7 +41,7 @@ struct wal_end {
 
 /* False stops the replay: out of memory, or why says what is wrong with it. */
 typedef bool wal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
-	    size_t len, char *why, size_t size);
+	    size_t len, struct why *why);
 
 /*
  * Calls each for every frame above seq, beginning with file first (0: there
@@ -49,7 +51,7 @@ typedef bool wal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
  */
 int	wal_replay(const char *base, uint64_t first, uint64_t seq,
 	    wal_each_fn *each, void *arg, struct wal_end *end_r,
-	    char *why, size_t size);
+	    struct why *why);
 
 /*
  * Begins file number with frames above seq.  power: wal_wait waits for
@@ -57,7 +59,7 @@ int	wal_replay(const char *base, uint64_t first, uint64_t seq,
  * if that is not possible.
  */
 struct wal *wal_begin(const char *base, uint64_t number, uint64_t seq,
-	    bool power, void (*fatal)(const char *), char *why, size_t size);
+	    bool power, void (*fatal)(const char *), struct why *why);
 
 /* Ends the thread and closes; the files stay. */
 void	wal_end(struct wal **jp);
@@ -71,7 +73,7 @@ uint8_t	*wal_payload(struct wal *j);
  * for one thread at a time.
  */
 int	wal_append(struct wal *j, size_t len, uint64_t *seq_r,
-	    char *why, size_t size);
+	    struct why *why);
 
 /* True when the frame is as safe as asked for; false after 2 s of waiting. */
 bool	wal_wait(struct wal *j, uint64_t seq);
@@ -80,7 +82,7 @@ bool	wal_wait(struct wal *j, uint64_t seq);
  * Makes the next file ready.  It does the slow part of wal_turn, and
  * nothing if the file in use is short or an older one is still needed.
  */
-int	wal_prepare(struct wal *j, char *why, size_t size);
+int	wal_prepare(struct wal *j, struct why *why);
 
 /* Goes on in the file that was made ready, if one was.  Not beside append. */
 void	wal_turn(struct wal *j);
@@ -91,6 +93,6 @@ uint64_t wal_number(struct wal *j);	/* of the file in use */
 void	wal_remove(const char *base, uint64_t number);
 
 /* False and why if the file in use is not in its place any more. */
-bool	wal_in_place(struct wal *j, char *why, size_t size);
+bool	wal_in_place(struct wal *j, struct why *why);
 
 #endif

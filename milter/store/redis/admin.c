@@ -119,8 +119,8 @@ forget_events(struct redis_store *s, size_t n)
 }
 
 static enum store_answer
-send_batch(
-    struct redis_store *s, const struct event_text *t, size_t n, char *why)
+send_batch(struct redis_store *s, const struct event_text *t, size_t n,
+    struct why *why)
 {
 	char *text = ask_text(0, NULL);
 	struct redis_call c;
@@ -128,7 +128,7 @@ send_batch(
 	enum store_answer a;
 
 	if (text == NULL) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	redis_call_begin(&c);
@@ -147,14 +147,14 @@ send_batch(
 
 /* One that may have been sent is not sent again: told once, or not at all. */
 enum store_answer
-redis_send_events(struct redis_store *s, char *why)
+redis_send_events(struct redis_store *s, struct why *why)
 {
 	struct event_text *t = calloc(BATCH, sizeof(*t));
 	enum store_answer a = STORE_OK;
 	size_t n;
 
 	if (t == NULL) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	pthread_mutex_lock(&s->sending);
@@ -189,7 +189,7 @@ each_event(const redisReply *r, const char *key, size_t *n,
 
 enum store_answer
 redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
-    void *arg, char *why)
+    void *arg, struct why *why)
 {
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = redis_send_events(s, why);
@@ -218,7 +218,7 @@ redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
 static enum store_answer
 run_act(struct redis_store *s, const char *act, const char *key,
     const struct grant *g, const struct store_event *e, const char *who,
-    const char *what, char *why)
+    const char *what, struct why *why)
 {
 	char *text = ask_text(e->when, g);
 	struct event_text event;
@@ -227,7 +227,7 @@ run_act(struct redis_store *s, const char *act, const char *key,
 	enum store_answer a;
 
 	if (text == NULL) {
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	event_pack(e, &event);
@@ -265,7 +265,7 @@ event_of(const char *kind, const char *policy, const char *key, int64_t now,
 
 enum store_answer
 redis_reset(struct store *st, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, char *why)
+    int64_t now, const char *actor, struct why *why)
 {
 	struct store_event e =
 	    event_of("reset", policy->name, key, now, actor, "");
@@ -278,7 +278,7 @@ redis_reset(struct store *st, const struct policy *policy, const char *key,
 enum store_answer
 redis_grant(struct store *st, const struct policy *policy, const char *key,
     const struct grant *g, int64_t now, const char *actor, const char *text,
-    char *why)
+    struct why *why)
 {
 	struct store_event e =
 	    event_of("grant", policy->name, key, now, actor, text);
@@ -293,23 +293,24 @@ redis_grant(struct store *st, const struct policy *policy, const char *key,
 /* Who asks this server next sees it. */
 static enum store_answer
 change_blocks(struct redis_store *s, const char *act,
-    const struct store_event *e, const char *who, const char *what, char *why)
+    const struct store_event *e, const char *who, const char *what,
+    struct why *why)
 {
 	enum store_answer a =
 	    run_act(s, act, REDIS_BLOCKS, NULL, e, who, what, why);
-	char reason[STORE_WHY];
+	struct why reason;
 
 	if (a == STORE_OK)
-		(void)redis_see_blocks(s, REDIS_PATIENCE, reason);
+		(void)redis_see_blocks(s, REDIS_PATIENCE, &reason);
 	return a;
 }
 
 enum store_answer
 redis_block(struct store *st, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, char *why)
+    const char *actor, const char *text, struct why *why)
 {
 	struct store_event e = event_of("block", "", who, now, actor, text);
-	char what[STORE_WHY + 32];
+	char what[STORE_TEXT + 32];
 
 	snprintf(what, sizeof(what), "%" PRId64 " %s", until, text);
 	return change_blocks(redis_of(st), "block", &e, who, what, why);
@@ -317,7 +318,7 @@ redis_block(struct store *st, const char *who, int64_t until, int64_t now,
 
 enum store_answer
 redis_unblock(struct store *st, const char *who, int64_t now, const char *actor,
-    char *why)
+    struct why *why)
 {
 	struct store_event e = event_of("unblock", "", who, now, actor, "");
 

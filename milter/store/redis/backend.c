@@ -52,7 +52,7 @@ redis_call_text(struct redis_call *c, const char *text)
 
 enum store_answer
 redis_call_run(struct redis_store *s, struct redis_call *c, int nkey,
-    int budget, redisReply **reply_r, char *why)
+    int budget, redisReply **reply_r, struct why *why)
 {
 	enum store_answer a;
 
@@ -65,7 +65,7 @@ redis_call_run(struct redis_store *s, struct redis_call *c, int nkey,
 				 (*reply_r)->elements == 0)) {
 		freeReplyObject(*reply_r);
 		*reply_r = NULL;
-		snprintf(why, STORE_WHY, "the script's answer is no list");
+		why_set(why, "the script's answer is no list");
 		a = STORE_UNCERTAIN;
 	}
 	return a;
@@ -89,7 +89,7 @@ name_bound(const struct bill *b, size_t i, const char *bound)
 
 static enum store_answer
 run_bill(struct redis_store *s, const struct bill *b, const char *bound,
-    bool spend, redisReply **reply_r, char *why)
+    bool spend, redisReply **reply_r, struct why *why)
 {
 	char key[BILL_LINES][REDIS_KEY], binding[BILL_CHOICES][REDIS_KEY];
 	int64_t at = b->now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
@@ -100,7 +100,7 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
 
 	if (text == NULL) {
 		free(d.bytes);
-		snprintf(why, STORE_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	redis_call_begin(&c);
@@ -134,7 +134,7 @@ run_bill(struct redis_store *s, const struct bill *b, const char *bound,
  */
 static enum store_answer
 put_bill(struct redis_store *s, const struct bill *b, const char *bound,
-    bool spend, struct decision *d_r, char *why)
+    bool spend, struct decision *d_r, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 	redisReply *r = NULL;
@@ -148,7 +148,7 @@ put_bill(struct redis_store *s, const struct bill *b, const char *bound,
 		}
 	}
 	if (a == STORE_OK && !good) {
-		snprintf(why, STORE_WHY,
+		why_set(why,
 		    "the answer of the store's script does not fit the bill");
 		return STORE_UNCERTAIN;
 	}
@@ -157,7 +157,7 @@ put_bill(struct redis_store *s, const struct bill *b, const char *bound,
 
 static enum store_answer
 redis_charge(struct store *st, const struct bill *b, const char *bound,
-    struct decision *d_r, char *why)
+    struct decision *d_r, struct why *why)
 {
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = put_bill(s, b, bound, true, d_r, why);
@@ -181,8 +181,8 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 }
 
 static enum store_answer
-redis_preview(
-    struct store *st, const struct bill *b, struct decision *d_r, char *why)
+redis_preview(struct store *st, const struct bill *b, struct decision *d_r,
+    struct why *why)
 {
 	struct redis_store *s = redis_of(st);
 	enum store_answer a = put_bill(s, b, "", false, d_r, why);
@@ -193,7 +193,7 @@ redis_preview(
 /* "MOMENT SMARTHOST" */
 static enum store_answer
 redis_bound(struct store *st, const char *bound, int64_t now, char *smarthost_r,
-    char *why)
+    struct why *why)
 {
 	char key[REDIS_KEY];
 	const char *argv[] = { "GET", key };
@@ -224,14 +224,14 @@ redis_bound(struct store *st, const char *bound, int64_t now, char *smarthost_r,
 static void
 mend(struct redis_store *s)
 {
-	char why[STORE_WHY];
+	struct why why;
 
-	if (redis_pool_reconnect(s->pool, why) == REDIS_SERVER_OK) {
+	if (redis_pool_reconnect(s->pool, &why) == REDIS_SERVER_OK) {
 		if (s->is_out)
 			log_info("store: the shared store answers again");
 		s->is_out = false;
 	} else if (!s->is_out) {
-		log_warn("store: the shared store is out: %s", why);
+		log_warn("store: the shared store is out: %s", why.text);
 		s->is_out = true;
 	}
 }
@@ -241,7 +241,7 @@ static void *
 look_after(void *arg)
 {
 	struct redis_store *s = arg;
-	char why[STORE_WHY];
+	struct why why;
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->ending) {
@@ -250,8 +250,8 @@ look_after(void *arg)
 		if (redis_pool_needs_reconnect(s->pool))
 			mend(s);
 		if (!redis_pool_needs_reconnect(s->pool)) {
-			(void)redis_see_blocks(s, REDIS_PATIENCE, why);
-			(void)redis_send_events(s, why);
+			(void)redis_see_blocks(s, REDIS_PATIENCE, &why);
+			(void)redis_send_events(s, &why);
 			outage_tend(redis_outage(s), s);
 		}
 		pthread_mutex_lock(&s->lock);
@@ -264,7 +264,7 @@ static void
 redis_close(struct store *st)
 {
 	struct redis_store *s = redis_of(st);
-	char why[STORE_WHY];
+	struct why why;
 
 	if (s->started) {
 		pthread_mutex_lock(&s->lock);
@@ -272,7 +272,7 @@ redis_close(struct store *st)
 		pthread_cond_signal(&s->wake);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
-		(void)redis_send_events(s, why);
+		(void)redis_send_events(s, &why);
 	}
 	outage_close(&s->outage);
 	redis_pool_close(&s->pool);
@@ -305,22 +305,22 @@ make(const struct config *conf)
  * have come up first, and on-store-failure says what becomes of the mail.
  */
 static int
-look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
+look_first(struct redis_store *s, struct why *why, int *exit_r)
 {
-	char reason[STORE_WHY];
+	struct why reason;
 
-	switch (redis_pool_reconnect(s->pool, reason)) {
+	switch (redis_pool_reconnect(s->pool, &reason)) {
 	case REDIS_SERVER_UNSUPPORTED:
-		snprintf(why, size, "%s", reason);
+		*why = reason;
 		*exit_r = EX_CONFIG;
 		return -1;
 	case REDIS_SERVER_UNREACHABLE:
-		log_warn(
-		    "store: starting without the shared store: %s", reason);
+		log_warn("store: starting without the shared store: %s",
+		    reason.text);
 		s->is_out = true;
 		break;
 	case REDIS_SERVER_OK:
-		(void)redis_see_blocks(s, REDIS_PATIENCE, reason);
+		(void)redis_see_blocks(s, REDIS_PATIENCE, &reason);
 		break;
 	}
 	return 0;
@@ -329,14 +329,14 @@ look_first(struct redis_store *s, char *why, size_t size, int *exit_r)
 /* Once there it stays, whatever a reload says. */
 static int
 prepare_outage(struct redis_store *s, const struct config *conf,
-    char why[STORE_WHY], int *exit_r)
+    struct why *why, int *exit_r)
 {
 	struct outage *o;
 
 	if (redis_outage(s) != NULL ||
 	    conf->on_store_failure != STORE_FAILURE_LOCAL)
 		return 0;
-	if ((o = outage_open(conf, s->fatal, why, STORE_WHY, exit_r)) == NULL)
+	if ((o = outage_open(conf, s->fatal, why, exit_r)) == NULL)
 		return -1;
 	__atomic_store_n(&s->outage, o, __ATOMIC_RELEASE);
 	return 0;
@@ -344,40 +344,35 @@ prepare_outage(struct redis_store *s, const struct config *conf,
 
 static struct store *
 redis_open(const struct config *conf, const char *where,
-    void (*fatal)(const char *), char *why, size_t size, int *exit_r)
+    void (*fatal)(const char *), struct why *why, int *exit_r)
 {
 	struct redis_store *s = make(conf);
 	struct redis_url w;
-	char reason[STORE_WHY] = "out of memory";
-	const char *wrong;
-
+	struct why reason = { "out of memory" };
 	(void)where;
 	*exit_r = EX_OSERR;
 	if (s == NULL || s->event == NULL)
 		goto fail;
 	*exit_r = EX_CONFIG;
-	if (redis_url_parse(conf->store, &w, &wrong) == -1) {
-		snprintf(reason, sizeof(reason), "%s", wrong);
+	if (redis_url_parse(conf->store, &w, &reason) == -1)
 		goto fail;
-	}
 	s->pool = redis_pool_open(
-	    &w, conf->store_secret, store_redis_password, reason);
-	if (s->pool == NULL ||
-	    look_first(s, reason, sizeof(reason), exit_r) == -1)
+	    &w, conf->store_secret, store_redis_password, &reason);
+	if (s->pool == NULL || look_first(s, &reason, exit_r) == -1)
 		goto fail;
 	s->fatal = fatal;
-	if (prepare_outage(s, conf, reason, exit_r) == -1)
+	if (prepare_outage(s, conf, &reason, exit_r) == -1)
 		goto fail;
 	outage_tend(s->outage, s);
 	if (thread_start(&s->thread, look_after, s) != 0) {
-		snprintf(reason, sizeof(reason), "cannot start a thread");
+		why_set(&reason, "cannot start a thread");
 		*exit_r = EX_OSERR;
 		goto fail;
 	}
 	s->started = true;
 	return &s->store;
 fail:
-	snprintf(why, size, "%s", reason);
+	*why = reason;
 	if (s != NULL)
 		redis_close(&s->store);
 	return NULL;
@@ -391,29 +386,29 @@ redis_stats(struct store *st, struct store_stats *st_r)
 	pthread_mutex_lock(&s->lock);
 	*st_r = s->stats;
 	pthread_mutex_unlock(&s->lock);
-	st_r->trouble[0] = '\0';
-	st_r->healthy = !redis_pool_is_down(s->pool, st_r->trouble);
+	st_r->trouble.text[0] = '\0';
+	st_r->healthy = !redis_pool_is_down(s->pool, &st_r->trouble);
 	if (!st_r->healthy)
-		outage_tell(redis_outage(s), st_r->trouble);
+		outage_tell(redis_outage(s), &st_r->trouble);
 }
 
 static void
 redis_reconfigure(struct store *st, const struct config *conf)
 {
 	struct redis_store *s = redis_of(st);
-	char why[STORE_WHY];
+	struct why why;
 	int code;
 
 	pthread_mutex_lock(&s->lock);
 	s->conf = conf;
 	pthread_mutex_unlock(&s->lock);
 	outage_reconfigure(redis_outage(s), conf);
-	if (prepare_outage(s, conf, why, &code) == -1)
-		log_error("on-store-failure = local: %s", why);
+	if (prepare_outage(s, conf, &why, &code) == -1)
+		log_error("on-store-failure = local: %s", why.text);
 }
 
 static enum store_answer
-redis_flush(struct store *st, char *why)
+redis_flush(struct store *st, struct why *why)
 {
 	return redis_send_events(redis_of(st), why);
 }

@@ -31,7 +31,7 @@ block_unpack(
 }
 
 static enum store_answer
-ask(struct redis_store *s, int budget, redisReply **r_r, char *why)
+ask(struct redis_store *s, int budget, redisReply **r_r, struct why *why)
 {
 	const char *argv[] = { "HGETALL", REDIS_BLOCKS };
 
@@ -39,7 +39,7 @@ ask(struct redis_store *s, int budget, redisReply **r_r, char *why)
 }
 
 enum store_answer
-redis_see_blocks(struct redis_store *s, int budget, char *why)
+redis_see_blocks(struct redis_store *s, int budget, struct why *why)
 {
 	redisReply *seen = NULL, *old;
 	enum store_answer a;
@@ -79,7 +79,7 @@ redis_seen_blocked(
 		if (strcmp(s->blocks->element[i]->str, who) == 0 &&
 		    block_unpack(
 			s->blocks->element[i + 1], now, &until, &text)) {
-			snprintf(text_r, STORE_WHY, "%s", text);
+			snprintf(text_r, STORE_TEXT, "%s", text);
 			a = STORE_OK;
 		}
 	pthread_mutex_unlock(&s->lock);
@@ -88,8 +88,8 @@ redis_seen_blocked(
 
 /* What was last seen holds while the server is out. */
 enum store_answer
-redis_blocked(
-    struct store *st, const char *who, int64_t now, char *text_r, char *why)
+redis_blocked(struct store *st, const char *who, int64_t now, char *text_r,
+    struct why *why)
 {
 	struct redis_store *s = (struct redis_store *)st;
 	enum store_answer a;
@@ -108,8 +108,8 @@ redis_blocked(
 }
 
 enum store_answer
-redis_blocks(
-    struct store *st, int64_t now, store_block_fn *each, void *arg, char *why)
+redis_blocks(struct store *st, int64_t now, store_block_fn *each, void *arg,
+    struct why *why)
 {
 	struct redis_store *s = (struct redis_store *)st;
 	redisReply *r = NULL;

@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "pool.h"
+#include "why.h"
 
 /* Every key begins so; what is in braces puts all of them into one slot. */
 #define REDIS_PREFIX	"{postmeter}:"
@@ -75,7 +76,7 @@ void	redis_call_begin(struct redis_call *c);
 void	redis_call_add(struct redis_call *c, const void *bytes, size_t len);
 void	redis_call_text(struct redis_call *c, const char *text);
 enum store_answer redis_call_run(struct redis_store *s, struct redis_call *c,
-	    int nkey, int budget, redisReply **reply_r, char *why);
+	    int nkey, int budget, redisReply **reply_r, struct why *why);
 
 /* "{postmeter}:c:POLICY:KEY"; dst has REDIS_KEY bytes. */
 const char *redis_counter_key(char *dst, const char *policy, const char *key);
@@ -116,52 +117,52 @@ bool	redis_decision(const struct bill *b, const redisReply *r,
 /* --- store_redis_acts.c --- */
 
 enum store_answer redis_reset(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, const char *actor, char *why);
+	    const char *key, int64_t now, const char *actor, struct why *why);
 enum store_answer redis_grant(struct store *s, const struct policy *policy,
 	    const char *key, const struct grant *g, int64_t now,
-	    const char *actor, const char *text, char *why);
+	    const char *actor, const char *text, struct why *why);
 enum store_answer redis_block(struct store *s, const char *who, int64_t until,
-	    int64_t now, const char *actor, const char *text, char *why);
+	    int64_t now, const char *actor, const char *text, struct why *why);
 enum store_answer redis_unblock(struct store *s, const char *who, int64_t now,
-	    const char *actor, char *why);
+	    const char *actor, struct why *why);
 void	redis_note(struct store *s, const struct store_event *e);
 enum store_answer redis_events(struct store *s, const char *key, size_t n,
-	    store_event_fn *each, void *arg, char *why);
+	    store_event_fn *each, void *arg, struct why *why);
 /* Sends what waits. */
-enum store_answer redis_send_events(struct redis_store *s, char *why);
+enum store_answer redis_send_events(struct redis_store *s, struct why *why);
 
 /* --- store_redis_blocks.c --- */
 
 /* Asks the server for all blocks. */
 enum store_answer redis_see_blocks(struct redis_store *s, int budget,
-	    char *why);
+	    struct why *why);
 
 /* What was seen last; STORE_FAILED: nothing yet. */
 enum store_answer redis_seen_blocked(struct redis_store *s, const char *who,
 	    int64_t now, char *text_r);
 
 enum store_answer redis_blocked(struct store *s, const char *who, int64_t now,
-	    char *text_r, char *why);
+	    char *text_r, struct why *why);
 enum store_answer redis_blocks(struct store *s, int64_t now,
-	    store_block_fn *each, void *arg, char *why);
+	    store_block_fn *each, void *arg, struct why *why);
 
 /* --- store_redis_outage.c: a share of each limit while the server is out -- */
 
 /* NULL and why if the store for it cannot be opened. */
 struct outage *outage_open(const struct config *conf,
-	    void (*fatal)(const char *), char *why, size_t size, int *exit_r);
+	    void (*fatal)(const char *), struct why *why, int *exit_r);
 void	outage_close(struct outage **op);
 void	outage_reconfigure(struct outage *o, const struct config *conf);
 
 /* As the functions of store.h, of the share. */
 enum store_answer outage_charge(struct outage *o, const struct bill *b,
-	    const char *bound, struct decision *d_r, char *why);
+	    const char *bound, struct decision *d_r, struct why *why);
 enum store_answer outage_preview(struct outage *o, const struct bill *b,
-	    struct decision *d_r, char *why);
+	    struct decision *d_r, struct why *why);
 enum store_answer outage_bound(struct outage *o, const char *bound,
-	    int64_t now, char *smarthost_r, char *why);
+	    int64_t now, char *smarthost_r, struct why *why);
 enum store_answer outage_blocked(struct outage *o, const char *who,
-	    int64_t now, char *text_r, char *why);
+	    int64_t now, char *text_r, struct why *why);
 
 /* What must be known when the server is out. */
 void	outage_bind(struct outage *o, const char *bound,
@@ -171,13 +172,13 @@ void	outage_bind(struct outage *o, const char *bound,
 void	outage_tend(struct outage *o, struct redis_store *s);
 
 /* Puts before the trouble in text what share is in force, or why none. */
-void	outage_tell(struct outage *o, char text[STORE_WHY]);
+void	outage_tell(struct outage *o, struct why *why);
 
 /* --- store_redis_look.c --- */
 
 enum store_answer redis_read(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, struct counter **c_r, char *why);
+	    const char *key, int64_t now, struct counter **c_r, struct why *why);
 enum store_answer redis_walk(struct store *s, int64_t now,
-	    store_each_fn *each, void *arg, char *why);
+	    store_each_fn *each, void *arg, struct why *why);
 
 #endif

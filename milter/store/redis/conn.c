@@ -112,7 +112,7 @@ is_address(const char *name)
 
 static bool
 handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
-    char why[REDIS_WHY])
+    struct why *why)
 {
 	char name[sizeof(peer->name)]; /* OpenSSL's macro wants it writable */
 	enum step step = STEP_WANTS_OUT;
@@ -122,7 +122,7 @@ handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
 	ERR_clear_error();
 	if ((l->ssl = SSL_new(peer->tls)) == NULL ||
 	    SSL_set_fd(l->ssl, l->fd) != 1) {
-		snprintf(why, REDIS_WHY, "%.100s: out of memory", peer->name);
+		why_set(why, "%.100s: out of memory", peer->name);
 		return false;
 	}
 	if (is_address(peer->name)) {
@@ -142,26 +142,25 @@ handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
 	}
 	if (step == STEP_DONE)
 		return true;
-	snprintf(why, REDIS_WHY, "%.60s: TLS: %.80s", peer->name,
-	    tls_reason(l->ssl));
+	why_set(why, "%.60s: TLS: %.80s", peer->name, tls_reason(l->ssl));
 	return false;
 }
 
 struct redis_conn *
 redis_conn_open(
-    const struct redis_peer *peer, int64_t deadline, char why[REDIS_WHY])
+    const struct redis_peer *peer, int64_t deadline, struct why *why)
 {
 	struct redis_conn *l = calloc(1, sizeof(*l));
 
 	if (l == NULL || (l->reader = redisReaderCreate()) == NULL) {
 		free(l);
-		snprintf(why, REDIS_WHY, "%.100s: out of memory", peer->name);
+		why_set(why, "%.100s: out of memory", peer->name);
 		return NULL;
 	}
 	l->fd = connect_by(peer, deadline);
 	if (l->fd == -1)
-		snprintf(why, REDIS_WHY, "cannot connect to %.90s: %s",
-		    peer->name, strerror(errno));
+		why_set(why, "cannot connect to %.90s: %s", peer->name,
+		    strerror(errno));
 	if (l->fd == -1 ||
 	    (peer->tls != NULL && !handshake(l, peer, deadline, why)))
 		redis_conn_close(&l);
@@ -257,7 +256,7 @@ get_some(struct redis_conn *l)
 }
 
 static redisReply *
-get_reply(struct redis_conn *l, int64_t deadline, char why[REDIS_WHY])
+get_reply(struct redis_conn *l, int64_t deadline, struct why *why)
 {
 	void *reply = NULL;
 
@@ -265,20 +264,19 @@ get_reply(struct redis_conn *l, int64_t deadline, char why[REDIS_WHY])
 		enum step step;
 
 		if (redisReaderGetReply(l->reader, &reply) != REDIS_OK) {
-			snprintf(why, REDIS_WHY,
-			    "the store's server does not speak Redis");
+			why_set(why, "the store's server does not speak Redis");
 			return NULL;
 		}
 		if (reply != NULL)
 			return reply;
 		step = get_some(l);
 		if (step == STEP_GONE) {
-			snprintf(why, REDIS_WHY, "the store's server hung up");
+			why_set(why, "the store's server hung up");
 			return NULL;
 		}
 		if (step != STEP_DONE && !wait_for(l->fd, step, deadline)) {
-			snprintf(why, REDIS_WHY,
-			    "the store's server did not answer in time");
+			why_set(
+			    why, "the store's server did not answer in time");
 			return NULL;
 		}
 	}
@@ -286,8 +284,7 @@ get_reply(struct redis_conn *l, int64_t deadline, char why[REDIS_WHY])
 
 enum redis_sent
 redis_conn_ask(struct redis_conn *l, int argc, const char **argv,
-    const size_t *len, int64_t deadline, redisReply **reply_r,
-    char why[REDIS_WHY])
+    const size_t *len, int64_t deadline, redisReply **reply_r, struct why *why)
 {
 	char *bytes = NULL;
 	long long n = redisFormatCommandArgv(&bytes, argc, argv, len);
@@ -295,15 +292,14 @@ redis_conn_ask(struct redis_conn *l, int argc, const char **argv,
 
 	*reply_r = NULL;
 	if (n < 0) {
-		snprintf(why, REDIS_WHY, "out of memory");
+		why_set(why, "out of memory");
 		return REDIS_UNSENT;
 	}
 	sent = put_all(l, bytes, (size_t)n, deadline);
 	explicit_bzero(bytes, (size_t)n); /* it may be a password */
 	redisFreeCommand(bytes);
 	if (!sent) {
-		snprintf(why, REDIS_WHY,
-		    "the store's server does not take commands");
+		why_set(why, "the store's server does not take commands");
 		return REDIS_UNSENT;
 	}
 	*reply_r = get_reply(l, deadline, why);

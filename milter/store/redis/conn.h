@@ -15,7 +15,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define REDIS_WHY 160	/* room for a sentence: STORE_WHY */
+#include "why.h"
+
 
 /* Whom to connect to, all looked up: connecting asks nobody else. */
 struct redis_peer {
@@ -36,7 +37,7 @@ struct redis_conn;
 
 /* Connected, TLS included; NULL and why if not by deadline (clock_steady). */
 struct redis_conn *redis_conn_open(const struct redis_peer *peer,
-	    int64_t deadline, char why[REDIS_WHY]);
+	    int64_t deadline, struct why *why);
 void	redis_conn_close(struct redis_conn **lp);
 
 /* False if the other side is known to be gone. */
@@ -48,6 +49,6 @@ bool	redis_conn_alive(const struct redis_conn *l);
  */
 enum redis_sent redis_conn_ask(struct redis_conn *l, int argc,
 	    const char **argv, const size_t *len, int64_t deadline,
-	    redisReply **reply_r, char why[REDIS_WHY]);
+	    redisReply **reply_r, struct why *why);
 
 #endif

@@ -49,7 +49,7 @@ struct redis_pool {
 	unsigned failures;
 	int64_t failed_at;   /* when the last one of them was counted */
 	uint64_t generation; /* of peer */
-	char trouble[STORE_WHY];
+	struct why trouble;
 	size_t nbusy, nidle;                  /* REDIS_LINKS together */
 	struct redis_conn *idle[REDIS_LINKS]; /* all of this generation */
 	TAILQ_HEAD(, waiter) waiting;         /* only if all are busy */
@@ -58,19 +58,19 @@ struct redis_pool {
 /* --- one link, ready for commands --------------------------------------- */
 
 static bool
-is_good(const redisReply *r, char why[STORE_WHY])
+is_good(const redisReply *r, struct why *why)
 {
 	if (r == NULL)
 		return false;
 	if (r->type != REDIS_REPLY_ERROR)
 		return true;
-	snprintf(why, STORE_WHY, "the store's server says: %.120s", r->str);
+	why_set(why, "the store's server says: %.120s", r->str);
 	return false;
 }
 
 static bool
 do_one(struct redis_conn *l, int argc, const char **argv, int64_t deadline,
-    redisReply **reply_r, char why[STORE_WHY])
+    redisReply **reply_r, struct why *why)
 {
 	redisReply *r = NULL;
 	bool good;
@@ -86,7 +86,7 @@ do_one(struct redis_conn *l, int argc, const char **argv, int64_t deadline,
 
 static bool
 log_in(struct redis_pool *p, struct redis_conn *l, int64_t deadline,
-    char why[STORE_WHY])
+    struct why *why)
 {
 	char password[SECRET_MAX + 1];
 	const char *argv[] = { "AUTH", p->where.user, password };
@@ -97,7 +97,7 @@ log_in(struct redis_pool *p, struct redis_conn *l, int64_t deadline,
 		return true;
 	if (p->password == NULL ||
 	    p->password(p->secret, password, sizeof(password)) == -1) {
-		snprintf(why, STORE_WHY,
+		why_set(why,
 		    "the store's secret is not there: add it with `postmeterctl secret set %.40s`",
 		    p->secret);
 		return false;
@@ -111,7 +111,7 @@ log_in(struct redis_pool *p, struct redis_conn *l, int64_t deadline,
 
 static struct redis_conn *
 open_link(struct redis_pool *p, const struct redis_peer *peer, int64_t deadline,
-    char why[STORE_WHY])
+    struct why *why)
 {
 	struct redis_conn *l = redis_conn_open(peer, deadline, why);
 	char db[16];
@@ -143,7 +143,7 @@ unix_peer(const struct redis_url *w)
 /* The first address of host that answers; link_r is a link to it. */
 static bool
 reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
-    struct redis_peer *peer_r, struct redis_conn **link_r, char why[STORE_WHY])
+    struct redis_peer *peer_r, struct redis_conn **link_r, struct why *why)
 {
 	const struct addrinfo hint = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
@@ -152,8 +152,8 @@ reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
 
 	*link_r = NULL;
 	if (rc != 0) {
-		snprintf(why, STORE_WHY, "the store's server %.80s: %.50s",
-		    host->name, gai_strerror(rc));
+		why_set(why, "the store's server %.80s: %.50s", host->name,
+		    gai_strerror(rc));
 		return false;
 	}
 	for (struct addrinfo *a = list; a != NULL && *link_r == NULL;
@@ -175,7 +175,7 @@ reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
 /* Who one Sentinel says is the master. */
 static bool
 ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
-    struct redis_host *master_r, char why[STORE_WHY])
+    struct redis_host *master_r, struct why *why)
 {
 	const char *argv[] = { "SENTINEL", "get-master-addr-by-name",
 		p->where.master };
@@ -188,7 +188,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 	if (!reach(p, sentinel, false, &peer, &l, why))
 		return false;
 	good = do_one(l, 3, argv, deadline, &r, why);
-	if (!good && strstr(why, "NOAUTH") != NULL)
+	if (!good && strstr(why->text, "NOAUTH") != NULL)
 		good = log_in(p, l, deadline, why) &&
 		       do_one(l, 3, argv, deadline, &r, why);
 	redis_conn_close(&l);
@@ -203,9 +203,8 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 		strcpy(master_r->name, r->element[0]->str);
 		strcpy(master_r->port, r->element[1]->str);
 	} else {
-		snprintf(why, STORE_WHY,
-		    "Sentinel %.50s knows no master \"%.50s\"", sentinel->name,
-		    p->where.master);
+		why_set(why, "Sentinel %.50s knows no master \"%.50s\"",
+		    sentinel->name, p->where.master);
 	}
 	freeReplyObject(r);
 	return good;
@@ -213,7 +212,7 @@ ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
 
 static bool
 look_for(struct redis_pool *p, struct redis_peer *peer_r,
-    struct redis_conn **link_r, char why[STORE_WHY])
+    struct redis_conn **link_r, struct why *why)
 {
 	struct redis_host master;
 
@@ -249,17 +248,17 @@ info(const char *text, const char *name, char *dst, size_t size)
 }
 
 static enum redis_health
-judge(const char *text, char why[STORE_WHY])
+judge(const char *text, struct why *why)
 {
 	char v[64], policy[64];
 
 	if (strcmp(info(text, "cluster_enabled", v, sizeof(v)), "1") == 0) {
-		snprintf(why, STORE_WHY,
+		why_set(why,
 		    "the store's server is a Redis Cluster: all counters lie in one slot, so use one server, with Sentinel if it must not fail");
 		return REDIS_SERVER_UNSUPPORTED;
 	}
 	if (atoi(info(text, "redis_version", v, sizeof(v))) < 7) {
-		snprintf(why, STORE_WHY,
+		why_set(why,
 		    "the store's server is version %s: want Redis 7.0 or newer, or Valkey",
 		    v);
 		return REDIS_SERVER_UNSUPPORTED;
@@ -267,17 +266,17 @@ judge(const char *text, char why[STORE_WHY])
 	if (strcmp(info(text, "maxmemory", v, sizeof(v)), "0") != 0 &&
 	    strcmp(info(text, "maxmemory_policy", policy, sizeof(policy)),
 		"noeviction") != 0) {
-		snprintf(why, STORE_WHY,
+		why_set(why,
 		    "the store's server may throw counters away: set maxmemory-policy noeviction (it is %.30s)",
 		    policy);
 		return REDIS_SERVER_UNSUPPORTED;
 	}
 	if (strcmp(info(text, "loading", v, sizeof(v)), "1") == 0) {
-		snprintf(why, STORE_WHY, "the store's server is loading");
+		why_set(why, "the store's server is loading");
 		return REDIS_SERVER_UNREACHABLE;
 	}
 	if (strcmp(info(text, "role", v, sizeof(v)), "master") != 0) {
-		snprintf(why, STORE_WHY,
+		why_set(why,
 		    "the store's server is a replica: name the master, or its Sentinels");
 		return REDIS_SERVER_UNREACHABLE;
 	}
@@ -285,7 +284,7 @@ judge(const char *text, char why[STORE_WHY])
 }
 
 static enum redis_health
-check(struct redis_conn *l, char why[STORE_WHY])
+check(struct redis_conn *l, struct why *why)
 {
 	const char *argv[] = { "INFO" };
 	enum redis_health h = REDIS_SERVER_UNREACHABLE;
@@ -319,18 +318,18 @@ found(struct redis_pool *p, const struct redis_peer *peer)
 	p->is_found = true;
 	p->ails = false;
 	p->failures = 0;
-	p->trouble[0] = '\0';
+	p->trouble.text[0] = '\0';
 	pthread_mutex_unlock(&p->lock);
 }
 
 enum redis_health
-redis_pool_reconnect(struct redis_pool *p, char why[STORE_WHY])
+redis_pool_reconnect(struct redis_pool *p, struct why *why)
 {
 	enum redis_health h = REDIS_SERVER_UNREACHABLE;
 	struct redis_conn *l = NULL;
 	struct redis_peer peer;
 
-	why[0] = '\0';
+	*why = WHY_NONE;
 	if (look_for(p, &peer, &l, why)) {
 		h = check(l, why);
 		redis_conn_close(&l);
@@ -342,7 +341,7 @@ redis_pool_reconnect(struct redis_pool *p, char why[STORE_WHY])
 	pthread_mutex_lock(&p->lock);
 	p->ails = true;
 	p->failures = REDIS_FAILURES;
-	snprintf(p->trouble, sizeof(p->trouble), "%s", why);
+	p->trouble = *why;
 	pthread_mutex_unlock(&p->lock);
 	return h;
 }
@@ -365,16 +364,17 @@ is_down(const struct redis_pool *p)
 }
 
 bool
-redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY])
+redis_pool_is_down(struct redis_pool *p, struct why *why)
 {
 	bool down;
 
 	pthread_mutex_lock(&p->lock);
 	down = is_down(p);
 	if (down)
-		snprintf(why, STORE_WHY, "%s",
-		    p->trouble[0] != '\0' ? p->trouble
-					  : "the store was not reached yet");
+		why_set(why, "%s",
+		    p->trouble.text[0] != '\0'
+			? p->trouble.text
+			: "the store was not reached yet");
 	pthread_mutex_unlock(&p->lock);
 	return down;
 }
@@ -416,7 +416,7 @@ take_idle(struct redis_pool *p)
 /* A place, and a link in it unless one is to be opened (*link_r is NULL). */
 static bool
 take_place(struct redis_pool *p, int64_t deadline, struct redis_conn **link_r,
-    uint64_t *generation_r, struct redis_peer *peer_r, char why[STORE_WHY])
+    uint64_t *generation_r, struct redis_peer *peer_r, struct why *why)
 {
 	bool got = false;
 
@@ -431,9 +431,9 @@ take_place(struct redis_pool *p, int64_t deadline, struct redis_conn **link_r,
 	*generation_r = p->generation;
 	*peer_r = p->peer;
 	if (!got)
-		snprintf(why, STORE_WHY, "%s",
-		    p->trouble[0] != '\0'
-			? p->trouble
+		why_set(why, "%s",
+		    p->trouble.text[0] != '\0'
+			? p->trouble.text
 			: "all connections to the store's server are busy");
 	pthread_mutex_unlock(&p->lock);
 	return got;
@@ -475,7 +475,7 @@ count_failure(
 			p->failures++;
 			p->failed_at = clock_steady();
 		}
-		snprintf(p->trouble, sizeof(p->trouble), "%s", why);
+		why_set(&p->trouble, "%s", why);
 		if (is_down(p))
 			TAILQ_FOREACH (w, &p->waiting, next)
 				pthread_cond_signal(&w->turn);
@@ -490,7 +490,7 @@ count_success(struct redis_pool *p, uint64_t generation)
 	if (generation == p->generation && p->failures < REDIS_FAILURES) {
 		p->failures = 0;
 		p->ails = false;
-		p->trouble[0] = '\0';
+		p->trouble.text[0] = '\0';
 	}
 	pthread_mutex_unlock(&p->lock);
 }
@@ -518,7 +518,7 @@ is_unable(const redisReply *r)
 
 /* What an error reply means: said before anything was done, or in the midst? */
 static enum store_answer
-answer_of(const redisReply *r, char why[STORE_WHY])
+answer_of(const redisReply *r, struct why *why)
 {
 	static const char *const before[] = { "READONLY", "LOADING",
 		"MASTERDOWN", "BUSY", "CLUSTERDOWN", "OOM", "MISCONF",
@@ -533,7 +533,7 @@ answer_of(const redisReply *r, char why[STORE_WHY])
 /* One command and its reply, error replies included. */
 static enum store_answer
 exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
-    const size_t *len, redisReply **reply_r, char why[STORE_WHY])
+    const size_t *len, redisReply **reply_r, struct why *why)
 {
 	enum redis_sent sent = REDIS_UNSENT;
 	int64_t begun = clock_steady();
@@ -557,17 +557,17 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 			if (clock_steady() - begun <= redis_budget)
 				count_success(p, generation);
 		} else if (!is_good(*reply_r, why)) {
-			count_failure(p, generation, begun, why);
+			count_failure(p, generation, begun, why->text);
 		}
 		return STORE_OK;
 	}
-	count_failure(p, generation, begun, why);
+	count_failure(p, generation, begun, why->text);
 	return sent == REDIS_UNSENT ? STORE_FAILED : STORE_UNCERTAIN;
 }
 
 /* An error reply is no reply. */
 static enum store_answer
-settle(enum store_answer a, redisReply **r, char why[STORE_WHY])
+settle(enum store_answer a, redisReply **r, struct why *why)
 {
 	if (a == STORE_OK)
 		a = answer_of(*r, why);
@@ -580,7 +580,7 @@ settle(enum store_answer a, redisReply **r, char why[STORE_WHY])
 
 enum store_answer
 redis_pool_ask(struct redis_pool *p, int budget, int argc, const char **argv,
-    const size_t *len, redisReply **reply_r, char why[STORE_WHY])
+    const size_t *len, redisReply **reply_r, struct why *why)
 {
 	enum store_answer a =
 	    exchange(p, clock_steady() + budget, argc, argv, len, reply_r, why);
@@ -597,7 +597,7 @@ is_unknown(enum store_answer a, const redisReply *r)
 
 enum store_answer
 redis_pool_run(struct redis_pool *p, int budget, int argc, const char **argv,
-    size_t *len, redisReply **reply_r, char why[STORE_WHY])
+    size_t *len, redisReply **reply_r, struct why *why)
 {
 	int64_t deadline = clock_steady() + budget;
 	enum store_answer a;
@@ -635,13 +635,13 @@ digest_script(char digest[DIGEST_TEXT])
 }
 
 static SSL_CTX *
-make_tls(const char *ca, char why[STORE_WHY])
+make_tls(const char *ca, struct why *why)
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 	bool good;
 
 	if (tls == NULL) {
-		snprintf(why, STORE_WHY, "TLS: out of memory");
+		why_set(why, "TLS: out of memory");
 		return NULL;
 	}
 	SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
@@ -653,7 +653,7 @@ make_tls(const char *ca, char why[STORE_WHY])
 		   : SSL_CTX_load_verify_locations(tls, ca, NULL) == 1;
 	if (good)
 		return tls;
-	snprintf(why, STORE_WHY, "store: cannot read certificates from %.90s",
+	why_set(why, "store: cannot read certificates from %.90s",
 	    ca[0] != '\0' ? ca : "the system's folder");
 	SSL_CTX_free(tls);
 	return NULL;
@@ -661,11 +661,11 @@ make_tls(const char *ca, char why[STORE_WHY])
 
 struct redis_pool *
 redis_pool_open(const struct redis_url *where, const char *secret,
-    redis_password_fn *password, char why[STORE_WHY])
+    redis_password_fn *password, struct why *why)
 {
 	struct redis_pool *p = calloc(1, sizeof(*p));
 
-	snprintf(why, STORE_WHY, "out of memory");
+	why_set(why, "out of memory");
 	if (p == NULL)
 		return NULL;
 	pthread_mutex_init(&p->lock, NULL);

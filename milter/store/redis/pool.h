@@ -17,6 +17,7 @@
 
 #include "redis_url.h"
 #include "store.h"
+#include "why.h"
 
 /* ms, 200: connecting, asking and the reply.  Tests on a busy machine wait. */
 extern int redis_budget;
@@ -35,7 +36,7 @@ typedef ssize_t redis_password_fn(const char *secret, char *dst, size_t size);
  */
 struct redis_pool *redis_pool_open(const struct redis_url *where,
 	    const char *secret, redis_password_fn *password,
-	    char why[STORE_WHY]);
+	    struct why *why);
 void	redis_pool_close(struct redis_pool **pp);
 
 enum redis_health {
@@ -49,13 +50,13 @@ enum redis_health {
  * trust counters to, and closes the breaker.  May take seconds: never from a
  * callback.
  */
-enum redis_health redis_pool_reconnect(struct redis_pool *p, char why[STORE_WHY]);
+enum redis_health redis_pool_reconnect(struct redis_pool *p, struct why *why);
 
 /* Does it want mending? */
 bool	redis_pool_needs_reconnect(struct redis_pool *p);
 
 /* Is the breaker open?  why, if so, says what opened it. */
-bool	redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY]);
+bool	redis_pool_is_down(struct redis_pool *p, struct why *why);
 
 /*
  * One command.  STORE_OK: *reply_r, never an error reply, to be freed with
@@ -63,7 +64,7 @@ bool	redis_pool_is_down(struct redis_pool *p, char why[STORE_WHY]);
  */
 enum store_answer redis_pool_ask(struct redis_pool *p, int budget, int argc,
 	    const char **argv, const size_t *len, redisReply **reply_r,
-	    char why[STORE_WHY]);
+	    struct why *why);
 
 /*
  * The script of the store: argv and len have two free places in front, then
@@ -71,6 +72,6 @@ enum store_answer redis_pool_ask(struct redis_pool *p, int budget, int argc,
  */
 enum store_answer redis_pool_run(struct redis_pool *p, int budget, int argc,
 	    const char **argv, size_t *len, redisReply **reply_r,
-	    char why[STORE_WHY]);
+	    struct why *why);
 
 #endif

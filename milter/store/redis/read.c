@@ -119,16 +119,16 @@ fill_slots(struct counter *c, const redisReply *slots, int64_t now)
 
 /* NULL and why: out of memory, or that is no counter. */
 static struct counter *
-counter_of(const redisReply *r, int64_t now, char *why)
+counter_of(const redisReply *r, int64_t now, struct why *why)
 {
 	struct policy shape;
 	struct counter *c;
 
-	snprintf(why, STORE_WHY, "a counter in the shared store is damaged");
+	why_set(why, "a counter in the shared store is damaged");
 	if (!is_list(r, 1, COUNTER_GRANTS) || !is_list(r, 2, POLICY_LIMITS) ||
 	    !policy_of(r->element[2], &shape))
 		return NULL;
-	snprintf(why, STORE_WHY, "out of memory");
+	why_set(why, "out of memory");
 	if ((c = counter_new(&shape)) == NULL)
 		return NULL;
 	c->locked_until = redis_integer(r, 0);
@@ -141,8 +141,8 @@ counter_of(const redisReply *r, int64_t now, char *why)
 /* --- reading ------------------------------------------------------------ */
 
 static enum store_answer
-read_keys(
-    struct redis_store *s, const redisReply *keys, redisReply **r_r, char *why)
+read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
+    struct why *why)
 {
 	struct redis_call c;
 
@@ -158,7 +158,7 @@ read_keys(
 /* In the form that the configuration wants, if it names the policy. */
 static enum store_answer
 adapt(struct redis_store *s, struct counter **c, const char *policy,
-    int64_t now, char *why)
+    int64_t now, struct why *why)
 {
 	const struct policy *p;
 	int rc = 0;
@@ -171,13 +171,13 @@ adapt(struct redis_store *s, struct counter **c, const char *policy,
 	if (rc == 0)
 		return STORE_OK;
 	counter_free(c);
-	snprintf(why, STORE_WHY, "out of memory");
+	why_set(why, "out of memory");
 	return STORE_FAILED;
 }
 
 enum store_answer
 redis_read(struct store *st, const struct policy *policy, const char *key,
-    int64_t now, struct counter **c_r, char *why)
+    int64_t now, struct counter **c_r, struct why *why)
 {
 	struct redis_store *s = redis_of(st);
 	char name[REDIS_KEY];
@@ -212,7 +212,7 @@ struct walk {
 
 /* One counter on its way out. */
 static enum store_answer
-walk_one(struct walk *w, const char *name, const redisReply *r, char *why)
+walk_one(struct walk *w, const char *name, const redisReply *r, struct why *why)
 {
 	char policy[STORE_NAME];
 	const char *colon;
@@ -235,7 +235,7 @@ walk_one(struct walk *w, const char *name, const redisReply *r, char *why)
 
 /* Those of a page of keys, a batch at a time. */
 static enum store_answer
-walk_page(struct walk *w, const redisReply *page, char *why)
+walk_page(struct walk *w, const redisReply *page, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 
@@ -263,8 +263,8 @@ walk_page(struct walk *w, const redisReply *page, char *why)
  * all of them would cost more than to see one twice.
  */
 enum store_answer
-redis_walk(
-    struct store *st, int64_t now, store_each_fn *each, void *arg, char *why)
+redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
+    struct why *why)
 {
 	struct redis_store *s = redis_of(st);
 	struct walk w = { s, now, each, arg, false };

@@ -22,7 +22,7 @@ pack_and_back(const struct counter *c)
 	size_t len = counter_pack(c, NULL, 0);
 	uint8_t *bytes = malloc(len);
 	struct counter *back;
-	const char *why;
+	struct why why;
 
 	expect(bytes != NULL);
 	expect(counter_pack(c, bytes, len) == len);
@@ -58,14 +58,14 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct zone *utc;
-	const char *why = NULL;
+	struct why why = WHY_NONE;
 	struct counter *c;
 
 	if (utc == NULL)
 		utc = zone_load("UTC", &why);
 	expect(utc != NULL);
 	if ((c = counter_unpack(data, size, &why)) == NULL) {
-		expect(why != NULL);
+		expect(why.text[0] != '\0');
 		return 0;
 	}
 	pack_and_back(c);

@@ -18,10 +18,10 @@ limit_and_back(const char *text)
 {
 	char window[32], words[LIMIT_TEXT], again[64];
 	struct limit l, m;
-	const char *why = NULL;
+	struct why why = WHY_NONE;
 
 	if (limit_parse(text, DIM_BYTES, &l, &why) == -1) {
-		expect(why != NULL);
+		expect(why.text[0] != '\0');
 		return;
 	}
 	expect(l.window.calendar || (l.window.length >= WINDOW_MIN &&
@@ -41,7 +41,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char text[256];
-	const char *why;
+	struct why why;
 	int64_t ms;
 
 	if (size >= sizeof(text))
