@@ -39,7 +39,6 @@
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
-#include "store/redis/call.h"
 #include "thread.h"
 #include "timezone.h"
 #include "unix_socket.h"
@@ -222,45 +221,52 @@ log_lines(const char *text)
 	}
 }
 
-/* reload - the new whole, or the old whole */
-static int
-reload(char **errors_r)
+/* load_all - configuration and secrets that can take the place of old, or NULL
+ */
+static struct config *
+load_all(const struct config *old, struct secrets **secrets_r, char **errors_r)
 {
-	const struct config *old = snapshot_hold();
-	struct secrets *secrets = NULL;
-	struct config *conf;
 	size_t len;
 	FILE *errors = open_memstream(errors_r, &len);
-	int rc = -1;
+	struct config *conf;
 
 	if (errors == NULL) {
 		*errors_r = strdup("out of memory");
-		snapshot_release(&old);
-		return -1;
+		return NULL;
 	}
 	conf = config_load(d.file, errors);
-	if (conf != NULL && same_place(old, conf, errors) == 0 &&
-	    credentials_load(conf, d.owner.uid, d.group, errors, &secrets) == 0)
-		rc = 0;
-	fclose(errors);
-	if (rc == -1) {
-		snapshot_release(&old);
+	if (conf != NULL && (same_place(old, conf, errors) == -1 ||
+				credentials_load(conf, d.owner.uid, d.group,
+				    errors, secrets_r) == -1))
 		config_free(&conf);
+	fclose(errors);
+	return conf;
+}
+
+/* reload - the new whole, or the old whole; one at a time, whoever asks */
+static int
+reload(char **errors_r)
+{
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
+	const struct config *old;
+	struct secrets *secrets = NULL;
+	struct config *conf;
+
+	pthread_mutex_lock(&one);
+	old = snapshot_hold();
+	conf = load_all(old, &secrets, errors_r);
+	snapshot_release(&old);
+	if (conf != NULL) {
+		store_reconfigure(d.store, conf);
+		snapshot_publish(conf);
+		credentials_publish(secrets);
+	}
+	pthread_mutex_unlock(&one);
+	if (conf == NULL) {
 		log_lines(*errors_r);
 		log_warn("reload: kept the running configuration");
 		return -1;
 	}
-	store_reconfigure(d.store, conf);
-	if (snapshot_publish(conf) == -1) {
-		store_reconfigure(d.store, old);
-		config_free(&conf);
-		secrets_free(&secrets);
-		*errors_r = strdup("out of memory");
-		snapshot_release(&old);
-		return -1;
-	}
-	snapshot_release(&old);
-	credentials_publish(secrets);
 	prober_wake();
 	log_info("reload: %s is in force", d.file);
 	return 0;
@@ -502,6 +508,8 @@ parse(int argc, char **argv, bool *only_check_r)
 int
 main(int argc, char **argv)
 {
+	static const struct store_env env = { .fatal = fatal,
+		.password = credentials_secret };
 	struct secrets *secrets = NULL;
 	struct config *conf;
 	struct why why;
@@ -530,15 +538,13 @@ main(int argc, char **argv)
 	if (drop_privileges(conf) == -1)
 		return EX_NOPERM;
 	credentials_publish(secrets);
-	store_redis_password = credentials_secret;
-	d.store = store_open(conf, fatal, &why, &rc);
+	d.store = store_open(conf, &env, &why, &rc);
 	if (d.store == NULL) { /* its files belong to the user */
 		log_error("store: %s", why.text);
 		return rc;
 	}
-	zone_freeze();                    /* from here on there are threads */
-	if (snapshot_publish(conf) == -1) /* no longer ours to look at */
-		return EX_OSERR;
+	zone_freeze();          /* from here on there are threads */
+	snapshot_publish(conf); /* no longer ours to look at */
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)
 		return EX_OSERR;

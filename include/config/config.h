@@ -84,6 +84,7 @@ struct rule {
 };
 
 struct config {
+	_Atomic unsigned holders;	/* beside who loaded it */
 	char *file;
 	struct unix_socket milter_socket, map_socket, auth_socket, control_socket;
 	struct names auth_peers;	/* user names */
@@ -126,6 +127,13 @@ struct config {
  */
 struct config *config_load(const char *file, FILE *errors);
 void	config_free(struct config **cp);
+
+/*
+ * Who loaded it holds it once.  config_free and config_release are one: the
+ * last holder to let go frees it.  From any thread.
+ */
+const struct config *config_hold(const struct config *conf);
+void	config_release(const struct config **cp);
 
 const struct policy *config_policy(const struct config *conf,
 	    const char *name);

@@ -9,11 +9,8 @@
 
 #include "config.h"
 
-/*
- * Takes conf over; the one before is freed when nobody holds it any more.
- * -1: out of memory; conf is still yours and the one before in force.
- */
-int	snapshot_publish(struct config *conf);
+/* Takes conf over; the one before is freed when nobody holds it any more. */
+void	snapshot_publish(struct config *conf);
 
 /* The current one, to be released; never NULL after the first publish. */
 const struct config *snapshot_hold(void);

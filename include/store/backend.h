@@ -16,7 +16,7 @@ struct store_backend {
 	const char *scheme;	/* how conf->store begins */
 	/* where is what follows the scheme. */
 	struct store *(*open)(const struct config *conf, const char *where,
-	    void (*fatal)(const char *), struct why *why, int *exit_r);
+	    const struct store_env *env, struct why *why, int *exit_r);
 	void (*close)(struct store *s);
 	enum store_answer (*charge)(struct store *s, const struct bill *bill,
 	    const char *bound, struct decision *d_r, struct why *why);
@@ -48,6 +48,7 @@ struct store_backend {
 	enum store_answer (*blocks)(struct store *s, int64_t now,
 	    store_block_fn *each, void *arg, struct why *why);
 	void (*stats)(struct store *s, struct store_stats *st_r);
+	/* Once it returns, no thread of the store looks at the one before. */
 	void (*reconfigure)(struct store *s, const struct config *conf);
 	enum store_answer (*flush)(struct store *s, struct why *why);
 };
@@ -55,6 +56,7 @@ struct store_backend {
 /* A backend's own store begins with this. */
 struct store {
 	const struct store_backend *backend;
+	const struct config *conf;	/* held by store.c: see store_reconfigure */
 };
 
 extern const struct store_backend store_sqlite, store_memory, store_redis;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "config.h"
 #include "quota.h"
@@ -30,16 +31,30 @@ enum store_answer {
 
 #define STORE_TEXT 160	/* of a block: what its operator said of it */
 
+/* What a store needs of the program that opens it; it outlives the store. */
+struct store_env {
+	/*
+	 * Called, from a thread of the store, when it cannot go on (a failed sync
+	 * must not be retried); it gets a sentence and must end the process.
+	 */
+	void (*fatal)(const char *why);
+	/*
+	 * Writes the password of that name into dst; its length, or -1: there is
+	 * none.  The caller wipes it.  NULL: no store has a password.
+	 */
+	ssize_t (*password)(const char *secret, char *dst, size_t size);
+	int timeout;	/* ms that a charge waits for a server; 0: 200 */
+};
+
 /*
  * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").
  * Call after privileges are dropped: its files belong to the user.  On failure
  * returns NULL, a sentence in why, and in *exit_r the sysexits(3) code to end
  * with: 65 damaged or newer, 71 no resources, 73 cannot create, 75 another
  * daemon holds it, 78 it is not configured well.
- * fatal is called, from a thread of the store, when it cannot go on (a failed
- * sync must not be retried); it gets a sentence and must end the process.
+ * The store holds conf until it is given another one or closed.
  */
-struct store *store_open(const struct config *conf, void (*fatal)(const char *),
+struct store *store_open(const struct config *conf, const struct store_env *env,
 	    struct why *why, int *exit_r);
 
 /* Writes all that is not yet written, then frees.  No call may be under way. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -425,13 +426,30 @@ free_rule(struct rule *rule)
 	free(rule->policies.v);
 }
 
+const struct config *
+config_hold(const struct config *conf)
+{
+	/* Nothing else of it changes once it is loaded. */
+	atomic_fetch_add(&((struct config *)(uintptr_t)conf)->holders, 1);
+	return conf;
+}
+
+void
+config_release(const struct config **cp)
+{
+	struct config *conf = (struct config *)(uintptr_t)*cp;
+
+	*cp = NULL;
+	config_free(&conf);
+}
+
 void
 config_free(struct config **cp)
 {
 	struct config *conf = *cp;
 
 	*cp = NULL;
-	if (conf == NULL)
+	if (conf == NULL || atomic_fetch_sub(&conf->holders, 1) > 0)
 		return;
 	for (size_t i = 0; i < conf->nrule; i++)
 		free_rule(&conf->rule[i]);

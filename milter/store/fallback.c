@@ -511,12 +511,13 @@ configure(struct outage *o, const struct config *conf)
 	char *store = o->conf.store;
 
 	o->conf = *conf;
+	o->conf.holders = 1; /* the store's own; it is never freed */
 	o->conf.store = store;
 	o->is_wanted = conf->on_store_failure == STORE_FAILURE_LOCAL;
 }
 
 struct outage *
-outage_open(const struct config *conf, void (*fatal)(const char *),
+outage_open(const struct config *conf, const struct store_env *env,
     struct why *why, int *exit_r)
 {
 	struct outage *o = calloc(1, sizeof(*o));
@@ -533,7 +534,7 @@ outage_open(const struct config *conf, void (*fatal)(const char *),
 	    o->who, sizeof(o->who), "%s:%s", host, conf->control_socket.path);
 	configure(o, conf);
 	o->is_used = true; /* of an outage before this start */
-	o->store = store_open(&o->conf, fatal, why, exit_r);
+	o->store = store_open(&o->conf, env, why, exit_r);
 	if (o->store == NULL)
 		outage_close(&o);
 	return o;

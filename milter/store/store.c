@@ -16,16 +16,20 @@ static const struct store_backend *const backends[] = {
 };
 
 struct store *
-store_open(const struct config *conf, void (*fatal)(const char *),
+store_open(const struct config *conf, const struct store_env *env,
     struct why *why, int *exit_r)
 {
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		const struct store_backend *b = backends[i];
 		size_t n = strlen(b->scheme);
+		struct store *s;
 
-		if (strncmp(conf->store, b->scheme, n) == 0)
-			return b->open(
-			    conf, conf->store + n, fatal, why, exit_r);
+		if (strncmp(conf->store, b->scheme, n) != 0)
+			continue;
+		s = b->open(conf, conf->store + n, env, why, exit_r);
+		if (s != NULL)
+			s->conf = config_hold(conf);
+		return s;
 	}
 	why_set(why, "store = \"%s\": want sqlite:PATH, redis://... or memory:",
 	    conf->store);
@@ -36,8 +40,13 @@ store_open(const struct config *conf, void (*fatal)(const char *),
 void
 store_close(struct store **sp)
 {
-	if (*sp != NULL)
-		(*sp)->backend->close(*sp);
+	const struct config *conf;
+
+	if (*sp == NULL)
+		return;
+	conf = (*sp)->conf;
+	(*sp)->backend->close(*sp);
+	config_release(&conf);
 	*sp = NULL;
 }
 
@@ -210,7 +219,11 @@ store_stats(struct store *s, struct store_stats *st_r)
 void
 store_reconfigure(struct store *s, const struct config *conf)
 {
+	const struct config *before = s->conf;
+
+	s->conf = config_hold(conf);
 	s->backend->reconfigure(s, conf);
+	config_release(&before);
 }
 
 enum store_answer

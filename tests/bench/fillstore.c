@@ -25,6 +25,8 @@ fatal(const char *why)
 	exit(EX_IOERR);
 }
 
+static const struct store_env env = { .fatal = fatal };
+
 /* charge - one message of the n-th sender, who has logged in */
 static void
 charge(const struct config *conf, struct store *store, size_t n)
@@ -62,7 +64,7 @@ main(int argc, char **argv)
 	}
 	if ((conf = config_load(argv[1], stderr)) == NULL)
 		return EX_CONFIG;
-	store = store_open(conf, fatal, &why, &rc);
+	store = store_open(conf, &env, &why, &rc);
 	if (store == NULL)
 		fatal(why.text);
 	for (size_t i = 0; i < n; i++) {

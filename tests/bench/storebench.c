@@ -165,6 +165,8 @@ fatal(const char *why)
 	exit(1);
 }
 
+static const struct store_env env = { .fatal = fatal };
+
 static struct config *
 load_config(void)
 {
@@ -197,7 +199,7 @@ open_target(char *arg, struct config *conf)
 	free(conf->store);
 	if ((conf->store = strdup(equals + 1)) == NULL)
 		abort();
-	t.store = store_open(conf, fatal, &why, &code);
+	t.store = store_open(conf, &env, &why, &code);
 	if (t.store == NULL)
 		fatal(why.text);
 	return t;

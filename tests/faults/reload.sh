@@ -34,3 +34,25 @@ is "$bad bad ones refused, $(in_ledger accepted) verdicts meanwhile; wrong: none
     0 "$wrong" "$LEDGER"
 books 8
 end_postmeter TERM
+
+# A window that is widened moves every counter to another form, with what the
+# configuration says: whoever looks at one that is gone falls, under the
+# sanitizer at once.
+step "a signal and the tool reload at the same time, under load"
+[[ ! -x $BUILD-asan/postmeter ]] || BUILD=$BUILD-asan
+start_postmeter
+load_on -c 8 -m 1000000
+for ((i = 1; i <= $(rounds 100 1000); i++)); do
+	sed "s|100M/24h|100M/$((i % 24 + 1))h|" "$STAGE/good.conf" \
+	    >"$STAGE/next.conf"
+	mv "$STAGE/next.conf" "$STAGE/postmeter.conf"
+	kill -USR1 "$METER_PID"
+	reload || fail "round $i: not reloaded" "$LOG"
+	kill -0 "$METER_PID" || fail "round $i: the daemon fell" "$LOG"
+done
+end_load
+cp "$STAGE/good.conf" "$STAGE/postmeter.conf"
+reload || fail "the good one is refused" "$STAGE/said"
+books 8
+ok "$((i - 1)) pairs of reloads, and every message is counted"
+end_postmeter TERM

@@ -27,6 +27,8 @@ fatal(const char *why)
 	_exit(1);
 }
 
+static const struct store_env env = { .fatal = fatal };
+
 static int
 compare(struct store *s, const struct policy *policy, const char *key,
     uint64_t low, uint64_t want, struct why *why)
@@ -65,7 +67,7 @@ main(int argc, char **argv)
 	conf = config_load(argv[1], stderr);
 	if (conf == NULL)
 		return EX_CONFIG;
-	s = store_open(conf, fatal, &why, &rc);
+	s = store_open(conf, &env, &why, &rc);
 	if (s != NULL)
 		rc = compare(s, config_policy(conf, argv[2]), argv[3],
 		    strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10),

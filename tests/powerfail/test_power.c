@@ -35,6 +35,8 @@ fatal(const char *why)
 	abort();
 }
 
+static const struct store_env env = { .fatal = fatal };
+
 static int
 setup(void **state)
 {
@@ -58,7 +60,7 @@ open_store(struct why *why)
 {
 	int code;
 
-	return store_open(conf, fatal, why, &code);
+	return store_open(conf, &env, why, &code);
 }
 
 /* STORE_UNCERTAIN: it counts, but the disk was too slow for an answer. */

@@ -279,7 +279,7 @@ in_force(const char *every, uint16_t port)
 	    "smarthost \"a\" { host = \"127.0.0.1\" port = %u }\n"
 	    "rule \"all\" { }\n",
 	    every, (unsigned)port);
-	assert_int_equal(snapshot_publish(house_config(text)), 0);
+	snapshot_publish(house_config(text));
 }
 
 static void

@@ -103,6 +103,8 @@ fatal(const char *why)
 	fatals++;
 }
 
+static const struct store_env env = { .fatal = fatal };
+
 static int
 setup(void **state)
 {
@@ -130,7 +132,7 @@ open_in_child(void)
 {
 	struct why why = WHY_NONE;
 	int code;
-	struct store *s = store_open(conf, fatal, &why, &code);
+	struct store *s = store_open(conf, &env, &why, &code);
 
 	if (s == NULL) {
 		fprintf(stderr, "child: %s\n", why.text);
@@ -415,7 +417,7 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 	int code;
 
 	conf->durability = DURABILITY_POWER;
-	s = store_open(conf, fatal, &why, &code);
+	s = store_open(conf, &env, &why, &code);
 	assert_non_null(s);
 	sync_error = EIO;
 	bill_one(&b, conf, "million", "k", NOW);
@@ -434,7 +436,7 @@ assert_refused(int want, const char *word)
 	struct why why = WHY_NONE;
 	int code = 0;
 
-	assert_null(store_open(conf, fatal, &why, &code));
+	assert_null(store_open(conf, &env, &why, &code));
 	assert_int_equal(want, code);
 	if (strstr(why.text, word) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, word);

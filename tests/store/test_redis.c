@@ -513,7 +513,7 @@ a_server_that_would_forget_is_refused_at_the_start(void **state)
 	assert_true(redis_tell(&server, "CONFIG SET maxmemory 100mb"));
 	assert_true(
 	    redis_tell(&server, "CONFIG SET maxmemory-policy allkeys-lru"));
-	assert_null(store_open(conf, house_fatal, &why, &code));
+	assert_null(store_open(conf, &house_env, &why, &code));
 	assert_int_equal(78, code);
 	assert_non_null(strstr(why.text, "noeviction"));
 	redis_tell(&server, "CONFIG SET maxmemory 0");
@@ -539,7 +539,7 @@ a_cluster_is_refused_at_the_start(void **state)
 	free(conf->store);
 	if (asprintf(&conf->store, "redis://127.0.0.1:%s", port) == -1)
 		abort();
-	assert_null(store_open(conf, house_fatal, &why, &code));
+	assert_null(store_open(conf, &house_env, &why, &code));
 	assert_int_equal(78, code);
 	assert_non_null(strstr(why.text, "Cluster"));
 	redis_kill(&own);
@@ -849,13 +849,13 @@ tls_wants_the_right_name_authority_and_password(void **state)
 	redis_start(&own, tmpdir, "tls", more);
 	assert_true(
 	    redis_tell(&own, "ACL SETUSER meter on >opensesame ~* &* +@all"));
-	store_redis_password = password_of_meter;
+	contract_env.password = password_of_meter;
 	snprintf(address, sizeof(address),
 	    "rediss://meter@localhost:%s/1?ca=%s", port, cert);
 	assert_true(answers(address, &why));
-	store_redis_password = another_password;
+	contract_env.password = another_password;
 	assert_false(answers(address, &why));
-	store_redis_password = password_of_meter;
+	contract_env.password = password_of_meter;
 	snprintf(address, sizeof(address),
 	    "rediss://meter@127.0.0.1:%s/1?ca=%s", port, cert);
 	assert_false(answers(address, &why));
@@ -940,7 +940,7 @@ a_failover_of_sentinel_is_followed(void **state)
 	free(conf->store);
 	free(conf->store_secret);
 	conf->store_secret = strdup("store");
-	store_redis_password = password_of_meter;
+	contract_env.password = password_of_meter;
 	if (asprintf(&conf->store, "redis+sentinel://127.0.0.1:%s/office",
 		port[2]) == -1)
 		abort();

@@ -54,6 +54,8 @@ house_fatal(const char *why)
 	abort();
 }
 
+static const struct store_env house_env = { .fatal = house_fatal };
+
 /* The configuration that the two texts make; a mistake ends the test. */
 static struct config *
 house_config_of(const char *frame, const char *text)
@@ -85,7 +87,7 @@ house_store(const struct config *conf)
 {
 	struct why why;
 	int code = 0;
-	struct store *s = store_open(conf, house_fatal, &why,
+	struct store *s = store_open(conf, &house_env, &why,
 	    &code);
 
 	if (s == NULL) {

@@ -99,12 +99,14 @@ fatal(const char *reason)
 	fail_msg("%s", reason);
 }
 
+struct store_env contract_env = { .fatal = fatal };
+
 struct store *
 store_must_open(const struct config *c)
 {
 	struct why reason;
 	int code;
-	struct store *s = store_open(c, fatal, &reason, &code);
+	struct store *s = store_open(c, &contract_env, &reason, &code);
 
 	if (s == NULL)
 		fail_msg("%d: %s", code, reason.text);
@@ -589,6 +591,27 @@ a_reload_does_not_hand_out_a_fresh_allowance(void **state)
 }
 
 static void
+a_store_holds_the_configuration_that_it_was_given(void **state)
+{
+	struct config *other;
+
+	assert_int_equal(1, conf->holders);
+	store_close(&store);
+	assert_int_equal(0, conf->holders);
+	other = maker->config();
+	store = store_must_open(conf);
+	store_reconfigure(store, other);
+	assert_int_equal(1, other->holders);
+	assert_int_equal(0, conf->holders);
+	store_reconfigure(store, other);
+	assert_int_equal(1, other->holders);
+	store_reconfigure(store, conf);
+	assert_int_equal(0, other->holders);
+	config_free(&other);
+	assert_true(charge_one("ten", "a", NOW));
+}
+
+static void
 names_that_no_store_could_keep_are_refused(void **state)
 {
 	char key[MAILADDR_MAX + 2];
@@ -778,6 +801,7 @@ store_contract_run(const struct store_maker *m)
 		T(events_come_back_newest_first_and_by_key),
 		T(a_walk_meets_every_counter_that_still_says_something),
 		T(a_reload_does_not_hand_out_a_fresh_allowance),
+		T(a_store_holds_the_configuration_that_it_was_given),
 		T(names_that_no_store_could_keep_are_refused),
 		T(the_store_agrees_with_the_oracle),
 	};

@@ -50,6 +50,9 @@ bool	world_step(struct world *w, const struct config *conf,
 void	world_check(struct world *w, const struct config *conf,
 	    struct store *s);
 
+/* What store_must_open gives to a store. */
+extern struct store_env contract_env;
+
 struct store *store_must_open(const struct config *conf);
 
 int	store_contract_run(const struct store_maker *maker);

@@ -699,14 +699,14 @@ lock_init(pthread_mutex_t *lock)
 
 static struct local *
 local_new(const struct store_backend *backend, const struct config *conf,
-    const char *where, void (*fatal)(const char *), struct why *why)
+    const char *where, const struct store_env *env, struct why *why)
 {
 	struct local *l = calloc(1, sizeof(*l));
 
 	if (l != NULL) {
 		l->store.backend = backend;
 		l->conf = conf;
-		l->fatal = fatal;
+		l->fatal = env->fatal;
 		l->lock_fd = -1;
 		lock_init(&l->lock);
 		pthread_mutex_init(&l->folding, NULL);
@@ -724,9 +724,9 @@ local_new(const struct store_backend *backend, const struct config *conf,
 
 static struct store *
 memory_open(const struct config *conf, const char *where,
-    void (*fatal)(const char *), struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, int *exit_r)
 {
-	struct local *l = local_new(&store_memory, conf, where, fatal, why);
+	struct local *l = local_new(&store_memory, conf, where, env, why);
 
 	if (l != NULL)
 		return &l->store;
@@ -867,9 +867,9 @@ open_parts(struct local *l, struct why *why)
 
 static struct store *
 sqlite_open(const struct config *conf, const char *where,
-    void (*fatal)(const char *), struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, int *exit_r)
 {
-	struct local *l = local_new(&store_sqlite, conf, where, fatal, why);
+	struct local *l = local_new(&store_sqlite, conf, where, env, why);
 
 	*exit_r = l == NULL ? EX_CANTCREAT : open_parts(l, why);
 	if (*exit_r == 0)

@@ -14,7 +14,6 @@
 #include "log.h"
 #include "thread.h"
 
-redis_password_fn *store_redis_password;
 bool store_redis_callers_time;
 
 static struct redis_store *
@@ -336,7 +335,7 @@ prepare_outage(struct redis_store *s, const struct config *conf,
 	if (redis_outage(s) != NULL ||
 	    conf->on_store_failure != STORE_FAILURE_LOCAL)
 		return 0;
-	if ((o = outage_open(conf, s->fatal, why, exit_r)) == NULL)
+	if ((o = outage_open(conf, s->env, why, exit_r)) == NULL)
 		return -1;
 	__atomic_store_n(&s->outage, o, __ATOMIC_RELEASE);
 	return 0;
@@ -344,7 +343,7 @@ prepare_outage(struct redis_store *s, const struct config *conf,
 
 static struct store *
 redis_open(const struct config *conf, const char *where,
-    void (*fatal)(const char *), struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, int *exit_r)
 {
 	struct redis_store *s = make(conf);
 	struct redis_url w;
@@ -357,10 +356,10 @@ redis_open(const struct config *conf, const char *where,
 	if (redis_url_parse(conf->store, &w, &reason) == -1)
 		goto fail;
 	s->pool = redis_pool_open(
-	    &w, conf->store_secret, store_redis_password, &reason);
+	    &w, conf->store_secret, env->password, &reason);
 	if (s->pool == NULL || look_first(s, &reason, exit_r) == -1)
 		goto fail;
-	s->fatal = fatal;
+	s->env = env;
 	if (prepare_outage(s, conf, &reason, exit_r) == -1)
 		goto fail;
 	outage_tend(s->outage, s);

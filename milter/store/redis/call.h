@@ -26,9 +26,6 @@
 #define REDIS_PACE 500	/* ms between two looks after the server */
 #define REDIS_EVENT_QUEUE 1024	/* events that wait to be sent */
 
-/* How the store gets at its password; set before store_open. */
-extern redis_password_fn *store_redis_password;
-
 /* For tests, which move the time: the caller's now, not the server's clock. */
 extern bool store_redis_callers_time;
 
@@ -36,7 +33,7 @@ struct redis_store {
 	struct store store;
 	struct redis_pool *pool;
 	struct outage *outage;		/* read it with redis_outage */
-	void (*fatal)(const char *);
+	const struct store_env *env;
 	bool is_out;			/* it was logged; the worker's own */
 	int64_t skew;			/* server's clock less ours; atomic */
 
@@ -150,7 +147,7 @@ enum store_answer redis_blocks(struct store *s, int64_t now,
 
 /* NULL and why if the store for it cannot be opened. */
 struct outage *outage_open(const struct config *conf,
-	    void (*fatal)(const char *), struct why *why, int *exit_r);
+	    const struct store_env *env, struct why *why, int *exit_r);
 void	outage_close(struct outage **op);
 void	outage_reconfigure(struct outage *o, const struct config *conf);
 
