@@ -104,6 +104,11 @@ struct config {
 	struct zone *zone;
 	struct prefixes networks;
 	struct names local_domains;	/* canonical */
+	/*
+	 * Realms of logins: the first completes a login that has none, and
+	 * stands for the others.  None: logins stay as they are.
+	 */
+	struct names login_domains;	/* canonical */
 	char *recipient_delimiter;
 	size_t npolicy;
 	struct policy *policy;		/* those built in included */
@@ -146,6 +151,13 @@ bool	config_leads_to(const struct route *route,
 
 /* Is the domain of a canonical address one of local-domains? */
 bool	config_is_local(const struct config *conf, const struct mailaddr *a);
+
+/*
+ * The canonical form of a login: one person is one account, so `alice`,
+ * `ALICE@office.example` and the sender alice@office.example have one name.
+ * dst holds MAILADDR_MAX + 1 bytes.
+ */
+void	config_login(const struct config *conf, const char *raw, char *dst);
 
 /* True if any policy counts bytes: then the body must be seen. */
 bool	config_needs_body(const struct config *conf);

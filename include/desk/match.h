@@ -24,15 +24,32 @@ const struct rule *match_rule(const struct config *conf,
 const struct rule *match_sender(const struct config *conf,
 	    const struct mailaddr *sender, bool *sure_r);
 
-/* Is it outgoing: logged in, from networks, or handed in by sendmail(1)? */
+/*
+ * Is it outgoing: logged in, from networks, handed in by sendmail(1), or a
+ * stranger's that the mail server relays by a smarthost?
+ */
 bool	match_outgoing(const struct config *conf, const struct txn *t);
 
+/* What the mail server says of a recipient; NULL where it says nothing. */
+struct rcpt_word {
+	const char *mailer;	/* {rcpt_mailer}: a transport of Postfix, a */
+				/* mailer of Sendmail */
+	const char *addr;	/* {rcpt_addr}: as it resolved the address */
+};
+
 /*
- * Does a recipient leave the office?  Not if its domain is in local-domains,
- * nor if the MTA will deliver it itself; mailer is what {rcpt_mailer} says,
- * NULL if it does not.
+ * How far does a recipient's mail go?  The mail server's word goes first: what
+ * it delivers itself stays, what it hands to another host leaves, unless the
+ * domain is in local-domains.  What cannot be told leaves.
  */
-bool	match_external(const struct config *conf, const struct mailaddr *rcpt,
-	    const char *mailer);
+enum txn_way match_recipient(const struct config *conf, const char *raw,
+	    const struct rcpt_word *word);
+
+/*
+ * The envelope sender: as the mail server completed it ({mail_addr}) where
+ * that can be read without doubt, else as the client wrote it.
+ */
+void	match_envelope_sender(const struct config *conf, const char *raw,
+	    const char *mail_addr, struct mailaddr *a_r);
 
 #endif

@@ -21,12 +21,12 @@
 #include "why.h"
 
 /*
- * Would the transaction pass with one recipient more?  For RCPT.  Changes
- * nothing, also not the transaction.
+ * Would the transaction pass as far as it has come?  For RCPT, the recipient
+ * in question being the last.  Changes nothing.
  */
 void	meter_preview(const struct config *conf, struct store *store,
-	    struct health *health, const struct txn *t, uint64_t digest,
-	    bool external, int64_t now, struct outcome *o_r);
+	    struct health *health, const struct txn *t, int64_t now,
+	    struct outcome *o_r);
 
 /*
  * Spends what the transaction costs, or nothing; chooses the smarthost.  For
@@ -43,19 +43,16 @@ void	meter_explain(const struct config *conf, struct store *store,
 
 /*
  * The bill of a transaction under a rule: every counter it touches, with
- * costs.  work holds the keys and digests that the bill points into; it must
- * outlive the bill and goes with bill_work_end.  0, or -1: out of memory.
+ * costs.  It points into work (the keys) and t (the recipients), which must
+ * outlive it.
  */
 struct bill_work {
 	char key[BILL_LINES][MAILADDR_MAX + 1];
 	uint64_t sender;		/* digest, for the cap on new senders */
-	uint64_t *all, *external;	/* digests of the recipients */
-	uint64_t few[2 * 64];		/* room for most messages */
 };
-int	meter_bill(const struct config *conf, const struct rule *rule,
+void	meter_bill(const struct config *conf, const struct rule *rule,
 	    struct health *health, const struct txn *t, int64_t now, struct bill *b_r,
 	    struct bill_work *work_r);
-void	bill_work_end(struct bill_work *work);
 
 /*
  * Must mail of this sender bear the smarthost's own (envelope-sender) in its

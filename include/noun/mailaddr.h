@@ -5,7 +5,7 @@
  * mail changing hands must not make a new key: angle brackets, display names
  * and groups (RFC 5322 3.4), source routes (RFC 5321 4.1.1.3), comments and
  * white space (RFC 5322 3.2.2), needless quotes and backslashes, case, the root
- * dot, sub-address tags (RFC 5233), U-label or A-label (RFC 5891), composed or
+ * dot, sub-address tags (RFC 5233), BATV tags (prvs=, btv1==), U-label or A-label (RFC 5891), composed or
  * decomposed characters (NFC), "a%x.test" and "x.test!a".  Two odd senders may
  * share a key, but no sender has two.
  */
@@ -39,6 +39,13 @@ struct mailaddr {
  */
 void	mailaddr_canon(struct mailaddr *a_r, const char *raw, size_t len,
 	    const char *delimiters);
+
+/*
+ * The digest of a recipient as the mail server took it: the bytes of the local
+ * part, which only its own host may interpret (RFC 5321 2.3.11), and the
+ * canonical domain.  Angle brackets around it do not count.
+ */
+uint64_t mailaddr_exact(const char *raw, size_t len);
 
 /* The null sender, "<>" (RFC 5321 4.5.5). */
 bool	mailaddr_is_null(const struct mailaddr *a);

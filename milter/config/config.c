@@ -39,6 +39,7 @@ static cfg_opt_t options[] = {
 	CONF_ONE("time-zone"),
 	CONF_LIST("networks"),
 	CONF_LIST("local-domains"),
+	CONF_LIST("login-domain"),
 	CONF_ONE("recipient-delimiter"),
 	CONF_ONE("unmatched"),
 	CONF_ONE("new-senders"),
@@ -250,26 +251,45 @@ read_delimiter(struct reading *r, cfg_t *root)
 		    shown(text, v));
 }
 
+/* read_domains - a list of domain names, canonical */
 static void
-read_local_domains(struct reading *r, cfg_t *root)
+read_domains(
+    struct reading *r, cfg_t *root, const char *name, struct names *domains)
 {
-	const size_t n = conftext_size(root, "local-domains");
-	struct names *domains = &r->conf->local_domains;
+	const size_t n = conftext_size(root, name);
 	char canon[MAILADDR_MAX + 1], text[SHOWN];
 
 	domains->v = keep_array(r, n, sizeof(*domains->v));
 	for (size_t i = 0; i < n && domains->v != NULL; i++) {
 		const struct conf_value *v =
-		    conftext_value(&r->text, root, "local-domains", i);
+		    conftext_value(&r->text, root, name, i);
 
 		if (mailaddr_canon_domain(
 			canon, sizeof(canon), v->text, v->len))
 			domains->v[domains->n++] = keep(r, canon);
 		else
 			diag_error(&r->m, v->line,
-			    "local-domains: \"%s\" is no domain: write it like \"office.example\"",
-			    shown(text, v));
+			    "%s: \"%s\" is no domain: write it like \"office.example\"",
+			    name, shown(text, v));
 	}
+}
+
+/* read_login_domains - the office's one domain completes logins, too */
+static void
+read_login_domains(struct reading *r, cfg_t *root)
+{
+	struct config *conf = r->conf;
+
+	read_domains(r, root, "login-domain", &conf->login_domains);
+	if (conftext_size(root, "login-domain") > 0 ||
+	    conf->local_domains.n != 1)
+		return;
+	free(conf->login_domains.v);
+	conf->login_domains.v =
+	    keep_array(r, 1, sizeof(*conf->login_domains.v));
+	if (conf->login_domains.v != NULL)
+		conf->login_domains.v[conf->login_domains.n++] =
+		    keep(r, conf->local_domains.v[0]);
 }
 
 /* read_secrets - where the keys are, if a smarthost or the store needs one */
@@ -335,7 +355,8 @@ read_all(struct reading *r, cfg_t *root)
 	conf->observe = read_choice(r, root, "mode", mode, 0) == 1;
 	read_zone(r, root);
 	read_prefixes(r, root, "networks", usual, &conf->networks);
-	read_local_domains(r, root);
+	read_domains(r, root, "local-domains", &conf->local_domains);
+	read_login_domains(r, root);
 	read_delimiter(r, root);
 	conf->unmatched_accept =
 	    read_choice(r, root, "unmatched", unmatched, 0) == 1;
@@ -475,6 +496,7 @@ config_free(struct config **cp)
 	free(conf->policy);
 	free_names(&conf->auth_peers);
 	free_names(&conf->local_domains);
+	free_names(&conf->login_domains);
 	free(conf->networks.v);
 	zone_free(&conf->zone);
 	free(conf->file);
@@ -535,6 +557,39 @@ config_needs_headers(const struct config *conf)
 		if (conf->smarthost[i].envelope_sender[0] != '\0')
 			return true;
 	return false;
+}
+
+/* is_realm - does the login end in one of the realms that the first means? */
+static bool
+is_realm(const struct config *conf, const char *domain)
+{
+	for (size_t i = 1; i < conf->login_domains.n; i++)
+		if (strcmp(conf->login_domains.v[i], domain) == 0)
+			return true;
+	return false;
+}
+
+void
+config_login(const struct config *conf, const char *raw, char *dst)
+{
+	const char *home =
+	    conf->login_domains.n > 0 ? conf->login_domains.v[0] : "";
+	char login[MAILADDR_MAX + 1];
+	struct mailaddr a;
+
+	mailaddr_canon_login(login, sizeof(login), raw, home);
+	if (login[0] == '\0' || strchr(login, '@') == NULL) {
+		memcpy(dst, login, sizeof(login));
+		return;
+	}
+	/* From here it is an address like that of a sender. */
+	mailaddr_canon(&a, login, strlen(login), conf->recipient_delimiter);
+	if (is_realm(conf, mailaddr_domain(&a))) {
+		a.text[a.at] = '\0';
+		mailaddr_canon_login(dst, MAILADDR_MAX + 1, a.text, home);
+	} else {
+		memcpy(dst, a.text, sizeof(a.text));
+	}
 }
 
 bool

@@ -320,7 +320,7 @@ read_rule_login(
 {
 	char canon[MAILADDR_MAX + 1];
 
-	mailaddr_canon_login(canon, sizeof(canon), v->text, "");
+	config_login(r->conf, v->text, canon);
 	if (canon[0] == '\0')
 		diag_error(&r->m, v->line,
 		    "login: it is the name that a user logs in with, and not empty");

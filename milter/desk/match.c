@@ -89,7 +89,7 @@ match_sender(
 bool
 match_outgoing(const struct config *conf, const struct txn *t)
 {
-	return t->submitted || t->login[0] != '\0' ||
+	return t->submitted || t->relayed || t->login[0] != '\0' ||
 	       among(&conf->networks, &t->client);
 }
 
@@ -108,22 +108,57 @@ delivers_here(const char *mailer)
 }
 
 /*
- * relayed_on - "victim%elsewhere.test@office.example": a mail server may take
- * what stands before the "@" for another address (RFC 5321 appendix F.2)
+ * goes_elsewhere - is it handed to another host past all smarthosts?  Mail to
+ * a domain with a transport of its own costs no account anything.
  */
 static bool
-relayed_on(const struct mailaddr *rcpt)
+goes_elsewhere(const char *mailer)
 {
-	return strcspn(rcpt->text, "%!") < rcpt->at;
+	return strncmp(mailer, "smarthost-", 10) != 0 &&
+	       strcmp(mailer, "smtp") != 0 && strcmp(mailer, "esmtp") != 0 &&
+	       !(strncmp(mailer, "pm", 2) == 0 && mailer[2] >= '0' &&
+		   mailer[2] <= '9');
 }
 
-bool
-match_external(
-    const struct config *conf, const struct mailaddr *rcpt, const char *mailer)
+/*
+ * is_ambiguous - "victim%elsewhere.test@office.example", or the same with "!"
+ * or a quoted "@": a mail server may take what stands before the last "@" for
+ * another address (RFC 5321 appendix F.2, Postfix resolve_dequoted_address)
+ */
+static bool
+is_ambiguous(const struct mailaddr *rcpt)
 {
-	if (mailer != NULL && delivers_here(mailer))
-		return false;
-	if (relayed_on(rcpt))
-		return true;
-	return !config_is_local(conf, rcpt) && mailaddr_domain(rcpt)[0] != '\0';
+	const char *quoted_at = strstr(rcpt->text, "=40");
+
+	return strcspn(rcpt->text, "%!") < rcpt->at ||
+	       (quoted_at != NULL && quoted_at < rcpt->text + rcpt->at);
+}
+
+enum txn_way
+match_recipient(
+    const struct config *conf, const char *raw, const struct rcpt_word *word)
+{
+	struct mailaddr rcpt;
+
+	if (word->mailer != NULL && delivers_here(word->mailer))
+		return WAY_LOCAL;
+	if (word->addr != NULL && strchr(word->addr, '@') != NULL)
+		raw = word->addr;
+	mailaddr_canon(&rcpt, raw, strlen(raw), "");
+	if (config_is_local(conf, &rcpt) && !is_ambiguous(&rcpt))
+		return WAY_LOCAL;
+	return word->mailer != NULL && goes_elsewhere(word->mailer)
+		   ? WAY_EXTERNAL
+		   : WAY_ROUTED;
+}
+
+void
+match_envelope_sender(const struct config *conf, const char *raw,
+    const char *mail_addr, struct mailaddr *a_r)
+{
+	/* {mail_addr} is without quotes: with these it could be misread. */
+	if (mail_addr != NULL && strchr(mail_addr, '@') != NULL &&
+	    strpbrk(mail_addr, " \t\"\\()<>:,;") == NULL)
+		raw = mail_addr;
+	mailaddr_canon(a_r, raw, strlen(raw), conf->recipient_delimiter);
 }

@@ -59,6 +59,11 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 {
 	const char *domain = mailaddr_domain(&t->sender);
 
+	if (t->relayed && p->per != PER_EVERYONE) {
+		/* A stranger can write any sender: his address pays. */
+		client_key(t, p->per == PER_CLIENT ? p : NULL, dst, size);
+		return false;
+	}
 	switch (p->per) {
 	case PER_EVERYONE:
 		copy(dst, size, "*");
@@ -92,36 +97,6 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 	else
 		client_key(t, p, dst, size);
 	return false;
-}
-
-/* work_begin - the digests of all and of the external recipients, for a bill */
-static int
-work_begin(struct bill_work *w, const struct txn *t)
-{
-	size_t external = 0;
-
-	w->all = w->few;
-	if (2 * t->nrcpt > sizeof(w->few) / sizeof(w->few[0])) {
-		w->all = calloc(2 * t->nrcpt, sizeof(*w->all));
-		if (w->all == NULL)
-			return -1;
-	}
-	w->external = w->all + t->nrcpt;
-	for (size_t i = 0; i < t->nrcpt; i++) {
-		w->all[i] = t->rcpt[i].digest;
-		if (t->rcpt[i].external)
-			w->external[external++] = t->rcpt[i].digest;
-	}
-	w->sender = digest64(t->sender.text, strlen(t->sender.text));
-	return 0;
-}
-
-void
-bill_work_end(struct bill_work *w)
-{
-	if (w->all != w->few)
-		free(w->all);
-	w->all = NULL;
 }
 
 /* senders_line - one more sender that this login or client made up */
@@ -203,7 +178,8 @@ takes(
 {
 	const struct policy *p = cap_of(conf, sh);
 
-	return p == NULL || t->nexternal <= p->recipients_per_message;
+	return p == NULL ||
+	       txn_count(t, WAY_ROUTED) <= p->recipients_per_message;
 }
 
 /*
@@ -215,9 +191,10 @@ offer(const struct config *conf, const struct smarthost *sh,
     struct health *health, const struct txn *t, struct bill *b,
     struct bill_work *w)
 {
+	const struct txn_rcpts *routed = &t->rcpts[WAY_ROUTED];
 	uint64_t parts = sh->recipient_limit == 0
 			     ? 1
-			     : (t->nexternal + sh->recipient_limit - 1) /
+			     : (routed->count + sh->recipient_limit - 1) /
 				   sh->recipient_limit;
 	struct bill_choice *ch = &b->choice[b->nchoice++];
 
@@ -238,10 +215,10 @@ offer(const struct config *conf, const struct smarthost *sh,
 			.policy = sh->policies.v[i],
 			.key = w->key[at],
 			.cost = { [DIM_MESSAGES] = parts,
-			    [DIM_RECIPIENTS] = t->nexternal,
+			    [DIM_RECIPIENTS] = routed->count,
 			    [DIM_BYTES] = parts * t->bytes },
-			.rcpt = w->external,
-			.nrcpt = t->nexternal,
+			.rcpt = routed->digest,
+			.nrcpt = routed->n,
 			.observed = conf->observe,
 		};
 	}
@@ -253,8 +230,8 @@ offers_senders(const struct rule *rule, const struct txn *t)
 {
 	char key[MAILADDR_MAX + 1];
 
-	for (size_t i = 0;
-	     rule->route != NULL && t->nexternal > 0 && i < rule->route->n;
+	for (size_t i = 0; rule->route != NULL &&
+			   txn_count(t, WAY_ROUTED) > 0 && i < rule->route->n;
 	     i++) {
 		const struct smarthost *sh = rule->route->smarthost[i];
 
@@ -266,35 +243,35 @@ offers_senders(const struct rule *rule, const struct txn *t)
 	return false;
 }
 
-int
+void
 meter_bill(const struct config *conf, const struct rule *rule,
     struct health *health, const struct txn *t, int64_t now, struct bill *b_r,
     struct bill_work *w)
 {
+	const bool routed = rule->route != NULL && txn_count(t, WAY_ROUTED) > 0;
 	bool made_up = false;
 
 	memset(b_r, 0, sizeof(*b_r));
 	b_r->now = now;
 	b_r->zone = conf->zone;
-	if (work_begin(w, t) == -1)
-		return -1;
+	w->sender = digest64(t->sender.text, strlen(t->sender.text));
 	for (size_t i = 0; i < rule->policies.n; i++) {
 		const struct policy *p = rule->policies.v[i];
-		bool all = p->count == SCOPE_ALL;
-		size_t n = all ? t->nrcpt : t->nexternal;
+		const struct txn_rcpts *r =
+		    &t->rcpts[p->count == SCOPE_ALL ? WAY_LOCAL : WAY_EXTERNAL];
 		size_t at = b_r->nline;
 
-		if (n == 0)
+		if (r->count == 0)
 			continue;
 		made_up |= key_of(p, t, w->key[at], sizeof(w->key[at]));
 		b_r->line[at] = (struct bill_line){
 			.policy = p,
 			.key = w->key[at],
 			.cost = { [DIM_MESSAGES] = 1,
-			    [DIM_RECIPIENTS] = n,
+			    [DIM_RECIPIENTS] = r->count,
 			    [DIM_BYTES] = t->bytes },
-			.rcpt = all ? w->all : w->external,
-			.nrcpt = n,
+			.rcpt = r->digest,
+			.nrcpt = r->n,
 			.observed = conf->observe,
 		};
 		b_r->nline++;
@@ -302,13 +279,11 @@ meter_bill(const struct config *conf, const struct rule *rule,
 	if (made_up || offers_senders(rule, t))
 		senders_line(conf, t, b_r, w);
 	b_r->ncommon = b_r->nline;
-	for (size_t i = 0;
-	     rule->route != NULL && t->nexternal > 0 && i < rule->route->n; i++)
+	for (size_t i = 0; routed && i < rule->route->n; i++)
 		if (takes(conf, rule->route->smarthost[i], t))
 			offer(
 			    conf, rule->route->smarthost[i], health, t, b_r, w);
 	b_r->spread = rule->route != NULL && rule->route->spread;
-	return 0;
 }
 
 /*
@@ -346,7 +321,8 @@ cap_of_rule(const struct config *conf, const struct rule *rule,
 {
 	for (size_t i = 0; i < rule->policies.n; i++) {
 		const struct policy *p = rule->policies.v[i];
-		size_t n = p->count == SCOPE_ALL ? t->nrcpt : t->nexternal;
+		size_t n = txn_count(
+		    t, p->count == SCOPE_ALL ? WAY_LOCAL : WAY_EXTERNAL);
 
 		if (p->recipients_per_message == 0 ||
 		    n <= p->recipients_per_message)
@@ -370,13 +346,14 @@ cap_of_route(const struct config *conf, const struct rule *rule,
 {
 	const struct policy *widest = NULL;
 
-	if (rule->route == NULL || t->nexternal == 0)
+	if (rule->route == NULL || txn_count(t, WAY_ROUTED) == 0)
 		return false;
 	for (size_t i = 0; i < rule->route->n; i++) {
 		const struct policy *p =
 		    cap_of(conf, rule->route->smarthost[i]);
 
-		if (p == NULL || t->nexternal <= p->recipients_per_message)
+		if (p == NULL ||
+		    txn_count(t, WAY_ROUTED) <= p->recipients_per_message)
 			return false;
 		if (widest == NULL ||
 		    p->recipients_per_message > widest->recipients_per_message)
@@ -468,7 +445,8 @@ verdict_of(const struct policy *p, enum shortage what, const struct txn *t,
 	if (what == SHORT_NEVER) {
 		if (stage != STAGE_RCPT)
 			return VERDICT_TOO_LARGE;
-		return t->nrcpt > 1 ? VERDICT_TOO_MANY : VERDICT_TOO_LARGE;
+		return txn_count(t, WAY_LOCAL) > 1 ? VERDICT_TOO_MANY
+						   : VERDICT_TOO_LARGE;
 	}
 	return p->when_over == OVER_REJECT ? VERDICT_REJECT : VERDICT_DEFER;
 }
@@ -603,22 +581,23 @@ judge(const struct config *conf, struct store *store, struct health *health,
 	}
 	rule = match_rule(conf, t);
 	if (rule == NULL) {
-		/* What stays in the office needs nobody's leave. */
-		o->verdict =
-		    conf->unmatched_accept || conf->observe || t->nexternal == 0
-			? VERDICT_PASS
-			: VERDICT_NO_RULE;
+		/*
+		 * What stays in the office needs nobody's leave; what the mail
+		 * server relays for strangers and no rule sends by an account
+		 * goes its own way.
+		 */
+		o->verdict = conf->unmatched_accept || conf->observe ||
+				     t->relayed ||
+				     txn_count(t, WAY_EXTERNAL) == 0
+				 ? VERDICT_PASS
+				 : VERDICT_NO_RULE;
 		return;
 	}
 	o->rule = rule->name;
 	if (cap(conf, rule, t, stage, o))
 		return;
-	if (meter_bill(conf, rule, health, t, now, &bill, &work) == -1) {
-		could_not_know(conf, stage, "out of memory", o);
-		return;
-	}
+	meter_bill(conf, rule, health, t, now, &bill, &work);
 	decide(conf, store, t, stage, &bill, &work, o);
-	bill_work_end(&work);
 }
 
 /*
@@ -638,32 +617,10 @@ soften(const struct txn *t, struct outcome *o)
 
 void
 meter_preview(const struct config *conf, struct store *store,
-    struct health *health, const struct txn *t, uint64_t digest, bool external,
-    int64_t now, struct outcome *o_r)
+    struct health *health, const struct txn *t, int64_t now,
+    struct outcome *o_r)
 {
-	struct txn with = *t;
-
-	/* A copy with the recipient in it: the transaction stays as it is. */
-	with.rcpt = NULL;
-	with.nrcpt = with.room = 0;
-	if (!txn_has(t, digest)) {
-		with.rcpt = calloc(t->nrcpt + 1, sizeof(with.rcpt[0]));
-		if (with.rcpt == NULL) {
-			memset(o_r, 0, sizeof(*o_r));
-			could_not_know(conf, STAGE_RCPT, "out of memory", o_r);
-			return;
-		}
-		with.room = t->nrcpt + 1;
-		with.nrcpt = t->nrcpt;
-		if (t->nrcpt > 0)
-			memcpy(with.rcpt, t->rcpt,
-			    t->nrcpt * sizeof(with.rcpt[0]));
-		txn_add(&with, digest, external);
-		judge(conf, store, health, &with, STAGE_RCPT, now, o_r);
-		free(with.rcpt);
-	} else {
-		judge(conf, store, health, t, STAGE_RCPT, now, o_r);
-	}
+	judge(conf, store, health, t, STAGE_RCPT, now, o_r);
 }
 
 void
@@ -701,24 +658,25 @@ static const struct smarthost *
 likely(const struct config *conf, struct store *store, struct health *health,
     const struct rule *rule, const struct mailaddr *sender, int64_t now)
 {
-	struct txn_rcpt one = { .external = true };
-	struct txn t = {
-		.sender = *sender, .rcpt = &one, .nrcpt = 1, .nexternal = 1
-	};
+	uint64_t one = 0;
+	const struct txn_rcpts it = { .count = 1, .n = 1, .digest = &one };
+	const struct txn t = { .sender = *sender,
+		.rcpts = { [WAY_LOCAL] = it,
+		    [WAY_EXTERNAL] = it,
+		    [WAY_ROUTED] = it } };
 	size_t choice = 0;
 	struct bill_work work;
 	struct decision d;
 	struct bill bill;
 	struct why why;
 
-	if (rule->route->n == 1 ||
-	    meter_bill(conf, rule, health, &t, now, &bill, &work) == -1)
+	if (rule->route->n == 1)
 		return rule->route->smarthost[0];
+	meter_bill(conf, rule, health, &t, now, &bill, &work);
 	bill.ncommon = 0; /* the budgets alone, whoever sends */
 	if (bill.nchoice > 0 &&
 	    store_preview(store, &bill, &d, &why) == STORE_OK)
 		choice = d.choice;
-	bill_work_end(&work);
 	return bill.nchoice == 0
 		   ? rule->route->smarthost[0]
 		   : config_smarthost(conf, bill.choice[choice].smarthost);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unicase.h>
 #include <uninorm.h>
 #include <unictype.h>
@@ -403,20 +404,53 @@ tag_start(const char *p, size_t len, const char *delimiters)
 	return len;
 }
 
+/*
+ * batv_end - where the name begins behind tags that a mail server adds to the
+ * sender for a day (draft-levine-smtp-batv: "prvs=" and ten characters, "btv1"
+ * and a text between doubled signs; Exchange Online: "msprvs1=")
+ */
+static size_t
+batv_end(const char *p, size_t len)
+{
+	const char *end = p + len, *from = p, *tail;
+
+	for (;;) {
+		size_t left = (size_t)(end - from);
+
+		if (left > 16 && strncasecmp(from, "prvs=", 5) == 0 &&
+		    from[15] == '=' && memchr(from + 5, '=', 10) == NULL)
+			from += 16;
+		else if (left > 8 && strncasecmp(from, "btv1==", 6) == 0 &&
+			 (tail = memmem(from + 6, left - 6, "==", 2)) != NULL &&
+			 tail + 2 < end)
+			from = tail + 2;
+		else if (left > 9 && strncasecmp(from, "msprvs1=", 8) == 0 &&
+			 (tail = memchr(from + 8, '=', left - 8)) != NULL &&
+			 tail + 1 < end)
+			from = tail + 1;
+		else
+			return (size_t)(from - p);
+	}
+}
+
 void
 mailaddr_canon(
     struct mailaddr *a_r, const char *raw, size_t len, const char *delimiters)
 {
 	struct reading r;
 	struct text written;
-	size_t local;
+	size_t local, from;
 	bool domain;
 
 	read_address(&r, raw, raw + len);
 	domain = r.at < r.meant.len;
-	write_name(&written, r.meant.p, tag_start(r.meant.p, r.at, delimiters),
-	    LOCAL_SYNTAX);
-	/* Folding may have made a delimiter, too. */
+	from = batv_end(r.meant.p, r.at);
+	write_name(&written, r.meant.p + from,
+	    tag_start(r.meant.p + from, r.at - from, delimiters), LOCAL_SYNTAX);
+	/* Folding may have made a delimiter or a tag, too. */
+	from = batv_end(written.p, written.len);
+	written.len -= from;
+	memmove(written.p, written.p + from, written.len);
 	written.len = tag_start(written.p, written.len, delimiters);
 	local = written.len;
 	if (domain) {
@@ -427,6 +461,26 @@ mailaddr_canon(
 	written.over |= r.meant.over;
 	domain = fit(a_r->text, sizeof(a_r->text), &written) && domain;
 	a_r->at = (uint16_t)(domain ? local : strlen(a_r->text));
+}
+
+uint64_t
+mailaddr_exact(const char *raw, size_t len)
+{
+	char domain[MAILADDR_MAX + 1], key[4 * MAILADDR_MAX];
+	const char *at;
+	int n;
+
+	if (len >= 2 && raw[0] == '<' && raw[len - 1] == '>') {
+		raw++;
+		len -= 2;
+	}
+	at = memrchr(raw, '@', len);
+	if (at == NULL || len > 3 * MAILADDR_MAX)
+		return digest64(raw, len);
+	mailaddr_canon_domain(
+	    domain, sizeof(domain), at + 1, len - (size_t)(at + 1 - raw));
+	n = snprintf(key, sizeof(key), "%.*s@%s", (int)(at - raw), raw, domain);
+	return digest64(key, (size_t)n);
 }
 
 bool
@@ -454,7 +508,8 @@ mailaddr_canon_login(char *dst, size_t size, const char *raw, const char *realm)
 	text_init(&meant);
 	while (raw < end)
 		text_add(&meant, *raw++);
-	if (realm[0] != '\0' && memchr(meant.p, '@', meant.len) == NULL) {
+	if (realm[0] != '\0' && meant.len > 0 &&
+	    memchr(meant.p, '@', meant.len) == NULL) {
 		text_add(&meant, '@');
 		while (*realm != '\0')
 			text_add(&meant, *realm++);

@@ -1,8 +1,9 @@
 /*
  * transaction.c - one mail transaction, as the mail server told it.
  *
- * Recipients are kept in the order of their digests: so the same one named
- * twice is found without a table, and the meter gets them without a double.
+ * Digests are kept sorted and without doubles as recipients come, so a bill
+ * points at them as they are: what a message costs at RCPT does not grow with
+ * the recipients before.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,31 +15,32 @@ txn_begin(struct txn *t)
 {
 	t->login[0] = '\0';
 	memset(&t->sender, 0, sizeof(t->sender));
-	t->submitted = t->by_id = false;
+	t->submitted = t->relayed = t->by_id = false;
 	t->queue_id[0] = '\0';
 	t->bytes = 0;
-	t->nrcpt = 0;
-	t->nexternal = 0;
+	for (int way = 0; way < TXN_WAYS; way++)
+		t->rcpts[way].count = t->rcpts[way].n = 0;
 }
 
 void
 txn_end(struct txn *t)
 {
-	free(t->rcpt);
-	t->rcpt = NULL;
-	t->nrcpt = t->room = t->nexternal = 0;
+	for (int way = 0; way < TXN_WAYS; way++) {
+		free(t->rcpts[way].digest);
+		t->rcpts[way] = (struct txn_rcpts){ 0 };
+	}
 }
 
-/* place - index of the first recipient whose digest is not below digest */
+/* place - index of the first digest that is not below digest */
 static size_t
-place(const struct txn *t, uint64_t digest)
+place(const struct txn_rcpts *r, uint64_t digest)
 {
-	size_t low = 0, high = t->nrcpt;
+	size_t low = 0, high = r->n;
 
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
 
-		if (t->rcpt[mid].digest < digest)
+		if (r->digest[mid] < digest)
 			low = mid + 1;
 		else
 			high = mid;
@@ -46,36 +48,69 @@ place(const struct txn *t, uint64_t digest)
 	return low;
 }
 
-bool
-txn_has(const struct txn *t, uint64_t digest)
+static int
+reserve_one(struct txn_rcpts *r)
 {
-	size_t i = place(t, digest);
+	size_t capacity = r->capacity == 0 ? 8 : 2 * r->capacity;
+	uint64_t *more;
 
-	return i < t->nrcpt && t->rcpt[i].digest == digest;
+	if (r->n < r->capacity)
+		return 0;
+	more = reallocarray(r->digest, capacity, sizeof(*more));
+	if (more == NULL)
+		return -1;
+	r->digest = more;
+	r->capacity = capacity;
+	return 0;
+}
+
+/* insert - true if the digest was not there before */
+static bool
+insert(struct txn_rcpts *r, uint64_t digest)
+{
+	size_t i = place(r, digest);
+
+	r->count++;
+	if (i < r->n && r->digest[i] == digest)
+		return false;
+	memmove(&r->digest[i + 1], &r->digest[i],
+	    (r->n - i) * sizeof(r->digest[0]));
+	r->digest[i] = digest;
+	r->n++;
+	return true;
 }
 
 int
-txn_add(struct txn *t, uint64_t digest, bool external)
+txn_add(struct txn *t, uint64_t digest, enum txn_way way)
 {
-	size_t i = place(t, digest);
-
-	if (i < t->nrcpt && t->rcpt[i].digest == digest)
-		return 0;
-	if (t->nrcpt == t->room) {
-		size_t room = t->room == 0 ? 8 : 2 * t->room;
-		struct txn_rcpt *more;
-
-		more = reallocarray(t->rcpt, room, sizeof(*more));
-		if (more == NULL)
+	for (int w = 0; w <= (int)way; w++)
+		if (reserve_one(&t->rcpts[w]) == -1)
 			return -1;
-		t->rcpt = more;
-		t->room = room;
-	}
-	memmove(
-	    &t->rcpt[i + 1], &t->rcpt[i], (t->nrcpt - i) * sizeof(t->rcpt[0]));
-	t->rcpt[i] = (struct txn_rcpt){ digest, external };
-	t->nrcpt++;
-	if (external)
-		t->nexternal++;
+	for (int w = 0; w <= (int)way; w++)
+		t->last_was_new[w] = insert(&t->rcpts[w], digest);
+	t->last = digest;
+	t->last_way = way;
 	return 0;
+}
+
+void
+txn_undo(struct txn *t)
+{
+	for (int w = 0; w <= (int)t->last_way; w++) {
+		struct txn_rcpts *r = &t->rcpts[w];
+		size_t i = place(r, t->last);
+
+		r->count--;
+		if (!t->last_was_new[w])
+			continue;
+		r->n--;
+		memmove(&r->digest[i], &r->digest[i + 1],
+		    (r->n - i) * sizeof(r->digest[0]));
+	}
+}
+
+size_t
+txn_count(const struct txn *t, enum txn_way way)
+{
+	return t->rcpts[way].count;
 }

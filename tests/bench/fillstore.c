@@ -39,7 +39,7 @@ charge(const struct config *conf, struct store *store, size_t n)
 	snprintf(sender, sizeof(sender), "<sender%zu@office.example>", n);
 	mailaddr_canon(&t.sender, sender, strlen(sender), "");
 	memcpy(t.login, t.sender.text, sizeof(t.login));
-	if (txn_add(&t, digest64(rcpt, strlen(rcpt)), true) == -1)
+	if (txn_add(&t, digest64(rcpt, strlen(rcpt)), WAY_ROUTED) == -1)
 		fatal("out of memory");
 	meter_charge(conf, store, NULL, &t, clock_now(), &o);
 	txn_end(&t);

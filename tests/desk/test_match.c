@@ -28,7 +28,7 @@ speaks(const char *rules, const char *sender, const char *login,
 	const struct rule *r;
 
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
-	mailaddr_canon_login(t.login, sizeof(t.login), login, "");
+	config_login(conf, login, t.login);
 	(void)netaddr_parse(client, &t.client);
 	r = match_rule(conf, &t);
 	snprintf(name, sizeof(name), "%s", r != NULL ? r->name : "none");
@@ -104,40 +104,76 @@ a_sender_alone_is_sure_until_a_login_could_decide(void **state)
 	assert_false(sure);
 }
 
-static void
-external_is_what_leaves_the_office(void **state)
-{
-	struct config *conf = house_config("rule \"r\" {}\n");
-	struct mailaddr in, out, bare;
+static struct config *office;
 
-	mailaddr_canon(&in, "a@OFFICE.example", 16, "");
-	mailaddr_canon(&out, "a@y.test", 8, "");
-	mailaddr_canon(&bare, "root", 4, "");
-	assert_false(match_external(conf, &in, "smtp"));
-	assert_false(match_external(conf, &bare, NULL));
-	assert_false(match_external(conf, &out, "local"));
-	assert_true(match_external(conf, &out, NULL));
-	assert_true(match_external(conf, &out, "smarthost-a"));
-	config_free(&conf);
+static enum txn_way
+way_of(const char *raw, const char *mailer, const char *addr)
+{
+	const struct rcpt_word word = { mailer, addr };
+
+	return match_recipient(office, raw, &word);
 }
 
 static void
-a_local_domain_does_not_hide_an_address_before_it(void **state)
+the_mail_server_says_what_leaves_the_office(void **state)
+{
+	office = house_config("rule \"r\" {}\n");
+	/* What it delivers itself stays, whatever the address looks like. */
+	assert_int_equal(way_of("<a@y.test>", "local", "a"), WAY_LOCAL);
+	assert_int_equal(
+	    way_of("<a@y.test>", "virtual", "a@y.test"), WAY_LOCAL);
+	/* What it hands on leaves, by the smarthost unless it says another way.
+	 */
+	assert_int_equal(
+	    way_of("<a@y.test>", "smarthost-a", "a@y.test"), WAY_ROUTED);
+	assert_int_equal(way_of("<a@y.test>", "pm587", "a@y.test"), WAY_ROUTED);
+	assert_int_equal(way_of("<a@partner.test>", "relay", "a@partner.test"),
+	    WAY_EXTERNAL);
+	/* The quotes that hid the "@" are gone in its word. */
+	assert_int_equal(
+	    way_of("<\"x@y.test\">", "smtp", "x@y.test"), WAY_ROUTED);
+	assert_int_equal(
+	    way_of("<\"x@y.test\"@office.example>", "smtp", "x@y.test"),
+	    WAY_ROUTED);
+	/* A domain that the office calls its own stays in any case. */
+	assert_int_equal(way_of("<a@OFFICE.example>", "smtp", NULL), WAY_LOCAL);
+	config_free(&office);
+}
+
+static void
+what_cannot_be_told_leaves(void **state)
 {
 	static const char *const hidden[] = { "victim%y.test@office.example",
-		"y.test!victim@office.example", "victim%y.test" };
-	struct config *conf = house_config("rule \"r\" {}\n");
+		"y.test!victim@office.example", "victim%y.test",
+		"\"x@y.test\"@office.example", "\"x@y.test\"", "root", "" };
 
+	office = house_config("rule \"r\" {}\n");
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++) {
-		struct mailaddr a;
-
-		mailaddr_canon(&a, hidden[i], strlen(hidden[i]), "");
-		assert_true(match_external(conf, &a, "smtp"));
-		assert_true(match_external(conf, &a, NULL));
-		/* Unless the mail server says that it will not send it on. */
-		assert_false(match_external(conf, &a, "local"));
+		assert_int_equal(way_of(hidden[i], "smtp", NULL), WAY_ROUTED);
+		assert_int_equal(way_of(hidden[i], NULL, NULL), WAY_ROUTED);
+		assert_int_equal(way_of(hidden[i], "local", NULL), WAY_LOCAL);
 	}
-	config_free(&conf);
+	config_free(&office);
+}
+
+static void
+the_sender_is_read_as_the_mail_server_completed_it(void **state)
+{
+	struct mailaddr a;
+
+	office = house_config("rule \"r\" {}\n");
+	match_envelope_sender(office, "<news>", "news@office.example", &a);
+	assert_string_equal(a.text, "news@office.example");
+	/* Sendmail says no domain of its own: the client's word stands. */
+	match_envelope_sender(office, "<al@office.example>", "al", &a);
+	assert_string_equal(a.text, "al@office.example");
+	/* Without its quotes it would be another address. */
+	match_envelope_sender(
+	    office, "<\"a b\"@office.example>", "a b@office.example", &a);
+	assert_string_equal(a.text, "a=20b@office.example");
+	match_envelope_sender(office, "<>", "", &a);
+	assert_true(mailaddr_is_null(&a));
+	config_free(&office);
 }
 
 int
@@ -150,9 +186,10 @@ main(void)
 		    a_domain_pattern_takes_no_subdomain_and_no_lookalike),
 		cmocka_unit_test(
 		    a_sender_alone_is_sure_until_a_login_could_decide),
-		cmocka_unit_test(external_is_what_leaves_the_office),
+		cmocka_unit_test(the_mail_server_says_what_leaves_the_office),
+		cmocka_unit_test(what_cannot_be_told_leaves),
 		cmocka_unit_test(
-		    a_local_domain_does_not_hide_an_address_before_it),
+		    the_sender_is_read_as_the_mail_server_completed_it),
 	};
 
 	return cmocka_run_group_tests_name("match", tests, NULL, NULL);

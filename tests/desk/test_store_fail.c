@@ -66,8 +66,8 @@ ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
 	netaddr_parse("10.0.0.1", &t.client);
 	t.sender = sender;
-	meter_preview(conf, NULL, NULL, &t, 7, true, MONDAY, preview_r);
-	assert_int_equal(txn_add(&t, 7, true), 0);
+	assert_int_equal(txn_add(&t, 7, WAY_ROUTED), 0);
+	meter_preview(conf, NULL, NULL, &t, MONDAY, preview_r);
 	meter_charge(conf, NULL, NULL, &t, MONDAY, charge_r);
 	txn_end(&t);
 	config_free(&conf);

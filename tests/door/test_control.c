@@ -131,7 +131,7 @@ send_mail(const char *sender, unsigned n)
 	t.submitted = true;
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(txn_add(&t, i + 1, true), 0);
+		assert_int_equal(txn_add(&t, i + 1, WAY_ROUTED), 0);
 	meter_charge(conf, store, NULL, &t, house_time, &o);
 	txn_end(&t);
 	snapshot_release(&conf);

@@ -286,6 +286,37 @@ just_fits_and_just_does_not(void **state)
 }
 
 static void
+tags_that_a_server_adds_for_a_day_are_no_part_of_a_sender(void **state)
+{
+	check_key("prvs=0711abcdef=alice@office.example", "+",
+	    "alice@office.example");
+	check_key("PRVS=1234567890=alice+x@office.example", "+",
+	    "alice@office.example");
+	check_key("btv1==abcdefgh==alice@office.example", "+",
+	    "alice@office.example");
+	check_key("msprvs1=20000abcdef=alice@office.example", "+",
+	    "alice@office.example");
+	check_key("prvs=0711abcdef=prvs=0711abcdef=alice@office.example", "",
+	    "alice@office.example");
+	/* What is no such tag is a name like any other. */
+	check_key(
+	    "prvs=07=alice@office.example", "", "prvs=07=alice@office.example");
+	check_key("prvs=0711abcdef=@office.example", "",
+	    "prvs=0711abcdef=@office.example");
+}
+
+static void
+a_recipient_is_its_exact_bytes_and_its_domain(void **state)
+{
+	const uint64_t a = mailaddr_exact("<Bob@y.test>", 12);
+
+	assert_true(a == mailaddr_exact("Bob@Y.TEST.", 11));
+	assert_true(a != mailaddr_exact("<bob@y.test>", 12));
+	assert_true(a != mailaddr_exact("<\"Bob\"@y.test>", 14));
+	assert_true(mailaddr_exact("<Bob>", 5) == mailaddr_exact("Bob", 3));
+}
+
+static void
 logins_are_trimmed_folded_and_given_a_realm(void **state)
 {
 	static const struct {
@@ -305,7 +336,7 @@ logins_are_trimmed_folded_and_given_a_realm(void **state)
 		{ "J\xc3\x9cRGEN", "", "j\xc3\xbcrgen" },
 		{ "\xff", "", "=ff" },
 		{ "", "", "" },
-		{ "", "x.test", "@x.test" },
+		{ "", "x.test", "" },
 	};
 	char key[MAILADDR_MAX + 1], again[MAILADDR_MAX + 1], long_[1000];
 
@@ -500,6 +531,9 @@ main(void)
 		cmocka_unit_test(a_thousand_tags_are_one_key),
 		cmocka_unit_test(a_long_address_is_one_key),
 		cmocka_unit_test(just_fits_and_just_does_not),
+		cmocka_unit_test(
+		    tags_that_a_server_adds_for_a_day_are_no_part_of_a_sender),
+		cmocka_unit_test(a_recipient_is_its_exact_bytes_and_its_domain),
 		cmocka_unit_test(logins_are_trimmed_folded_and_given_a_realm),
 		cmocka_unit_test(a_domain_name_is_told_from_other_bytes),
 		cmocka_unit_test(doing_it_twice_changes_nothing),

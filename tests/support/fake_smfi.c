@@ -53,7 +53,9 @@ smfi_getsymval(SMFICTX *ctx, char *name)
 			    : strcmp(name, "v") == 0             ? ctx->version
 			    : strcmp(name, "i") == 0             ? ctx->queue_id
 			    : strcmp(name, "{rcpt_mailer}") == 0 ? ctx->mailer
-								 : NULL;
+			    : strcmp(name, "{rcpt_addr}") == 0 ? ctx->rcpt_addr
+			    : strcmp(name, "{mail_addr}") == 0 ? ctx->mail_addr
+							       : NULL;
 	static _Thread_local char copy[8][512];
 	static _Thread_local unsigned next;
 	char *p = copy[next++ % 8];

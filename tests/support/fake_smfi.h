@@ -24,6 +24,8 @@ struct smfi_str {
 	const char *version;	/* v */
 	const char *queue_id;	/* i */
 	const char *mailer;	/* {rcpt_mailer} */
+	const char *rcpt_addr;	/* {rcpt_addr} */
+	const char *mail_addr;	/* {mail_addr} */
 	unsigned long steps;	/* what negotiation asked for */
 	unsigned long actions;
 	bool cannot_rename;	/* answers smfi_chgfrom with failure */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "digest.h"
 #include "match.h"
 #include "meter.h"
 #include "request.h"
@@ -17,11 +16,10 @@
 static int
 add_rcpt(const struct config *conf, struct txn *t, const char *raw)
 {
-	struct mailaddr a;
+	const struct rcpt_word none = { NULL, NULL };
 
-	mailaddr_canon(&a, raw, strlen(raw), "");
-	return txn_add(t, digest64(a.text, strlen(a.text)),
-	    match_external(conf, &a, NULL));
+	return txn_add(t, mailaddr_exact(raw, strlen(raw)),
+	    match_recipient(conf, raw, &none));
 }
 
 /*
@@ -46,7 +44,7 @@ txn_from(const struct request *rq, struct txn *t)
 	mailaddr_canon(
 	    &t->sender, sender, strlen(sender), rq->conf->recipient_delimiter);
 	if (login != NULL)
-		mailaddr_canon_login(t->login, sizeof(t->login), login, "");
+		config_login(rq->conf, login, t->login);
 	t->submitted = login == NULL && client == NULL;
 	if (t->submitted)
 		client = "127.0.0.1";
@@ -107,15 +105,13 @@ bill_limits(const struct request *rq, const struct rule *rule,
 	struct bill bill;
 
 	*a_r = STORE_OK;
-	if (work == NULL || meter_bill(rq->conf, rule, rq->env->health, t,
-				rq->now, &bill, work) == -1) {
-		free(work);
+	if (work == NULL) {
 		json_decref(limits);
 		return NULL;
 	}
+	meter_bill(rq->conf, rule, rq->env->health, t, rq->now, &bill, work);
 	for (size_t i = 0; i < bill.nline && *a_r == STORE_OK; i++)
 		*a_r = line_limits(rq, &bill.line[i], &limits, why);
-	bill_work_end(work);
 	free(work);
 	return limits;
 }
@@ -155,16 +151,16 @@ explain(const struct request *rq, const struct txn *t)
 	    verdict_name(o.verdict), "observed", o.observed, "outgoing",
 	    outgoing, "sender", control_text(t->sender.text), "rule",
 	    name_or_null(outgoing && rule != NULL ? rule->name : NULL),
-	    "recipients", (int)t->nrcpt, "external", (int)t->nexternal,
-	    "limits", limits, "smarthost", name_or_null(o.smarthost), "reply",
-	    answer, "note",
+	    "recipients", (int)txn_count(t, WAY_LOCAL), "external",
+	    (int)txn_count(t, WAY_EXTERNAL), "limits", limits, "smarthost",
+	    name_or_null(o.smarthost), "reply", answer, "note",
 	    control_text(o.verdict == VERDICT_HOLD ? r.text : o.why.text));
 }
 
 json_t *
 control_explain(const struct request *rq)
 {
-	struct txn t = { .nrcpt = 0 };
+	struct txn t = { .bytes = 0 };
 	const char *wrong = txn_from(rq, &t);
 	json_t *answer =
 	    wrong == NULL

@@ -17,6 +17,9 @@ add(struct who *w, const char *key)
 	for (size_t i = 0; i < w->n; i++)
 		if (strcmp(w->key[i], key) == 0)
 			return;
+	for (size_t i = 0; i < w->n; i++)
+		if (strcmp(w->key[i], key) == 0)
+			return;
 	if (key[0] != '\0' && w->n < WHO_KEYS)
 		snprintf(w->key[w->n++], sizeof(w->key[0]), "%s", key);
 }
@@ -31,11 +34,11 @@ add_address(const struct config *conf, const char *who, struct who *w)
 }
 
 static void
-add_login(const char *who, struct who *w)
+add_login(const struct config *conf, const char *who, struct who *w)
 {
 	char login[MAILADDR_MAX + 1];
 
-	mailaddr_canon_login(login, sizeof(login), who, "");
+	config_login(conf, who, login);
 	add(w, login);
 }
 
@@ -97,7 +100,7 @@ control_who(const struct config *conf, const struct policy *policy,
 		add_domain(who, w_r);
 	if (who[0] == '@')
 		return;
-	add_login(who, w_r);
+	add_login(conf, who, w_r);
 	if (policy->per == PER_ACCOUNT || policy->per == PER_SENDER)
 		add_address(conf, who, w_r);
 }

@@ -146,9 +146,10 @@ log_message(
 	    " rule=%s verdict=%s%s%s%s%s%s%s%s%s%s",
 	    t->queue_id[0] != '\0' ? t->queue_id : "NOQUEUE", client,
 	    escape_str(login, sizeof(login), t->login),
-	    escape_str(sender, sizeof(sender), t->sender.text), t->nrcpt,
-	    t->nexternal, s->refused, t->bytes, o->rule != NULL ? o->rule : "-",
-	    verdict_name(o->verdict), limit, o->key[0] != '\0' ? " key=" : "",
+	    escape_str(sender, sizeof(sender), t->sender.text),
+	    txn_count(t, WAY_LOCAL), txn_count(t, WAY_EXTERNAL), s->refused,
+	    t->bytes, o->rule != NULL ? o->rule : "-", verdict_name(o->verdict),
+	    limit, o->key[0] != '\0' ? " key=" : "",
 	    escape_str(key, sizeof(key), o->key),
 	    o->smarthost != NULL ? " smarthost=" : "",
 	    o->smarthost != NULL ? o->smarthost : "",
@@ -196,7 +197,8 @@ session_of(SMFICTX *ctx)
 
 /* libmilter wants names that it does not write to as char *. */
 static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
-	    rcpt_mailer[] = "{rcpt_mailer}", mta_version[] = "v";
+	    mail_addr[] = "{mail_addr}", rcpt_mailer[] = "{rcpt_mailer}",
+	    rcpt_addr[] = "{rcpt_addr}", mta_version[] = "v";
 
 static void
 note_queue_id(SMFICTX *ctx, struct session *s)
@@ -245,12 +247,11 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	finish(s);
 	s->conf = snapshot_hold();
 	raw = argv[0] != NULL ? argv[0] : "";
-	mailaddr_canon(
-	    &s->txn.sender, raw, strlen(raw), s->conf->recipient_delimiter);
+	match_envelope_sender(
+	    s->conf, raw, smfi_getsymval(ctx, mail_addr), &s->txn.sender);
 	login = smfi_getsymval(ctx, auth_authen);
 	if (login != NULL)
-		mailaddr_canon_login(
-		    s->txn.login, sizeof(s->txn.login), login, "");
+		config_login(s->conf, login, s->txn.login);
 	note_queue_id(ctx, s);
 	s->txn.by_id = s->sendmail;
 	/*
@@ -272,55 +273,59 @@ blind(const struct session *s)
 	       (config_needs_headers(s->conf) && !s->can_rename);
 }
 
+/* refusal - the last recipient is not taken: a line for the log, the words */
 static sfsistat
-preview(SMFICTX *ctx, struct session *s, uint64_t digest, bool external)
+refusal(SMFICTX *ctx, struct session *s, const char *raw,
+    const struct outcome *o, const struct reply *r)
 {
-	int64_t since = clock_steady(), now = clock_now();
-	struct outcome o;
-	struct reply r;
+	char rcpt[MAILADDR_MAX];
 
-	if (!enter())
-		return unavailable(ctx);
-	meter_preview(
-	    s->conf, the_store, the_health, &s->txn, digest, external, now, &o);
-	leave("rcpt", since);
-	verdict_reply(&o, now, s->conf->zone, &r);
-	if (r.code != NULL) {
-		if (s->refused++ == 0) {
-			note_queue_id(ctx, s);
-			log_message(s, &o, &r);
-		}
-		return set_reply(ctx, &r);
+	txn_undo(&s->txn);
+	if (s->refused++ == 0) {
+		note_queue_id(ctx, s);
+		log_message(s, o, r);
+		log_info("%s: refused rcpt=%s", s->txn.queue_id,
+		    escape_str(rcpt, sizeof(rcpt), raw));
 	}
-	return SMFIS_CONTINUE;
+	return set_reply(ctx, r);
 }
 
 static sfsistat
 mlfi_envrcpt(SMFICTX *ctx, char **argv)
 {
 	struct session *s = smfi_getpriv(ctx);
-	struct mailaddr rcpt;
-	uint64_t digest;
-	bool external;
+	int64_t since = clock_steady(), now = clock_now();
+	struct rcpt_word word;
+	struct outcome o;
+	struct reply r;
+	enum txn_way way;
 
 	if (s == NULL || s->conf == NULL || blind(s))
 		return unavailable(ctx);
-	if (!s->outgoing || argv[0] == NULL)
+	if (argv[0] == NULL)
 		return SMFIS_CONTINUE;
-	mailaddr_canon(&rcpt, argv[0], strlen(argv[0]), "");
-	digest = digest64(rcpt.text, strlen(rcpt.text));
-	external =
-	    match_external(s->conf, &rcpt, smfi_getsymval(ctx, rcpt_mailer));
-	/* sendmail(1) mail cannot be refused in parts: it waits for the end. */
-	if (!s->txn.submitted) {
-		sfsistat st = preview(ctx, s, digest, external);
-
-		if (st != SMFIS_CONTINUE)
-			return st;
-	}
-	if (txn_add(&s->txn, digest, external) == -1)
+	word.mailer = smfi_getsymval(ctx, rcpt_mailer);
+	word.addr = smfi_getsymval(ctx, rcpt_addr);
+	way = match_recipient(s->conf, argv[0], &word);
+	/* A stranger's mail that leaves by an account of ours is metered. */
+	if (!s->outgoing)
+		s->outgoing = s->txn.relayed =
+		    way == WAY_ROUTED && word.mailer != NULL;
+	if (!s->outgoing)
+		return SMFIS_CONTINUE;
+	if (txn_add(&s->txn, mailaddr_exact(argv[0], strlen(argv[0])), way) ==
+	    -1)
 		return unavailable(ctx);
-	return SMFIS_CONTINUE;
+	/* sendmail(1) mail cannot be refused in parts: it waits for the end. */
+	if (s->txn.submitted)
+		return SMFIS_CONTINUE;
+	if (!enter())
+		return unavailable(ctx);
+	meter_preview(s->conf, the_store, the_health, &s->txn, now, &o);
+	leave("rcpt", since);
+	verdict_reply(&o, now, s->conf->zone, &r);
+	return r.code == NULL ? SMFIS_CONTINUE
+			      : refusal(ctx, s, argv[0], &o, &r);
 }
 
 static sfsistat
@@ -475,8 +480,8 @@ ask_macros(SMFICTX *ctx)
 		char names[64];
 	} asked[] = {
 		{ SMFIM_CONNECT, "v" },
-		{ SMFIM_ENVFROM, "i {auth_authen}" },
-		{ SMFIM_ENVRCPT, "i {rcpt_mailer}" },
+		{ SMFIM_ENVFROM, "i {auth_authen} {mail_addr}" },
+		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_addr}" },
 		{ SMFIM_EOM, "i" },
 	};
 
