@@ -51,14 +51,14 @@ static struct daemon {
 	const char *file;
 	struct unix_socket_owner owner; /* of the sockets */
 	gid_t group;                    /* of the daemon itself */
-	int map_fd, auth_fd, control_fd;
+	int map_fd, auth_fd, control_fd, view_fd;
 	struct store *store;
 	struct health *health;
 	struct socketmap_server *maps;
-	struct control_server *control;
+	struct control_server *control, *view;
 	pthread_t milter;
 	int wake[2]; /* a signal's number, from its handler */
-} d = { .file = CONFIG_DEFAULT };
+} d = { .file = CONFIG_DEFAULT, .view_fd = -1 };
 
 static void
 usage(FILE *to)
@@ -190,6 +190,7 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 		{ "auth-socket", old->auth_socket.path, new->auth_socket.path },
 		{ "control-socket", old->control_socket.path,
 		    new->control_socket.path },
+		{ "view-socket", old->view_socket.path, new->view_socket.path },
 		{ "user", old->user, new->user },
 		{ "store", old->store, new->store },
 		{ "store-secret", old->store_secret, new->store_secret },
@@ -275,11 +276,16 @@ reload(char **errors_r)
 /* --- the doors ----------------------------------------------------------- */
 
 static int
-listen_on(const struct unix_socket *ep, const char *name, int *exit_r)
+listen_on(
+    const struct unix_socket *ep, const char *name, bool everybody, int *exit_r)
 {
+	struct unix_socket_owner owner = d.owner;
 	struct why why = WHY_NONE;
 	bool live = false;
-	int fd = unix_socket_listen(ep, &d.owner, &live, &why);
+	int fd;
+
+	owner.everybody = everybody;
+	fd = unix_socket_listen(ep, &owner, &live, &why);
 
 	if (fd == -1) {
 		log_error("%s: %s", name, why.text);
@@ -300,15 +306,20 @@ open_doors(const struct config *conf, int *exit_r)
 		*exit_r = live ? EX_TEMPFAIL : EX_CONFIG;
 		return -1;
 	}
-	d.map_fd = listen_on(&conf->map_socket, "map-socket", exit_r);
+	d.map_fd = listen_on(&conf->map_socket, "map-socket", false, exit_r);
 	if (d.map_fd == -1)
 		return -1;
-	d.auth_fd = listen_on(&conf->auth_socket, "auth-socket", exit_r);
+	d.auth_fd = listen_on(&conf->auth_socket, "auth-socket", false, exit_r);
 	if (d.auth_fd == -1)
 		return -1;
 	d.control_fd =
-	    listen_on(&conf->control_socket, "control-socket", exit_r);
-	return d.control_fd == -1 ? -1 : 0;
+	    listen_on(&conf->control_socket, "control-socket", false, exit_r);
+	if (d.control_fd == -1)
+		return -1;
+	if (conf->view_socket.path[0] == '\0')
+		return 0;
+	d.view_fd = listen_on(&conf->view_socket, "view-socket", true, exit_r);
+	return d.view_fd == -1 ? -1 : 0;
 }
 
 static void *
@@ -338,8 +349,11 @@ start_serving(int *milter_rc)
 		.reload = reload,
 	};
 	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store, d.health);
-	d.control = control_start(d.control_fd, &env);
-	if (d.maps != NULL && d.control != NULL && prober_start(d.health) == 0)
+	d.control = control_start(d.control_fd, CONTROL_DOOR, &env);
+	if (d.view_fd != -1)
+		d.view = control_start(d.view_fd, VIEW_DOOR, &env);
+	if (d.maps != NULL && d.control != NULL &&
+	    (d.view_fd == -1 || d.view != NULL) && prober_start(d.health) == 0)
 		rc = thread_start(&d.milter, serve, milter_rc);
 	if (rc != 0)
 		log_error("cannot start a thread: out of resources");
@@ -450,6 +464,8 @@ drain(void)
 		socketmap_stop(&d.maps);
 	if (d.control != NULL)
 		control_stop(&d.control);
+	if (d.view != NULL)
+		control_stop(&d.view);
 	if (left > 0)
 		log_warn(
 		    "%u answers still under way: their charges are in the journal",

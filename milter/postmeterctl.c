@@ -393,6 +393,17 @@ request_of(const struct line *l)
 }
 
 /*
+ * for_viewers - is the control socket shut to this user, and is there another
+ * one for those who look?
+ */
+static bool
+for_viewers(const struct config *conf)
+{
+	return conf->view_socket.path[0] != '\0' &&
+	       access(conf->control_socket.path, W_OK) == -1 && errno == EACCES;
+}
+
+/*
  * find_socket - where the daemon listens.  A configuration that is broken
  * just now must not shut the door: then it is the usual place.
  */
@@ -406,7 +417,8 @@ find_socket(const struct ctl *ctl, struct unix_socket *ep, json_t **failure_r)
 	struct why why;
 
 	if (conf != NULL) {
-		*ep = conf->control_socket;
+		*ep = for_viewers(conf) ? conf->view_socket
+					: conf->control_socket;
 		config_free(&conf);
 		return 0;
 	}

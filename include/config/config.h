@@ -83,11 +83,17 @@ struct rule {
 	const struct route *route;	/* NULL: the mail server's own way */
 };
 
+/* The acts that view-may can allow, closed by NULL. */
+extern const char *const view_acts[];
+
 struct config {
 	_Atomic unsigned holders;	/* beside who loaded it */
 	char *file;
 	struct unix_socket milter_socket, map_socket, auth_socket, control_socket;
+	struct unix_socket view_socket;	/* path "": there is none */
 	struct names auth_peers;	/* user names */
+	struct names view_peers;	/* user names, or uids in digits */
+	struct names view_may;		/* of view_acts */
 	char *user;
 	char *store;			/* "sqlite:PATH", "redis://..." ... */
 	char *store_secret;		/* its password's name; "" if none */

@@ -6,7 +6,12 @@
  * if false, "error" says why and "remedy" what to do.  A moment is an object
  * {"ms": 1700000000000, "text": "14:05 +0200 (in 2h 10m)"}, so that machine
  * and person read the same and only the daemon needs to know the time zone.
- * Only root and the daemon's user may ask (SO_PEERCRED).
+ *
+ * There are two such doors.  The control socket is for root and the daemon's
+ * user (SO_PEERCRED) and takes every command.  The view socket lets in the
+ * users of view-peers as well, answers what only reads, and takes the acts
+ * that view-may names.  A peer that speaks for somebody (a web page for whom
+ * its proxy logged in) says so in "by": the act is then noted as "PEER:BY".
  */
 #ifndef CONTROL_H
 #define CONTROL_H
@@ -23,6 +28,14 @@
 
 struct control_server;
 
+enum control_door { CONTROL_DOOR, VIEW_DOOR };
+
+/* Who asks, and where. */
+struct control_peer {
+	enum control_door door;
+	const char *name;	/* of the user, "uid N" if he has none */
+};
+
 struct control_env {
 	struct store *store;
 	struct health *health;	/* NULL: nobody looks at smarthosts */
@@ -38,19 +51,21 @@ struct control_env {
 /*
  * Starts the thread that answers on a listening, non-blocking descriptor,
  * which it takes over.  What env points to must outlive it.  NULL if out of
- * resources.
+ * resources.  Each door has a thread of its own: a crowd at one does not keep
+ * the operator waiting at the other.
  */
-struct control_server *control_start(int fd, const struct control_env *env);
+struct control_server *control_start(int fd, enum control_door door,
+	    const struct control_env *env);
 
 /* Closes all peers, joins the thread. */
 void	control_stop(struct control_server **sp);
 
 /*
  * What one request is answered: the door without its socket, for tests and
- * the fuzzer.  actor is the peer's user name.  A new reference, never NULL;
- * JSON's null if out of memory.
+ * the fuzzer.  A new reference, never NULL; JSON's null if out of memory.
  */
-json_t	*control_answer(const struct control_env *env, const char *request,
-	    size_t len, const char *actor, int64_t now);
+json_t	*control_answer(const struct control_env *env,
+	    const struct control_peer *peer, const char *request, size_t len,
+	    int64_t now);
 
 #endif

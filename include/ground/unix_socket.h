@@ -24,6 +24,7 @@ struct unix_socket {
 struct unix_socket_owner {
 	uid_t uid;	/* the daemon's user */
 	gid_t gid;	/* its group may connect (mode 0660) */
+	bool everybody;	/* all may connect (0666): the server asks who it is */
 };
 
 /*
@@ -34,7 +35,8 @@ int	unix_socket_parse(const char *text, struct unix_socket *ep_r,
 	    struct why *why);
 
 /*
- * Makes the last folder of the path if it is missing (0750, owner as given),
+ * Makes the last folder of the path if it is missing (0750, 0755 for
+ * everybody, owner as given),
  * then checks it: a folder, no symlink, owned by root or owner->uid, not
  * writable by group or others, and so every folder above it (a sticky one
  * passes above the last, never as the last).  A dead socket at the path that
@@ -46,12 +48,12 @@ int	unix_socket_prepare(const struct unix_socket *ep,
 
 /*
  * unix_socket_prepare, then a listening, non-blocking, close-on-exec descriptor
- * with mode 0660 and the owner given.  -1 and a sentence in why otherwise.
+ * with the mode and the owner given.  -1 and a sentence in why otherwise.
  */
 int	unix_socket_listen(const struct unix_socket *ep,
 	    const struct unix_socket_owner *owner, bool *live_r, struct why *why);
 
-/* Gives an existing socket file the owner and mode 0660.  0, or -1 and why. */
+/* Gives an existing socket file the owner and the mode.  0, or -1 and why. */
 int	unix_socket_chown(const struct unix_socket *ep,
 	    const struct unix_socket_owner *owner, struct why *why);
 

@@ -27,6 +27,9 @@ static cfg_opt_t options[] = {
 	CONF_ONE("auth-socket"),
 	CONF_LIST("auth-peers"),
 	CONF_ONE("control-socket"),
+	CONF_ONE("view-socket"),
+	CONF_LIST("view-peers"),
+	CONF_LIST("view-may"),
 	CONF_ONE("user"),
 	CONF_ONE("store"),
 	CONF_ONE("store-secret"),
@@ -347,6 +350,7 @@ read_all(struct reading *r, cfg_t *root)
 	conf->file = keep(r, r->m.file);
 	read_sockets(r, root);
 	read_auth_peers(r, root);
+	read_view(r, root);
 	read_user(r, root);
 	read_store(r, root);
 	conf->durability = (enum durability)read_choice(
@@ -495,6 +499,8 @@ config_free(struct config **cp)
 	free(conf->smarthost);
 	free(conf->policy);
 	free_names(&conf->auth_peers);
+	free_names(&conf->view_peers);
+	free_names(&conf->view_may);
 	free_names(&conf->local_domains);
 	free_names(&conf->login_domains);
 	free(conf->networks.v);

@@ -65,6 +65,9 @@ struct conf_value read_nth(const struct reading *r, cfg_t *sec,
 void	read_prefixes(struct reading *r, cfg_t *sec, const char *name,
 	    const char *const *fallback, struct prefixes *p_r);
 
+/* Who may look, and what else he may do. */
+void	read_view(struct reading *r, cfg_t *root);
+
 /* Sections, in the order in which they refer to each other. */
 void	read_providers(struct reading *r, cfg_t *root);
 void	read_policies(struct reading *r, cfg_t *root);

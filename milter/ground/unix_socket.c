@@ -103,7 +103,9 @@ static int
 make_folder(int parent, const char *name, const char *path,
     const struct unix_socket_owner *owner, struct why *why)
 {
-	if (mkdirat(parent, name, 0750) == -1) {
+	const mode_t mode = owner->everybody ? 0755 : 0750;
+
+	if (mkdirat(parent, name, mode) == -1) {
 		if (errno == EEXIST)
 			return 0;
 		why_set(why, "cannot make the folder %s: %s", path,
@@ -112,7 +114,7 @@ make_folder(int parent, const char *name, const char *path,
 	}
 	if (fchownat(parent, name, owner->uid, owner->gid,
 		AT_SYMLINK_NOFOLLOW) == -1 ||
-	    fchmodat(parent, name, 0750, 0) == -1) {
+	    fchmodat(parent, name, mode, 0) == -1) {
 		why_set(why,
 		    "cannot give the folder %s to postmeter's user: %s", path,
 		    strerror(errno));
@@ -243,7 +245,7 @@ unix_socket_chown(const struct unix_socket *ep,
     const struct unix_socket_owner *owner, struct why *why)
 {
 	if (lchown(ep->path, owner->uid, owner->gid) == -1 ||
-	    chmod(ep->path, 0660) == -1) {
+	    chmod(ep->path, owner->everybody ? 0666 : 0660) == -1) {
 		why_set(why, "cannot give %s to postmeter's user: %s", ep->path,
 		    strerror(errno));
 		return -1;

@@ -240,12 +240,14 @@ print_blocks(const struct screen *sc, const json_t *list)
 static void
 print_sockets(const struct screen *sc, const json_t *sockets)
 {
-	static const char *const names[] = { "milter", "map", "auth",
-		"control" };
+	static const char *const names[] = { "milter", "map", "auth", "control",
+		"view" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char text[200];
 
+		if (ctl_str(sockets, names[i])[0] == '\0')
+			continue;
 		snprintf(text, sizeof(text), "%-8s%s", names[i],
 		    ctl_str(sockets, names[i]));
 		line(sc, i == 0 ? "sockets" : "", text);

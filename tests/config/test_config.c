@@ -160,6 +160,12 @@ print_config(FILE *f, const struct config *c)
 	print_prefixes(f, "networks", &c->networks);
 	print_names(f, "local", &c->local_domains);
 	fprintf(f, " body=%d\n", config_needs_body(c));
+	if (c->view_socket.path[0] != '\0') {
+		fprintf(f, "view %s", c->view_socket.path);
+		print_names(f, "peers", &c->view_peers);
+		print_names(f, "may", &c->view_may);
+		fputc('\n', f);
+	}
 	for (size_t i = 0; i < c->npolicy; i++)
 		print_policy(f, &c->policy[i]);
 	for (size_t i = 0; i < c->nsmarthost; i++)

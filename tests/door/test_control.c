@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "control.h"
 #include "digest.h"
@@ -25,8 +27,15 @@
 	"rule \"all\" { sender = {\"@office.example\"} "                       \
 	"policies = {\"staff\", \"company\"} }\n"
 
+/* Who may look: the page's user, and one that has no name here. */
+#define VIEWER_UID 54321
+#define VIEWERS                                                                \
+	"view-socket = \"unix:/tmp/pm/view.sock\"\n"                           \
+	"view-peers = {\"nagios\", \"54321\"} view-may = {\"block\"}\n"
+
 static struct store *store;
 static struct control_env env;
+static struct control_peer peer; /* who asks */
 static const char *reload_error;
 
 static int
@@ -41,10 +50,11 @@ fake_reload(char **errors_r)
 static int
 open_office(void **state)
 {
-	struct config *conf = house_config(OFFICE);
+	struct config *conf = house_config(OFFICE VIEWERS);
 
 	house_time = MONDAY;
 	reload_error = NULL;
+	peer = (struct control_peer){ CONTROL_DOOR, "root" };
 	store = house_store(conf);
 	snapshot_publish(conf);
 	env = (struct control_env){ .store = store,
@@ -72,7 +82,7 @@ ask(const char *text)
 		if (*p == '\'')
 			*p = '"';
 	answer =
-	    control_answer(&env, request, strlen(request), "root", house_time);
+	    control_answer(&env, &peer, request, strlen(request), house_time);
 	free(request);
 	assert_true(json_is_object(answer));
 	if (!json_is_true(json_object_get(answer, "ok"))) {
@@ -384,6 +394,62 @@ a_reload_that_fails_lists_the_mistakes(void **state)
 	assert_int_equal(at("{'command': 'reload'}", "errors"), 2);
 }
 
+static void
+who_looks_is_shown_all_and_changes_nothing(void **state)
+{
+	peer = (struct control_peer){ VIEW_DOOR, "nagios" };
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_true(accepted("{'command': 'status'}"));
+	assert_true(accepted("{'command': 'top'}"));
+	assert_true(accepted("{'command': 'events'}"));
+	assert_true(accepted("{'command': 'export'}"));
+	assert_true(accepted("{'command': 'show', 'who': 'a@office.example'}"));
+	assert_int_equal(at(EXPLAIN, "passes"), 1);
+	assert_false(accepted("{'command': 'reset', 'who':"
+			      " 'a@office.example'}"));
+	assert_false(accepted("{'command': 'reload'}"));
+	assert_false(accepted("{'command': 'grant', 'who': 'a@office.example',"
+			      " 'policy': 'staff', 'dimension': 'messages',"
+			      " 'extra': '+1', 'for': '1h'}"));
+	assert_int_equal(at("{'command': 'top'}", "limits/0/used"), 1);
+}
+
+static void
+of_the_acts_who_looks_may_do_those_that_view_may_names(void **state)
+{
+	json_t *answer;
+
+	peer = (struct control_peer){ VIEW_DOOR, "page" };
+	assert_true(accepted("{'command': 'block', 'who': 'a@office.example',"
+			     " 'by': 'ceo'}"));
+	assert_false(accepted("{'command': 'unblock', 'who':"
+			      " 'a@office.example'}"));
+	answer = ask("{'command': 'events'}");
+	assert_string_equal(
+	    json_string_value(json_object_get(
+		json_array_get(json_object_get(answer, "events"), 0), "actor")),
+	    "page:ceo");
+	json_decref(answer);
+}
+
+static void
+what_view_may_can_name_is_a_command_that_acts(void **state)
+{
+	/* Refused for what it lacks, not because nobody knows it. */
+	for (const char *const *act = view_acts; *act != NULL; act++) {
+		char text[64];
+		json_t *answer;
+
+		snprintf(text, sizeof(text), "{'command': '%s'}", *act);
+		answer = ask(text);
+		if (!json_is_true(json_object_get(answer, "ok")) &&
+		    strstr(json_string_value(json_object_get(answer, "error")),
+			"there is no command") != NULL)
+			fail_msg("%s", *act);
+		json_decref(answer);
+	}
+}
+
 /* --- the socket ---------------------------------------------------------- */
 
 static struct sockaddr_un address;
@@ -391,7 +457,7 @@ static char folder[] = "/tmp/pm-control-XXXXXX";
 static struct control_server *server;
 
 static int
-open_door(void **state)
+open_door_of(enum control_door door, void **state)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
@@ -405,8 +471,22 @@ open_door(void **state)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
 	    listen(fd, 64) == -1)
 		return -1;
-	server = control_start(fd, &env);
+	if (chmod(folder, 0755) == -1 || chmod(address.sun_path, 0666) == -1)
+		return -1;
+	server = control_start(fd, door, &env);
 	return server == NULL ? -1 : 0;
+}
+
+static int
+open_door(void **state)
+{
+	return open_door_of(CONTROL_DOOR, state);
+}
+
+static int
+open_view(void **state)
+{
+	return open_door_of(VIEW_DOOR, state);
 }
 
 static int
@@ -529,8 +609,51 @@ stopping_does_not_wait_for_peers(void **state)
 	assert_int_equal(drink(fd, &last), 0);
 }
 
+/* What another user hears who asks for status: starts with that? */
+static bool
+user_hears(uid_t uid, const char *beginning)
+{
+	char buf[256] = "";
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd;
+
+		if (setgid(uid) == -1 || setuid(uid) == -1)
+			_exit(2);
+		fd = dial();
+		(void)!write(fd, "{\"command\": \"status\"}\n", 22);
+		(void)!read(fd, buf, sizeof(buf) - 1);
+		_exit(strncmp(buf, beginning, strlen(beginning)) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_not_equal(WEXITSTATUS(status), 2);
+	return WEXITSTATUS(status) == 0;
+}
+
+static void
+others_than_the_named_users_hear_nothing(void **state)
+{
+	if (geteuid() != 0)
+		skip(); /* nobody else can be played */
+	assert_true(user_hears(VIEWER_UID, "{\"ok\":true"));
+	assert_true(user_hears(VIEWER_UID + 1, "{\"ok\":false"));
+	assert_true(user_hears(0, "{\"ok\":true"));
+}
+
+static void
+who_may_look_may_not_use_the_operators_door(void **state)
+{
+	if (geteuid() != 0)
+		skip();
+	assert_true(user_hears(VIEWER_UID, "{\"ok\":false"));
+}
+
 #define DESK(f) cmocka_unit_test_setup_teardown(f, open_office, close_office)
 #define DOOR(f) cmocka_unit_test_setup_teardown(f, open_door, close_door)
+#define VIEW(f) cmocka_unit_test_setup_teardown(f, open_view, close_door)
 
 int
 main(void)
@@ -553,6 +676,12 @@ main(void)
 		DESK(a_block_holds_until_it_ends_or_is_taken_back),
 		DESK(an_export_holds_every_counter_and_block),
 		DESK(a_reload_that_fails_lists_the_mistakes),
+		DESK(who_looks_is_shown_all_and_changes_nothing),
+		DESK(of_the_acts_who_looks_may_do_those_that_view_may_names),
+		VIEW(others_than_the_named_users_hear_nothing),
+		VIEW(one_question_is_answered_and_the_line_is_closed),
+		VIEW(slow_peers_hurt_nobody_and_are_sent_away),
+		DOOR(who_may_look_may_not_use_the_operators_door),
 		DOOR(one_question_is_answered_and_the_line_is_closed),
 		DOOR(slow_peers_hurt_nobody_and_are_sent_away),
 		DOOR(a_request_without_an_end_is_cut_at_64_kib),

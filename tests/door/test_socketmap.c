@@ -152,7 +152,7 @@ me(void)
 static int
 setup(void **state)
 {
-	struct unix_socket_owner us = { getuid(), getgid() };
+	struct unix_socket_owner us = { getuid(), getgid(), false };
 	struct why why;
 	bool live;
 	int map, auth;

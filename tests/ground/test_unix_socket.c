@@ -37,7 +37,7 @@ static int
 setup(void **state)
 {
 	strcpy(base, "/tmp/pm-ep-XXXXXX");
-	us = (struct unix_socket_owner){ getuid(), getgid() };
+	us = (struct unix_socket_owner){ getuid(), getgid(), false };
 	why.text[0] = '\0';
 	live = false;
 	return mkdtemp(base) == NULL ? -1 : 0;
@@ -384,7 +384,7 @@ root_gives_folder_and_socket_to_the_user(void **state)
 
 	if (getuid() != 0)
 		skip();
-	us = (struct unix_socket_owner){ 1, 2 };
+	us = (struct unix_socket_owner){ 1, 2, false };
 	fd = unix_socket_listen(&ep, &us, &live, &why);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(lstat(below("new"), &st), 0);

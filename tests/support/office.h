@@ -21,7 +21,7 @@ static struct health *health;	/* NULL until a test wants some */
 static void
 open_office_of(struct config *conf)
 {
-	struct unix_socket_owner nobody = { getuid(), getgid() };
+	struct unix_socket_owner nobody = { getuid(), getgid(), false };
 	struct why why;
 	bool live;
 

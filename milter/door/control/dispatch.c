@@ -1,51 +1,88 @@
 /*
  * dispatch.c - from the bytes of a request to the room that answers it.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "request.h"
 #include "snapshot.h"
 
+/* The view door answers what reads; an act needs its name in view-may. */
+enum effect { READS, ACTS };
+
 static const struct command {
 	const char *name;
+	enum effect effect;
 	json_t *(*answer)(const struct request *rq);
 } commands[] = {
-	{ "status", control_status },
-	{ "top", control_top },
-	{ "show", control_show },
-	{ "explain", control_explain },
-	{ "events", control_events },
-	{ "export", control_export },
-	{ "reset", control_reset },
-	{ "grant", control_grant },
-	{ "block", control_block },
-	{ "unblock", control_unblock },
-	{ "reload", control_reload },
+	{ "status", READS, control_status },
+	{ "top", READS, control_top },
+	{ "show", READS, control_show },
+	{ "explain", READS, control_explain },
+	{ "events", READS, control_events },
+	{ "export", READS, control_export },
+	{ "reset", ACTS, control_reset },
+	{ "grant", ACTS, control_grant },
+	{ "block", ACTS, control_block },
+	{ "unblock", ACTS, control_unblock },
+	{ "reload", ACTS, control_reload },
 };
 
+/* may - is that for whoever came through this door? */
+static bool
+may(const struct request *rq, enum control_door door, const struct command *c)
+{
+	const struct names *allowed = &rq->conf->view_may;
+
+	if (door == CONTROL_DOOR || c->effect == READS)
+		return true;
+	for (size_t i = 0; i < allowed->n; i++)
+		if (strcmp(allowed->v[i], c->name) == 0)
+			return true;
+	return false;
+}
+
 static json_t *
-answer(const struct request *rq)
+answer(const struct request *rq, enum control_door door)
 {
 	const char *name = control_arg(rq, "command");
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (name != NULL && strcmp(name, commands[i].name) == 0)
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (name == NULL || strcmp(name, commands[i].name) != 0)
+			continue;
+		if (may(rq, door, &commands[i]))
 			return commands[i].answer(rq);
+		return control_failure(
+		    "run postmeterctl as root, or add it to view-may in the configuration and reload",
+		    "the view socket takes no %s", name);
+	}
 	return control_failure(
 	    "use the postmeterctl that came with this postmeter",
 	    "there is no command \"%s\"", name != NULL ? name : "");
 }
 
+/* actor_of - "PEER", or "PEER:BY" for whom it speaks */
+static void
+actor_of(
+    const struct control_peer *peer, const char *by, char *dst, size_t size)
+{
+	snprintf(dst, size, "%s%s%s", peer->name,
+	    by != NULL && by[0] != '\0' ? ":" : "", by != NULL ? by : "");
+}
+
 json_t *
-control_answer(const struct control_env *env, const char *request, size_t len,
-    const char *actor, int64_t now)
+control_answer(const struct control_env *env, const struct control_peer *peer,
+    const char *request, size_t len, int64_t now)
 {
 	json_error_t error;
 	json_t *args = json_loadb(request, len, JSON_REJECT_DUPLICATES, &error);
+	char actor[STORE_NAME];
 	struct request rq = {
 		.env = env, .args = args, .actor = actor, .now = now
 	};
 	json_t *a;
+
+	actor_of(peer, control_arg(&rq, "by"), actor, sizeof(actor));
 
 	if (!json_is_object(args)) {
 		a = control_failure("send one JSON object and a newline",
@@ -53,7 +90,7 @@ control_answer(const struct control_env *env, const char *request, size_t len,
 		    args == NULL ? error.text : "it is something else");
 	} else {
 		rq.conf = snapshot_hold();
-		a = answer(&rq);
+		a = answer(&rq, peer->door);
 		snapshot_release(&rq.conf);
 	}
 	json_decref(args);

@@ -117,7 +117,7 @@ control_status(const struct request *rq)
 	if (a != STORE_OK) /* "store" below says what is wrong with it */
 		json_array_clear(blocked);
 	return json_pack(
-	    "{s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o}",
+	    "{s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o}",
 	    "ok", 1, "version", POSTMETER_VERSION, "pid", (int)getpid(), "now",
 	    control_moment(rq, rq->now), "started",
 	    control_moment(rq, rq->env->started), "config",
@@ -126,9 +126,9 @@ control_status(const struct request *rq)
 	    failures[conf->on_store_failure], "store", store_report(rq),
 	    "sockets", "milter", conf->milter_socket.path, "map",
 	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
-	    conf->control_socket.path, "smarthosts", smarthosts(rq), "policies",
-	    (int)conf->npolicy - 1, "rules", (int)conf->nrule, "blocks",
-	    blocked);
+	    conf->control_socket.path, "view", conf->view_socket.path,
+	    "smarthosts", smarthosts(rq), "policies", (int)conf->npolicy - 1,
+	    "rules", (int)conf->nrule, "blocks", blocked);
 }
 
 /* The fullest limits seen so far, the fullest first. */

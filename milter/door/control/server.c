@@ -20,6 +20,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "snapshot.h"
 #include "thread.h"
 #include "unix_socket.h"
 
@@ -41,6 +42,7 @@ struct peer {
 
 struct control_server {
 	struct control_env env;
+	enum control_door door;
 	pthread_t thread;
 	int listen_fd, wake_fd;
 	int64_t rest_until;
@@ -89,9 +91,33 @@ refusal(const char *error, const char *remedy)
 	return answer != NULL ? answer : json_null();
 }
 
+/* is_among - is that user one of view-peers? */
+static bool
+is_among(const struct names *peers, const char *name, uid_t uid)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%lu", (unsigned long)uid);
+	for (size_t i = 0; i < peers->n; i++)
+		if (strcmp(peers->v[i], name) == 0 ||
+		    strcmp(peers->v[i], digits) == 0)
+			return true;
+	return false;
+}
+
+static bool
+may_view(const char *name, uid_t uid)
+{
+	const struct config *conf = snapshot_hold();
+	const bool may = is_among(&conf->view_peers, name, uid);
+
+	snapshot_release(&conf);
+	return may;
+}
+
 /* peer_name - who asks; false if it is nobody who may */
 static bool
-peer_name(int fd, char *dst, size_t size)
+peer_name(enum control_door door, int fd, char *dst, size_t size)
 {
 	struct passwd pw, *found = NULL;
 	char buf[4096];
@@ -105,7 +131,8 @@ peer_name(int fd, char *dst, size_t size)
 		snprintf(dst, size, "%s", pw.pw_name);
 	else
 		snprintf(dst, size, "uid %lu", (unsigned long)uid);
-	return uid == 0 || uid == geteuid();
+	return uid == 0 || uid == geteuid() ||
+	       (door == VIEW_DOOR && may_view(dst, uid));
 }
 
 static void
@@ -125,10 +152,14 @@ accept_peer(struct control_server *s)
 		return;
 	}
 	p->deadline = clock_steady() + PATIENCE;
-	if (!peer_name(p->fd, p->actor, sizeof(p->actor)))
+	if (!peer_name(s->door, p->fd, p->actor, sizeof(p->actor)))
 		peer_answer(p,
-		    refusal("only root and the daemon's own user may ask here",
-			"run postmeterctl as root"));
+		    s->door == CONTROL_DOOR
+			? refusal(
+			      "only root and the daemon's own user may ask here",
+			      "run postmeterctl as root")
+			: refusal("your user is none of those who may look",
+			      "run postmeterctl as root, or add your user to view-peers in the configuration and reload"));
 	else if ((p->in = malloc(CONTROL_REQUEST_MAX)) == NULL)
 		peer_close(p);
 }
@@ -149,9 +180,9 @@ peer_read(struct control_server *s, struct peer *p)
 	end = memchr(p->in + p->in_len, '\n', (size_t)n);
 	p->in_len += (size_t)n;
 	if (end != NULL)
-		peer_answer(
-		    p, control_answer(&s->env, p->in, (size_t)(end - p->in),
-			   p->actor, clock_now()));
+		peer_answer(p, control_answer(&s->env,
+				   &(struct control_peer){ s->door, p->actor },
+				   p->in, (size_t)(end - p->in), clock_now()));
 	else if (p->in_len == CONTROL_REQUEST_MAX)
 		peer_answer(p, refusal("the request is longer than 64 KiB",
 				   "ask for less at a time"));
@@ -246,7 +277,7 @@ server_free(struct control_server *s)
 }
 
 struct control_server *
-control_start(int fd, const struct control_env *env)
+control_start(int fd, enum control_door door, const struct control_env *env)
 {
 	struct control_server *s = calloc(1, sizeof(*s));
 
@@ -255,6 +286,7 @@ control_start(int fd, const struct control_env *env)
 		return NULL;
 	}
 	s->env = *env;
+	s->door = door;
 	s->listen_fd = fd;
 	for (size_t i = 0; i < PEERS; i++)
 		s->peer[i].fd = -1;

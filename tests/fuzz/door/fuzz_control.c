@@ -18,6 +18,7 @@ no_reload(char **errors_r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct control_peer peer = { CONTROL_DOOR, "fuzz" };
 	static struct control_env env;
 	json_t *answer;
 
@@ -43,7 +44,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	house_time += SECOND;
 	answer =
-	    control_answer(&env, (const char *)data, size, "fuzz", house_time);
+	    control_answer(&env, &peer, (const char *)data, size, house_time);
 	if (!json_is_object(answer) || json_object_get(answer, "ok") == NULL)
 		abort();
 	json_decref(answer);

@@ -1,0 +1,103 @@
+/*
+ * view.c - the door for those who look: where it is, who may come, and what
+ * else than looking he may do.
+ *
+ * Nobody is let in by default, and an act is allowed by its name only: what a
+ * monitoring system or a web page can do is what this file was told.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "reader.h"
+
+const char *const view_acts[] = { "block", "unblock", "grant", "revoke",
+	"reset", "release", "reload", NULL };
+
+/* is_uid - "1001": the user of another container has no name here */
+static bool
+is_uid(const char *text)
+{
+	const size_t n = strlen(text);
+
+	return n > 0 && n < 10 && strspn(text, "0123456789") == n;
+}
+
+static bool
+is_user(const struct conf_value *v)
+{
+	if (is_uid(v->text))
+		return true;
+	if (v->len == 0 || v->text[0] == '-' || strlen(v->text) != v->len)
+		return false;
+	for (const char *p = v->text; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("_.-", *p) == NULL)
+			return false;
+	return true;
+}
+
+static void
+read_peers(struct reading *r, cfg_t *root)
+{
+	const size_t n = conftext_size(root, "view-peers");
+	struct names *peers = &r->conf->view_peers;
+	char text[SHOWN];
+
+	peers->v = keep_array(r, n, sizeof(*peers->v));
+	for (size_t i = 0; i < n && peers->v != NULL; i++) {
+		const struct conf_value *v =
+		    conftext_value(&r->text, root, "view-peers", i);
+
+		if (!is_user(v))
+			diag_error(&r->m, v->line,
+			    "view-peers: \"%s\" is no user: name one of this machine, such as \"nagios\", or write its uid",
+			    shown(text, v));
+		peers->v[peers->n++] = keep(r, v->text);
+	}
+}
+
+static void
+read_may(struct reading *r, cfg_t *root)
+{
+	const size_t n = conftext_size(root, "view-may");
+	struct names *may = &r->conf->view_may;
+	char text[SHOWN];
+
+	may->v = keep_array(r, n, sizeof(*may->v));
+	for (size_t i = 0; i < n && may->v != NULL; i++) {
+		const struct conf_value *v =
+		    conftext_value(&r->text, root, "view-may", i);
+
+		if (enum_from_name(view_acts, v->text) == -1)
+			diag_error(&r->m, v->line,
+			    "view-may: \"%s\" is no act: it is block, unblock, grant, revoke, reset, release or reload",
+			    shown(text, v));
+		may->v[may->n++] = keep(r, v->text);
+	}
+}
+
+void
+read_view(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "view-socket");
+	struct unix_socket *at = &r->conf->view_socket;
+	char text[SHOWN];
+	struct why why = WHY_NONE;
+
+	if (v != NULL && v->len > 0) {
+		const char *taken[] = { r->conf->milter_socket.path,
+			r->conf->map_socket.path, r->conf->auth_socket.path,
+			r->conf->control_socket.path };
+
+		if (unix_socket_parse(v->text, at, &why) == -1)
+			diag_error(&r->m, v->line, "view-socket = \"%s\": %s",
+			    shown(text, v), why.text);
+		for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+			if (at->path[0] != '\0' &&
+			    strcmp(at->path, taken[i]) == 0)
+				diag_error(&r->m, v->line,
+				    "view-socket = \"%s\": that is another socket's path, it needs its own",
+				    shown(text, v));
+	}
+	read_peers(r, root);
+	read_may(r, root);
+}
