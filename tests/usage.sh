@@ -64,6 +64,10 @@ help_costs_nothing() {
 	    return 1
 	for c in $(commands); do
 		says 0 "usage: postmeterctl" "$c" -h || return 1
+		[[ $("$CTL" "$c" -h | grep -c '^  postmeterctl ') == 2 ]] || {
+			echo "# $c has not two examples"
+			return 1
+		}
 	done
 }
 

@@ -140,3 +140,52 @@ ctl_ask(const struct unix_socket *ep, const json_t *request, json_t **answer_r)
 	/* explain: the question was answered, but the answer is no. */
 	return json_is_false(json_object_get(*answer_r, "passes")) ? 1 : EX_OK;
 }
+
+/*
+ * for_viewers - is the control socket shut to this user, and is there another
+ * one for those who look?
+ */
+static bool
+for_viewers(const struct config *conf)
+{
+	return conf->view_socket.path[0] != '\0' &&
+	       access(conf->control_socket.path, W_OK) == -1 && errno == EACCES;
+}
+
+/*
+ * find_socket - where the daemon listens.  A configuration that is broken
+ * just now must not shut the door: then it is the usual place.
+ */
+static int
+find_socket(const struct ctl *ctl, struct unix_socket *ep, json_t **failure_r)
+{
+	const char *text = ctl->socket;
+	struct config *conf =
+	    text == NULL ? ctl_config(ctl->config, NULL) : NULL;
+	char named[ENDPOINT_PATH_MAX + 8];
+	struct why why;
+
+	if (conf != NULL) {
+		*ep = for_viewers(conf) ? conf->view_socket
+					: conf->control_socket;
+		config_free(&conf);
+		return 0;
+	}
+	snprintf(named, sizeof(named), "%s%s",
+	    text != NULL && strchr(text, ':') != NULL ? "" : "unix:",
+	    text != NULL ? text : CTL_SOCKET_DEFAULT);
+	if (unix_socket_parse(named, ep, &why) == 0)
+		return 0;
+	*failure_r = ctl_failure(why.text, "the socket cannot be used");
+	return -1;
+}
+
+int
+ctl_ask_daemon(const struct ctl *ctl, const json_t *request, json_t **answer_r)
+{
+	struct unix_socket ep;
+
+	if (find_socket(ctl, &ep, answer_r) == -1)
+		return EX_USAGE;
+	return ctl_ask(&ep, request, answer_r);
+}

@@ -9,28 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "escape.h"
-#include "print_table.h"
+#include "print.h"
 
 /* --- reading an answer --------------------------------------------------- */
 
-static const json_t *
-get(const json_t *o, const char *name)
+bool
+print_yes(const json_t *o, const char *name)
 {
-	return json_object_get(o, name);
+	return json_is_true(json_object_get(o, name));
 }
 
-static bool
-yes(const json_t *o, const char *name)
+const char *
+print_moment(const json_t *o, const char *name)
 {
-	return json_is_true(get(o, name));
-}
-
-/* moment - the words of a moment; "" if there is none */
-static const char *
-moment(const json_t *o, const char *name)
-{
-	return ctl_str(get(o, name), "text");
+	return ctl_str(json_object_get(o, name), "text");
 }
 
 static bool
@@ -94,17 +88,15 @@ harmless(const json_t *v)
 
 /* --- pieces -------------------------------------------------------------- */
 
-/* line - "label     text", all texts in one column */
-static void
-line(const struct screen *sc, const char *label, const char *text)
+void
+print_line(const struct screen *sc, const char *label, const char *text)
 {
 	fprintf(sc->out, "%-12s%s\n", label, text);
 }
 
-/* usage_row - bar, percent, "480 of 500 messages in 24h" behind some cells */
-static void
-usage_row(struct text_table *t, const json_t *usage, const char *const *before,
-    size_t nbefore, const char *last)
+void
+print_usage_row(struct text_table *t, const json_t *usage,
+    const char *const *before, size_t nbefore, const char *last)
 {
 	unsigned percent = (unsigned)ctl_num(usage, "percent");
 	char bar[BAR_TEXT], share[24], text[160];
@@ -125,7 +117,7 @@ usage_row(struct text_table *t, const json_t *usage, const char *const *before,
 	text_table_add(t, bar_colour(percent), cell);
 }
 
-static void
+void
 print_events(const struct screen *sc, const json_t *events, const char *indent)
 {
 	struct text_table t = { .columns = 6, .bar = TABLE_COLUMNS };
@@ -134,7 +126,7 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 
 	json_array_foreach (events, i, e)
 		text_table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ moment(e, "when"),
+		    (const char *const[]){ print_moment(e, "when"),
 			ctl_str(e, "kind"), ctl_str(e, "policy"),
 			ctl_str(e, "key"), ctl_str(e, "actor"),
 			ctl_str(e, "text") });
@@ -146,35 +138,36 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 static void
 print_store(const struct screen *sc, const json_t *st)
 {
-	const char *folded = moment(st, "folded"), *kind = ctl_str(st, "kind");
-	const bool well = yes(st, "healthy");
+	const char *folded = print_moment(st, "folded"),
+		   *kind = ctl_str(st, "kind");
+	const bool well = print_yes(st, "healthy");
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s, %s%s", kind,
 	    well ? "healthy" : "IN TROUBLE: ",
 	    well ? "" : ctl_str(st, "trouble"));
-	line(sc, "store", text);
+	print_line(sc, "store", text);
 	/* What a shared store holds, its own tools tell. */
 	if (strcmp(kind, "redis") != 0) {
 		snprintf(text, sizeof(text), "%lld counters in memory",
 		    ctl_num(st, "counters"));
-		line(sc, "", text);
+		print_line(sc, "", text);
 	}
 	if (strcmp(kind, "sqlite") == 0) {
 		snprintf(text, sizeof(text), "%lld bytes of journal, folded %s",
 		    ctl_num(st, "journal_bytes"),
 		    folded[0] != '\0' ? folded : "not yet");
-		line(sc, "", text);
+		print_line(sc, "", text);
 	}
 	snprintf(text, sizeof(text),
 	    "%lld charged, %lld declined, %lld not known",
 	    ctl_num(st, "charged"), ctl_num(st, "declined"),
 	    ctl_num(st, "failed"));
-	line(sc, "messages", text);
+	print_line(sc, "messages", text);
 	if (ctl_num(st, "events_dropped") > 0) {
 		snprintf(text, sizeof(text), "%lld dropped, they came too fast",
 		    ctl_num(st, "events_dropped"));
-		line(sc, "events", text);
+		print_line(sc, "events", text);
 	}
 }
 
@@ -183,7 +176,7 @@ static void
 health_text(const json_t *health, char *dst, size_t size)
 {
 	const char *trouble = ctl_str(health, "trouble");
-	const char *until = moment(health, "until");
+	const char *until = print_moment(health, "until");
 
 	snprintf(dst, size, ", %s%s%s%s%s", ctl_str(health, "state"),
 	    until[0] != '\0' ? " until " : "", until,
@@ -203,18 +196,18 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 		    ctl_str(sh, "name"), ctl_str(sh, "host"),
 		    ctl_num(sh, "port"), ctl_str(sh, "tls"));
 
-		json_array_foreach (get(sh, "routes"), j, route) {
+		json_array_foreach (json_object_get(sh, "routes"), j, route) {
 			if (n < 0 || n >= (int)sizeof(text))
 				break;
 			n += snprintf(text + n, sizeof(text) - (size_t)n,
 			    "%s%s", link, json_string_value(route));
 			link = ", ";
 		}
-		if (json_is_object(get(sh, "health")) && n >= 0 &&
+		if (json_is_object(json_object_get(sh, "health")) && n >= 0 &&
 		    n < (int)sizeof(text))
-			health_text(get(sh, "health"), text + n,
+			health_text(json_object_get(sh, "health"), text + n,
 			    sizeof(text) - (size_t)n);
-		line(sc, i == 0 ? "smarthosts" : "", text);
+		print_line(sc, i == 0 ? "smarthosts" : "", text);
 	}
 }
 
@@ -225,7 +218,7 @@ print_blocks(const struct screen *sc, const json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, b) {
-		const char *until = moment(b, "until");
+		const char *until = print_moment(b, "until");
 		char text[700];
 
 		snprintf(text, sizeof(text), "%s until %s%s%s",
@@ -233,7 +226,7 @@ print_blocks(const struct screen *sc, const json_t *list)
 		    until[0] != '\0' ? until : "it is unblocked",
 		    ctl_str(b, "text")[0] != '\0' ? ": " : "",
 		    ctl_str(b, "text"));
-		line(sc, i == 0 ? "blocked" : "", text);
+		print_line(sc, i == 0 ? "blocked" : "", text);
 	}
 }
 
@@ -250,11 +243,11 @@ print_sockets(const struct screen *sc, const json_t *sockets)
 			continue;
 		snprintf(text, sizeof(text), "%-8s%s", names[i],
 		    ctl_str(sockets, names[i]));
-		line(sc, i == 0 ? "sockets" : "", text);
+		print_line(sc, i == 0 ? "sockets" : "", text);
 	}
 }
 
-static void
+void
 text_status(const struct screen *sc, const json_t *a)
 {
 	bool observe = strcmp(ctl_str(a, "mode"), "observe") == 0;
@@ -262,8 +255,9 @@ text_status(const struct screen *sc, const json_t *a)
 	char text[300];
 
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
-	    ctl_str(a, "version"), ctl_num(a, "pid"), moment(a, "started"));
-	line(sc, "postmeter", text);
+	    ctl_str(a, "version"), ctl_num(a, "pid"),
+	    print_moment(a, "started"));
+	print_line(sc, "postmeter", text);
 	snprintf(text, sizeof(text), "%s%s",
 	    observe ? "observe: counts and refuses nothing" : "enforce",
 	    strcmp(failure, "accept") == 0
@@ -271,31 +265,31 @@ text_status(const struct screen *sc, const json_t *a)
 	    : strcmp(failure, "local") == 0
 		? "; a share of each limit while the store is out"
 		: "");
-	line(sc, "mode", text);
-	print_store(sc, get(a, "store"));
+	print_line(sc, "mode", text);
+	print_store(sc, json_object_get(a, "store"));
 	snprintf(text, sizeof(text), "%lld, policies %lld", ctl_num(a, "rules"),
 	    ctl_num(a, "policies"));
-	line(sc, "rules", text);
-	print_smarthosts(sc, get(a, "smarthosts"));
-	print_blocks(sc, get(a, "blocks"));
-	print_sockets(sc, get(a, "sockets"));
-	line(sc, "config", ctl_str(a, "config"));
+	print_line(sc, "rules", text);
+	print_smarthosts(sc, json_object_get(a, "smarthosts"));
+	print_blocks(sc, json_object_get(a, "blocks"));
+	print_sockets(sc, json_object_get(a, "sockets"));
+	print_line(sc, "config", ctl_str(a, "config"));
 }
 
-static void
+void
 text_top(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 6 };
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach (get(a, "limits"), i, row) {
-		const char *next = moment(row, "next");
+	json_array_foreach (json_object_get(a, "limits"), i, row) {
+		const char *next = print_moment(row, "next");
 		char last[120] = "";
 
 		if (next[0] != '\0')
 			snprintf(last, sizeof(last), "next at %s", next);
-		usage_row(&t, row,
+		print_usage_row(&t, row,
 		    (const char *const[]){
 			ctl_str(row, "policy"), ctl_str(row, "key") },
 		    2, last);
@@ -314,36 +308,37 @@ print_grants(const struct screen *sc, const json_t *grants)
 	json_array_foreach (grants, i, g)
 		fprintf(sc->out, "  granted +%lld %s until %s\n",
 		    ctl_num(g, "extra"), ctl_str(g, "dimension"),
-		    moment(g, "until"));
+		    print_moment(g, "until"));
 }
 
 static void
 print_counter(const struct screen *sc, const json_t *c)
 {
 	struct text_table t = { .columns = 4 };
-	const char *locked = moment(c, "locked_until");
-	const char *next = moment(c, "next");
+	const char *locked = print_moment(c, "locked_until");
+	const char *next = print_moment(c, "next");
 	const json_t *limit;
 	size_t i;
 
 	fprintf(
 	    sc->out, "\n%s for %s\n", ctl_str(c, "policy"), ctl_str(c, "key"));
-	json_array_foreach (get(c, "limits"), i, limit)
-		usage_row(&t, limit, (const char *const[]){ NULL }, 0, "");
+	json_array_foreach (json_object_get(c, "limits"), i, limit)
+		print_usage_row(
+		    &t, limit, (const char *const[]){ NULL }, 0, "");
 	text_table_print(&t, sc, "  ");
-	print_grants(sc, get(c, "grants"));
+	print_grants(sc, json_object_get(c, "grants"));
 	if (locked[0] != '\0')
 		fprintf(sc->out, "  locked until %s\n", locked);
-	if (yes(c, "never"))
+	if (print_yes(c, "never"))
 		fputs("  nothing may be sent: a limit is 0\n", sc->out);
 	else if (next[0] != '\0')
 		fprintf(sc->out, "  next at %s\n", next);
 }
 
-static void
+void
 text_show(const struct screen *sc, const json_t *a)
 {
-	const json_t *block = get(a, "blocked"), *c;
+	const json_t *block = json_object_get(a, "blocked"), *c;
 	size_t i;
 
 	fprintf(sc->out, "%s\n", ctl_str(a, "who"));
@@ -351,18 +346,18 @@ text_show(const struct screen *sc, const json_t *a)
 		fprintf(sc->out, "blocked%s%s\n",
 		    ctl_str(block, "text")[0] != '\0' ? ": " : "",
 		    ctl_str(block, "text"));
-	json_array_foreach (get(a, "counters"), i, c)
+	json_array_foreach (json_object_get(a, "counters"), i, c)
 		print_counter(sc, c);
-	if (json_array_size(get(a, "events")) > 0) {
+	if (json_array_size(json_object_get(a, "events")) > 0) {
 		fputs("\nlast events\n", sc->out);
-		print_events(sc, get(a, "events"), "  ");
+		print_events(sc, json_object_get(a, "events"), "  ");
 	}
 }
 
 static void
 print_reply(const struct screen *sc, const json_t *a)
 {
-	const json_t *r = get(a, "reply");
+	const json_t *r = json_object_get(a, "reply");
 	char text[700];
 
 	if (json_is_object(r))
@@ -370,13 +365,13 @@ print_reply(const struct screen *sc, const json_t *a)
 		    ctl_str(r, "xcode"), ctl_str(r, "text"));
 	else
 		snprintf(text, sizeof(text), "none, the message passes%s%s%s",
-		    yes(a, "observed") ? " (enforced, it would not)" : "",
+		    print_yes(a, "observed") ? " (enforced, it would not)" : "",
 		    ctl_str(a, "note")[0] != '\0' ? ": " : "",
 		    ctl_str(a, "note"));
-	line(sc, "reply", text);
+	print_line(sc, "reply", text);
 }
 
-static void
+void
 text_explain(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 6 };
@@ -385,22 +380,22 @@ text_explain(const struct screen *sc, const json_t *a)
 	char text[200];
 	size_t i;
 
-	line(sc, "sender",
+	print_line(sc, "sender",
 	    ctl_str(a, "sender")[0] != '\0' ? ctl_str(a, "sender") : "<>");
 	snprintf(text, sizeof(text), "%lld, of which %lld external",
 	    ctl_num(a, "recipients"), ctl_num(a, "external"));
-	line(sc, "recipients", text);
-	if (!yes(a, "outgoing"))
-		line(sc, "rule",
+	print_line(sc, "recipients", text);
+	if (!print_yes(a, "outgoing"))
+		print_line(sc, "rule",
 		    "none: not outgoing, no login and not from networks");
 	else
-		line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
-	line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
-	line(sc, "verdict", ctl_str(a, "verdict"));
+		print_line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
+	print_line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
+	print_line(sc, "verdict", ctl_str(a, "verdict"));
 	print_reply(sc, a);
-	json_array_foreach (get(a, "limits"), i, l) {
+	json_array_foreach (json_object_get(a, "limits"), i, l) {
 		snprintf(text, sizeof(text), "costs %lld", ctl_num(l, "cost"));
-		usage_row(&t, get(l, "usage"),
+		print_usage_row(&t, json_object_get(l, "usage"),
 		    (const char *const[]){
 			ctl_str(l, "policy"), ctl_str(l, "key") },
 		    2, text);
@@ -410,56 +405,56 @@ text_explain(const struct screen *sc, const json_t *a)
 	text_table_print(&t, sc, "");
 }
 
-static void
+void
 text_events(const struct screen *sc, const json_t *a)
 {
-	if (json_array_size(get(a, "events")) == 0)
+	if (json_array_size(json_object_get(a, "events")) == 0)
 		fputs("no events\n", sc->out);
-	print_events(sc, get(a, "events"), "");
+	print_events(sc, json_object_get(a, "events"), "");
 }
 
-static void
+void
 text_reset(const struct screen *sc, const json_t *a)
 {
 	const json_t *r;
 	size_t i;
 
-	json_array_foreach (get(a, "reset"), i, r)
+	json_array_foreach (json_object_get(a, "reset"), i, r)
 		fprintf(sc->out, "reset: %s under policy %s\n",
 		    ctl_str(r, "key"), ctl_str(r, "policy"));
 }
 
-static void
+void
 text_grant(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
 	    "granted: %s may send %lld %s more under policy %s, until %s\n",
 	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
-	    ctl_str(a, "policy"), moment(a, "until"));
+	    ctl_str(a, "policy"), print_moment(a, "until"));
 }
 
-static void
+void
 text_block(const struct screen *sc, const json_t *a)
 {
-	const char *until = moment(a, "until");
+	const char *until = print_moment(a, "until");
 
 	fprintf(sc->out, "blocked: %s until %s\n", ctl_str(a, "who"),
 	    until[0] != '\0' ? until : "it is unblocked");
 }
 
-static void
+void
 text_unblock(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out, "unblocked: %s\n", ctl_str(a, "who"));
 }
 
-static void
+void
 text_reload(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out, "reloaded: %s\n", ctl_str(a, "config"));
 }
 
-static void
+void
 text_export(const struct screen *sc, const json_t *a)
 {
 	json_dumpf(a, sc->out, JSON_INDENT(2) | JSON_ENSURE_ASCII);
@@ -481,7 +476,7 @@ static void
 print_finding(const struct screen *sc, const char *indent, const json_t *c)
 {
 	fprintf(sc->out, "%s%s: %s%s%s\n", indent,
-	    yes(c, "must") ? "attention" : "note", ctl_str(c, "text"),
+	    print_yes(c, "must") ? "attention" : "note", ctl_str(c, "text"),
 	    ctl_str(c, "remedy")[0] != '\0' ? "; " : "", ctl_str(c, "remedy"));
 }
 
@@ -495,60 +490,38 @@ print_findings(const struct screen *sc, const char *indent, const json_t *list)
 		print_finding(sc, indent, c);
 }
 
-static void
+void
 text_check(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
 	    "%s: good (rules: %lld, policies: %lld, routes: %lld, smarthosts: %lld)\n",
 	    ctl_str(a, "file"), ctl_num(a, "rules"), ctl_num(a, "policies"),
 	    ctl_num(a, "routes"), ctl_num(a, "smarthosts"));
-	print_strings(sc->out, "warning: ", get(a, "warnings"));
-	print_findings(sc, "", get(a, "findings"));
+	print_strings(sc->out, "warning: ", json_object_get(a, "warnings"));
+	print_findings(sc, "", json_object_get(a, "findings"));
 }
 
-static void
+void
 text_setup(const struct screen *sc, const json_t *a)
 {
 	const json_t *c;
 	size_t i;
 
-	json_array_foreach (get(a, "changes"), i, c)
+	json_array_foreach (json_object_get(a, "changes"), i, c)
 		fprintf(sc->out, "# %s\n%s\n", ctl_str(c, "why"),
 		    ctl_str(c, "command"));
-	print_findings(sc, "# ", get(a, "notes"));
+	print_findings(sc, "# ", json_object_get(a, "notes"));
 	fprintf(sc->out, "# %s\n", ctl_str(a, "summary"));
 }
-
-static const struct printer {
-	const char *command;
-	void (*print)(const struct screen *sc, const json_t *answer);
-} printers[] = {
-	{ "status", text_status },
-	{ "top", text_top },
-	{ "show", text_show },
-	{ "explain", text_explain },
-	{ "events", text_events },
-	{ "reset", text_reset },
-	{ "grant", text_grant },
-	{ "block", text_block },
-	{ "unblock", text_unblock },
-	{ "reload", text_reload },
-	{ "export", text_export },
-	{ "check", text_check },
-	{ "setup", text_setup },
-	{ "test", ctl_test_text },
-	{ "providers", ctl_providers_text },
-	{ "secret", ctl_secret_text },
-};
 
 static void
 print_answer(const struct screen *sc, const char *command, const json_t *answer)
 {
+	const struct command *c = command_find(command);
 	json_t *safe = harmless(answer);
 
-	for (size_t i = 0; i < sizeof(printers) / sizeof(printers[0]); i++)
-		if (strcmp(command, printers[i].command) == 0)
-			printers[i].print(sc, safe);
+	if (c != NULL)
+		c->print(sc, safe);
 	json_decref(safe);
 }
 
@@ -558,14 +531,14 @@ print_failure(
 {
 	json_t *safe = harmless(answer);
 
-	if (get(safe, "changes") != NULL)
+	if (json_object_get(safe, "changes") != NULL)
 		text_setup(sc, safe);
-	if (get(safe, "findings") != NULL)
+	if (json_object_get(safe, "findings") != NULL)
 		text_check(sc, safe);
-	if (get(safe, "steps") != NULL)
+	if (json_object_get(safe, "steps") != NULL)
 		ctl_test_text(sc, safe);
 	fflush(sc->out); /* what was found first, then what follows from it */
-	print_strings(sc->err, "", get(safe, "errors"));
+	print_strings(sc->err, "", json_object_get(safe, "errors"));
 	fprintf(
 	    sc->err, "postmeterctl %s: %s\n", command, ctl_str(safe, "error"));
 	if (ctl_str(safe, "remedy")[0] != '\0')

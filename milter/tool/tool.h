@@ -20,20 +20,28 @@
 
 #define CTL_SOCKET_DEFAULT "/run/postmeter/control.sock"
 
+#define CTL_WORDS 4	/* arguments that a command names */
+
+struct ctl_list {	/* v has room for the whole command line */
+	const char **v;
+	size_t n;
+};
+
 /* What the command line said; strings belong to argv. */
 struct ctl {
 	const char *config;	/* -c */
 	const char *socket;	/* -s, NULL: as the configuration says */
 	const char *sender, *login, *client, *size;
-	const char **rcpt;
-	size_t nrcpt;
+	struct ctl_list rcpt;
 	const char *span, *why, *count;
 	bool apply, undo, check, mta;
 	const char *send;	/* to whom test sends a message */
 	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
 	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */
-	const char *word[4];	/* positional, after the command */
+	const char *word[CTL_WORDS];	/* arguments, after the command */
 	size_t nword;
+	char **words;		/* all of them, where there may be many */
+	size_t nwords;
 };
 
 /* Where answers are shown. */
@@ -77,6 +85,9 @@ void	ctl_finding(json_t *list, bool must, const char *remedy,
 const char *ctl_str(const json_t *o, const char *name);
 long long ctl_num(const json_t *o, const char *name);
 
+/* The whole number, 1 or more, in text; -1 if it is none, or NULL. */
+long long ctl_number(const char *text);
+
 /* --- commands ------------------------------------------------------------ */
 
 /*
@@ -84,6 +95,8 @@ long long ctl_num(const json_t *o, const char *name);
  * returns the exit code.
  */
 int	ctl_ask(const struct unix_socket *ep, const json_t *request,
+	    json_t **answer_r);
+int	ctl_ask_daemon(const struct ctl *ctl, const json_t *request,
 	    json_t **answer_r);
 int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);

@@ -1,0 +1,182 @@
+/*
+ * commands.c - every command of postmeterctl, one row each.
+ */
+#include <string.h>
+
+#include "command.h"
+#include "print.h"
+
+static const char *
+misfit_explain(const struct ctl *ctl)
+{
+	if (ctl->sender == NULL)
+		return "--sender is missing";
+	return ctl->rcpt.n == 0 ? "--rcpt is missing" : NULL;
+}
+
+static const char *
+misfit_grant(const struct ctl *ctl)
+{
+	return ctl->span == NULL ? "--for is missing: a grant must end some day"
+				 : NULL;
+}
+
+static const char *
+misfit_setup(const struct ctl *ctl)
+{
+	if (ctl->apply + ctl->undo + ctl->check > 1)
+		return "--apply, --undo and --check exclude each other";
+	return strcmp(ctl->word[0], "postfix") != 0 &&
+		       strcmp(ctl->word[0], "sendmail") != 0
+		   ? "the mail server is postfix or sendmail"
+		   : NULL;
+}
+
+static const char *
+misfit_secret(const struct ctl *ctl)
+{
+	return ctl_secret_words(ctl) ? NULL
+				     : "it is set NAME, list, or remove NAME";
+}
+
+const struct command commands[] = {
+	{ .name = "status",
+	    .words = "",
+	    .options = "",
+	    .what = "is all well?",
+	    .print = text_status,
+	    .example = { "status", "--json status" } },
+	{ .name = "top",
+	    .words = "[-n N]",
+	    .options = "number",
+	    .what = "the fullest limits",
+	    .print = text_top,
+	    .example = { "top", "top -n 50" } },
+	{ .name = "show",
+	    .words = "WHO",
+	    .least = 1,
+	    .most = 1,
+	    .options = "",
+	    .what = "one sender: limits, grants, events",
+	    .print = text_show,
+	    .name_of = { "who" },
+	    .example = { "show alice@office.example", "show 10.0.9.7" } },
+	{ .name = "explain",
+	    .words =
+		"--sender S [--login L] [--client IP] [--size N] --rcpt R ...",
+	    .options = "sender login client size rcpt",
+	    .what = "what would this message be answered?",
+	    .print = text_explain,
+	    .example = { "explain --sender alice@office.example --rcpt bob@example.net",
+		"explain --sender news@office.example --login news --rcpt a@example.net b@example.net" },
+	    .misfit = misfit_explain },
+	{ .name = "events",
+	    .words = "[WHO] [-n N]",
+	    .most = 1,
+	    .options = "number",
+	    .what = "the newest events",
+	    .print = text_events,
+	    .name_of = { "who" },
+	    .example = { "events -n 50", "events alice@office.example" } },
+	{ .name = "reset",
+	    .words = "WHO [POLICY]",
+	    .least = 1,
+	    .most = 2,
+	    .options = "",
+	    .what = "forget what WHO has spent",
+	    .print = text_reset,
+	    .name_of = { "who", "policy" },
+	    .example = { "reset alice@office.example",
+		"reset alice@office.example staff" } },
+	{ .name = "grant",
+	    .words = "WHO POLICY DIMENSION +N --for SPAN [--why TEXT]",
+	    .least = 4,
+	    .most = 4,
+	    .options = "for why",
+	    .what = "more for a while",
+	    .print = text_grant,
+	    .name_of = { "who", "policy", "dimension", "extra" },
+	    .example = { "grant alice@office.example staff messages +200 --for 1d --why \"trade fair\"",
+		"grant news@office.example bulk recipients +2k --for 8h" },
+	    .misfit = misfit_grant },
+	{ .name = "block",
+	    .words = "WHO [--for SPAN] [--why TEXT]",
+	    .least = 1,
+	    .most = 1,
+	    .options = "for why",
+	    .what = "refuse all mail of WHO",
+	    .print = text_block,
+	    .name_of = { "who" },
+	    .example = { "block alice@office.example --why \"password stolen\"",
+		"block @office.example --for 2h" } },
+	{ .name = "unblock",
+	    .words = "WHO",
+	    .least = 1,
+	    .most = 1,
+	    .options = "",
+	    .what = "take that back",
+	    .print = text_unblock,
+	    .name_of = { "who" },
+	    .example = { "unblock alice@office.example",
+		"unblock @office.example" } },
+	{ .name = "reload",
+	    .words = "",
+	    .options = "",
+	    .what = "read the configuration again",
+	    .print = text_reload,
+	    .example = { "reload", "check && postmeterctl reload" } },
+	{ .name = "export",
+	    .words = "",
+	    .options = "",
+	    .what = "all counters, blocks and events as JSON",
+	    .print = text_export,
+	    .example = { "export >counters.json", "export | jq .blocks" } },
+	{ .name = "check",
+	    .words =
+		"[FILE] [--mta [--postfix-config DIR] [--sendmail-config DIR]]",
+	    .most = 1,
+	    .options = "mta postfix-config sendmail-config",
+	    .what = "is the configuration good?",
+	    .run = ctl_check,
+	    .print = text_check,
+	    .example = { "check ./postmeter.conf", "check --mta" } },
+	{ .name = "setup",
+	    .words =
+		"postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] [--sendmail-config DIR]",
+	    .least = 1,
+	    .most = 1,
+	    .options = "apply undo check postfix-config sendmail-config",
+	    .what = "the mail server's half of the wiring",
+	    .run = ctl_setup,
+	    .print = text_setup,
+	    .example = { "setup postfix", "setup postfix --apply" },
+	    .misfit = misfit_setup },
+	{ .name = "test",
+	    .words = "SMARTHOST [--send ADDRESS [--sender ADDRESS]]",
+	    .least = 1,
+	    .most = 1,
+	    .options = "send sender",
+	    .what = "can mail be sent through a smarthost?",
+	    .run = ctl_test,
+	    .print = ctl_test_text,
+	    .example = { "test workspace",
+		"test workspace --send me@example.net" } },
+	{ .name = "providers",
+	    .words = "",
+	    .options = "",
+	    .what = "what is known about providers",
+	    .run = ctl_providers,
+	    .print = ctl_providers_text,
+	    .example = { "providers", "--json providers" } },
+	{ .name = "secret",
+	    .words = "set NAME | list | remove NAME",
+	    .least = 1,
+	    .most = 2,
+	    .options = "",
+	    .what = "the keys of the smarthosts",
+	    .run = ctl_secret,
+	    .print = ctl_secret_text,
+	    .example = { "secret list", "secret set workspace" },
+	    .misfit = misfit_secret },
+	{ .name = NULL },
+};

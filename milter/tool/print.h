@@ -1,0 +1,46 @@
+/*
+ * print.h - the pieces that answers for people are put together of, and the
+ * printers of commands that only the daemon answers.
+ */
+#ifndef PRINT_H
+#define PRINT_H
+
+#include "print_table.h"
+#include "tool.h"
+
+/* A member that is true. */
+bool	print_yes(const json_t *o, const char *name);
+
+/* The words of a moment; "" if there is none. */
+const char *print_moment(const json_t *o, const char *name);
+
+/* "label     text", all texts in one column. */
+void	print_line(const struct screen *sc, const char *label,
+	    const char *text);
+
+/*
+ * Bar, percent and "480 of 500 messages in 24h" behind nbefore cells, last at
+ * the end.
+ */
+void	print_usage_row(struct text_table *t, const json_t *usage,
+	    const char *const *before, size_t nbefore, const char *last);
+
+void	print_events(const struct screen *sc, const json_t *events,
+	    const char *indent);
+
+/* The answer was made harmless. */
+void	text_status(const struct screen *sc, const json_t *answer);
+void	text_top(const struct screen *sc, const json_t *answer);
+void	text_show(const struct screen *sc, const json_t *answer);
+void	text_explain(const struct screen *sc, const json_t *answer);
+void	text_events(const struct screen *sc, const json_t *answer);
+void	text_reset(const struct screen *sc, const json_t *answer);
+void	text_grant(const struct screen *sc, const json_t *answer);
+void	text_block(const struct screen *sc, const json_t *answer);
+void	text_unblock(const struct screen *sc, const json_t *answer);
+void	text_reload(const struct screen *sc, const json_t *answer);
+void	text_export(const struct screen *sc, const json_t *answer);
+void	text_check(const struct screen *sc, const json_t *answer);
+void	text_setup(const struct screen *sc, const json_t *answer);
+
+#endif
