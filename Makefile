@@ -103,6 +103,11 @@ $(BUILD)/%.inc: %.m4
 $(BUILD)/%.inc: %.lua
 	@mkdir -p $(@D)
 	@$(AS_STRING)
+$(BUILD)/%.inc: %.conf
+	@mkdir -p $(@D)
+	@$(AS_STRING)
+$(BUILD)/milter/config/refusal_file.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/config/refusal_file.o: $(BUILD)/conf/refusals.inc
 $(BUILD)/milter/tool/sendmail_mc.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/tool/sendmail_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
@@ -325,7 +330,8 @@ CPPCHECK_LOOPS = '-Djson_object_foreach(o, k, v)=for (;;)' \
     '-DTAILQ_FOREACH(v, h, f)=for (;;)' '-DTAILQ_FOREACH_REVERSE(v, h, n, f)=for (;;)'
 
 lint-cppcheck: $(BUILD)/contrib/sendmail/postmeter-a.inc \
-    $(BUILD)/contrib/sendmail/postmeter-b.inc $(BUILD)/milter/store/redis/script.inc
+    $(BUILD)/contrib/sendmail/postmeter-b.inc $(BUILD)/milter/store/redis/script.inc \
+    $(BUILD)/conf/refusals.inc
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
 	    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 	    $(INC) -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/tools

@@ -173,7 +173,8 @@ options_of() {
 	case $1 in
 	code)
 		find milter/config milter/secret -name '*.c' \
-		    ! -name provider_file.c -exec sed -nE \
+		    ! -name provider_file.c ! -name refusal_file.c \
+		    -exec sed -nE \
 		    's/.*CONF_(ONE|LIST)\("([a-z0-9-]+)"\).*/\2/p' {} +
 		;;
 	manual)

@@ -16,6 +16,7 @@
 #include "netaddr.h"
 #include "policy.h"
 #include "quota.h"
+#include "refusal.h"
 #include "timezone.h"
 #include "unix_socket.h"
 
@@ -104,6 +105,7 @@ struct config {
 	enum store_failure on_store_failure;
 	char *secrets;			/* path; "" if no smarthost needs one */
 	char *providers;		/* path of providers.conf */
+	struct refusals *refusals;	/* what providers say; never NULL */
 	int64_t probe_every;		/* ms; 0: nobody looks at smarthosts */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;

@@ -16,6 +16,7 @@
 #include "limit.h"
 #include "reader.h"
 #include "redis_url.h"
+#include "refusal_file.h"
 #include "trusted_file.h"
 
 #define FILE_LARGEST (1024 * 1024)
@@ -47,6 +48,7 @@ static cfg_opt_t options[] = {
 	CONF_ONE("unmatched"),
 	CONF_ONE("new-senders"),
 	CONF_ONE("providers"),
+	CONF_ONE("refusals"),
 	CONF_ONE("margin"),
 	CONF_ONE("probe-every"),
 	CONF_SECTION("policy", policy_options),
@@ -336,6 +338,25 @@ read_probe_every(struct reading *r, cfg_t *root)
 		    shown(text, v));
 }
 
+/* read_refusals - what providers say; a file of one's own comes first */
+static void
+read_refusals(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(r, root, "refusals");
+	char text[SHOWN];
+
+	if (v != NULL && v->len > 0 && v->text[0] != '/') {
+		diag_error(&r->m, v->line,
+		    "refusals = \"%s\": write the absolute path of a file with rules of your own",
+		    shown(text, v));
+		return;
+	}
+	r->conf->refusals = refusals_load(v != NULL ? v->text : "", r->m.out);
+	if (r->conf->refusals == NULL)
+		diag_error(&r->m, v != NULL ? v->line : 0,
+		    "refusals: the rules are not good, see the lines above");
+}
+
 static void
 read_all(struct reading *r, cfg_t *root)
 {
@@ -368,6 +389,7 @@ read_all(struct reading *r, cfg_t *root)
 		return;
 	read_probe_every(r, root);
 	read_providers(r, root);
+	read_refusals(r, root);
 	read_policies(r, root);
 	read_smarthosts(r, root);
 	read_secrets(r, root);
@@ -512,6 +534,7 @@ config_free(struct config **cp)
 	free(conf->store_local);
 	free(conf->secrets);
 	free(conf->providers);
+	refusals_free(&conf->refusals);
 	free(conf->recipient_delimiter);
 	free(conf);
 }
