@@ -69,8 +69,11 @@ floor = $(foreach f,$(1),$(wildcard milter/$(f)/*.c milter/$(f)/*/*.c))
 # What two programs share is an archive; what one program is made of is a list.
 # The milter's callbacks need libmilter, and accept_reserve.c replaces
 # accept(2): they belong to the daemon alone.
+PROGRAMS = postmeter postmeterctl
 DAEMON_SRC = milter/postmeter.c $(wildcard milter/door/milter/*.c)
 TOOL_SRC = milter/postmeterctl.c $(call floor,tool)
+SRC_postmeter = $(DAEMON_SRC)
+SRC_postmeterctl = $(TOOL_SRC)
 LIB_SRC = $(filter-out $(DAEMON_SRC),$(call floor,$(filter-out tool,$(FLOORS))))
 LIB = $(BUILD)/libpostmeter.a
 
@@ -87,7 +90,7 @@ say = @printf '  %-4s %s\n'
 
 # --- build -------------------------------------------------------------------
 
-all: $(BUILD)/postmeter $(BUILD)/postmeterctl
+all: $(PROGRAMS:%=$(BUILD)/%)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -203,7 +206,18 @@ SUITE = $(TESTS) $(REPLAYS)
 tests: $(SUITE) $(TOOLS)
 
 check: $(SUITE) all
-	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/hardening.sh tests/usage.sh
+	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/floors.sh tests/hardening.sh \
+	    tests/usage.sh
+
+# What tests/floors.sh holds against the sources and objects.
+print-floors:
+	@echo $(FLOORS)
+print-inc:
+	@echo $(I_$(FLOOR))
+print-programs:
+	@echo $(PROGRAMS)
+print-objects:
+	@echo $(call obj,$(SRC_$(PROGRAM)))
 
 check-asan:
 	@UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) --no-print-directory check \
@@ -409,7 +423,7 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
 .PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz packages \
-    demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
+    print-floors print-inc print-programs print-objects demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
     lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean
 .SECONDARY:

@@ -58,7 +58,7 @@ main(int argc, char **argv)
 		code = l.command->run != NULL ? l.command->run(&l.ctl, &answer)
 					      : ask(&l, &answer);
 		if (json_is_true(json_object_get(answer, "ok")))
-			output->answer(&sc, l.command->name, answer);
+			output->answer(&sc, l.command, answer);
 		else
 			output->failure(&sc, l.command->name, answer);
 		json_decref(answer);

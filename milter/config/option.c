@@ -190,3 +190,33 @@ read_prefixes(struct reading *r, cfg_t *sec, const char *name,
 			    name, shown(text, &v));
 	}
 }
+
+int
+read_reference(struct reading *r, cfg_t *root, const char *kind,
+    const struct conf_value *v)
+{
+	const size_t n = conftext_size(root, kind);
+	struct suggest near;
+	char text[SHOWN], best[SHOWN];
+
+	suggest_init(&near, v->text);
+	for (size_t i = 0; i < n; i++) {
+		const char *title = conftext_title(
+		    &r->text, cfg_getnsec(root, kind, (unsigned)i))
+					->text;
+
+		if (strcmp(title, v->text) == 0)
+			return (int)i;
+		suggest_add(&near, title);
+	}
+	if (suggest_best(&near) != NULL)
+		diag_error(&r->m, v->line,
+		    "there is no %s \"%s\", did you mean \"%s\"?", kind,
+		    shown(text, v),
+		    escape_str(best, sizeof(best), suggest_best(&near)));
+	else
+		diag_error(&r->m, v->line,
+		    "there is no %s \"%s\": add a section %s \"%s\" { ... }",
+		    kind, shown(text, v), kind, text);
+	return -1;
+}

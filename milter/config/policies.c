@@ -195,3 +195,31 @@ read_policies(struct reading *r, cfg_t *root)
 		read_policy(r, cfg_getnsec(root, "policy", (unsigned)i), p);
 	}
 }
+
+/* --- who names them ------------------------------------------------------ */
+
+void
+read_policy_names(
+    struct reading *r, cfg_t *root, cfg_t *sec, size_t more, struct policies *p)
+{
+	const size_t n = conftext_size(sec, "policies");
+	char text[SHOWN];
+
+	p->v = keep_array(r, n + more, sizeof(*p->v));
+	for (size_t i = 0; i < n && p->v != NULL; i++) {
+		const struct conf_value *v =
+		    conftext_value(&r->text, sec, "policies", i);
+		const int j = read_reference(r, root, "policy", v);
+		const struct policy *policy;
+
+		if (j == -1 || r->conf->policy == NULL)
+			continue;
+		policy = &r->conf->policy[j + 1]; /* behind the built-in */
+		for (size_t k = 0; k < p->n; k++)
+			if (p->v[k] == policy)
+				diag_error(&r->m, v->line,
+				    "policies: \"%s\" stands twice here, remove one",
+				    shown(text, v));
+		p->v[p->n++] = policy;
+	}
+}

@@ -1,7 +1,7 @@
 /*
  * reader.h - what the parts of the configuration's reader share.
  *
- * Only config*.c include it.  Each reader reports its mistakes and goes on
+ * Only this folder includes it.  Each reader reports its mistakes and goes on
  * with something harmless; config_load throws the whole away at the end if
  * there was any.
  */
@@ -56,6 +56,13 @@ uint32_t read_number(struct reading *r, cfg_t *sec, const char *name,
 char	*read_title(struct reading *r, cfg_t *root, const char *kind,
 	    size_t i);
 
+/*
+ * The index of the section of that kind that v names; -1 and a mistake if
+ * there is none.
+ */
+int	read_reference(struct reading *r, cfg_t *root, const char *kind,
+	    const struct conf_value *v);
+
 /* A list's values, or those of fallback (closed by NULL) if it is not given. */
 size_t	read_size(cfg_t *sec, const char *name, const char *const *fallback);
 struct conf_value read_nth(const struct reading *r, cfg_t *sec,
@@ -67,6 +74,13 @@ void	read_prefixes(struct reading *r, cfg_t *sec, const char *name,
 
 /* Who may look, and what else he may do. */
 void	read_view(struct reading *r, cfg_t *root);
+
+/*
+ * The policies that a rule or a smarthost names, with capacity for more behind
+ * them.  After read_policies.
+ */
+void	read_policy_names(struct reading *r, cfg_t *root, cfg_t *sec,
+	    size_t more, struct policies *p);
 
 /* Sections, in the order in which they refer to each other. */
 void	read_providers(struct reading *r, cfg_t *root);

@@ -8,17 +8,32 @@
 #include "tool.h"
 
 static void
-print(const struct screen *sc, const char *command, const json_t *answer)
+print(const struct screen *sc, const json_t *answer)
 {
 	size_t flags =
 	    JSON_ENSURE_ASCII | (sc->pretty ? JSON_INDENT(2) : JSON_COMPACT);
 
-	(void)command;
 	json_dumpf(answer, sc->out, flags);
 	fputc('\n', sc->out);
 }
 
+static void
+print_answer(
+    const struct screen *sc, const struct command *c, const json_t *answer)
+{
+	(void)c;
+	print(sc, answer);
+}
+
+static void
+print_failure(
+    const struct screen *sc, const char *command, const json_t *answer)
+{
+	(void)command;
+	print(sc, answer);
+}
+
 const struct output output_json = {
-	.answer = print,
-	.failure = print,
+	.answer = print_answer,
+	.failure = print_failure,
 };

@@ -515,13 +515,12 @@ text_setup(const struct screen *sc, const json_t *a)
 }
 
 static void
-print_answer(const struct screen *sc, const char *command, const json_t *answer)
+print_answer(
+    const struct screen *sc, const struct command *c, const json_t *answer)
 {
-	const struct command *c = command_find(command);
 	json_t *safe = harmless(answer);
 
-	if (c != NULL)
-		c->print(sc, safe);
+	c->print(sc, safe);
 	json_decref(safe);
 }
 

@@ -52,8 +52,10 @@ struct screen {
 	size_t width;		/* columns; 0: no end */
 };
 
+struct command;
+
 struct output {
-	void (*answer)(const struct screen *sc, const char *command,
+	void (*answer)(const struct screen *sc, const struct command *c,
 	    const json_t *answer);
 	void (*failure)(const struct screen *sc, const char *command,
 	    const json_t *answer);
