@@ -207,7 +207,7 @@ tests: $(SUITE) $(TOOLS)
 
 check: $(SUITE) all
 	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/floors.sh tests/hardening.sh \
-	    tests/usage.sh
+	    tests/usage.sh tests/metrics.sh
 
 # What tests/floors.sh holds against the sources and objects.
 print-floors:

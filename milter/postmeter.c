@@ -39,6 +39,7 @@
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
+#include "tally.h"
 #include "thread.h"
 #include "timezone.h"
 #include "unix_socket.h"
@@ -264,10 +265,12 @@ reload(char **errors_r)
 	}
 	pthread_mutex_unlock(&one);
 	if (conf == NULL) {
+		tally_add(TALLY_RELOADS, "refused", NULL, 1);
 		log_lines(*errors_r);
 		log_warn("reload: kept the running configuration");
 		return -1;
 	}
+	tally_add(TALLY_RELOADS, "ok", NULL, 1);
 	prober_wake();
 	log_info("reload: %s is in force", d.file);
 	return 0;

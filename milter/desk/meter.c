@@ -10,10 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "count.h"
 #include "digest.h"
 #include "log.h"
 #include "match.h"
 #include "meter.h"
+#include "tally.h"
 
 /* What is being asked: may this recipient join, or may the whole go? */
 enum stage { STAGE_RCPT, STAGE_EXPLAIN, STAGE_CHARGE };
@@ -470,6 +472,7 @@ note_warnings(
 		    w->max);
 		log_warn(
 		    "warning: policy=%s key=%s %s", e.policy, e.key, e.text);
+		count_warning(w->percent, line->policy);
 		store_note(store, &e);
 	}
 }
@@ -492,6 +495,7 @@ note_lockout(
 	    dimension_words[line->policy->limit[s->limit].dim], s->used,
 	    s->max);
 	log_warn("lockout: policy=%s key=%s %s", e.policy, e.key, e.text);
+	tally_add(TALLY_LOCKOUTS, line->policy->name, NULL, 1);
 	store_note(store, &e);
 }
 
@@ -621,6 +625,7 @@ meter_preview(const struct config *conf, struct store *store,
     struct outcome *o_r)
 {
 	judge(conf, store, health, t, STAGE_RCPT, now, o_r);
+	count_rcpt(o_r);
 }
 
 void
@@ -630,6 +635,7 @@ meter_charge(const struct config *conf, struct store *store,
 {
 	judge(conf, store, health, t, STAGE_CHARGE, now, o_r);
 	soften(t, o_r);
+	count_message(conf, t, o_r);
 }
 
 void

@@ -12,6 +12,7 @@
 #include "prober.h"
 #include "smtp_hello.h"
 #include "snapshot.h"
+#include "tally.h"
 #include "thread.h"
 
 #define PATIENCE (10 * SECOND)
@@ -46,6 +47,8 @@ look(struct health *h, const struct smarthost *sh, int64_t now)
 		    why.text);
 		return;
 	}
+	if (g != GREETING_GOOD)
+		tally_add(TALLY_PROBES_FAILED, sh->name, NULL, 1);
 	if (!health_tell(h, sh->name, g == GREETING_GOOD, why.text, now))
 		return;
 	if (g == GREETING_GOOD)

@@ -110,14 +110,37 @@ row_of(int letter)
 	return NULL;
 }
 
+/* note_option - what a row of ctl_options said */
+static bool
+note_option(
+    struct command_line *l, const struct ctl_option *o, const char *value)
+{
+	if (o == NULL || o->name == NULL)
+		return false;
+	option_note(o, &l->ctl, value);
+	l->seen |= (uint64_t)1 << (o - ctl_options);
+	return true;
+}
+
+static bool
+note_critical(struct command_line *l, const char *value)
+{
+	const struct ctl_option *o = ctl_options;
+
+	while (o->name != NULL && strcmp(o->name, "critical") != 0)
+		o++;
+	return note_option(l, o, value);
+}
+
 /* note - what an option said.  False if it does not exist. */
 static bool
 note(struct command_line *l, int letter, const char *value)
 {
-	const struct ctl_option *o;
-
 	switch (letter) {
 	case 'c':
+		/* The plugins of a monitoring system have it so. */
+		if (l->ctl.nagios)
+			return note_critical(l, value);
 		l->ctl.config = value;
 		return true;
 	case 's':
@@ -133,12 +156,7 @@ note(struct command_line *l, int letter, const char *value)
 		l->version = true;
 		return true;
 	default:
-		o = row_of(letter);
-		if (o == NULL)
-			return false;
-		option_note(o, &l->ctl, value);
-		l->seen |= (uint64_t)1 << (o - ctl_options);
-		return true;
+		return note_option(l, row_of(letter), value);
 	}
 }
 
@@ -232,7 +250,7 @@ command_line_parse(int argc, char **argv, struct command_line *l)
 
 	long_options(all);
 	while (
-	    (letter = getopt_long(argc, argv, "c:s:hVn:", all, NULL)) != -1) {
+	    (letter = getopt_long(argc, argv, "c:s:hVn:w:", all, NULL)) != -1) {
 		if (!note(l, letter, optarg)) {
 			usage_all(stderr);
 			return EX_USAGE;

@@ -35,6 +35,8 @@ struct ctl {
 	struct ctl_list rcpt;
 	const char *span, *why, *count;
 	bool apply, undo, check, mta;
+	bool openmetrics, nagios;
+	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
 	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
 	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */
@@ -104,6 +106,8 @@ int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
 int	ctl_test(const struct ctl *ctl, json_t **answer_r);
 int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
+int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
+int	ctl_status(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 
 /* Are the words "list", "set NAME" or "remove NAME"? */
@@ -112,6 +116,7 @@ bool	ctl_secret_words(const struct ctl *ctl);
 /* For people; the answer was made harmless. */
 void	ctl_test_text(const struct screen *sc, const json_t *answer);
 void	ctl_providers_text(const struct screen *sc, const json_t *answer);
+void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */

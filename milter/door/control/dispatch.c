@@ -6,6 +6,7 @@
 
 #include "request.h"
 #include "snapshot.h"
+#include "tally.h"
 
 /* The view door answers what reads; an act needs its name in view-may. */
 enum effect { READS, ACTS };
@@ -20,6 +21,7 @@ static const struct command {
 	{ "show", READS, control_show },
 	{ "explain", READS, control_explain },
 	{ "events", READS, control_events },
+	{ "metrics", READS, control_metrics },
 	{ "export", READS, control_export },
 	{ "reset", ACTS, control_reset },
 	{ "grant", ACTS, control_grant },
@@ -27,6 +29,19 @@ static const struct command {
 	{ "unblock", ACTS, control_unblock },
 	{ "reload", ACTS, control_reload },
 };
+
+/* count_request - that it was asked; an act that was done counts as such too */
+static void
+count_request(
+    const struct command *c, enum control_door door, const json_t *answer)
+{
+	const bool ok = json_is_true(json_object_get(answer, "ok"));
+
+	tally_add(TALLY_CONTROL, c->name, ok ? "ok" : "refused", 1);
+	if (ok && c->effect == ACTS)
+		tally_add(TALLY_ACTS, c->name,
+		    door == VIEW_DOOR ? "view" : "control", 1);
+}
 
 /* may - is that for whoever came through this door? */
 static bool
@@ -50,8 +65,12 @@ answer(const struct request *rq, enum control_door door)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (name == NULL || strcmp(name, commands[i].name) != 0)
 			continue;
-		if (may(rq, door, &commands[i]))
-			return commands[i].answer(rq);
+		if (may(rq, door, &commands[i])) {
+			json_t *a = commands[i].answer(rq);
+
+			count_request(&commands[i], door, a);
+			return a;
+		}
 		return control_failure(
 		    "run postmeterctl as root, or add it to view-may in the configuration and reload",
 		    "the view socket takes no %s", name);

@@ -27,6 +27,7 @@ json_t	*control_top(const struct request *rq);
 json_t	*control_show(const struct request *rq);
 json_t	*control_events(const struct request *rq);
 json_t	*control_export(const struct request *rq);
+json_t	*control_metrics(const struct request *rq);
 
 /* control_explain.c: what would be answered. */
 json_t	*control_explain(const struct request *rq);

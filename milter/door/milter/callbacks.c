@@ -27,6 +27,7 @@
 #include "meter.h"
 #include "milter.h"
 #include "snapshot.h"
+#include "tally.h"
 
 #define SLOW (100) /* ms: a callback that takes longer is worth a line */
 
@@ -69,13 +70,14 @@ enter(void)
 }
 
 static void
-leave(const char *stage, int64_t since)
+leave(enum tally_stage stage, int64_t since)
 {
-	int64_t took = clock_steady() - since;
+	const int64_t took = tally_took(stage, since) / 1000;
 
 	atomic_fetch_sub(&visitors, 1);
 	if (took > SLOW)
-		log_warn("slow: stage=%s took=%" PRId64 "ms", stage, took);
+		log_warn("slow: stage=%s took=%" PRId64 "ms",
+		    stage == TALLY_RCPT ? "rcpt" : "eom", took);
 }
 
 unsigned
@@ -294,7 +296,7 @@ static sfsistat
 mlfi_envrcpt(SMFICTX *ctx, char **argv)
 {
 	struct session *s = smfi_getpriv(ctx);
-	int64_t since = clock_steady(), now = clock_now();
+	int64_t since = tally_clock(), now = clock_now();
 	struct rcpt_word word;
 	struct outcome o;
 	struct reply r;
@@ -322,7 +324,7 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 	if (!enter())
 		return unavailable(ctx);
 	meter_preview(s->conf, the_store, the_health, &s->txn, now, &o);
-	leave("rcpt", since);
+	leave(TALLY_RCPT, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	return r.code == NULL ? SMFIS_CONTINUE
 			      : refusal(ctx, s, argv[0], &o, &r);
@@ -417,7 +419,7 @@ static sfsistat
 mlfi_eom(SMFICTX *ctx)
 {
 	struct session *s = smfi_getpriv(ctx);
-	int64_t since = clock_steady(), now = clock_now();
+	int64_t since = tally_clock(), now = clock_now();
 	struct outcome o;
 	struct reply r;
 	sfsistat st;
@@ -434,7 +436,7 @@ mlfi_eom(SMFICTX *ctx)
 	if (s->sees_body)
 		s->txn.bytes = s->seen; /* no longer what was declared */
 	meter_charge(s->conf, the_store, the_health, &s->txn, now, &o);
-	leave("eom", since);
+	leave(TALLY_EOM, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
 	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r)

@@ -27,6 +27,7 @@
 #include "sendmail_maps.h"
 #include "snapshot.h"
 #include "socketmap.h"
+#include "tally.h"
 #include "thread.h"
 #include "unix_socket.h"
 
@@ -240,12 +241,30 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct bytes map,
 	snapshot_release(&conf);
 }
 
+/* count_lookup - a map's name is told only if we know it */
+static void
+count_lookup(const struct peer *p, struct bytes map, const char *text)
+{
+	static const char *const known[] = { "transport", "route", "tls" };
+	const char *name = p->door == DOOR_MAP ? "other" : "auth";
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (p->door == DOOR_MAP && map.len == strlen(known[i]) &&
+		    memcmp(map.p, known[i], map.len) == 0)
+			name = known[i];
+	tally_add(TALLY_LOOKUPS, name,
+	    text[0] == 'O'   ? "ok"
+	    : text[0] == 'N' ? "notfound"
+			     : "temp",
+	    1);
+}
+
 /* answer - frames the answer to one request into p->out */
 static void
 answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 {
 	char text[OUT_SIZE - 16];
-	struct bytes map, key;
+	struct bytes map = { 0 }, key;
 
 	if (!socketmap_split(request, &map, &key))
 		snprintf(text, sizeof(text), "TEMP want a map and a key");
@@ -253,6 +272,7 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 		answer_map(s, map, key, text, sizeof(text));
 	else
 		answer_auth(s, p, map, key, text, sizeof(text));
+	count_lookup(p, map, text);
 	p->nout = netstring_put(p->out, sizeof(p->out), text, strlen(text));
 	p->taken = 0;
 	explicit_bzero(text, sizeof(text));
@@ -379,8 +399,10 @@ admitted(struct socketmap_server *s, const struct peer *p)
 	conf = snapshot_hold();
 	ok = credentials_peer_allowed(conf, uid);
 	snapshot_release(&conf);
-	if (!ok)
+	if (!ok) {
+		tally_add(TALLY_AUTH_REFUSED, NULL, NULL, 1);
 		tell(s, p, "is not in auth-peers: hung up");
+	}
 	return ok;
 }
 
