@@ -90,7 +90,7 @@ say = @printf '  %-4s %s\n'
 
 # --- build -------------------------------------------------------------------
 
-all: $(PROGRAMS:%=$(BUILD)/%)
+all: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/libpostmeter-oauth.so
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -131,6 +131,17 @@ $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 
+# Loaded by whatever logs in through Cyrus SASL; its functions come as pointers.
+SASL_SRC = milter/sasl/plugin.c
+# Where libsasl looks for it: with its own modules.
+SASLDIR ?= $(shell $(PKG_CONFIG) --variable=libdir libsasl2 2>/dev/null)/sasl2
+$(BUILD)/libpostmeter-oauth.so: $(SASL_SRC)
+	@mkdir -p $(@D)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(filter-out -fPIE,$(STD) $(HARDEN)) -fPIC -fvisibility=hidden \
+	    $(WARN) $(WERROR) $(SAN) $(CFLAGS) -shared -Wl,-z,relro,-z,now,-z,noexecstack \
+	    $(LDFLAGS) -o $@ $(SASL_SRC)
+
 # --- tests -------------------------------------------------------------------
 
 $(BUILD)/tests/%.o: INC += -Itests -Itests/support
@@ -161,6 +172,14 @@ $(TOOL_TESTS): LIBS += -lcurl
 # A smarthost is probed with libcurl, against a server that the test makes up.
 $(call test,smtp_probe): $(BUILD)/tests/support/smtpd.o
 $(call test,smtp_probe): LIBS += -lcurl -lssl
+
+# The plugin is loaded by the real library, beside those of the system.
+$(call test,sasl_plugin): $(BUILD)/libpostmeter-oauth.so
+$(call test,sasl_plugin): LIBS += -lsasl2
+$(call test,sasl_plugin): DEFS += -DPLUGINS='"$(abspath $(BUILD))"' \
+    -DSYSTEM_PLUGINS='"$(SASLDIR)"'
+$(BUILD)/tests/fuzz/sasl/fuzz_sasl_plugin $(BUILD)/libfuzzer_sasl_plugin: \
+    $(BUILD)/milter/sasl/plugin.o
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/load/milterload $(BUILD)/tests/load/nullmilter \
@@ -379,6 +398,8 @@ install: all
 	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) \
 	    $(UNITDIR) $(SYSUSERSDIR) $(COMPLETIONDIR) $(CONFDIR)
 	$(INSTALL) -m 755 $(BUILD)/postmeter $(BUILD)/postmeterctl $(SBINDIR)
+	$(INSTALL) -d $(DESTDIR)$(SASLDIR)
+	$(INSTALL) -m 644 $(BUILD)/libpostmeter-oauth.so $(DESTDIR)$(SASLDIR)
 	umask 022; for page in milter/*.[58]; do \
 		$(AT_PREFIX) $$page >$(MANDIR)/man$${page##*.}/$${page##*/} || \
 		    exit 1; \

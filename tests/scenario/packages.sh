@@ -11,7 +11,7 @@ declare -A NEEDS=(
 	[build]="gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
 	    libjansson-dev libsqlite3-dev libssl-dev libidn2-dev
 	    libunistring-dev libcurl4-openssl-dev libsystemd-dev
-	    libcmocka-dev libhiredis-dev"
+	    libcmocka-dev libhiredis-dev libsasl2-dev"
 	[stage]="postfix dovecot-core libsasl2-modules openssl iproute2 procps
 	    tzdata ca-certificates debootstrap redis-server redis-sentinel"
 	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
