@@ -1,25 +1,28 @@
 #!/bin/bash
-# packages.sh [bench|faults] - the Debian packages that build, demo and
-# scenarios need, and those of the benchmark or of the faults.
+# packages.sh SET... - installs the Debian packages of these sets that are
+# missing.
 #
-# Only what is missing is installed, and nothing that is there is upgraded,
-# removed or configured anew.  A mail server that gets installed here is not
-# started and stays without configuration: the scenarios start their own.
+# Nothing that is there is upgraded, removed or configured anew.  A service
+# that comes along is neither started now nor enabled for the next start of
+# the machine: the scenarios start their own.
 set -euo pipefail
 
 declare -A NEEDS=(
+	# What `make` needs.
 	[build]="gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
 	    libjansson-dev libsqlite3-dev libssl-dev libidn2-dev
 	    libunistring-dev libcurl4-openssl-dev libsystemd-dev
-	    libcmocka-dev libhiredis-dev libsasl2-dev"
-	[stage]="postfix dovecot-core libsasl2-modules openssl iproute2 procps
-	    tzdata ca-certificates debootstrap redis-server redis-sentinel"
+	    libhiredis-dev libsasl2-dev"
+	# The laboratory: what demo, suites and scenarios need beside it.
+	[lab]="libcmocka-dev binutils bsdutils procps iproute2 util-linux
+	    openssl tzdata ca-certificates debootstrap
+	    postfix dovecot-core libsasl2-modules redis-server redis-sentinel"
 	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
 	[faults]="strace faketime gdb"
+	[lint]="clang clang-format clang-tidy cppcheck mandoc shellcheck"
+	[deb]="debhelper dpkg-dev fakeroot lintian"
 )
-SERVICES=(postfix.service dovecot.service dovecot.socket
-	redis-server.service redis-sentinel.service
-	policyd-rate-limit.service postfwd.service)
+POLICY=/usr/sbin/policy-rc.d
 
 is_installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == \
@@ -31,6 +34,10 @@ missing() {
 	local set package
 
 	for set; do
+		[[ -n ${NEEDS[$set]:-} ]] || {
+			echo "there is no set $set: ${!NEEDS[*]}" >&2
+			return 1
+		}
 		for package in ${NEEDS[$set]}; do
 			is_installed "$package" || echo "$package"
 		done
@@ -43,24 +50,48 @@ would_remove() {
 	    sed -n 's/^Remv \([^ ]*\).*/\1/p'
 }
 
-# hold_services - those that are about to be installed must not be started.
-# systemd is told by a mask that a restart of the machine forgets; without
-# systemd, run level 1 says the same to the init scripts.
-hold_services() {
-	local service
+installed() {
+	dpkg-query -W -f '${Package} ${db:Status-Status}\n' |
+	    sed -n 's/ installed$//p' | sort
+}
 
-	export RUNLEVEL=1
-	[[ -d /run/systemd/system ]] || return 0
-	for service in "${SERVICES[@]}"; do
-		[[ -e /lib/systemd/system/$service ]] && continue
-		systemctl --quiet --runtime mask "$service"
-		HELD+=("$service")
-	done
+# --- services: not now, and not at the next start -----------------------------
+
+# hold_services - whatever a package wants to start is refused (invoke-rc.d(8))
+hold_services() {
+	[[ ! -e $POLICY ]] || mv "$POLICY" "$POLICY.kept"
+	printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+	chmod 755 "$POLICY"
 }
 
 release_services() {
-	((${#HELD[@]} == 0)) || systemctl --quiet --runtime unmask "${HELD[@]}"
+	rm -f "$POLICY"
+	[[ ! -e $POLICY.kept ]] || mv "$POLICY.kept" "$POLICY"
 }
+
+# disable_services PACKAGE... - those that they enabled for the next start.
+# What is removed here stays away when the package is upgraded: it asks
+# whether its links are still there.
+disable_services() {
+	local file name
+
+	(($# > 0)) || return 0
+	dpkg-query -L "$@" | sort -u | while read -r file; do
+		name=${file##*/}
+		case $file in
+		*/systemd/system/*.service | */systemd/system/*.socket | \
+		    */systemd/system/*.timer | */systemd/system/*.path)
+			find /etc/systemd/system -type l \
+			    -lname "*/systemd/system/$name" -delete
+			;;
+		/etc/init.d/?*)
+			update-rc.d "$name" disable 2>/dev/null || true
+			;;
+		esac
+	done
+}
+
+# --- installing ----------------------------------------------------------------
 
 # preseed - to debconf's question what kind of mail server: none
 preseed() {
@@ -70,17 +101,68 @@ preseed() {
 	END
 }
 
-main() {
-	local want removed
+# progress - of what apt tells: a line that moves, or one for each fifth
+progress() {
+	local kind percent text shown='' fifth
 
-	mapfile -t want < <(missing build stage "$@")
-	((${#want[@]} > 0)) || return 0
+	while IFS=: read -r kind _ percent text; do
+		percent=${percent%%.*}
+		[[ $percent =~ ^[0-9]+$ ]] || continue
+		case $kind in
+		dlstatus) text="fetching ${text#Retrieving }" ;;
+		pmstatus) ;;
+		*) continue ;;
+		esac
+		fifth=$kind$((percent / 20))
+		if [[ -t 1 ]]; then
+			printf '\r\e[K  %3d%%  %.60s' "$percent" "$text"
+		elif [[ $fifth != "$shown" ]]; then
+			printf '  %3d%%  %s\n' "$percent" "$text"
+			shown=$fifth
+		fi
+	done
+	[[ ! -t 1 ]] || printf '\r\e[K'
+}
+
+# get PACKAGE... - what apt has to say is shown if it fails
+get() {
+	local log status=0
+
+	log=$(mktemp)
+	apt-get -qq -o APT::Status-Fd=3 -o Dpkg::Use-Pty=0 \
+	    -o Dpkg::Options::=--force-confold --no-install-recommends \
+	    --no-upgrade install "$@" </dev/null 3>&1 >"$log" 2>&1 |
+	    progress || status=$?
+	((status == 0)) || tail -n 20 "$log" >&2
+	rm -f "$log"
+	return "$status"
+}
+
+# install PACKAGE... - and leave the services of the machine as they are
+install() {
+	local before added
+
+	before=$(installed)
+	trap release_services EXIT
+	trap 'exit 130' INT TERM HUP
+	hold_services
+	get "$@"
+	mapfile -t added < <(comm -13 <(echo "$before") <(installed))
+	disable_services "${added[@]}"
+}
+
+main() {
+	local list want removed
+
+	list=$(missing "$@")
+	[[ -n $list ]] || return 0
+	mapfile -t want <<<"$list"
 	if ((EUID != 0)); then
 		echo "missing: ${want[*]}: run \`sudo $0 $*\`" >&2
 		return 1
 	fi
 	echo "installing: ${want[*]}"
-	echo "(mail servers among them are not started)"
+	echo "(no service among them is started or enabled)"
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -qq update
 	removed=$(would_remove "${want[@]}")
@@ -90,12 +172,7 @@ main() {
 		return 1
 	fi
 	[[ " ${want[*]} " != *" postfix "* ]] || preseed
-	HELD=()
-	trap release_services EXIT
-	hold_services
-	apt-get -qq -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \
-	    --no-install-recommends --no-upgrade install "${want[@]}" \
-	    </dev/null >/dev/null
+	install "${want[@]}"
 }
 
 main "$@"

@@ -62,7 +62,7 @@ crowd_charge(struct crowd *c, size_t k, size_t nrcpt)
 	uint64_t rcpt[2500];
 	struct decision d;
 	struct bill b;
-	char key[16];
+	char key[32];
 	struct why why;
 
 	for (size_t i = 0; i < nrcpt; i++)

@@ -63,22 +63,16 @@ static void
 peer_answer(struct peer *p, json_t *answer)
 {
 	char *text = json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY);
-	size_t len;
 
 	json_decref(answer);
-	if (text == NULL) {
-		peer_close(p);
-		return;
-	}
-	len = strlen(text);
-	p->out = realloc(text, len + 2);
-	if (p->out == NULL) {
+	if (text == NULL || asprintf(&p->out, "%s\n", text) == -1) {
+		p->out = NULL;
 		free(text);
 		peer_close(p);
 		return;
 	}
-	p->out[len] = '\n';
-	p->out_len = len + 1;
+	p->out_len = strlen(p->out);
+	free(text);
 	p->deadline = clock_steady() + PATIENCE;
 }
 
