@@ -35,6 +35,7 @@ struct talk {
 	bool open;
 	bool secure;        /* TLS is there */
 	bool authenticated; /* 235 was seen */
+	bool parted;        /* 221 was seen: what follows tells nothing new */
 	int64_t mark;       /* when the step before ended */
 	char reply[REPLY_MAX];
 	char *mail;
@@ -235,7 +236,7 @@ heard_command(struct talk *t, const char *line, size_t len)
 {
 	if (at_step(t, PROBE_TLS) && begins(line, len, "EHLO "))
 		tls_is_there(t);
-	if (t->open)
+	if (t->open || t->parted)
 		return;
 	if (begins(line, len, "EHLO "))
 		begin(t, PROBE_HELLO);
@@ -283,6 +284,7 @@ heard_reply(struct talk *t, const char *line, size_t len)
 	    t->step == PROBE_SEND || !begins(line, len, ends[t->step]))
 		return;
 	t->authenticated = t->authenticated || t->step == PROBE_AUTH;
+	t->parted = t->step == PROBE_QUIT;
 	finish(t);
 }
 
@@ -554,7 +556,10 @@ send_mail(struct talk *t)
 	return rc != CURLE_OK;
 }
 
-/* part - QUIT comes when a connection must not be kept */
+/*
+ * part - QUIT as a command of ours: what libcurl says by itself when a
+ * connection is not kept, newer ones say unheard
+ */
 static int
 part(struct talk *t)
 {
@@ -562,7 +567,7 @@ part(struct talk *t)
 	CURLcode rc;
 
 	if (!SET(CURLOPT_UPLOAD, 0L) || !SET(CURLOPT_MAIL_RCPT, NULL) ||
-	    !SET(CURLOPT_CUSTOMREQUEST, "NOOP") ||
+	    !SET(CURLOPT_CUSTOMREQUEST, "QUIT") ||
 	    !SET(CURLOPT_FORBID_REUSE, 1L))
 		return -1;
 	t->mark = clock_steady();
