@@ -50,30 +50,57 @@ provider_accounts() {
 	chmod 640 "$dir/accounts"
 }
 
+# dovecot_accounts FILE - in the words of this version
+dovecot_accounts() {
+	if [[ $(dovecot --version) == 2.[0-3].* ]]; then
+		cat <<-END
+			passdb {
+			  driver = passwd-file
+			  args = username_format=%u $1
+			}
+			userdb {
+			  driver = static
+			  args = uid=nobody gid=nogroup home=/nonexistent
+			}
+		END
+	else
+		cat <<-END
+			passdb passwd-file {
+			  passwd_file_path = $1
+			}
+			userdb static {
+			  fields {
+			    uid = nobody
+			    gid = nogroup
+			    home = /nonexistent
+			  }
+			}
+		END
+	fi
+}
+
 provider_dovecot() {
-	cat >"$1/dovecot.conf" <<-END
-		base_dir = $1/dovecot
-		state_dir = $1/dovecot
-		log_path = $1/dovecot.log
-		protocols =
-		ssl = no
-		auth_mechanisms = plain login
-		passdb {
-		  driver = passwd-file
-		  args = username_format=%u $1/accounts
-		}
-		userdb {
-		  driver = static
-		  args = uid=nobody gid=nogroup home=/nonexistent
-		}
-		service auth {
-		  unix_listener $1/queue/private/auth {
-		    mode = 0660
-		    user = postfix
-		    group = postfix
-		  }
-		}
-	END
+	{
+		# From 2.4 on it wants to be told for which version that is.
+		[[ $(dovecot --version) == 2.[0-3].* ]] ||
+		    printf 'dovecot_%s_version = 2.4.0\n' config storage
+		cat <<-END
+			base_dir = $1/dovecot
+			state_dir = $1/dovecot
+			log_path = $1/dovecot.log
+			protocols =
+			ssl = no
+			auth_mechanisms = plain login
+			$(dovecot_accounts "$1/accounts")
+			service auth {
+			  unix_listener $1/queue/private/auth {
+			    mode = 0660
+			    user = postfix
+			    group = postfix
+			  }
+			}
+		END
+	} >"$1/dovecot.conf"
 	dovecot -c "$1/dovecot.conf" 2>"$1/start.log" ||
 	    fail "Dovecot does not start" "$1/start.log"
 	wait_until 60 "Dovecot answers" "$1/dovecot.log" \

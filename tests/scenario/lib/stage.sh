@@ -10,13 +10,27 @@
 LID=${LID:-240}	# seconds: what takes longer is stuck
 NAMESPACES=(--mount --pid --net --uts --fork --kill-child --mount-proc)
 
+# stage_possible - or the end, with the kernel's own word on why not
 stage_possible() {
+	local said
+
 	((EUID == 0)) ||
 	    fail "this must run as root: it starts mail servers (use sudo)"
-	unshare "${NAMESPACES[@]}" true 2>/dev/null ||
-	    fail "unshare(1) is not permitted here, and without it the machine's own \
-mail server could be touched; in a container, allow CAP_SYS_ADMIN \
-(docker run --privileged)"
+	command -v unshare >/dev/null ||
+	    fail "unshare(1) is missing: install util-linux"
+	said=$(unshare "${NAMESPACES[@]}" true 2>&1) && return
+	case $said in
+	*propagation*)
+		said+="; / is no mount point: in a chroot, first \
+\`mount --bind FOLDER FOLDER\`" ;;
+	*'not permitted'*)
+		said+="; in a container, allow CAP_SYS_ADMIN (docker run \
+--privileged)" ;;
+	*'No space'*)
+		said+="; /proc/sys/user/max_*_namespaces allows no more" ;;
+	esac
+	fail "namespaces cannot be made here, and without them the machine's own \
+mail server could be touched: $said"
 }
 
 # stage_from_outside ARGS... - run this script again, on the stage; clean up
