@@ -279,18 +279,32 @@ SCENARIOS = message_goes_all_the_way accounts own_address failover_under_load \
     shared_store shared_store_trouble
 
 packages:
-	@tests/scenario/packages.sh
+	@tests/scenario/packages.sh build
 
+test-packages:
+	@tests/scenario/packages.sh build lab
+
+# What cannot run is said before anything is installed for it.
 # A make of its own each: only after the packages are there can this file be
 # read to the end.
-demo: packages
+demo:
+	@tests/scenario/possible.sh
+	@tests/scenario/packages.sh build lab
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/scenario/demo.sh
 
-test: packages
+test:
+	@tests/scenario/possible.sh
+	@tests/scenario/packages.sh build lab
 	@$(MAKE) --no-print-directory WERROR=-Werror all tests
 	@$(MAKE) --no-print-directory WERROR=-Werror check
 	@$(MAKE) --no-print-directory WERROR=-Werror scenarios
+
+# The two commands of the README, from a fresh clone in a fresh Debian.
+RELEASE ?= trixie
+test-release:
+	@tests/scenario/packages.sh lab
+	@tests/release.sh $(RELEASE) $(RELEASE_RUNS)
 
 scenarios: all $(TOOLS)
 	@for s in $(SCENARIOS); do \
@@ -322,7 +336,7 @@ ASAN = -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 
 faults:
-	@tests/scenario/packages.sh faults
+	@tests/scenario/packages.sh build lab faults
 	@$(MAKE) --no-print-directory all fault-tools
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan SAN="$(ASAN)" \
 	    $(BUILD)-asan/postmeter $(BUILD)-asan/tests/faults/reopen
@@ -334,12 +348,12 @@ $(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
 
 # What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
 bench:
-	@tests/scenario/packages.sh bench
+	@tests/scenario/packages.sh build lab bench
 	@$(MAKE) --no-print-directory all $(TOOLS) $(BENCH)
 	@BUILD=$(BUILD) tests/bench/bench.sh $(PART)
 
 bench-report:
-	@tests/scenario/packages.sh bench
+	@tests/scenario/packages.sh build lab bench
 	@BUILD=$(BUILD) tests/bench/report.sh
 
 # --- lint --------------------------------------------------------------------
@@ -430,9 +444,11 @@ help:
 	@echo 'make clean           removes all build folders'
 	@echo
 	@echo 'As root, in namespaces of their own: the mail server of the machine is not touched.'
-	@echo 'make packages        installs the Debian packages that are missing'
+	@echo 'make packages        installs the Debian packages that make needs'
+	@echo 'make test-packages   and those of demo, suites and scenarios'
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
+	@echo 'make test-release    demo and test in a fresh RELEASE=trixie or bookworm'
 	@echo 'make scenarios       the scenarios alone'
 	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 5 minutes'
 	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
@@ -443,7 +459,7 @@ help:
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
-.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz packages \
+.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz packages test-packages test-release \
     print-floors print-inc print-programs print-objects demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
     lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install help clean

@@ -30,9 +30,10 @@ make_ca
 start_provider $FIRST 127.0.0.2 good yes "first@p:one secret" \
     "second@p:another secret"
 start_provider $OTHER 127.0.0.3 good yes "third@s:a third"
-start_office
+office_folder
 start_postmeter
 wire_office
+start_office
 
 # named SENDER - the smarthost that explain names
 named() {

@@ -27,9 +27,10 @@ meter_secrets first "one secret" other "another secret"
 make_ca
 start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
 start_provider $OTHER 127.0.0.3 good yes "other@s:another secret"
-start_office
+office_folder
 start_postmeter
 wire_office
+start_office
 
 # mail_program NAME - each message has a sender of its own, and so a way of its
 # own; it pauses, so that the death falls in the middle

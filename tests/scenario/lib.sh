@@ -2,6 +2,7 @@
 #
 #   stage.sh     namespaces of our own, so that the machine is left alone
 #   words.sh     what people read
+#   debian.sh    a Debian in a folder
 #   tls.sh       a throw-away certificate authority
 #   postfix.sh   a Postfix in a folder
 #   provider.sh  the provider: TLS, a login, a mailbox for all that it takes
@@ -19,7 +20,7 @@ TREE=$(cd "$HERE/../.." && pwd)
 BUILD=${BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$TREE/$BUILD
 
-for part in words stage tls postfix provider office meter redis smtp; do
+for part in words stage debian tls postfix provider office meter redis smtp; do
 	# shellcheck source=/dev/null
 	. "$HERE/lib/$part.sh"
 done

@@ -28,7 +28,7 @@ stolen() {
 # office_setting NAME=VALUE - the administrator, or somebody, changes main.cf
 office_setting() {
 	postconf -c "$STAGE/office" -e "$1"
-	postfix_reload "$STAGE/office"
+	postfix_anew "$STAGE/office"
 }
 
 visited() {
@@ -50,7 +50,7 @@ is "without a login" "" "$(stolen)" "$RECORD"
 office_setting "relayhost ="
 postsuper -c "$STAGE/office" -d ALL >/dev/null 2>&1
 ctl setup postfix --apply --postfix-config "$STAGE/office" >/dev/null
-postfix_reload "$STAGE/office"
+postfix_anew "$STAGE/office"
 
 step "a fallback relay: the mail waits for its provider"
 office_setting "smtp_fallback_relay = [$THIEF]:587"

@@ -23,11 +23,12 @@ make_ca
 start_provider $HOST 127.0.0.3 good yes "acct:old key"
 echo "127.0.0.3:465 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes" \
     >>"$STAGE/$HOST/master.cf"
-postfix_reload "$STAGE/$HOST"
+postfix_anew "$STAGE/$HOST"
 wait_until 60 "port 465 is open" "$STAGE/$HOST/mail.log" port_open 127.0.0.3 465
-start_office
+office_folder
 start_postmeter
 wire_office
+start_office
 
 # at_provider TEXT - is there a copy with that line?
 at_provider() {

@@ -257,7 +257,7 @@ VIRTUSER_DOMAIN(\`virtual.example')dnl" "$ROOT/etc/mail/sendmail.mc"
 provider_refuses() {
 	postconf -c "$STAGE/$1" -e "smtpd_recipient_restrictions = \
 check_recipient_access inline:{{$2 = REJECT}}"
-	postfix_reload "$STAGE/$1"
+	postfix_anew "$STAGE/$1"
 }
 
 provider_says_login_only() {

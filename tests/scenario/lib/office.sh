@@ -5,13 +5,20 @@
 OFFICE_ADDRESS=127.0.0.1
 OFFICE_PORT=25
 
-start_office() {
+# office_folder - all that it is made of, before it is wired and started
+office_folder() {
 	local dir=$STAGE/office
 
 	office_main "$dir" | postfix_folder "$dir"
+	postfix_listens "$dir" "$OFFICE_ADDRESS:$OFFICE_PORT"
 	printf '%s@office.example %s/\n' alice alice dave dave erin erin \
 	    >"$dir/mailboxes"
-	postfix_start "$dir" "$OFFICE_ADDRESS:$OFFICE_PORT"
+}
+
+# start_office - wired before: what Postfix runs before a reload may serve one
+# more client as it was
+start_office() {
+	postfix_again "$STAGE/office" "$OFFICE_ADDRESS:$OFFICE_PORT"
 }
 
 office_main() {
@@ -31,7 +38,6 @@ wire_office() {
 	ctl setup postfix --apply --postfix-config "$STAGE/office" \
 	    >"$STAGE/setup.log" 2>&1 ||
 	    fail "postmeterctl setup postfix --apply" "$STAGE/setup.log"
-	postfix_reload "$STAGE/office"
 }
 
 # mailbox WHO - how many messages are in a mailbox of the office
@@ -83,11 +89,12 @@ stage_office() {
 	meter_secrets workspace "$SECRET"
 	make_ca
 	start_provider smtp.provider.test 127.0.0.2 good yes "$LOGIN:$SECRET"
-	start_office
+	office_folder
 	cp "$STAGE/office/main.cf" "$STAGE/main.cf.before"
 	cp "$STAGE/office/master.cf" "$STAGE/master.cf.before"
 	start_postmeter
 	wire_office
+	start_office
 }
 
 office_route() {

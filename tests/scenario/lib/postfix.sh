@@ -58,9 +58,14 @@ postfix_services() {
 	END
 }
 
+# postfix_listens DIR ADDRESS:PORT - so will it
+postfix_listens() {
+	echo "$2 inet n - n - - smtpd" >>"$1/master.cf"
+}
+
 # postfix_start DIR ADDRESS:PORT - and until it greets
 postfix_start() {
-	echo "$2 inet n - n - - smtpd" >>"$1/master.cf"
+	postfix_listens "$1" "$2"
 	postfix_again "$1" "$2"
 }
 
@@ -76,8 +81,11 @@ postfix_stop() {
 	postfix_do "$1" stop
 }
 
-postfix_reload() {
-	postfix_do "$1" reload
+# postfix_anew DIR - with its files as they are now.  No reload: a process from
+# before it may serve one more client.
+postfix_anew() {
+	postfix_do "$1" stop
+	postfix_do "$1" start
 }
 
 # postfix_do DIR COMMAND - on a terminal of script(1): only to a terminal does

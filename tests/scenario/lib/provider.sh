@@ -162,7 +162,7 @@ provider_becomes() {
 	provider_tls "$3" | while read -r setting; do
 		postconf -c "$dir" -e "$setting"
 	done
-	postfix_reload "$dir"
+	postfix_anew "$dir"
 }
 
 # provider_tls TLS - as in start_provider
@@ -178,7 +178,7 @@ provider_tls() {
 # provider_records NAME - from now on its log has every command it is given
 provider_records() {
 	postconf -c "$STAGE/$1" -e debug_peer_list=127.0.0.0/8
-	postfix_reload "$STAGE/$1"
+	postfix_anew "$STAGE/$1"
 }
 
 # subjects [PROVIDER] - of all that arrived, a line a copy

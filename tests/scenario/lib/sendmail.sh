@@ -16,39 +16,11 @@ skip() {
 	exit 77
 }
 
-# sendmail_mirror - where this machine takes its Debian from, and which
-sendmail_mirror() {
-	local release
-
-	# shellcheck source=/dev/null
-	release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-	# shellcheck disable=SC2016
-	apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(REPO_URI)' \
-	    'Created-By: Packages' |
-	    awk -v r="$release" '$1 == r && $2 == "main" { print $1, $3; exit }'
-}
-
 # sendmail_debian FOLDER - a Debian with Sendmail there, if it is not yet
 sendmail_debian() {
-	local release mirror log
-
 	[[ -f $1/etc/mail/sendmail.mc ]] && return
-	command -v debootstrap >/dev/null ||
-	    skip "Sendmail's half is not proved: debootstrap is not installed"
-	read -r release mirror < <(sendmail_mirror) ||
-	    skip "Sendmail's half is not proved: apt knows no mirror"
-	log=$(mktemp)
-	mkdir -p "$1.part"
-	# In namespaces of its own: what it mounts ends with it.
-	if ! setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
-	    debootstrap --variant=minbase --include="$SENDMAIL_PACKAGES" \
-	    "$release" "$1.part" "$mirror" >"$log" 2>&1; then
-		tail -n 5 "$log" | sed 's/^/   | /' >&2
-		rm -rf --one-file-system "$1.part" "$log"
-		skip "Sendmail's half is not proved: debootstrap failed"
-	fi
-	rm -f "$log"
-	mv -T "$1.part" "$1"
+	debian_make "$1" "" "$SENDMAIL_PACKAGES" ||
+	    skip "Sendmail's half is not proved"
 }
 
 # with_sendmail ARGS... - before on_stage: runs this script again with a
