@@ -323,7 +323,10 @@ $(BUILD)/tests/faults/hold $(BUILD)/tests/faults/mutate: %: %.o
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
-$(BUILD)/tests/faults/%.so: tests/faults/%.c
+# A server of the shared store's tests has a clock that they own.
+$(call test,redis): | $(BUILD)/tests/support/server_clock.so
+
+$(BUILD)/tests/%.so: tests/%.c
 	@mkdir -p $(@D)
 	$(if $(Q),$(say) CC $<)
 	$(Q)$(CC) $(STD) $(WARN) $(WERROR) -O2 -fPIC -shared -o $@ $<

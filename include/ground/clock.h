@@ -37,6 +37,8 @@ struct clock_guard {
 enum clock_news { CLOCK_QUIET, CLOCK_WENT_BACK, CLOCK_LEAPT, CLOCK_CAME_BACK,
     CLOCK_BELIEVED };
 
+#define CLOCK_HOLD (60 * SECOND) /* what a leap has to last */
+
 /* Both clocks were read: what is believed now (up + g->ahead), what is new. */
 enum clock_news clock_believe(struct clock_guard *g, int64_t wall, int64_t up);
 

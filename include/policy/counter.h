@@ -64,6 +64,13 @@ int	counter_reserve(struct counter *c, size_t n, int64_t now);
  */
 void	counter_normalise(struct counter *c, int64_t now, const struct zone *zone);
 
+/*
+ * Counts in c what another counter of the same policy counted elsewhere;
+ * grants stay as they are.  -1: out of memory, c is to be freed.
+ */
+int	counter_merge(struct counter *c, const struct counter *from,
+	    int64_t now);
+
 /* Forgets what was spent and the lock; grants stay. */
 void	counter_reset(struct counter *c);
 

@@ -68,4 +68,11 @@ int64_t	recipient_set_fits_at(const struct recipient_set *u, const uint64_t *dig
 int	recipient_set_copy_usage(struct recipient_set *u, const struct recipient_set *from, int64_t now,
 	    const struct zone *zone);
 
+/*
+ * Counts in u whom another one of the same form knows, each recipient at the
+ * later of its two times.  -1: out of memory.
+ */
+int	recipient_set_merge(struct recipient_set *u,
+	    const struct recipient_set *from, int64_t now);
+
 #endif

@@ -83,4 +83,10 @@ bool	window_idle(const struct window *w, int64_t now);
 void	window_copy_usage(struct window *w, const struct window *from,
 	    int64_t now, const struct zone *zone);
 
+/*
+ * Counts in w what another one of the same form counted elsewhere, each bucket
+ * at its own time, as far as it still matters.
+ */
+void	window_merge(struct window *w, const struct window *from, int64_t now);
+
 #endif

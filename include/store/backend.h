@@ -51,6 +51,20 @@ struct store_backend {
 	/* Once it returns, no thread of the store looks at the one before. */
 	void (*reconfigure)(struct store *s, const struct config *conf);
 	enum store_answer (*flush)(struct store *s, struct why *why);
+
+	/*
+	 * Of a shared store only, for the one that stands in while it is out;
+	 * else NULL.  merge counts here what c counted elsewhere, each bucket at
+	 * its own time; a mark that was merged is not merged again.  census says
+	 * that the server id is one of those that share, and how many there were
+	 * within a day.
+	 */
+	enum store_answer (*merge)(struct store *s,
+	    const struct policy *policy, const char *key,
+	    const struct counter *c, uint64_t mark, const struct zone *zone,
+	    int64_t now, struct why *why);
+	enum store_answer (*census)(struct store *s, const char *id,
+	    int64_t now, size_t *n_r, struct why *why);
 };
 
 /* A backend's own store begins with this. */
@@ -60,5 +74,17 @@ struct store {
 };
 
 extern const struct store_backend store_sqlite, store_memory, store_redis;
+
+/* Opens the store at url, whatever conf->store says. */
+struct store *store_open_at(const struct config *conf, const char *url,
+	    const struct store_env *env, struct why *why, int *exit_r);
+
+/*
+ * fallback.c: takes shared over, also if it fails (NULL and why).  The store
+ * that it returns is shared, and while that is out, where the configuration
+ * says so, a share of each limit in a store of its own.
+ */
+struct store *store_fallback(struct store *shared, const struct config *conf,
+	    const struct store_env *env, struct why *why, int *exit_r);
 
 #endif

@@ -1,9 +1,5 @@
 /*
  * clock.c - the only reader of the time.
- *
- * A wall clock that is set to next year for a moment would free every limit
- * and lock none too late.  The clock of the machine's uptime does not step, so
- * it is the witness: a leap that it did not see has to last before it counts.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -12,10 +8,6 @@
 
 #include "clock.h"
 #include "log.h"
-
-#define STEP (2 * SECOND)  /* backwards: worth a line */
-#define LEAP (5 * MINUTE)  /* forwards: not believed at once */
-#define HOLD (60 * SECOND) /* but when it has lasted that long */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct clock_guard guard;
@@ -29,34 +21,6 @@ read_clock(clockid_t id)
 
 	(void)clock_gettime(id, &ts);
 	return ts.tv_sec * SECOND + ts.tv_nsec / 1000000;
-}
-
-enum clock_news
-clock_believe(struct clock_guard *g, int64_t wall, int64_t up)
-{
-	const int64_t step = wall - up - g->ahead;
-	const bool doubted = g->doubted;
-
-	if (!g->known || step <= LEAP) {
-		g->ahead = wall - up;
-		g->known = true;
-		g->doubted = false;
-		return doubted        ? CLOCK_CAME_BACK
-		       : step < -STEP ? CLOCK_WENT_BACK
-				      : CLOCK_QUIET;
-	}
-	/* Another leap is another doubt. */
-	if (!doubted || step > g->step + LEAP || step < g->step - LEAP) {
-		g->doubted = true;
-		g->step = step;
-		g->since = up;
-		return CLOCK_LEAPT;
-	}
-	if (up - g->since < HOLD)
-		return CLOCK_QUIET;
-	g->ahead = wall - up;
-	g->doubted = false;
-	return CLOCK_BELIEVED;
 }
 
 static void
@@ -73,7 +37,7 @@ tell(enum clock_news news, int64_t step)
 	case CLOCK_LEAPT:
 		log_warn("the clock leapt forward by %" PRId64
 			 " s: believed when that has lasted for %" PRId64 " s",
-		    step / SECOND, HOLD / SECOND);
+		    step / SECOND, CLOCK_HOLD / SECOND);
 		break;
 	case CLOCK_CAME_BACK:
 		log_info("the clock came back, nothing has changed");

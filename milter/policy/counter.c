@@ -183,6 +183,28 @@ counter_normalise(struct counter *c, int64_t now, const struct zone *zone)
 			window_normalise(&c->slot[i].sum, now, zone);
 }
 
+int
+counter_merge(struct counter *c, const struct counter *from, int64_t now)
+{
+	for (size_t i = 0; i < c->nslot; i++)
+		for (size_t k = 0; k < from->nslot; k++) {
+			struct slot *s = &c->slot[i];
+			const struct slot *f = &from->slot[k];
+
+			if (s->dim != f->dim ||
+			    !window_spec_equal(slot_spec(s), slot_spec(f)))
+				continue;
+			if (s->dim != DIM_UNIQUE)
+				window_merge(&s->sum, &f->sum, now);
+			else if (recipient_set_merge(
+				     &s->uniq, &f->uniq, now) == -1)
+				return -1;
+		}
+	if (from->locked_until > c->locked_until)
+		c->locked_until = from->locked_until;
+	return 0;
+}
+
 void
 counter_reset(struct counter *c)
 {

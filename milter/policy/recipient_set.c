@@ -342,3 +342,24 @@ recipient_set_copy_usage(struct recipient_set *u,
 	date_period(u, now, zone);
 	return 0;
 }
+
+int
+recipient_set_merge(
+    struct recipient_set *u, const struct recipient_set *from, int64_t now)
+{
+	if (recipient_set_reserve(u, from->used, now) == -1)
+		return -1;
+	for (size_t i = 0; i < from->size; i++) {
+		const struct recipient_slot *s = &from->slot[i];
+		int64_t last;
+
+		if (s->last == RECIPIENT_SET_FREE ||
+		    has_left(from, s->last, now))
+			continue;
+		last = known(u, s->digest, now);
+		put(u, s->digest, last > s->last ? last : s->last);
+	}
+	if (from->end > u->end)
+		u->end = from->end;
+	return 0;
+}

@@ -207,3 +207,23 @@ window_copy_usage(struct window *w, const struct window *from, int64_t now,
 			put_now(w, b->count, at, zone);
 	}
 }
+
+/* Two queues in order of time become one. */
+void
+window_merge(struct window *w, const struct window *from, int64_t now)
+{
+	struct window sum;
+
+	window_init(&sum, &w->spec);
+	for (size_t i = 0, k = 0; i < w->n || k < from->n;) {
+		bool own = k == from->n ||
+			   (i < w->n && bucket_at(w, i)->last <=
+					    bucket_at(from, k)->last);
+		const struct bucket *b =
+		    own ? bucket_at(w, i++) : bucket_at(from, k++);
+
+		if (!has_left(&w->spec, b, now))
+			put(&sum, b->count, b->last);
+	}
+	*w = sum;
+}

@@ -1,44 +1,65 @@
 /*
- * fallback.c - on-store-failure = local: mail goes on while the
- * shared store is out, on a share of each limit that no other server has.
+ * fallback.c - a shared store, and while it is out (on-store-failure = local)
+ * a share of each limit that no other server has.
  *
  * The shares of all servers together are one limit, so an outage costs at most
  * that much more.  What was spent meanwhile is in a store of its own, which
  * survives what the daemon does not, and is told to the shared one when that
  * is back: each counter once, and nothing is forgotten before it was told.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "clock.h"
 #include "digest.h"
 #include "log.h"
-#include "redis/call.h"
+#include "thread.h"
 
-#define SERVER_LIFE DAY /* a server is one of us that long */
-#define SERVER_PACE (10 * SECOND)
-#define MARK_LIFE (62 * DAY) /* no window is longer than half of it */
-#define BATCH 256            /* counters merged before we look again */
+#define CENSUS_INTERVAL (10 * SECOND)
+#define TEND_INTERVAL 500 /* ms between two looks whether something is to do   \
+			   */
+#define BATCH 256         /* counters merged before we look again */
+#define ID_DIGITS 16
 
-struct outage {
-	char who[400];         /* this server */
-	pthread_rwlock_t lock; /* to spend: shared; to change or merge: alone */
-	struct config conf;    /* the daemon's, with the store of the outage */
-	struct store *store;
-	bool is_wanted; /* a reload may say otherwise */
-	size_t servers; /* seen by the shared store; 0: not known */
-	int64_t told;   /* clock_steady: when we last said we are here; the
-			   worker's own */
-	bool is_used;   /* there may be something to merge; atomic */
+struct fallback {
+	struct store store;
+	struct store_backend own; /* what it can, under the shared one's name */
+	const struct store_env *env;
+	struct store *shared;
+	char id[ID_DIGITS + 1 + 256]; /* of this server: "ID@HOST" */
+	int64_t counted;              /* clock_steady: of the last census; the
+					 thread's own */
+	_Atomic bool is_used;         /* there may be something to merge */
+	_Atomic uint64_t charged, declined, failed;
+
+	pthread_rwlock_t lock; /* to spend a share: shared; to change or merge
+				  what follows: alone */
+	const struct config *conf;
+	struct store *local; /* NULL: never wanted so far */
+	bool is_wanted;      /* a reload may say otherwise */
+	size_t servers;      /* that share; 0: not known */
+
+	pthread_mutex_t waiting; /* for what follows */
+	bool ending;
+	pthread_cond_t wake;
+	pthread_t thread;
+	bool started;
 };
 
-static void
-set_used(struct outage *o, bool used)
+static struct fallback *
+fallback_of(struct store *s)
 {
-	__atomic_store_n(&o->is_used, used, __ATOMIC_RELAXED);
+	return (struct fallback *)s;
 }
 
 /* --- the share ---------------------------------------------------------- */
@@ -49,20 +70,20 @@ struct share {
 };
 
 static uint64_t
-part_of(const struct outage *o, uint64_t max)
+part_of(const struct fallback *f, uint64_t max)
 {
-	if (o->conf.store_share > 0)
-		return max / 100 * o->conf.store_share +
-		       max % 100 * o->conf.store_share / 100;
-	return max / o->servers;
+	if (f->conf->store_share > 0)
+		return max / 100 * f->conf->store_share +
+		       max % 100 * f->conf->store_share / 100;
+	return max / f->servers;
 }
 
 static bool
-is_usable(const struct outage *o, struct why *why)
+is_usable(const struct fallback *f, struct why *why)
 {
-	if (!o->is_wanted)
+	if (!f->is_wanted || f->local == NULL)
 		return false;
-	if (o->servers > 0 || o->conf.store_share > 0)
+	if (f->servers > 0 || f->conf->store_share > 0)
 		return true;
 	why_set(why,
 	    "the shared store is out, and how many servers share it is not known: write store-share");
@@ -70,7 +91,7 @@ is_usable(const struct outage *o, struct why *why)
 }
 
 static void
-take_share(const struct outage *o, const struct bill *b, struct share *s)
+take_share(const struct fallback *f, const struct bill *b, struct share *s)
 {
 	s->bill = *b;
 	for (size_t i = 0; i < b->nline; i++) {
@@ -78,52 +99,59 @@ take_share(const struct outage *o, const struct bill *b, struct share *s)
 		s->bill.line[i].policy = &s->policy[i];
 		for (size_t k = 0; k < s->policy[i].nlimit; k++)
 			s->policy[i].limit[k].max =
-			    part_of(o, s->policy[i].limit[k].max);
+			    part_of(f, s->policy[i].limit[k].max);
 	}
 }
 
-enum store_answer
-outage_charge(struct outage *o, const struct bill *b, const char *bound,
+/* What is asked of the share: a charge, a preview, or a lease. */
+struct question {
+	enum {
+		ASK_CHARGE,
+		ASK_PREVIEW,
+#ifdef LEASE_OWNER
+		ASK_LEASE
+#endif
+	} kind;
+	const char *bound;
+	struct lease *lease;
+};
+
+static enum store_answer
+ask_share(struct fallback *f, const struct question *q, const struct bill *b,
     struct decision *d_r, struct why *why)
 {
 	enum store_answer a = STORE_FAILED;
 	struct share s;
 
-	if (o == NULL)
-		return STORE_FAILED;
-	pthread_rwlock_rdlock(&o->lock);
-	if (is_usable(o, why)) {
-		take_share(o, b, &s);
-		set_used(o, true);
-		a = store_charge(o->store, &s.bill, bound, d_r, why);
+	pthread_rwlock_rdlock(&f->lock);
+	if (is_usable(f, why)) {
+		take_share(f, b, &s);
+		if (q->kind != ASK_PREVIEW)
+			atomic_store(&f->is_used, true);
+		switch (q->kind) {
+		case ASK_CHARGE:
+			a = store_charge(f->local, &s.bill, q->bound, d_r, why);
+			break;
+		case ASK_PREVIEW:
+			a = store_preview(f->local, &s.bill, d_r, why);
+			break;
+#ifdef LEASE_OWNER
+		case ASK_LEASE:
+			a = store_lease(f->local, &s.bill, q->lease, d_r, why);
+			break;
+#endif
+		}
 	}
-	pthread_rwlock_unlock(&o->lock);
+	pthread_rwlock_unlock(&f->lock);
 	return a;
 }
 
-enum store_answer
-outage_preview(struct outage *o, const struct bill *b, struct decision *d_r,
-    struct why *why)
-{
-	enum store_answer a = STORE_FAILED;
-	struct share s;
+/* --- what messages ask -------------------------------------------------- */
 
-	if (o == NULL)
-		return STORE_FAILED;
-	pthread_rwlock_rdlock(&o->lock);
-	if (is_usable(o, why)) {
-		take_share(o, b, &s);
-		a = store_preview(o->store, &s.bill, d_r, why);
-	}
-	pthread_rwlock_unlock(&o->lock);
-	return a;
-}
-
-/* --- what must be known when the server is out -------------------------- */
-
-void
-outage_bind(struct outage *o, const char *bound, const struct bill *charged,
-    const char *smarthost)
+/* What must be known when the server is out. */
+static void
+remember_binding(struct fallback *f, const struct bill *charged,
+    const char *bound, const struct bill_choice *ch)
 {
 	struct bill b = {
 		.now = charged->now, .zone = charged->zone, .nchoice = 1
@@ -131,39 +159,232 @@ outage_bind(struct outage *o, const char *bound, const struct bill *charged,
 	struct decision d;
 	struct why why;
 
-	if (o == NULL || bound[0] == '\0')
+	bound = ch->bound != NULL ? ch->bound : bound;
+	if (bound[0] == '\0')
 		return;
-	b.choice[0].smarthost = smarthost;
-	(void)store_charge(o->store, &b, bound, &d, &why);
+	b.choice[0].smarthost = ch->smarthost;
+	pthread_rwlock_rdlock(&f->lock);
+	if (f->local != NULL)
+		(void)store_charge(f->local, &b, bound, &d, &why);
+	pthread_rwlock_unlock(&f->lock);
+}
+
+static enum store_answer
+fallback_charge(struct store *st, const struct bill *b, const char *bound,
+    struct decision *d_r, struct why *why)
+{
+	const struct question q = { .kind = ASK_CHARGE, .bound = bound };
+	struct fallback *f = fallback_of(st);
+	enum store_answer a = store_charge(f->shared, b, bound, d_r, why);
+
+	if (a != STORE_OK && ask_share(f, &q, b, d_r, why) == STORE_OK)
+		a = STORE_OK;
+	else if (a == STORE_OK && d_r->fits && b->nchoice > 0)
+		remember_binding(f, b, bound, &b->choice[d_r->choice]);
+	atomic_fetch_add(a != STORE_OK ? &f->failed
+			 : d_r->fits   ? &f->charged
+				       : &f->declined,
+	    1);
+	return a;
+}
+
+static enum store_answer
+fallback_preview(struct store *st, const struct bill *b, struct decision *d_r,
+    struct why *why)
+{
+	const struct question q = { .kind = ASK_PREVIEW };
+	struct fallback *f = fallback_of(st);
+	enum store_answer a = store_preview(f->shared, b, d_r, why);
+
+	return a == STORE_OK ? a : ask_share(f, &q, b, d_r, why);
 }
 
 /* Not to know it here does not mean that it is not bound. */
-enum store_answer
-outage_bound(struct outage *o, const char *bound, int64_t now,
+static enum store_answer
+fallback_bound(struct store *st, const char *bound, int64_t now,
     char *smarthost_r, struct why *why)
 {
-	enum store_answer a;
+	struct fallback *f = fallback_of(st);
+	enum store_answer a =
+	    store_bound(f->shared, bound, now, smarthost_r, why);
+	struct why own;
 
-	if (o == NULL)
-		return STORE_FAILED;
-	a = store_bound(o->store, bound, now, smarthost_r, why);
-	return a == STORE_OK ? STORE_OK : STORE_FAILED;
+	if (a == STORE_OK || a == STORE_NONE)
+		return a;
+	pthread_rwlock_rdlock(&f->lock);
+	if (f->local != NULL &&
+	    store_bound(f->local, bound, now, smarthost_r, &own) == STORE_OK)
+		a = STORE_OK;
+	pthread_rwlock_unlock(&f->lock);
+	return a;
 }
 
-enum store_answer
-outage_blocked(struct outage *o, const char *who, int64_t now, char *text_r,
+static enum store_answer
+fallback_blocked(struct store *st, const char *who, int64_t now, char *text_r,
     struct why *why)
 {
-	bool usable;
+	struct fallback *f = fallback_of(st);
+	enum store_answer a = store_blocked(f->shared, who, now, text_r, why);
 
-	if (o == NULL)
-		return STORE_FAILED;
-	pthread_rwlock_rdlock(&o->lock);
-	usable = is_usable(o, why);
-	pthread_rwlock_unlock(&o->lock);
-	return usable ? store_blocked(o->store, who, now, text_r, why)
-		      : STORE_FAILED;
+	if (a == STORE_OK || a == STORE_NONE)
+		return a;
+	pthread_rwlock_rdlock(&f->lock);
+	if (is_usable(f, why))
+		a = store_blocked(f->local, who, now, text_r, why);
+	pthread_rwlock_unlock(&f->lock);
+	return a;
 }
+
+#ifdef LEASE_OWNER
+/* --- leases: of whichever store gave them ------------------------------- */
+
+static enum store_answer
+fallback_lease(struct store *st, const struct bill *b, struct lease *lease,
+    struct decision *d_r, struct why *why)
+{
+	const struct question q = { .kind = ASK_LEASE, .lease = lease };
+	struct fallback *f = fallback_of(st);
+	enum store_answer a = store_lease(f->shared, b, lease, d_r, why);
+
+	return a == STORE_OK ? a : ask_share(f, &q, b, d_r, why);
+}
+
+/* What the shared one does not have may be of an outage. */
+static enum store_answer
+fallback_settle(struct store *st, const struct bill *b,
+    const struct lease *lease, const struct settlement *left, struct why *why)
+{
+	struct fallback *f = fallback_of(st);
+	enum store_answer a = store_settle(f->shared, b, lease, left, why), own;
+	struct why reason;
+
+	if (a == STORE_OK)
+		return a;
+	pthread_rwlock_rdlock(&f->lock);
+	own = f->local == NULL
+		  ? STORE_NONE
+		  : store_settle(f->local, b, lease, left, &reason);
+	if (own != STORE_NONE) {
+		a = own;
+		if (own != STORE_OK)
+			*why = reason;
+	}
+	pthread_rwlock_unlock(&f->lock);
+	return a;
+}
+
+static enum store_answer
+fallback_leases(
+    struct store *st, store_lease_fn *each, void *arg, struct why *why)
+{
+	struct fallback *f = fallback_of(st);
+	struct store *local;
+	enum store_answer a = store_leases(f->shared, each, arg, why);
+
+	if (a != STORE_OK)
+		return a;
+	pthread_rwlock_rdlock(&f->lock);
+	local = f->local;
+	pthread_rwlock_unlock(&f->lock);
+	/* Once there it stays: each may call us. */
+	return local == NULL ? a : store_leases(local, each, arg, why);
+}
+
+#endif
+/* --- what the shared one answers alone ---------------------------------- */
+
+static enum store_answer
+fallback_reset(struct store *s, const struct policy *policy, const char *key,
+    int64_t now, const char *actor, struct why *why)
+{
+	return store_reset(
+	    fallback_of(s)->shared, policy, key, now, actor, why);
+}
+
+static enum store_answer
+fallback_grant(struct store *s, const struct policy *policy, const char *key,
+    const struct grant *g, int64_t now, const char *actor, const char *text,
+    struct why *why)
+{
+	return store_grant(
+	    fallback_of(s)->shared, policy, key, g, now, actor, text, why);
+}
+
+static enum store_answer
+fallback_block(struct store *s, const char *who, int64_t until, int64_t now,
+    const char *actor, const char *text, struct why *why)
+{
+	return store_block(
+	    fallback_of(s)->shared, who, until, now, actor, text, why);
+}
+
+static enum store_answer
+fallback_unblock(struct store *s, const char *who, int64_t now,
+    const char *actor, struct why *why)
+{
+	return store_unblock(fallback_of(s)->shared, who, now, actor, why);
+}
+
+static void
+fallback_note(struct store *s, const struct store_event *e)
+{
+	store_note(fallback_of(s)->shared, e);
+}
+
+static enum store_answer
+fallback_read(struct store *s, const struct policy *policy, const char *key,
+    int64_t now, struct counter **c_r, struct why *why)
+{
+	return store_read(fallback_of(s)->shared, policy, key, now, c_r, why);
+}
+
+static enum store_answer
+fallback_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
+    struct why *why)
+{
+	return store_walk(fallback_of(s)->shared, now, each, arg, why);
+}
+
+static enum store_answer
+fallback_events(struct store *s, const char *key, size_t n,
+    store_event_fn *each, void *arg, struct why *why)
+{
+	return store_events(fallback_of(s)->shared, key, n, each, arg, why);
+}
+
+static enum store_answer
+fallback_blocks(struct store *s, int64_t now, store_block_fn *each, void *arg,
+    struct why *why)
+{
+	return store_blocks(fallback_of(s)->shared, now, each, arg, why);
+}
+
+static enum store_answer
+fallback_flush(struct store *s, struct why *why)
+{
+	return store_flush(fallback_of(s)->shared, why);
+}
+
+static void
+fallback_stats(struct store *st, struct store_stats *st_r)
+{
+	struct fallback *f = fallback_of(st);
+	struct why why;
+
+	store_stats(f->shared, st_r);
+	st_r->charged = atomic_load(&f->charged);
+	st_r->declined = atomic_load(&f->declined);
+	st_r->failed = atomic_load(&f->failed);
+	if (st_r->healthy)
+		return;
+	pthread_rwlock_rdlock(&f->lock);
+	if (is_usable(f, &why))
+		why_set(&st_r->trouble, "on %" PRIu64 "%% of each limit: %s",
+		    part_of(f, 100), st_r->trouble.text);
+	pthread_rwlock_unlock(&f->lock);
+}
+
+/* --- learning blocks while there is somebody to ask --------------------- */
 
 /* One block, sought among those of another store. */
 struct sought {
@@ -187,196 +408,62 @@ static bool
 learn_block(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct sought b = { who, text, until, false };
-	struct outage *o = arg;
+	struct fallback *f = arg;
 	struct why why;
 
-	if (store_blocks(o->store, clock_now(), seek, &b, &why) == STORE_OK &&
+	if (store_blocks(f->local, clock_now(), seek, &b, &why) == STORE_OK &&
 	    !b.found)
 		(void)store_block(
-		    o->store, who, until, clock_now(), "postmeter", text, &why);
+		    f->local, who, until, clock_now(), "postmeter", text, &why);
 	return true;
 }
 
 /* A block here is one of the shared store, or it was lifted. */
-struct lifted {
-	struct outage *o;
-	struct redis_store *s;
-};
-
 static bool
 lift_block(void *arg, const char *who, int64_t until, const char *text)
 {
-	struct lifted *l = arg;
-	struct why there, why;
+	struct fallback *f = arg;
+	char there[STORE_TEXT];
+	struct why why;
 
 	(void)until;
 	(void)text;
-	if (redis_seen_blocked(l->s, who, clock_now(), there.text) ==
+	if (store_blocked(f->shared, who, clock_now(), there, &why) ==
 	    STORE_NONE)
 		(void)store_unblock(
-		    l->o->store, who, clock_now(), "postmeter", &why);
+		    f->local, who, clock_now(), "postmeter", &why);
 	return true;
 }
 
 static void
-learn_blocks(struct outage *o, struct redis_store *s)
+learn_blocks(struct fallback *f)
 {
-	struct lifted l = { o, s };
 	int64_t now = clock_now();
 	struct why why;
 
-	if (redis_blocks(&s->store, now, learn_block, o, &why) == STORE_OK)
-		(void)store_blocks(o->store, now, lift_block, &l, &why);
-}
-
-static void
-tell_server(struct outage *o, struct redis_store *s)
-{
-	char text[64];
-	struct why why;
-	struct redis_call c;
-	redisReply *r = NULL;
-
-	snprintf(text, sizeof(text), "{\"now\":0,\"life\":%" PRId64 "}",
-	    (int64_t)SERVER_LIFE);
-	redis_call_begin(&c);
-	redis_call_text(&c, REDIS_SERVERS);
-	redis_call_text(&c, "server");
-	redis_call_text(&c, text);
-	redis_call_text(&c, "");
-	redis_call_text(&c, o->who);
-	if (redis_call_run(s, &c, 1, REDIS_PATIENCE, &r, &why) != STORE_OK)
-		return;
-	pthread_rwlock_wrlock(&o->lock);
-	o->servers = (size_t)redis_integer(r, 1);
-	pthread_rwlock_unlock(&o->lock);
-	freeReplyObject(r);
+	if (store_blocks(f->shared, now, learn_block, f, &why) == STORE_OK)
+		(void)store_blocks(f->local, now, lift_block, f, &why);
 }
 
 /* --- merging back ------------------------------------------------------- */
 
-static json_t *
-json_window(const struct window *w)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < w->n; i++) {
-		const struct bucket *b =
-		    &w->bucket[(w->head + i) % (WINDOW_BUCKETS + 1)];
-
-		json_array_append_new(list, json_integer(b->last));
-		json_array_append_new(
-		    list, json_integer((json_int_t)redis_number(b->count)));
-	}
-	return list;
-}
-
-static json_t *
-json_uniq(const struct recipient_set *u, struct redis_digests *d)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < u->size; i++) {
-		if (u->slot[i].last == RECIPIENT_SET_FREE)
-			continue;
-		if (redis_add_digests(d, &u->slot[i].digest, 1) == -1) {
-			json_decref(list);
-			return NULL;
-		}
-		json_array_append_new(list, json_integer(u->slot[i].last));
-	}
-	return list;
-}
-
-static json_t *
-json_slots(const struct counter *c, struct redis_digests *d)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < c->nslot; i++) {
-		const struct slot *s = &c->slot[i];
-		bool unique = s->dim == DIM_UNIQUE;
-		size_t at = d->n;
-		json_t *slot =
-		    json_pack("{s:I, s:I, s:o}", "at", (json_int_t)at, "ends",
-			(json_int_t)(unique ? s->uniq.end : 0), "list",
-			unique ? json_uniq(&s->uniq, d) : json_window(&s->sum));
-
-		if (slot == NULL) {
-			json_decref(list);
-			return NULL;
-		}
-		json_array_append_new(list, slot);
-	}
-	return list;
-}
-
-static char *
-merge_text(const struct policy *p, const struct counter *c,
-    const struct zone *zone, int64_t now, int64_t at, struct redis_digests *d)
-{
-	json_t *slots = json_slots(c, d), *ask;
-	char *text;
-
-	if (slots == NULL)
-		return NULL;
-	ask = json_pack("{s:I, s:o, s:o, s:o, s:I, s:I}", "now",
-	    (json_int_t)redis_moment(now), "period", redis_periods(zone, at),
-	    "limit", redis_limits(p), "slot", slots, "locked",
-	    (json_int_t)c->locked_until, "life", (json_int_t)MARK_LIFE);
-	text = ask == NULL ? NULL : json_dumps(ask, JSON_COMPACT);
-	json_decref(ask);
-	return text;
-}
-
 /* The same bytes of the same server were the same spending. */
-static void
-mark_key(const struct outage *o, const struct counter *c, const char *key,
-    char dst[64])
+static bool
+mark_of(const struct fallback *f, const struct counter *c, const char *policy,
+    const char *key, uint64_t *mark_r)
 {
 	size_t n = counter_pack(c, NULL, 0);
 	uint8_t *bytes = malloc(n);
-	uint64_t sum = digest64(key, strlen(key));
 
-	sum ^= digest64(o->who, strlen(o->who));
-	if (bytes != NULL && counter_pack(c, bytes, n) == n)
-		sum ^= digest64(bytes, n);
-	free(bytes);
-	snprintf(dst, 64, REDIS_PREFIX "m:%016" PRIx64, sum);
-}
-
-static bool
-merge_counter(struct outage *o, struct redis_store *s, const struct policy *p,
-    const char *key, const struct counter *c, int64_t now)
-{
-	int64_t at = now + __atomic_load_n(&s->skew, __ATOMIC_RELAXED);
-	char name[REDIS_KEY], mark[64];
-	struct why why;
-	struct redis_digests d = { 0 };
-	char *text = merge_text(p, c, o->conf.zone, now, at, &d);
-	struct redis_call call;
-	redisReply *r = NULL;
-	bool good = false;
-
-	redis_counter_key(name, p->name, key);
-	mark_key(o, c, name, mark);
-	if (text != NULL) {
-		redis_call_begin(&call);
-		redis_call_text(&call, name);
-		redis_call_text(&call, mark);
-		redis_call_text(&call, "merge");
-		redis_call_text(&call, text);
-		redis_call_add(
-		    &call, d.bytes != NULL ? (char *)d.bytes : "", 8 * d.n);
-		if (redis_call_run(s, &call, 2, REDIS_PATIENCE, &r, &why) ==
-		    STORE_OK) {
-			good = redis_integer(r, 1) == 1;
-			freeReplyObject(r);
-		}
+	if (bytes == NULL || counter_pack(c, bytes, n) != n) {
+		free(bytes);
+		return false;
 	}
-	free(text);
-	free(d.bytes);
-	return good;
+	*mark_r = digest64(bytes, n) ^ digest64(f->id, strlen(f->id)) ^
+		  digest64(policy, strlen(policy)) * 3 ^
+		  digest64(key, strlen(key)) * 5;
+	free(bytes);
+	return true;
 }
 
 /* Some of the counters; those of a policy that is gone count for nobody. */
@@ -401,23 +488,25 @@ collect(void *arg, const char *policy, const char *key, const struct counter *c)
 	return ++list->n < BATCH;
 }
 
-/* With the lock held: nothing is spent between telling and forgetting. */
+/* With the lock held alone: nothing is spent between telling and forgetting. */
 static bool
-merge_name(struct outage *o, struct redis_store *s, const char *policy,
-    const char *key)
+merge_one(struct fallback *f, const char *policy, const char *key)
 {
-	const struct policy *p = config_policy(&o->conf, policy);
+	const struct policy *p = config_policy(f->conf, policy);
 	int64_t now = clock_now();
 	struct counter *c = NULL;
 	struct why why;
-	bool good = true;
+	uint64_t mark;
+	bool good;
 
 	if (p == NULL)
 		return true;
-	switch (store_read(o->store, p, key, now, &c, &why)) {
+	switch (store_read(f->local, p, key, now, &c, &why)) {
 	case STORE_OK:
-		good = merge_counter(o, s, p, key, c, now) &&
-		       store_reset(o->store, p, key, now, "postmeter", &why) ==
+		good = mark_of(f, c, policy, key, &mark) &&
+		       f->shared->backend->merge(f->shared, p, key, c, mark,
+			   f->conf->zone, now, &why) == STORE_OK &&
+		       store_reset(f->local, p, key, now, "postmeter", &why) ==
 			   STORE_OK;
 		counter_free(&c);
 		return good;
@@ -431,22 +520,31 @@ merge_name(struct outage *o, struct redis_store *s, const char *policy,
 }
 
 static bool
-collect_used(struct outage *o, struct used_keys *list)
+collect_used(struct fallback *f, struct used_keys *list)
 {
 	struct why why;
 	bool good;
 
-	pthread_rwlock_rdlock(&o->lock);
-	list->conf = &o->conf;
+	pthread_rwlock_rdlock(&f->lock);
+	list->conf = f->conf;
 	good =
-	    store_walk(o->store, clock_now(), collect, list, &why) == STORE_OK;
-	pthread_rwlock_unlock(&o->lock);
+	    store_walk(f->local, clock_now(), collect, list, &why) == STORE_OK;
+	pthread_rwlock_unlock(&f->lock);
 	return good;
+}
+
+static bool
+is_well(struct fallback *f)
+{
+	struct store_stats st;
+
+	store_stats(f->shared, &st);
+	return st.healthy;
 }
 
 /* One batch; is_used says whether there may be more. */
 static void
-merge(struct outage *o, struct redis_store *s)
+merge(struct fallback *f)
 {
 	struct used_keys *list = calloc(1, sizeof(*list));
 	size_t done = 0;
@@ -454,113 +552,254 @@ merge(struct outage *o, struct redis_store *s)
 
 	if (list == NULL)
 		return;
-	set_used(o, false);
-	good = collect_used(o, list);
+	atomic_store(&f->is_used, false);
+	good = collect_used(f, list);
 	for (; good && done < list->n; done += good) {
-		pthread_rwlock_wrlock(&o->lock);
-		good =
-		    !redis_pool_needs_reconnect(s->pool) &&
-		    merge_name(o, s, list->v[done].policy, list->v[done].key);
-		pthread_rwlock_unlock(&o->lock);
+		pthread_rwlock_wrlock(&f->lock);
+		good = is_well(f) &&
+		       merge_one(f, list->v[done].policy, list->v[done].key);
+		pthread_rwlock_unlock(&f->lock);
 	}
 	if (done > 0)
 		log_info(
 		    "store: %zu counters of the outage were merged into the shared store",
 		    done);
 	if (!good || done > 0)
-		set_used(o, true);
+		atomic_store(&f->is_used, true);
 	free(list);
 }
 
-void
-outage_tend(struct outage *o, struct redis_store *s)
+/* --- beside all that: census, blocks, merging --------------------------- */
+
+static bool
+has_local(struct fallback *f)
+{
+	bool has;
+
+	pthread_rwlock_rdlock(&f->lock);
+	has = f->local != NULL;
+	pthread_rwlock_unlock(&f->lock);
+	return has;
+}
+
+static void
+take_census(struct fallback *f)
+{
+	struct why why;
+	size_t n;
+
+	if (f->shared->backend->census(
+		f->shared, f->id, clock_now(), &n, &why) != STORE_OK)
+		return;
+	pthread_rwlock_wrlock(&f->lock);
+	f->servers = n;
+	pthread_rwlock_unlock(&f->lock);
+}
+
+static void
+tend(struct fallback *f)
 {
 	int64_t now = clock_steady();
 
-	if (o == NULL || redis_pool_needs_reconnect(s->pool))
+	if (!has_local(f) || !is_well(f))
 		return;
-	if (o->told == 0 || now - o->told >= SERVER_PACE) {
-		tell_server(o, s);
-		learn_blocks(o, s);
-		o->told = now;
+	if (f->counted == 0 || now - f->counted >= CENSUS_INTERVAL) {
+		take_census(f);
+		learn_blocks(f);
+		f->counted = now;
 	}
-	if (__atomic_load_n(&o->is_used, __ATOMIC_RELAXED))
-		merge(o, s);
+	if (atomic_load(&f->is_used))
+		merge(f);
 }
 
-void
-outage_tell(struct outage *o, struct why *why)
+static void *
+tend_always(void *arg)
 {
-	struct why trouble;
+	struct fallback *f = arg;
 
-	if (o == NULL)
-		return;
-	trouble = *why;
-	pthread_rwlock_rdlock(&o->lock);
-	if (is_usable(o, why))
-		why_set(why, "on %" PRIu64 "%% of each limit: %s",
-		    part_of(o, 100), trouble.text);
-	pthread_rwlock_unlock(&o->lock);
+	pthread_mutex_lock(&f->waiting);
+	while (!f->ending) {
+		cond_wait(&f->wake, &f->waiting, cond_deadline(TEND_INTERVAL));
+		pthread_mutex_unlock(&f->waiting);
+		tend(f);
+		pthread_mutex_lock(&f->waiting);
+	}
+	pthread_mutex_unlock(&f->waiting);
+	return NULL;
+}
+
+/* --- who this server is ------------------------------------------------- */
+
+/* Made once and kept beside the store, so that two of one host are two. */
+static bool
+read_id(const char *path, char id[ID_DIGITS + 1])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd == -1 ? -1 : read(fd, id, ID_DIGITS);
+
+	if (fd != -1)
+		close(fd);
+	id[n == ID_DIGITS ? ID_DIGITS : 0] = '\0';
+	return n == ID_DIGITS && strspn(id, "0123456789abcdef") == ID_DIGITS;
+}
+
+static bool
+write_id(const char *path, const char *id)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	bool good =
+	    fd != -1 && write(fd, id, ID_DIGITS) == ID_DIGITS && fsync(fd) == 0;
+
+	if (fd != -1)
+		close(fd);
+	return good;
+}
+
+/* ID@HOST: a machine that was copied with its files is another one. */
+static bool
+name_server(struct fallback *f, struct why *why)
+{
+	const char *path = strchr(f->conf->store_local, ':');
+	char id[ID_DIGITS + 1], host[256] = "";
+	bool good = true;
+	char *file;
+	uint64_t n;
+
+	if (path == NULL || asprintf(&file, "%s-id", path + 1) == -1) {
+		why_set(why, "out of memory");
+		return false;
+	}
+	if (!read_id(file, id)) {
+		good = getrandom(&n, sizeof(n), 0) == sizeof(n);
+		snprintf(id, sizeof(id), "%016" PRIx64, n);
+		good = good && write_id(file, id);
+	}
+	if (!good)
+		why_set(why, "%s: %s: it says which of the servers this one is",
+		    file, strerror(errno));
+	free(file);
+	gethostname(host, sizeof(host) - 1);
+	snprintf(f->id, sizeof(f->id), "%s@%s", id, host);
+	return good;
 }
 
 /* --- a life ------------------------------------------------------------- */
 
-static void
-configure(struct outage *o, const struct config *conf)
+/* With the lock held alone.  Once there it stays, whatever a reload says. */
+static int
+prepare_local(struct fallback *f, struct why *why, int *exit_r)
 {
-	char *store = o->conf.store;
-
-	o->conf = *conf;
-	o->conf.holders = 1; /* the store's own; it is never freed */
-	o->conf.store = store;
-	o->is_wanted = conf->on_store_failure == STORE_FAILURE_LOCAL;
+	f->is_wanted = f->conf->on_store_failure == STORE_FAILURE_LOCAL;
+	if (!f->is_wanted || f->local != NULL)
+		return 0;
+	atomic_store(&f->is_used, true); /* of an outage before this start */
+	f->local =
+	    store_open_at(f->conf, f->conf->store_local, f->env, why, exit_r);
+	if (f->local == NULL)
+		return -1;
+	if (name_server(f, why))
+		return 0;
+	store_close(&f->local);
+	*exit_r = EX_CANTCREAT;
+	return -1;
 }
 
-struct outage *
-outage_open(const struct config *conf, const struct store_env *env,
-    struct why *why, int *exit_r)
+static void
+fallback_reconfigure(struct store *st, const struct config *conf)
 {
-	struct outage *o = calloc(1, sizeof(*o));
-	char host[256] = "";
+	struct fallback *f = fallback_of(st);
+	struct why why;
+	int code;
 
-	why_set(why, "out of memory");
-	if (o == NULL || (o->conf.store = strdup(conf->store_local)) == NULL) {
-		free(o);
+	store_reconfigure(f->shared, conf);
+	pthread_rwlock_wrlock(&f->lock);
+	f->conf = conf;
+	if (f->local != NULL)
+		store_reconfigure(f->local, conf);
+	if (prepare_local(f, &why, &code) == -1)
+		log_error("on-store-failure = local: %s", why.text);
+	pthread_rwlock_unlock(&f->lock);
+}
+
+static void
+fallback_close(struct store *st)
+{
+	struct fallback *f = fallback_of(st);
+
+	if (f->started) {
+		pthread_mutex_lock(&f->waiting);
+		f->ending = true;
+		pthread_cond_signal(&f->wake);
+		pthread_mutex_unlock(&f->waiting);
+		pthread_join(f->thread, NULL);
+	}
+	store_close(&f->local);
+	store_close(&f->shared);
+	pthread_cond_destroy(&f->wake);
+	pthread_mutex_destroy(&f->waiting);
+	pthread_rwlock_destroy(&f->lock);
+	free(f);
+}
+
+static const struct store_backend operations = {
+	.close = fallback_close,
+	.charge = fallback_charge,
+	.preview = fallback_preview,
+	.bound = fallback_bound,
+#ifdef LEASE_OWNER
+	.lease = fallback_lease,
+	.settle = fallback_settle,
+	.leases = fallback_leases,
+#endif
+	.reset = fallback_reset,
+	.grant = fallback_grant,
+	.block = fallback_block,
+	.unblock = fallback_unblock,
+	.blocked = fallback_blocked,
+	.note = fallback_note,
+	.read = fallback_read,
+	.walk = fallback_walk,
+	.events = fallback_events,
+	.blocks = fallback_blocks,
+	.stats = fallback_stats,
+	.reconfigure = fallback_reconfigure,
+	.flush = fallback_flush,
+};
+
+struct store *
+store_fallback(struct store *shared, const struct config *conf,
+    const struct store_env *env, struct why *why, int *exit_r)
+{
+	struct fallback *f = calloc(1, sizeof(*f));
+
+	*exit_r = EX_OSERR;
+	if (f == NULL) {
+		why_set(why, "out of memory");
+		store_close(&shared);
 		return NULL;
 	}
-	pthread_rwlock_init(&o->lock, NULL);
-	gethostname(host, sizeof(host) - 1);
-	snprintf(
-	    o->who, sizeof(o->who), "%s:%s", host, conf->control_socket.path);
-	configure(o, conf);
-	o->is_used = true; /* of an outage before this start */
-	o->store = store_open(&o->conf, env, why, exit_r);
-	if (o->store == NULL)
-		outage_close(&o);
-	return o;
-}
-
-void
-outage_close(struct outage **op)
-{
-	struct outage *o = *op;
-
-	*op = NULL;
-	if (o == NULL)
-		return;
-	store_close(&o->store);
-	pthread_rwlock_destroy(&o->lock);
-	free(o->conf.store);
-	free(o);
-}
-
-void
-outage_reconfigure(struct outage *o, const struct config *conf)
-{
-	if (o == NULL)
-		return;
-	pthread_rwlock_wrlock(&o->lock);
-	configure(o, conf);
-	store_reconfigure(o->store, &o->conf);
-	pthread_rwlock_unlock(&o->lock);
+	f->own = operations;
+	f->own.kind = shared->backend->kind;
+	f->own.scheme = shared->backend->scheme;
+	f->store.backend = &f->own;
+	f->store.conf = config_hold(conf);
+	f->env = env;
+	f->conf = conf;
+	f->shared = shared;
+	pthread_rwlock_init(&f->lock, NULL);
+	pthread_mutex_init(&f->waiting, NULL);
+	cond_init(&f->wake);
+	if (prepare_local(f, why, exit_r) == -1)
+		goto fail;
+	tend(f);
+	if (thread_start(&f->thread, tend_always, f) != 0) {
+		why_set(why, "cannot start a thread");
+		goto fail;
+	}
+	f->started = true;
+	return &f->store;
+fail:
+	fallback_close(&f->store);
+	config_release(&conf);
+	return NULL;
 }

@@ -16,25 +16,37 @@ static const struct store_backend *const backends[] = {
 };
 
 struct store *
-store_open(const struct config *conf, const struct store_env *env,
-    struct why *why, int *exit_r)
+store_open_at(const struct config *conf, const char *url,
+    const struct store_env *env, struct why *why, int *exit_r)
 {
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		const struct store_backend *b = backends[i];
 		size_t n = strlen(b->scheme);
 		struct store *s;
 
-		if (strncmp(conf->store, b->scheme, n) != 0)
+		if (strncmp(url, b->scheme, n) != 0)
 			continue;
-		s = b->open(conf, conf->store + n, env, why, exit_r);
+		s = b->open(conf, url + n, env, why, exit_r);
 		if (s != NULL)
 			s->conf = config_hold(conf);
 		return s;
 	}
-	why_set(why, "store = \"%s\": want sqlite:PATH, redis://... or memory:",
-	    conf->store);
+	why_set(why,
+	    "store = \"%s\": want sqlite:PATH, redis://... or memory:", url);
 	*exit_r = EX_CONFIG;
 	return NULL;
+}
+
+/* A shared store may be out of reach: then another one stands in. */
+struct store *
+store_open(const struct config *conf, const struct store_env *env,
+    struct why *why, int *exit_r)
+{
+	struct store *s = store_open_at(conf, conf->store, env, why, exit_r);
+
+	if (s == NULL || s->backend->merge == NULL)
+		return s;
+	return store_fallback(s, conf, env, why, exit_r);
 }
 
 void

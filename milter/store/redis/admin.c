@@ -3,12 +3,11 @@
  * kept to be told: done on one server, true on all.
  */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "work.h"
 
 #define PAGE 500 /* events that one reply brings */
 #define BATCH 64 /* events that one command takes */
@@ -76,23 +75,28 @@ redis_note(struct store *st, const struct store_event *e)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* The JSON of everything that leaves an event; to be freed. */
-static char *
-ask_text(int64_t now, const struct grant *g)
+/* The newest events first in one list, the oldest dropped. */
+static bool
+add_event(struct redis_work *w, const struct event_text *t)
 {
-	json_t *ask = json_pack("{s:I, s:I, s:I}", "now",
-	    (json_int_t)redis_moment(now), "keep", (json_int_t)REDIS_EVENT_KEEP,
-	    "life", (json_int_t)REDIS_EVENT_LIFE);
-	char *text;
+	static const char most[] = REDIS_EVENT_LAST;
+	const struct redis_word put[] = { { "LPUSH", 5, NULL },
+		{ REDIS_EVENTS, strlen(REDIS_EVENTS), NULL },
+		{ t->bytes, t->len, NULL } };
+	const struct redis_word trim[] = { { "LTRIM", 5, NULL },
+		{ REDIS_EVENTS, strlen(REDIS_EVENTS), NULL }, { "0", 1, NULL },
+		{ most, strlen(most), NULL } };
 
-	if (g != NULL)
-		json_object_set_new(ask, "grant",
-		    json_pack("[i, I, I]", (int)g->dim,
-			(json_int_t)redis_number(g->extra),
-			(json_int_t)g->until));
-	text = json_dumps(ask, JSON_COMPACT);
-	json_decref(ask);
-	return text;
+	return work_command(w, 3, put) && work_command(w, 4, trim);
+}
+
+bool
+redis_tell_event(struct redis_work *w, const struct store_event *e)
+{
+	struct event_text t;
+
+	event_pack(e, &t);
+	return add_event(w, &t);
 }
 
 /* How many of the oldest events were taken into t. */
@@ -122,27 +126,26 @@ static enum store_answer
 send_batch(struct redis_store *s, const struct event_text *t, size_t n,
     struct why *why)
 {
-	char *text = ask_text(0, NULL);
-	struct redis_call c;
+	const char *argv[BATCH + 2] = { "LPUSH", REDIS_EVENTS };
+	size_t len[BATCH + 2] = { 5, strlen(REDIS_EVENTS) };
+	static const char most[] = REDIS_EVENT_LAST;
+	const char *trim[] = { "LTRIM", REDIS_EVENTS, "0", most };
 	redisReply *r = NULL;
 	enum store_answer a;
 
-	if (text == NULL) {
-		why_set(why, "out of memory");
-		return STORE_FAILED;
+	for (size_t i = 0; i < n; i++) {
+		argv[i + 2] = t[i].bytes;
+		len[i + 2] = t[i].len;
 	}
-	redis_call_begin(&c);
-	redis_call_text(&c, REDIS_BLOCKS);
-	redis_call_text(&c, REDIS_EVENTS);
-	redis_call_text(&c, "note");
-	redis_call_text(&c, text);
-	for (size_t i = 0; i < n; i++)
-		redis_call_add(&c, t[i].bytes, t[i].len);
-	a = redis_call_run(s, &c, 2, REDIS_PATIENCE, &r, why);
-	if (a == STORE_OK)
+	a = redis_pool_ask(
+	    s->pool, REDIS_PATIENCE, (int)n + 2, argv, len, &r, why);
+	if (a != STORE_OK)
+		return a;
+	freeReplyObject(r);
+	if (redis_pool_ask(s->pool, REDIS_PATIENCE, 4, trim, NULL, &r, why) ==
+	    STORE_OK)
 		freeReplyObject(r);
-	free(text);
-	return a;
+	return STORE_OK;
 }
 
 /* One that may have been sent is not sent again: told once, or not at all. */
@@ -212,45 +215,10 @@ redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
 	return a;
 }
 
-/* --- acts: each with its event, in one step ----------------------------- */
+/* --- what an operator does: each with its event, in one step ------------ */
 
-/* STORE_OK or STORE_NONE, as the script said. */
-static enum store_answer
-run_act(struct redis_store *s, const char *act, const char *key,
-    const struct grant *g, const struct store_event *e, const char *who,
-    const char *what, struct why *why)
-{
-	char *text = ask_text(e->when, g);
-	struct event_text event;
-	struct redis_call c;
-	redisReply *r = NULL;
-	enum store_answer a;
-
-	if (text == NULL) {
-		why_set(why, "out of memory");
-		return STORE_FAILED;
-	}
-	event_pack(e, &event);
-	redis_call_begin(&c);
-	redis_call_text(&c, key);
-	redis_call_text(&c, REDIS_EVENTS);
-	redis_call_text(&c, act);
-	redis_call_text(&c, text);
-	redis_call_add(&c, event.bytes, event.len);
-	redis_call_text(&c, who);
-	redis_call_text(&c, what);
-	a = redis_call_run(s, &c, 2, REDIS_PATIENCE, &r, why);
-	free(text);
-	if (a != STORE_OK)
-		return a;
-	if (r->elements != 2 || r->element[1]->integer != 1)
-		a = STORE_NONE;
-	freeReplyObject(r);
-	return a;
-}
-
-static struct store_event
-event_of(const char *kind, const char *policy, const char *key, int64_t now,
+struct store_event
+redis_event(const char *kind, const char *policy, const char *key, int64_t now,
     const char *actor, const char *text)
 {
 	struct store_event e = { .when = now };
@@ -263,16 +231,64 @@ event_of(const char *kind, const char *policy, const char *key, int64_t now,
 	return e;
 }
 
+struct change {
+	const struct policy *policy;
+	const char *key;
+	const struct grant *grant; /* NULL: a reset */
+	int64_t now;
+	struct store_event event;
+};
+
+/* How many grants hold. */
+static size_t
+grants_at(const struct counter *c, int64_t now)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->ngrant; i++)
+		n += c->grant[i].until > now;
+	return n;
+}
+
+static enum store_answer
+change(struct redis_work *w, void *arg, struct why *why)
+{
+	const struct change *c = arg;
+	const struct grant *g = c->grant;
+	int64_t now = c->now + atomic_load(&w->store->skew);
+	struct redis_record *r;
+	enum store_answer a =
+	    work_counter(w, c->policy, c->key, now, NULL, &r, why);
+
+	if (a == STORE_FAILED)
+		return a;
+	if (g == NULL && (a == STORE_NONE || counter_idle(r->counter, now)))
+		return STORE_NONE;
+	if (a == STORE_OK && g != NULL &&
+	    grants_at(r->counter, now) == COUNTER_GRANTS)
+		return STORE_NONE;
+	if (r->counter == NULL)
+		r->counter = counter_new(c->policy);
+	if (r->counter == NULL || !redis_tell_event(w, &c->event)) {
+		why_set(why, "out of memory");
+		return STORE_FAILED;
+	}
+	if (g == NULL)
+		counter_reset(r->counter);
+	else
+		(void)counter_grant(r->counter, g, now);
+	work_changed(w, r);
+	return STORE_OK;
+}
+
 enum store_answer
 redis_reset(struct store *st, const struct policy *policy, const char *key,
     int64_t now, const char *actor, struct why *why)
 {
-	struct store_event e =
-	    event_of("reset", policy->name, key, now, actor, "");
-	char name[REDIS_KEY];
+	struct change c = { policy, key, NULL, now,
+		redis_event("reset", policy->name, key, now, actor, "") };
 
-	redis_counter_key(name, policy->name, key);
-	return run_act(redis_of(st), "reset", name, NULL, &e, "", "", why);
+	return redis_call(redis_of(st), change, &c, REDIS_PATIENCE, why);
 }
 
 enum store_answer
@@ -280,47 +296,8 @@ redis_grant(struct store *st, const struct policy *policy, const char *key,
     const struct grant *g, int64_t now, const char *actor, const char *text,
     struct why *why)
 {
-	struct store_event e =
-	    event_of("grant", policy->name, key, now, actor, text);
-	char name[REDIS_KEY];
+	struct change c = { policy, key, g, now,
+		redis_event("grant", policy->name, key, now, actor, text) };
 
-	redis_counter_key(name, policy->name, key);
-	return run_act(redis_of(st), "grant", name, g, &e, "", "", why);
-}
-
-/* --- blocks: who, to "UNTIL TEXT" --------------------------------------- */
-
-/* Who asks this server next sees it. */
-static enum store_answer
-change_blocks(struct redis_store *s, const char *act,
-    const struct store_event *e, const char *who, const char *what,
-    struct why *why)
-{
-	enum store_answer a =
-	    run_act(s, act, REDIS_BLOCKS, NULL, e, who, what, why);
-	struct why reason;
-
-	if (a == STORE_OK)
-		(void)redis_see_blocks(s, REDIS_PATIENCE, &reason);
-	return a;
-}
-
-enum store_answer
-redis_block(struct store *st, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, struct why *why)
-{
-	struct store_event e = event_of("block", "", who, now, actor, text);
-	char what[STORE_TEXT + 32];
-
-	snprintf(what, sizeof(what), "%" PRId64 " %s", until, text);
-	return change_blocks(redis_of(st), "block", &e, who, what, why);
-}
-
-enum store_answer
-redis_unblock(struct store *st, const char *who, int64_t now, const char *actor,
-    struct why *why)
-{
-	struct store_event e = event_of("unblock", "", who, now, actor, "");
-
-	return change_blocks(redis_of(st), "unblock", &e, who, "", why);
+	return redis_call(redis_of(st), change, &c, REDIS_PATIENCE, why);
 }

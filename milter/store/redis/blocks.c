@@ -1,89 +1,174 @@
 /*
- * blocks.c - who is blocked, as the server said within the last
- * second.
+ * blocks.c - who is blocked: one record, "UNTIL NUL WHO NUL TEXT NUL" for each.
  *
  * Each message asks for up to four names, twice, and nearly always nobody is
- * blocked: so all blocks are seen at once, by the thread that nobody waits
- * for, and no message makes a journey of its own.
+ * blocked: so the record is seen again and again by the thread that nobody
+ * waits for, which costs little while it stays the same, and no message makes
+ * a journey of its own.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
-#include "clock.h"
+#include "work.h"
 
-/* ms: with the time that a message may wait for the server, one second. */
-#define SEEN_LIFE 800
-
-/* False if it is no longer in force. */
-static bool
-block_unpack(
-    const redisReply *r, int64_t now, int64_t *until_r, const char **text_r)
+static struct redis_store *
+redis_of(struct store *s)
 {
-	char *end;
+	return (struct redis_store *)s;
+}
 
-	if (r->type != REDIS_REPLY_STRING)
+/* --- the record --------------------------------------------------------- */
+
+struct block {
+	int64_t until;
+	const char *who, *text;
+};
+
+/* The next of the texts between *p and end, or NULL. */
+static const char *
+next_text(const char **p, const char *end)
+{
+	const char *text = *p;
+	size_t left = (size_t)(end - text), n = strnlen(text, left);
+
+	if (n == left)
+		return NULL;
+	*p = text + n + 1;
+	return text;
+}
+
+static bool
+next_block(const char **p, const char *end, struct block *b)
+{
+	const char *until = next_text(p, end);
+
+	b->who = until == NULL ? NULL : next_text(p, end);
+	b->text = b->who == NULL ? NULL : next_text(p, end);
+	if (b->text == NULL)
 		return false;
-	*until_r = strtoll(r->str, &end, 10);
-	*text_r = *end == ' ' ? end + 1 : end;
-	return *until_r > now;
+	b->until = strtoll(until, NULL, 10);
+	return true;
+}
+
+static void
+put_block(FILE *f, const struct block *b)
+{
+	fprintf(f, "%" PRId64 "%c%s%c%s%c", b->until, 0, b->who, 0, b->text, 0);
+}
+
+/* --- changing it -------------------------------------------------------- */
+
+struct block_change {
+	struct block block;
+	bool lifts;
+	int64_t now;
+	struct store_event event;
+};
+
+/* The record without who and without what has ended, to be freed. */
+static bool
+others(const struct redis_record *r, const struct block_change *c, FILE *f)
+{
+	size_t len;
+	const char *p = work_content(r, &len), *end = p + len;
+	bool found = false;
+	struct block b;
+
+	while (p != NULL && next_block(&p, end, &b)) {
+		if (strcmp(b.who, c->block.who) == 0)
+			found |= b.until > c->now;
+		else if (b.until > c->now)
+			put_block(f, &b);
+	}
+	return found;
 }
 
 static enum store_answer
-ask(struct redis_store *s, int budget, redisReply **r_r, struct why *why)
+change_blocks(struct redis_work *w, void *arg, struct why *why)
 {
-	const char *argv[] = { "HGETALL", REDIS_BLOCKS };
+	const struct block_change *c = arg;
+	struct redis_record *r = work_record(w, REDIS_BLOCKS);
+	char *bytes = NULL;
+	size_t len = 0;
+	FILE *f = r == NULL ? NULL : open_memstream(&bytes, &len);
+	bool found = false, good = f != NULL;
 
-	return redis_pool_ask(s->pool, budget, 2, argv, NULL, r_r, why);
-}
-
-enum store_answer
-redis_see_blocks(struct redis_store *s, int budget, struct why *why)
-{
-	redisReply *seen = NULL, *old;
-	enum store_answer a;
-	uint64_t turn;
-
-	pthread_mutex_lock(&s->lock);
-	s->blocks_asked = clock_steady();
-	turn = ++s->blocks_turn;
-	pthread_mutex_unlock(&s->lock);
-	if ((a = ask(s, budget, &seen, why)) != STORE_OK)
-		return a;
-	pthread_mutex_lock(&s->lock);
-	old = seen;
-	if (turn > s->blocks_seen) { /* nobody overtook us */
-		old = s->blocks;
-		s->blocks = seen;
-		s->blocks_seen = turn;
+	if (good) {
+		found = others(r, c, f);
+		if (!c->lifts)
+			put_block(f, &c->block);
+		good = fclose(f) == 0;
 	}
-	pthread_mutex_unlock(&s->lock);
-	freeReplyObject(old);
-	return STORE_OK;
+	if (good && (found || !c->lifts))
+		good = redis_tell_event(w, &c->event) &&
+		       work_set(w, REDIS_BLOCKS, bytes, len, 0);
+	free(bytes);
+	if (!good) {
+		why_set(why, "out of memory");
+		return STORE_FAILED;
+	}
+	return found || !c->lifts ? STORE_OK : STORE_NONE;
 }
 
 enum store_answer
-redis_seen_blocked(
-    struct redis_store *s, const char *who, int64_t now, char *text_r)
+redis_block(struct store *st, const char *who, int64_t until, int64_t now,
+    const char *actor, const char *text, struct why *why)
 {
-	enum store_answer a = STORE_FAILED;
-	const char *text;
-	int64_t until;
+	struct block_change c = { { until, who, text }, false, now,
+		redis_event("block", "", who, now, actor, text) };
 
-	pthread_mutex_lock(&s->lock);
-	if (s->blocks != NULL)
-		a = STORE_NONE;
-	for (size_t i = 0; a == STORE_NONE && i + 1 < s->blocks->elements;
-	     i += 2)
-		if (strcmp(s->blocks->element[i]->str, who) == 0 &&
-		    block_unpack(
-			s->blocks->element[i + 1], now, &until, &text)) {
-			snprintf(text_r, STORE_TEXT, "%s", text);
-			a = STORE_OK;
+	return redis_call(redis_of(st), change_blocks, &c, REDIS_PATIENCE, why);
+}
+
+enum store_answer
+redis_unblock(struct store *st, const char *who, int64_t now, const char *actor,
+    struct why *why)
+{
+	struct block_change c = { { 0, who, "" }, true, now,
+		redis_event("unblock", "", who, now, actor, "") };
+
+	return redis_call(redis_of(st), change_blocks, &c, REDIS_PATIENCE, why);
+}
+
+/* --- asking ------------------------------------------------------------- */
+
+/* A copy of the record. */
+struct blocks {
+	char *bytes;
+	size_t len;
+};
+
+static enum store_answer
+copy_blocks(struct redis_work *w, void *arg, struct why *why)
+{
+	struct blocks *b = arg;
+	struct redis_record *r = work_record(w, REDIS_BLOCKS);
+	const char *content;
+
+	free(b->bytes);
+	b->bytes = NULL;
+	if (r != NULL) {
+		content = work_content(r, &b->len);
+		if ((b->bytes = malloc(b->len + 1)) != NULL) {
+			if (b->len > 0)
+				memcpy(b->bytes, content, b->len);
+			return STORE_OK;
 		}
-	pthread_mutex_unlock(&s->lock);
-	return a;
+	}
+	why_set(why, "out of memory");
+	return STORE_FAILED;
+}
+
+void
+redis_see_blocks(struct redis_store *s)
+{
+	struct blocks b = { NULL, 0 };
+	struct why why;
+
+	(void)redis_call(s, copy_blocks, &b, REDIS_PATIENCE, &why);
+	free(b.bytes);
 }
 
 /* What was last seen holds while the server is out. */
@@ -91,38 +176,48 @@ enum store_answer
 redis_blocked(struct store *st, const char *who, int64_t now, char *text_r,
     struct why *why)
 {
-	struct redis_store *s = (struct redis_store *)st;
-	enum store_answer a;
-	bool stale;
+	struct redis_store *s = redis_of(st);
+	struct blocks b = { NULL, 0 };
+	enum store_answer a = STORE_NONE;
+	const char *p, *end;
+	struct block block;
 
-	pthread_mutex_lock(&s->lock);
-	stale =
-	    s->blocks == NULL || clock_steady() - s->blocks_asked >= SEEN_LIFE;
-	pthread_mutex_unlock(&s->lock);
-	if (stale)
-		(void)redis_see_blocks(s, redis_budget, why);
-	a = redis_seen_blocked(s, who, now, text_r);
-	if (a != STORE_FAILED)
-		return a;
-	return outage_blocked(redis_outage(s), who, now, text_r, why);
+	if (!redis_answer_seen(s, copy_blocks, &b, REDIS_FRESH)) {
+		a = redis_call(s, copy_blocks, &b, s->timeout, why);
+		if (a != STORE_OK &&
+		    redis_answer_seen(s, copy_blocks, &b, NEVER))
+			a = STORE_OK;
+		if (a != STORE_OK) {
+			free(b.bytes);
+			return a;
+		}
+		a = STORE_NONE;
+	}
+	p = b.bytes;
+	end = p + b.len;
+	while (a == STORE_NONE && next_block(&p, end, &block))
+		if (block.until > now && strcmp(block.who, who) == 0) {
+			snprintf(text_r, STORE_TEXT, "%s", block.text);
+			a = STORE_OK;
+		}
+	free(b.bytes);
+	return a;
 }
 
 enum store_answer
 redis_blocks(struct store *st, int64_t now, store_block_fn *each, void *arg,
     struct why *why)
 {
-	struct redis_store *s = (struct redis_store *)st;
-	redisReply *r = NULL;
-	enum store_answer a = ask(s, REDIS_PATIENCE, &r, why);
-	const char *text;
-	bool more = true;
-	int64_t until;
+	struct blocks b = { NULL, 0 };
+	enum store_answer a =
+	    redis_call(redis_of(st), copy_blocks, &b, REDIS_PATIENCE, why);
+	const char *p = b.bytes, *end = p + b.len;
+	struct block block;
 
-	if (a != STORE_OK)
-		return a;
-	for (size_t i = 0; more && i + 1 < r->elements; i += 2)
-		if (block_unpack(r->element[i + 1], now, &until, &text))
-			more = each(arg, r->element[i]->str, until, text);
-	freeReplyObject(r);
-	return STORE_OK;
+	while (a == STORE_OK && next_block(&p, end, &block))
+		if (block.until > now &&
+		    !each(arg, block.who, block.until, block.text))
+			break;
+	free(b.bytes);
+	return a;
 }

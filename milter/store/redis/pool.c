@@ -1,32 +1,25 @@
 /*
  * pool.c - a server that many threads share, and its bad days.
  *
- * A callback may wait 200 ms for a server that is slow, but not again and
- * again: five failures in a row and nobody waits any more until the server
- * was seen well.  Looking for it, which may take long, is work for a thread
- * that nobody waits for.
+ * A message may wait for a server that is slow, but not again and again: some
+ * failures in a row open the breaker, and nobody waits any more until the
+ * server was seen well.  Looking for it, which may take long, is work for a
+ * thread that nobody waits for.
  */
-#include <netdb.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/queue.h>
-#include <sys/un.h>
-#include <time.h>
 
+#include "breaker.h"
 #include "clock.h"
-#include "conn.h"
 #include "pool.h"
 #include "script.h"
-#include "secrets.h"
 #include "thread.h"
 
 #define DIGEST_TEXT 41 /* SHA-1 in hex */
-
-int redis_budget = 200;
 
 /* Who waits for a place, on the stack of its thread. */
 struct waiter {
@@ -38,266 +31,22 @@ struct waiter {
 struct redis_pool {
 	struct redis_url where;
 	char *secret;
-	redis_password_fn *password;
-	SSL_CTX *tls;
+	struct redis_login login; /* made of these and tls */
+	int timeout;
 	char digest[DIGEST_TEXT];
 
 	pthread_mutex_t lock; /* for what follows */
 	struct redis_peer peer;
-	bool is_found; /* peer is somebody */
-	bool ails;     /* something is wrong with it */
-	unsigned failures;
-	int64_t failed_at;   /* when the last one of them was counted */
+	bool is_found;  /* peer is somebody */
+	bool is_unwell; /* something is wrong with it */
+	struct breaker breaker;
+	int64_t failed_at;   /* when the last failure was counted */
 	uint64_t generation; /* of peer */
 	struct why trouble;
 	size_t nbusy, nidle;                  /* REDIS_LINKS together */
 	struct redis_conn *idle[REDIS_LINKS]; /* all of this generation */
 	TAILQ_HEAD(, waiter) waiting;         /* only if all are busy */
 };
-
-/* --- one link, ready for commands --------------------------------------- */
-
-static bool
-is_good(const redisReply *r, struct why *why)
-{
-	if (r == NULL)
-		return false;
-	if (r->type != REDIS_REPLY_ERROR)
-		return true;
-	why_set(why, "the store's server says: %.120s", r->str);
-	return false;
-}
-
-static bool
-do_one(struct redis_conn *l, int argc, const char **argv, int64_t deadline,
-    redisReply **reply_r, struct why *why)
-{
-	redisReply *r = NULL;
-	bool good;
-
-	redis_conn_ask(l, argc, argv, NULL, deadline, &r, why);
-	good = is_good(r, why);
-	if (reply_r != NULL && good)
-		*reply_r = r;
-	else if (r != NULL)
-		freeReplyObject(r);
-	return good;
-}
-
-static bool
-log_in(struct redis_pool *p, struct redis_conn *l, int64_t deadline,
-    struct why *why)
-{
-	char password[SECRET_MAX + 1];
-	const char *argv[] = { "AUTH", p->where.user, password };
-	bool has_user = p->where.user[0] != '\0';
-	bool good;
-
-	if (p->secret[0] == '\0')
-		return true;
-	if (p->password == NULL ||
-	    p->password(p->secret, password, sizeof(password)) == -1) {
-		why_set(why,
-		    "the store's secret is not there: add it with `postmeterctl secret set %.40s`",
-		    p->secret);
-		return false;
-	}
-	if (!has_user)
-		argv[1] = password;
-	good = do_one(l, has_user ? 3 : 2, argv, deadline, NULL, why);
-	explicit_bzero(password, sizeof(password));
-	return good;
-}
-
-static struct redis_conn *
-open_link(struct redis_pool *p, const struct redis_peer *peer, int64_t deadline,
-    struct why *why)
-{
-	struct redis_conn *l = redis_conn_open(peer, deadline, why);
-	char db[16];
-	const char *argv[] = { "SELECT", db };
-
-	if (l == NULL)
-		return NULL;
-	snprintf(db, sizeof(db), "%u", p->where.db);
-	if (!log_in(p, l, deadline, why) ||
-	    (p->where.db != 0 && !do_one(l, 2, argv, deadline, NULL, why)))
-		redis_conn_close(&l);
-	return l;
-}
-
-/* --- looking for the server --------------------------------------------- */
-
-static struct redis_peer
-unix_peer(const struct redis_url *w)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	struct redis_peer peer = { .len = sizeof(sun) };
-
-	memcpy(sun.sun_path, w->path, sizeof(sun.sun_path));
-	memcpy(&peer.addr, &sun, sizeof(sun));
-	snprintf(peer.name, sizeof(peer.name), "%s", w->path);
-	return peer;
-}
-
-/* The first address of host that answers; link_r is a link to it. */
-static bool
-reach(struct redis_pool *p, const struct redis_host *host, bool log_in_too,
-    struct redis_peer *peer_r, struct redis_conn **link_r, struct why *why)
-{
-	const struct addrinfo hint = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
-	struct addrinfo *list = NULL;
-	int rc = getaddrinfo(host->name, host->port, &hint, &list);
-
-	*link_r = NULL;
-	if (rc != 0) {
-		why_set(why, "the store's server %.80s: %.50s", host->name,
-		    gai_strerror(rc));
-		return false;
-	}
-	for (struct addrinfo *a = list; a != NULL && *link_r == NULL;
-	     a = a->ai_next) {
-		int64_t deadline = clock_steady() + REDIS_PATIENCE;
-
-		memset(peer_r, 0, sizeof(*peer_r));
-		memcpy(&peer_r->addr, a->ai_addr, a->ai_addrlen);
-		peer_r->len = a->ai_addrlen;
-		peer_r->tls = p->tls;
-		memcpy(peer_r->name, host->name, sizeof(peer_r->name));
-		*link_r = log_in_too ? open_link(p, peer_r, deadline, why)
-				     : redis_conn_open(peer_r, deadline, why);
-	}
-	freeaddrinfo(list);
-	return *link_r != NULL;
-}
-
-/* Who one Sentinel says is the master. */
-static bool
-ask_sentinel(struct redis_pool *p, const struct redis_host *sentinel,
-    struct redis_host *master_r, struct why *why)
-{
-	const char *argv[] = { "SENTINEL", "get-master-addr-by-name",
-		p->where.master };
-	int64_t deadline = clock_steady() + 2 * REDIS_PATIENCE;
-	struct redis_peer peer;
-	struct redis_conn *l;
-	redisReply *r = NULL;
-	bool good;
-
-	if (!reach(p, sentinel, false, &peer, &l, why))
-		return false;
-	good = do_one(l, 3, argv, deadline, &r, why);
-	if (!good && strstr(why->text, "NOAUTH") != NULL)
-		good = log_in(p, l, deadline, why) &&
-		       do_one(l, 3, argv, deadline, &r, why);
-	redis_conn_close(&l);
-	if (!good)
-		return false;
-	good = r->type == REDIS_REPLY_ARRAY && r->elements == 2 &&
-	       r->element[0]->type == REDIS_REPLY_STRING &&
-	       r->element[1]->type == REDIS_REPLY_STRING &&
-	       strlen(r->element[0]->str) < sizeof(master_r->name) &&
-	       strlen(r->element[1]->str) < sizeof(master_r->port);
-	if (good) {
-		strcpy(master_r->name, r->element[0]->str);
-		strcpy(master_r->port, r->element[1]->str);
-	} else {
-		why_set(why, "Sentinel %.50s knows no master \"%.50s\"",
-		    sentinel->name, p->where.master);
-	}
-	freeReplyObject(r);
-	return good;
-}
-
-static bool
-look_for(struct redis_pool *p, struct redis_peer *peer_r,
-    struct redis_conn **link_r, struct why *why)
-{
-	struct redis_host master;
-
-	if (p->where.nhost == 0) {
-		*peer_r = unix_peer(&p->where);
-		*link_r =
-		    open_link(p, peer_r, clock_steady() + REDIS_PATIENCE, why);
-		return *link_r != NULL;
-	}
-	if (!p->where.sentinel)
-		return reach(p, &p->where.host[0], true, peer_r, link_r, why);
-	for (size_t i = 0; i < p->where.nhost; i++)
-		if (ask_sentinel(p, &p->where.host[i], &master, why) &&
-		    reach(p, &master, true, peer_r, link_r, why))
-			return true;
-	return false;
-}
-
-/* --- is it one to trust? ------------------------------------------------ */
-
-/* The value of "name:" in the answer to INFO; "" if it is not there. */
-static const char *
-info(const char *text, const char *name, char *dst, size_t size)
-{
-	char line[64];
-	const char *at;
-
-	snprintf(line, sizeof(line), "\n%s:", name);
-	at = strstr(text, line);
-	at = at == NULL ? "" : at + strlen(line);
-	snprintf(dst, size, "%.*s", (int)strcspn(at, "\r\n"), at);
-	return dst;
-}
-
-static enum redis_health
-judge(const char *text, struct why *why)
-{
-	char v[64], policy[64];
-
-	if (strcmp(info(text, "cluster_enabled", v, sizeof(v)), "1") == 0) {
-		why_set(why,
-		    "the store's server is a Redis Cluster: all counters lie in one slot, so use one server, with Sentinel if it must not fail");
-		return REDIS_SERVER_UNSUPPORTED;
-	}
-	if (atoi(info(text, "redis_version", v, sizeof(v))) < 7) {
-		why_set(why,
-		    "the store's server is version %s: want Redis 7.0 or newer, or Valkey",
-		    v);
-		return REDIS_SERVER_UNSUPPORTED;
-	}
-	if (strcmp(info(text, "maxmemory", v, sizeof(v)), "0") != 0 &&
-	    strcmp(info(text, "maxmemory_policy", policy, sizeof(policy)),
-		"noeviction") != 0) {
-		why_set(why,
-		    "the store's server may throw counters away: set maxmemory-policy noeviction (it is %.30s)",
-		    policy);
-		return REDIS_SERVER_UNSUPPORTED;
-	}
-	if (strcmp(info(text, "loading", v, sizeof(v)), "1") == 0) {
-		why_set(why, "the store's server is loading");
-		return REDIS_SERVER_UNREACHABLE;
-	}
-	if (strcmp(info(text, "role", v, sizeof(v)), "master") != 0) {
-		why_set(why,
-		    "the store's server is a replica: name the master, or its Sentinels");
-		return REDIS_SERVER_UNREACHABLE;
-	}
-	return REDIS_SERVER_OK;
-}
-
-static enum redis_health
-check(struct redis_conn *l, struct why *why)
-{
-	const char *argv[] = { "INFO" };
-	enum redis_health h = REDIS_SERVER_UNREACHABLE;
-	redisReply *r = NULL;
-
-	/* One that takes longer than a message may wait is not well. */
-	if (!do_one(l, 1, argv, clock_steady() + redis_budget, &r, why))
-		return REDIS_SERVER_UNREACHABLE;
-	if (r->type == REDIS_REPLY_STRING)
-		h = judge(r->str, why);
-	freeReplyObject(r);
-	return h;
-}
 
 /* --- links in common ---------------------------------------------------- */
 
@@ -308,6 +57,14 @@ close_idle(struct redis_pool *p)
 		redis_conn_close(&p->idle[--p->nidle]);
 }
 
+/* Open until the server was seen well: it is not tried on a message. */
+static bool
+is_down(const struct redis_pool *p)
+{
+	return !p->is_found ||
+	       breaker_state(&p->breaker, clock_steady()) != BREAKER_CLOSED;
+}
+
 static void
 found(struct redis_pool *p, const struct redis_peer *peer)
 {
@@ -316,8 +73,8 @@ found(struct redis_pool *p, const struct redis_peer *peer)
 	p->peer = *peer;
 	p->generation++;
 	p->is_found = true;
-	p->ails = false;
-	p->failures = 0;
+	p->is_unwell = false;
+	breaker_good(&p->breaker);
 	p->trouble.text[0] = '\0';
 	pthread_mutex_unlock(&p->lock);
 }
@@ -325,22 +82,19 @@ found(struct redis_pool *p, const struct redis_peer *peer)
 enum redis_health
 redis_pool_reconnect(struct redis_pool *p, struct why *why)
 {
-	enum redis_health h = REDIS_SERVER_UNREACHABLE;
-	struct redis_conn *l = NULL;
 	struct redis_peer peer;
+	enum redis_health h;
 
 	*why = WHY_NONE;
-	if (look_for(p, &peer, &l, why)) {
-		h = check(l, why);
-		redis_conn_close(&l);
-	}
+	h = redis_discover(&p->login, p->timeout, &peer, why);
 	if (h == REDIS_SERVER_OK) {
 		found(p, &peer);
 		return h;
 	}
 	pthread_mutex_lock(&p->lock);
-	p->ails = true;
-	p->failures = REDIS_FAILURES;
+	p->is_unwell = true;
+	while (!is_down(p))
+		breaker_bad(&p->breaker, clock_steady());
 	p->trouble = *why;
 	pthread_mutex_unlock(&p->lock);
 	return h;
@@ -349,18 +103,12 @@ redis_pool_reconnect(struct redis_pool *p, struct why *why)
 bool
 redis_pool_needs_reconnect(struct redis_pool *p)
 {
-	bool ails;
+	bool unwell;
 
 	pthread_mutex_lock(&p->lock);
-	ails = p->ails || !p->is_found;
+	unwell = p->is_unwell || !p->is_found;
 	pthread_mutex_unlock(&p->lock);
-	return ails;
-}
-
-static bool
-is_down(const struct redis_pool *p)
-{
-	return p->failures >= REDIS_FAILURES || !p->is_found;
+	return unwell;
 }
 
 bool
@@ -470,10 +218,10 @@ count_failure(
 
 	pthread_mutex_lock(&p->lock);
 	if (generation == p->generation) {
-		p->ails = true;
+		p->is_unwell = true;
 		if (begun >= p->failed_at) {
-			p->failures++;
 			p->failed_at = clock_steady();
+			breaker_bad(&p->breaker, p->failed_at);
 		}
 		why_set(&p->trouble, "%s", why);
 		if (is_down(p))
@@ -487,9 +235,9 @@ static void
 count_success(struct redis_pool *p, uint64_t generation)
 {
 	pthread_mutex_lock(&p->lock);
-	if (generation == p->generation && p->failures < REDIS_FAILURES) {
-		p->failures = 0;
-		p->ails = false;
+	if (generation == p->generation && !is_down(p)) {
+		breaker_good(&p->breaker);
+		p->is_unwell = false;
 		p->trouble.text[0] = '\0';
 	}
 	pthread_mutex_unlock(&p->lock);
@@ -522,10 +270,9 @@ answer_of(const redisReply *r, struct why *why)
 {
 	static const char *const before[] = { "READONLY", "LOADING",
 		"MASTERDOWN", "BUSY", "CLUSTERDOWN", "OOM", "MISCONF",
-		"NOREPLICAS", "NOAUTH", "NOPERM", "NOSCRIPT", "POSTMETER",
-		NULL };
+		"NOREPLICAS", "NOAUTH", "NOPERM", "NOSCRIPT", NULL };
 
-	if (is_good(r, why))
+	if (redis_is_good(r, why))
 		return STORE_OK;
 	return begins_with_any(r->str, before) ? STORE_FAILED : STORE_UNCERTAIN;
 }
@@ -545,7 +292,7 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	if (!take_place(p, deadline, &l, &generation, &peer, why))
 		return STORE_FAILED;
 	if (l == NULL)
-		l = open_link(p, &peer, deadline, why);
+		l = redis_session_open(&p->login, &peer, deadline, why);
 	if (l != NULL)
 		sent =
 		    redis_conn_ask(l, argc, argv, len, deadline, reply_r, why);
@@ -554,9 +301,9 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	leave_place(p, l, generation);
 	if (sent == REDIS_REPLIED) {
 		if (!is_unable(*reply_r)) {
-			if (clock_steady() - begun <= redis_budget)
+			if (clock_steady() - begun <= p->timeout)
 				count_success(p, generation);
-		} else if (!is_good(*reply_r, why)) {
+		} else if (!redis_is_good(*reply_r, why)) {
 			count_failure(p, generation, begun, why->text);
 		}
 		return STORE_OK;
@@ -579,11 +326,11 @@ settle(enum store_answer a, redisReply **r, struct why *why)
 }
 
 enum store_answer
-redis_pool_ask(struct redis_pool *p, int budget, int argc, const char **argv,
+redis_pool_ask(struct redis_pool *p, int timeout, int argc, const char **argv,
     const size_t *len, redisReply **reply_r, struct why *why)
 {
-	enum store_answer a =
-	    exchange(p, clock_steady() + budget, argc, argv, len, reply_r, why);
+	enum store_answer a = exchange(
+	    p, clock_steady() + timeout, argc, argv, len, reply_r, why);
 
 	return settle(a, reply_r, why);
 }
@@ -596,10 +343,10 @@ is_unknown(enum store_answer a, const redisReply *r)
 }
 
 enum store_answer
-redis_pool_run(struct redis_pool *p, int budget, int argc, const char **argv,
+redis_pool_run(struct redis_pool *p, int timeout, int argc, const char **argv,
     size_t *len, redisReply **reply_r, struct why *why)
 {
-	int64_t deadline = clock_steady() + budget;
+	int64_t deadline = clock_steady() + timeout;
 	enum store_answer a;
 
 	argv[0] = "EVALSHA";
@@ -661,7 +408,7 @@ make_tls(const char *ca, struct why *why)
 
 struct redis_pool *
 redis_pool_open(const struct redis_url *where, const char *secret,
-    redis_password_fn *password, struct why *why)
+    redis_password_fn *password, int timeout, struct why *why)
 {
 	struct redis_pool *p = calloc(1, sizeof(*p));
 
@@ -671,10 +418,11 @@ redis_pool_open(const struct redis_url *where, const char *secret,
 	pthread_mutex_init(&p->lock, NULL);
 	TAILQ_INIT(&p->waiting);
 	p->where = *where;
-	p->password = password;
+	p->timeout = timeout;
 	p->secret = strdup(secret);
+	p->login = (struct redis_login){ &p->where, p->secret, password, NULL };
 	if (p->secret == NULL || !digest_script(p->digest) ||
-	    (where->tls && (p->tls = make_tls(where->ca, why)) == NULL))
+	    (where->tls && (p->login.tls = make_tls(where->ca, why)) == NULL))
 		redis_pool_close(&p);
 	return p;
 }
@@ -689,7 +437,7 @@ redis_pool_close(struct redis_pool **pp)
 		return;
 	close_idle(p);
 	pthread_mutex_destroy(&p->lock);
-	SSL_CTX_free(p->tls);
+	SSL_CTX_free(p->login.tls);
 	free(p->secret);
 	free(p);
 }

@@ -1,9 +1,9 @@
 /*
  * pool.h - the shared store's server, as many threads see it: a command
- * goes in, an answer comes out within the budget, and a server that does not
+ * goes in, an answer comes out in time, and a server that does not
  * answer is not asked again and again.
  *
- * The breaker opens after REDIS_FAILURES failures in a row; then every command
+ * The breaker (breaker.h) opens after some failures in a row; then every command
  * fails at once until redis_pool_reconnect finds the server well.
  */
 #ifndef POOL_H
@@ -15,35 +15,25 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "redis_url.h"
+#include "discover.h"
 #include "store.h"
 #include "why.h"
 
-/* ms, 200: connecting, asking and the reply.  Tests on a busy machine wait. */
-extern int redis_budget;
+#define REDIS_TIMEOUT	200	/* ms: connecting, asking and the reply */
 #define REDIS_PATIENCE	1000	/* ms: the same, where nobody waits for it */
-#define REDIS_FAILURES	5
-#define REDIS_LINKS	32
+#define REDIS_LINKS	8
 
 struct redis_pool;
 
-/* Gives a password (-1: none) into dst; its length.  The caller wipes it. */
-typedef ssize_t redis_password_fn(const char *secret, char *dst, size_t size);
-
 /*
  * Connects to nobody yet.  secret is the name of the password, "" for none.
- * NULL and why if out of memory or the authorities cannot be read.
+ * An answer that takes longer than timeout ms is no sign of health.  NULL and
+ * why if out of memory or the authorities cannot be read.
  */
 struct redis_pool *redis_pool_open(const struct redis_url *where,
-	    const char *secret, redis_password_fn *password,
+	    const char *secret, redis_password_fn *password, int timeout,
 	    struct why *why);
 void	redis_pool_close(struct redis_pool **pp);
-
-enum redis_health {
-	REDIS_SERVER_OK,
-	REDIS_SERVER_UNREACHABLE,		/* cannot be reached, or not ready: ask again */
-	REDIS_SERVER_UNSUPPORTED		/* it answers, and must not be used: why */
-};
 
 /*
  * Looks for the server (name service, Sentinels), checks that it is one to
@@ -52,7 +42,7 @@ enum redis_health {
  */
 enum redis_health redis_pool_reconnect(struct redis_pool *p, struct why *why);
 
-/* Does it want mending? */
+/* Is something wrong with it? */
 bool	redis_pool_needs_reconnect(struct redis_pool *p);
 
 /* Is the breaker open?  why, if so, says what opened it. */
@@ -62,7 +52,7 @@ bool	redis_pool_is_down(struct redis_pool *p, struct why *why);
  * One command.  STORE_OK: *reply_r, never an error reply, to be freed with
  * freeReplyObject.
  */
-enum store_answer redis_pool_ask(struct redis_pool *p, int budget, int argc,
+enum store_answer redis_pool_ask(struct redis_pool *p, int timeout, int argc,
 	    const char **argv, const size_t *len, redisReply **reply_r,
 	    struct why *why);
 
@@ -70,7 +60,7 @@ enum store_answer redis_pool_ask(struct redis_pool *p, int budget, int argc,
  * The script of the store: argv and len have two free places in front, then
  * the number of keys, keys and arguments.
  */
-enum store_answer redis_pool_run(struct redis_pool *p, int budget, int argc,
+enum store_answer redis_pool_run(struct redis_pool *p, int timeout, int argc,
 	    const char **argv, size_t *len, redisReply **reply_r,
 	    struct why *why);
 

@@ -1,12 +1,12 @@
 /*
- * read.c - counters of the shared store, for the tool: read, never
- * decided upon.  They become the counters that the rest of the house knows.
+ * read.c - counters of the shared store, for the tool: read, never decided
+ * upon.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "work.h"
 
 #define BATCH 100 /* counters that one reply brings */
 
@@ -14,145 +14,6 @@ static struct redis_store *
 redis_of(struct store *s)
 {
 	return (struct redis_store *)s;
-}
-
-/* --- a counter from a reply --------------------------------------------- */
-/* [locked until, [[dim, extra, until]...], [slot...]]; a slot is
- * [dim, calendar, span, warned, ends, [last, count...] or [digest, last...]] */
-
-static bool
-is_list(const redisReply *r, size_t i, size_t most)
-{
-	return i < r->elements && r->element[i]->type == REDIS_REPLY_ARRAY &&
-	       r->element[i]->elements <= most;
-}
-
-static void
-fill_window(struct window *w, const redisReply *list)
-{
-	for (size_t i = 0; i + 1 < list->elements; i += 2)
-		w->bucket[w->n++] =
-		    (struct bucket){ .last = redis_integer(list, i),
-			    .count = (uint64_t)redis_integer(list, i + 1) };
-}
-
-static uint64_t
-digest_of(const redisReply *r)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < 8 && i < (size_t)r->len; i++)
-		n = n << 8 | (uint8_t)r->str[i];
-	return n;
-}
-
-static int
-fill_uniq(
-    struct recipient_set *u, int64_t ends, const redisReply *list, int64_t now)
-{
-	if (list->elements == 0)
-		return 0;
-	if (recipient_set_reserve(u, list->elements / 2, now) == -1)
-		return -1;
-	u->end = ends;
-	for (size_t i = 0; i + 1 < list->elements; i += 2)
-		recipient_set_restore(
-		    u, digest_of(list->element[i]), redis_integer(list, i + 1));
-	return 0;
-}
-
-/* The policy that has just these limits, so that a counter can be made. */
-static bool
-policy_of(const redisReply *slots, struct policy *p_r)
-{
-	memset(p_r, 0, sizeof(*p_r));
-	for (size_t i = 0; i < slots->elements; i++) {
-		const redisReply *s = slots->element[i];
-		struct limit *l = &p_r->limit[p_r->nlimit++];
-		long long dim = redis_integer(s, 0), span = redis_integer(s, 2);
-
-		l->dim = (enum dimension)dim;
-		l->window.calendar = redis_integer(s, 1) == 1;
-		if (l->window.calendar)
-			l->window.period = (enum period)span;
-		else
-			l->window.length = span;
-		if (dim < 0 || dim >= DIM_COUNT || span < 0 ||
-		    (l->window.calendar && span > PERIOD_MONTH) ||
-		    (!l->window.calendar &&
-			(span < WINDOW_MIN || span > WINDOW_MAX)) ||
-		    !is_list(s, 5,
-			dim == DIM_UNIQUE ? SIZE_MAX
-					  : 2 * (WINDOW_BUCKETS + 1)))
-			return false;
-	}
-	return true;
-}
-
-static void
-fill_grants(struct counter *c, const redisReply *list)
-{
-	for (size_t i = 0; i < list->elements; i++)
-		c->grant[c->ngrant++] = (struct grant){
-			.dim =
-			    (enum dimension)redis_integer(list->element[i], 0),
-			.extra = (uint64_t)redis_integer(list->element[i], 1),
-			.until = redis_integer(list->element[i], 2),
-		};
-}
-
-static int
-fill_slots(struct counter *c, const redisReply *slots, int64_t now)
-{
-	for (size_t i = 0; i < c->nslot; i++) {
-		const redisReply *s = slots->element[i];
-
-		c->slot[i].warned = (uint8_t)redis_integer(s, 3);
-		if (c->slot[i].dim != DIM_UNIQUE)
-			fill_window(&c->slot[i].sum, s->element[5]);
-		else if (fill_uniq(&c->slot[i].uniq, redis_integer(s, 4),
-			     s->element[5], now) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-/* NULL and why: out of memory, or that is no counter. */
-static struct counter *
-counter_of(const redisReply *r, int64_t now, struct why *why)
-{
-	struct policy shape;
-	struct counter *c;
-
-	why_set(why, "a counter in the shared store is damaged");
-	if (!is_list(r, 1, COUNTER_GRANTS) || !is_list(r, 2, POLICY_LIMITS) ||
-	    !policy_of(r->element[2], &shape))
-		return NULL;
-	why_set(why, "out of memory");
-	if ((c = counter_new(&shape)) == NULL)
-		return NULL;
-	c->locked_until = redis_integer(r, 0);
-	fill_grants(c, r->element[1]);
-	if (fill_slots(c, r->element[2], now) == -1)
-		counter_free(&c);
-	return c;
-}
-
-/* --- reading ------------------------------------------------------------ */
-
-static enum store_answer
-read_keys(struct redis_store *s, const redisReply *keys, redisReply **r_r,
-    struct why *why)
-{
-	struct redis_call c;
-
-	redis_call_begin(&c);
-	for (size_t i = 0; i < keys->elements; i++)
-		redis_call_text(&c, keys->element[i]->str);
-	redis_call_text(&c, "read");
-	redis_call_text(&c, "{\"now\":1}");
-	return redis_call_run(
-	    s, &c, (int)keys->elements, REDIS_PATIENCE, r_r, why);
 }
 
 /* In the form that the configuration wants, if it names the policy. */
@@ -175,32 +36,58 @@ adapt(struct redis_store *s, struct counter **c, const char *policy,
 	return STORE_FAILED;
 }
 
+struct reading {
+	const struct policy *policy;
+	const char *key;
+	int64_t now;
+	struct counter **c_r;
+};
+
+/* A counter of one's own, as the server has it. */
+static enum store_answer
+read_counter(struct redis_work *w, void *arg, struct why *why)
+{
+	const struct reading *read = arg;
+	char name[REDIS_KEY];
+	const char *bytes;
+	struct why wrong = { "out of memory" };
+	struct redis_record *r = work_record(
+	    w, redis_counter_key(name, read->policy->name, read->key));
+	size_t len;
+
+	counter_free(read->c_r);
+	if (r != NULL && (bytes = work_content(r, &len)) == NULL)
+		return STORE_NONE;
+	if (r != NULL)
+		*read->c_r =
+		    counter_unpack((const uint8_t *)bytes, len, &wrong);
+	if (*read->c_r != NULL)
+		return STORE_OK;
+	why_set(
+	    why, "counter of policy %s: %s", read->policy->name, wrong.text);
+	return STORE_FAILED;
+}
+
 enum store_answer
 redis_read(struct store *st, const struct policy *policy, const char *key,
     int64_t now, struct counter **c_r, struct why *why)
 {
 	struct redis_store *s = redis_of(st);
-	char name[REDIS_KEY];
-	redisReply one = { .str = name }, *list[] = { &one }, *r = NULL;
-	redisReply keys = { .elements = 1, .element = list };
-	enum store_answer a;
+	struct reading read = { policy, key, now, c_r };
+	enum store_answer a =
+	    redis_call(s, read_counter, &read, REDIS_PATIENCE, why);
 
-	redis_counter_key(name, policy->name, key);
-	if ((a = read_keys(s, &keys, &r, why)) != STORE_OK)
+	if (a != STORE_OK) {
+		counter_free(c_r);
 		return a;
-	a = STORE_NONE;
-	if (is_list(r, 1, 3)) {
-		*c_r = counter_of(r->element[1], now, why);
-		a = *c_r == NULL ? STORE_FAILED : STORE_OK;
 	}
-	freeReplyObject(r);
-	if (a != STORE_OK)
-		return a;
 	if (!counter_idle(*c_r, now))
 		return adapt(s, c_r, policy->name, now, why);
 	counter_free(c_r);
 	return STORE_NONE;
 }
+
+/* --- all of them -------------------------------------------------------- */
 
 struct walk {
 	struct redis_store *s;
@@ -212,19 +99,24 @@ struct walk {
 
 /* One counter on its way out. */
 static enum store_answer
-walk_one(struct walk *w, const char *name, const redisReply *r, struct why *why)
+walk_one(struct walk *w, const struct redis_record *r, struct why *why)
 {
+	const char *name = r->key + strlen(REDIS_COUNTERS), *bytes;
+	const char *colon = strchr(name, ':');
 	char policy[STORE_NAME];
-	const char *colon;
 	struct counter *c;
+	struct why wrong;
+	size_t len;
 
-	name += strlen(REDIS_PREFIX "c:");
-	colon = strchr(name, ':');
-	if (colon == NULL || (size_t)(colon - name) >= sizeof(policy))
+	bytes = work_content(r, &len);
+	if (colon == NULL || (size_t)(colon - name) >= sizeof(policy) ||
+	    bytes == NULL)
 		return STORE_OK;
 	snprintf(policy, sizeof(policy), "%.*s", (int)(colon - name), name);
-	if ((c = counter_of(r, w->now, why)) == NULL)
+	if ((c = counter_unpack((const uint8_t *)bytes, len, &wrong)) == NULL) {
+		why_set(why, "counter of policy %s: %s", policy, wrong.text);
 		return STORE_FAILED;
+	}
 	if (adapt(w->s, &c, policy, w->now, why) != STORE_OK)
 		return STORE_FAILED;
 	if (!counter_idle(c, w->now))
@@ -233,28 +125,26 @@ walk_one(struct walk *w, const char *name, const redisReply *r, struct why *why)
 	return STORE_OK;
 }
 
-/* Those of a page of keys, a batch at a time. */
+/* A batch of keys: what the server says of them. */
 static enum store_answer
-walk_page(struct walk *w, const redisReply *page, struct why *why)
+walk_batch(struct walk *w, redisReply *const *key, size_t n, struct why *why)
 {
+	enum work_outcome o;
+	struct redis_work work;
 	enum store_answer a = STORE_OK;
 
-	for (size_t at = 0; at < page->elements && a == STORE_OK; at += BATCH) {
-		size_t n = page->elements - at;
-		redisReply keys = { .elements = n < BATCH ? n : BATCH,
-			.element = page->element + at };
-		redisReply *r = NULL;
-
-		a = read_keys(w->s, &keys, &r, why);
-		if (a != STORE_OK)
-			return a;
-		for (size_t i = 0;
-		     i < keys.elements && a == STORE_OK && !w->stopped; i++)
-			if (is_list(r, i + 1, 3))
-				a = walk_one(w, keys.element[i]->str,
-				    r->element[i + 1], why);
-		freeReplyObject(r);
-	}
+	work_begin(&work, w->s);
+	for (size_t i = 0; i < n; i++)
+		if (work_record(&work, key[i]->str) == NULL) {
+			why_set(why, "out of memory");
+			a = STORE_FAILED;
+		}
+	if (a == STORE_OK)
+		a = work_swap(&work, WORK_FIRST, REDIS_PATIENCE, &o, why);
+	for (size_t i = 0; a == STORE_OK && !w->stopped && i < work.nrecord;
+	     i++)
+		a = walk_one(w, work.record[i], why);
+	work_end(&work);
 	return a;
 }
 
@@ -273,17 +163,24 @@ redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
 
 	while (a == STORE_OK && !w.stopped) {
 		const char *argv[] = { "SCAN", cursor, "MATCH",
-			REDIS_PREFIX "c:*", "COUNT", "1000" };
+			REDIS_COUNTERS "*", "COUNT", "1000" };
+		const redisReply *page;
 		redisReply *r = NULL;
 
 		a = redis_pool_ask(
 		    s->pool, REDIS_PATIENCE, 6, argv, NULL, &r, why);
 		if (a != STORE_OK)
 			break;
-		if (r->elements == 2 && is_list(r, 1, SIZE_MAX)) {
-			snprintf(
-			    cursor, sizeof(cursor), "%s", r->element[0]->str);
-			a = walk_page(&w, r->element[1], why);
+		page = r->elements == 2 ? r->element[1] : NULL;
+		snprintf(cursor, sizeof(cursor), "%s",
+		    page == NULL ? "0" : r->element[0]->str);
+		for (size_t at = 0; page != NULL && at < page->elements &&
+				    a == STORE_OK && !w.stopped;
+		     at += BATCH) {
+			size_t n = page->elements - at;
+
+			a = walk_batch(
+			    &w, page->element + at, n < BATCH ? n : BATCH, why);
 		}
 		freeReplyObject(r);
 		if (strcmp(cursor, "0") == 0)

@@ -1,6 +1,5 @@
 /*
- * script.c - store_redis.lua within the daemon: the two are of one
- * version, always.
+ * script.c - script.lua within the daemon: the two are of one version, always.
  */
 #include "script.h"
 

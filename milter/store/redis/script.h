@@ -1,4 +1,4 @@
-/* script.h - store_redis.lua, as it was when the daemon was built. */
+/* script.h - script.lua, as it was when the daemon was built. */
 #ifndef SCRIPT_H
 #define SCRIPT_H
 

@@ -1,0 +1,99 @@
+/*
+ * share.c - what a store that stands in while this one is out needs of it:
+ * how many share it, and that what was counted elsewhere is counted here, once.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "work.h"
+
+#define SERVER_LIFE DAY /* a server is one of us that long */
+
+static struct redis_store *
+redis_of(struct store *s)
+{
+	return (struct redis_store *)s;
+}
+
+struct merge {
+	const struct policy *policy;
+	const char *key;
+	const struct counter *counter;
+	const struct zone *zone;
+	uint64_t mark;
+	int64_t now;
+};
+
+static enum store_answer
+merge(struct redis_work *w, void *arg, struct why *why)
+{
+	const struct merge *m = arg;
+	int64_t now = work_now(w, m->now);
+	struct redis_record *r, *done;
+	enum store_answer a;
+	char mark[64];
+	size_t len;
+
+	snprintf(mark, sizeof(mark), REDIS_MARKS "%016" PRIx64, m->mark);
+	if ((done = work_record(w, mark)) == NULL)
+		goto fail;
+	if (work_content(done, &len) != NULL)
+		return STORE_OK;
+	a = work_counter(w, m->policy, m->key, now, m->zone, &r, why);
+	if (a == STORE_FAILED)
+		return a;
+	if (a == STORE_NONE && (r->counter = counter_new(m->policy)) == NULL)
+		goto fail;
+	if (counter_merge(r->counter, m->counter, now) == -1 ||
+	    !work_set(w, mark, "1", 1, 2 * WINDOW_MAX))
+		goto fail;
+	work_changed(w, r);
+	work_time(w, now);
+	return STORE_OK;
+fail:
+	why_set(why, "out of memory");
+	return STORE_FAILED;
+}
+
+enum store_answer
+redis_merge(struct store *st, const struct policy *policy, const char *key,
+    const struct counter *c, uint64_t mark, const struct zone *zone,
+    int64_t now, struct why *why)
+{
+	struct merge m = { policy, key, c, zone, mark, now };
+
+	return redis_call(redis_of(st), merge, &m, REDIS_PATIENCE, why);
+}
+
+enum store_answer
+redis_census(
+    struct store *st, const char *id, int64_t now, size_t *n_r, struct why *why)
+{
+	struct redis_store *s = redis_of(st);
+	char at[24], old[24];
+	const char *add[] = { "ZADD", REDIS_SERVERS, at, id };
+	const char *drop[] = { "ZREMRANGEBYSCORE", REDIS_SERVERS, "-inf", old };
+	const char *count[] = { "ZCARD", REDIS_SERVERS };
+	const struct {
+		int argc;
+		const char **argv;
+	} step[] = { { 4, add }, { 4, drop }, { 2, count } };
+	enum store_answer a = STORE_OK;
+
+	now += atomic_load(&s->skew);
+	snprintf(at, sizeof(at), "%" PRId64, now);
+	snprintf(old, sizeof(old), "%" PRId64, now - SERVER_LIFE);
+	for (size_t i = 0; a == STORE_OK && i < 3; i++) {
+		redisReply *r = NULL;
+
+		a = redis_pool_ask(s->pool, REDIS_PATIENCE, step[i].argc,
+		    step[i].argv, NULL, &r, why);
+		if (a != STORE_OK)
+			break;
+		*n_r = r->type == REDIS_REPLY_INTEGER ? (size_t)r->integer : 0;
+		freeReplyObject(r);
+	}
+	return a;
+}

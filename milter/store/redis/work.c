@@ -1,0 +1,533 @@
+/*
+ * work.c - records in hand: as they were seen, as they shall be.
+ *
+ * A record is a version of eight bytes, drawn at random whenever it is
+ * written, and what it holds.  So two records of one version are one, even if
+ * one of them expired in between.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "work.h"
+
+#define VERSION 8
+#define TIME_STEP SECOND /* the highest time is written once in that */
+
+void
+work_begin(struct redis_work *w, struct redis_store *s)
+{
+	*w = (struct redis_work){ .store = s };
+}
+
+static void
+drop_changes(struct redis_record *r)
+{
+	counter_free(&r->counter);
+	free(r->fresh);
+	r->fresh = NULL;
+	r->nfresh = 0;
+	r->changed = false;
+}
+
+void
+work_again(struct redis_work *w)
+{
+	for (size_t i = 0; i < w->nrecord; i++)
+		drop_changes(w->record[i]);
+	while (w->nword > 0)
+		free(w->word[--w->nword].own);
+	w->top = 0;
+	w->nchange = 0;
+}
+
+void
+work_end(struct redis_work *w)
+{
+	work_again(w);
+	for (size_t i = 0; i < w->nrecord; i++) {
+		free(w->record[i]->key);
+		free(w->record[i]->bytes);
+		free(w->record[i]);
+	}
+	free(w->record);
+	free(w->slot);
+	free(w->word);
+	work_begin(w, w->store);
+}
+
+/* --- records by key ----------------------------------------------------- */
+
+/* Where key stands in the index, or would. */
+static uint32_t *
+slot_of(const struct redis_work *w, const char *key)
+{
+	uint32_t h = 2166136261;
+
+	for (const char *p = key; *p != '\0'; p++)
+		h = (h ^ (uint8_t)*p) * 16777619;
+	h ^= h >> 15;
+	for (;; h++) {
+		uint32_t *slot = &w->slot[h & (w->nslot - 1)];
+
+		if (*slot == 0 || strcmp(w->record[*slot - 1]->key, key) == 0)
+			return slot;
+	}
+}
+
+/* Room for one record more. */
+static bool
+grow(struct redis_work *w)
+{
+	size_t room = w->room == 0 ? 16 : 2 * w->room;
+	struct redis_record **record;
+	uint32_t *slot;
+
+	if (w->nrecord < w->room)
+		return true;
+	record = reallocarray(w->record, room, sizeof(record[0]));
+	if (record == NULL)
+		return false;
+	w->record = record;
+	if ((slot = calloc(2 * room, sizeof(slot[0]))) == NULL)
+		return false;
+	free(w->slot);
+	w->slot = slot;
+	w->nslot = 2 * room;
+	w->room = room;
+	for (size_t i = 0; i < w->nrecord; i++)
+		*slot_of(w, w->record[i]->key) = (uint32_t)i + 1;
+	return true;
+}
+
+struct redis_record *
+work_record(struct redis_work *w, const char *key)
+{
+	uint32_t *slot = w->nslot == 0 ? NULL : slot_of(w, key);
+	struct redis_record *r;
+
+	if (slot != NULL && *slot != 0)
+		return w->record[*slot - 1];
+	if (!grow(w) || (r = calloc(1, sizeof(*r))) == NULL)
+		return NULL;
+	if ((r->key = strdup(key)) == NULL) {
+		free(r);
+		return NULL;
+	}
+	if (!seen_get(w->store->seen, key, &r->bytes, &r->len, &r->at))
+		r->at = NEVER;
+	w->record[w->nrecord++] = r;
+	*slot_of(w, key) = (uint32_t)w->nrecord;
+	return r;
+}
+
+const char *
+work_content(const struct redis_record *r, size_t *len_r)
+{
+	*len_r = r->len > VERSION ? r->len - VERSION : 0;
+	return r->len == 0 ? NULL : (const char *)r->bytes + VERSION;
+}
+
+/* --- counters ----------------------------------------------------------- */
+
+enum store_answer
+work_counter(struct redis_work *w, const struct policy *policy, const char *key,
+    int64_t now, const struct zone *zone, struct redis_record **r_r,
+    struct why *why)
+{
+	char name[REDIS_KEY];
+	const char *bytes;
+	struct why wrong = { "out of memory" };
+	struct redis_record *r;
+	size_t len;
+
+	r = work_record(w, redis_counter_key(name, policy->name, key));
+	if (r == NULL)
+		goto fail;
+	*r_r = r;
+	if (r->counter == NULL && (bytes = work_content(r, &len)) != NULL &&
+	    (r->counter = counter_unpack(
+		 (const uint8_t *)bytes, len, &wrong)) == NULL)
+		goto fail;
+	if (r->counter == NULL)
+		return STORE_NONE;
+	why_set(&wrong, "out of memory");
+	if (zone == NULL || counter_adapt(&r->counter, policy, now, zone) == 0)
+		return STORE_OK;
+fail:
+	why_set(why, "counter of policy %s: %s", policy->name, wrong.text);
+	return STORE_FAILED;
+}
+
+/* --- what shall be ------------------------------------------------------ */
+
+/* Version and content; the version is drawn later, for all at once. */
+static bool
+put_fresh(struct redis_record *r, const void *content, size_t len)
+{
+	uint8_t *bytes = malloc(VERSION + len);
+
+	if (bytes == NULL)
+		return false;
+	if (content != NULL)
+		memcpy(bytes + VERSION, content, len);
+	free(r->fresh);
+	r->fresh = bytes;
+	r->nfresh = VERSION + len;
+	r->changed = true;
+	return true;
+}
+
+void
+work_changed(struct redis_work *w, struct redis_record *r)
+{
+	r->changed = true;
+	w->nchange++;
+}
+
+bool
+work_set(struct redis_work *w, const char *key, const void *content, size_t len,
+    int64_t life)
+{
+	struct redis_record *r = work_record(w, key);
+
+	if (r == NULL || !put_fresh(r, content, len))
+		return false;
+	r->life = life;
+	w->nchange++;
+	return true;
+}
+
+bool
+work_delete(struct redis_work *w, const char *key)
+{
+	struct redis_record *r = work_record(w, key);
+
+	if (r == NULL)
+		return false;
+	drop_changes(r);
+	work_changed(w, r);
+	return true;
+}
+
+/* copy: else it stays where it is as long as the work. */
+static bool
+add_word(struct redis_work *w, const void *bytes, size_t len, bool copy)
+{
+	void *own = NULL;
+
+	if (w->nword == w->wroom) {
+		size_t room = w->wroom == 0 ? 64 : 2 * w->wroom;
+		struct redis_word *more =
+		    reallocarray(w->word, room, sizeof(more[0]));
+
+		if (more == NULL)
+			return false;
+		w->word = more;
+		w->wroom = room;
+	}
+	if (copy) {
+		if ((own = malloc(len + 1)) == NULL)
+			return false;
+		memcpy(own, bytes, len);
+		bytes = own;
+	}
+	w->word[w->nword++] = (struct redis_word){ bytes, len, own };
+	return true;
+}
+
+bool
+work_command(struct redis_work *w, size_t n, const struct redis_word *words)
+{
+	size_t before = w->nword;
+	char count[16];
+	bool good;
+
+	snprintf(count, sizeof(count), "%zu", n);
+	good = add_word(w, count, strlen(count), true);
+	for (size_t i = 0; good && i < n; i++)
+		good = add_word(w, words[i].bytes, words[i].len, true);
+	while (!good && w->nword > before)
+		free(w->word[--w->nword].own);
+	w->nchange++;
+	return good;
+}
+
+/* --- the store's time --------------------------------------------------- */
+
+/* The highest time that was written down. */
+static int64_t
+written_time(struct redis_work *w)
+{
+	struct redis_record *r = work_record(w, REDIS_TIME);
+	size_t len;
+	const char *text = r == NULL ? NULL : work_content(r, &len);
+	char digits[24] = "";
+
+	if (text != NULL && len < sizeof(digits))
+		memcpy(digits, text, len);
+	return strtoll(digits, NULL, 10);
+}
+
+int64_t
+work_now(struct redis_work *w, int64_t now)
+{
+	int64_t written = written_time(w);
+	int64_t top = atomic_load(&w->store->top);
+
+	now += atomic_load(&w->store->skew);
+	top = written > top ? written : top;
+	return now > top ? now : top;
+}
+
+void
+work_time(struct redis_work *w, int64_t now)
+{
+	w->top = now > w->top ? now : w->top;
+}
+
+static bool
+pack_time(struct redis_work *w)
+{
+	char digits[24];
+
+	if (w->top == 0 || w->top < written_time(w) + TIME_STEP)
+		return true;
+	snprintf(digits, sizeof(digits), "%" PRId64, w->top);
+	return work_set(w, REDIS_TIME, digits, strlen(digits), 0);
+}
+
+/* --- swapping ----------------------------------------------------------- */
+
+/* How long all of it may still matter. */
+static int64_t
+life_of(const struct counter *c, int64_t now)
+{
+	int64_t until = c->locked_until;
+
+	for (size_t i = 0; i < c->ngrant; i++)
+		if (c->grant[i].until > until)
+			until = c->grant[i].until;
+	return (until > now ? until - now : 0) + WINDOW_MAX;
+}
+
+static bool
+pack_counter(struct redis_record *r)
+{
+	size_t n = counter_pack(r->counter, NULL, 0);
+
+	if (!put_fresh(r, NULL, n))
+		return false;
+	counter_pack(r->counter, r->fresh + VERSION, n);
+	r->life = life_of(r->counter, clock_now());
+	return true;
+}
+
+/* SET KEY BYTES PX LIFE, or DEL KEY; life 0: for ever. */
+static bool
+add_command(struct redis_work *w, struct redis_record *r)
+{
+	bool gone = r->fresh == NULL, ends = r->life > 0;
+	const char *count = gone ? "2" : ends ? "5" : "3";
+
+	snprintf(r->px, sizeof(r->px), "%" PRId64, r->life + RECORD_SLACK);
+	return add_word(w, count, 1, false) &&
+	       add_word(w, gone ? "DEL" : "SET", 3, false) &&
+	       add_word(w, r->key, strlen(r->key), false) &&
+	       (gone || add_word(w, r->fresh, r->nfresh, false)) &&
+	       (gone || !ends ||
+		   (add_word(w, "PX", 2, false) &&
+		       add_word(w, r->px, strlen(r->px), false)));
+}
+
+enum store_answer
+work_pack(struct redis_work *w, struct why *why)
+{
+	bool good = pack_time(w);
+
+	for (size_t i = 0; good && i < w->nrecord; i++) {
+		struct redis_record *r = w->record[i];
+
+		if (!r->changed)
+			continue;
+		good = r->counter == NULL || pack_counter(r);
+		if (good && r->fresh != NULL)
+			good = getrandom(r->fresh, VERSION, 0) == VERSION;
+		good = good && add_command(w, r);
+	}
+	if (good)
+		return STORE_OK;
+	why_set(why, "out of memory");
+	return STORE_FAILED;
+}
+
+bool
+work_writes(const struct redis_work *w)
+{
+	return w->nword > 0;
+}
+
+/* What the server said of a record. */
+static bool
+learn(struct redis_work *w, struct redis_record *r, const redisReply *now,
+    int64_t at)
+{
+	uint8_t *bytes = NULL;
+
+	if (now->type == REDIS_REPLY_STRING && now->len >= VERSION) {
+		if ((bytes = malloc((size_t)now->len)) == NULL)
+			return false;
+		memcpy(bytes, now->str, (size_t)now->len);
+	} else if (now->type != REDIS_REPLY_NIL) {
+		return false;
+	}
+	free(r->bytes);
+	r->told = true;
+	r->bytes = bytes;
+	r->len = bytes == NULL ? 0 : (size_t)now->len;
+	seen_put(w->store->seen, r->key, r->bytes, r->len, at);
+	return true;
+}
+
+static bool
+read_changes(struct redis_work *w, const redisReply *reply, int64_t at)
+{
+	for (size_t i = 1; i + 1 < reply->elements; i += 2) {
+		const redisReply *n = reply->element[i];
+
+		if (n->type != REDIS_REPLY_INTEGER || n->integer < 0 ||
+		    (size_t)n->integer >= w->nrecord ||
+		    !learn(w, w->record[n->integer], reply->element[i + 1], at))
+			return false;
+	}
+	return true;
+}
+
+/* All is as it was seen, and what was changed is as it shall be. */
+static void
+settle_records(struct redis_work *w, int64_t at)
+{
+	for (size_t i = 0; i < w->nrecord; i++) {
+		struct redis_record *r = w->record[i];
+
+		r->at = at;
+		if (r->changed)
+			seen_put(
+			    w->store->seen, r->key, r->fresh, r->nfresh, at);
+		else
+			seen_put(w->store->seen, r->key, r->bytes, r->len, at);
+	}
+}
+
+static bool
+is_word(const redisReply *r, const char *word)
+{
+	return r->elements > 0 && r->element[0]->type == REDIS_REPLY_STRING &&
+	       strcmp(r->element[0]->str, word) == 0;
+}
+
+/* EVALSHA, digest, number of keys, turn, keys, who, how, versions, commands. */
+static enum store_answer
+run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
+    struct why *why)
+{
+	static const char *const hows[] = { [WORK_FIRST] = "first",
+		[WORK_AGAIN] = "again",
+		[WORK_AT_ONCE] = "now" };
+	size_t most = 6 + 2 * w->nrecord + w->nword, n = 2;
+	const char **argv = calloc(most, sizeof(argv[0]));
+	size_t *len = calloc(most, sizeof(len[0]));
+	enum store_answer a = STORE_FAILED;
+	char nkeys[24];
+
+	snprintf(nkeys, sizeof(nkeys), "%zu", w->nrecord + 1);
+	if (argv != NULL && len != NULL) {
+		argv[n] = nkeys;
+		len[n++] = strlen(nkeys);
+		argv[n] = REDIS_TURN;
+		len[n++] = strlen(REDIS_TURN);
+		for (size_t i = 0; i < w->nrecord; i++) {
+			argv[n] = w->record[i]->key;
+			len[n++] = strlen(w->record[i]->key);
+		}
+		argv[n] = w->store->name;
+		len[n++] = strlen(w->store->name);
+		argv[n] = hows[how];
+		len[n++] = strlen(hows[how]);
+		for (size_t i = 0; i < w->nrecord; i++) {
+			const struct redis_record *rec = w->record[i];
+
+			argv[n] = rec->len == 0 ? "" : (char *)rec->bytes;
+			len[n++] = rec->len == 0 ? 0 : VERSION;
+		}
+		for (size_t i = 0; i < w->nword; i++) {
+			argv[n] = w->word[i].bytes;
+			len[n++] = w->word[i].len;
+		}
+		a = redis_pool_run(
+		    w->store->pool, timeout, (int)n, argv, len, r_r, why);
+	} else {
+		why_set(why, "out of memory");
+	}
+	free(argv);
+	free(len);
+	return a;
+}
+
+static void
+raise_top(struct redis_store *s, int64_t top)
+{
+	int64_t before = atomic_load(&s->top);
+
+	while (before < top &&
+	       !atomic_compare_exchange_weak(&s->top, &before, top))
+		;
+}
+
+enum store_answer
+work_swap(struct redis_work *w, enum work_how how, int timeout,
+    enum work_outcome *o_r, struct why *why)
+{
+	int64_t at = clock_steady(); /* it may be so old when it is read */
+	redisReply *r = NULL;
+	enum store_answer a;
+
+	for (size_t i = 0; i < w->nrecord; i++)
+		w->record[i]->told = false;
+	a = run(w, how, timeout, &r, why);
+	if (a != STORE_OK)
+		return a;
+	if (is_word(r, "done")) {
+		*o_r = WORK_DONE;
+		settle_records(w, at);
+		raise_top(w->store, w->top);
+	} else if (is_word(r, "wait")) {
+		*o_r = WORK_WAIT;
+	} else if (is_word(r, "changed") && read_changes(w, r, at)) {
+		*o_r = WORK_CHANGED;
+	} else {
+		why_set(why, "the shared store holds what is no record");
+		a = STORE_FAILED;
+	}
+	freeReplyObject(r);
+	return a;
+}
+
+enum store_answer
+work_was_done(const struct redis_work *w)
+{
+	for (size_t i = 0; i < w->nrecord; i++) {
+		const struct redis_record *r = w->record[i];
+
+		if (!r->changed)
+			continue;
+		if (!r->told) /* it is as it was before */
+			return STORE_NONE;
+		if (r->fresh != NULL && r->len > 0 &&
+		    memcmp(r->bytes, r->fresh, VERSION) == 0)
+			return STORE_OK;
+	}
+	return STORE_UNCERTAIN;
+}
