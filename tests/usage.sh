@@ -175,7 +175,7 @@ options_of() {
 		find milter/config milter/secret -name '*.c' \
 		    ! -name provider_file.c ! -name refusal_file.c \
 		    -exec sed -nE \
-		    's/.*CONF_(ONE|LIST)\("([a-z0-9-]+)"\).*/\2/p' {} +
+		    's/.*(CONF_ONE|CONF_LIST|CFG_STR)\("([a-z0-9-]+)".*/\2/p' {} +
 		;;
 	manual)
 		sed -nE 's/^\.It Cm ([a-z0-9-]+).*/\1/p' milter/postmeter.conf.5

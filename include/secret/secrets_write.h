@@ -16,7 +16,7 @@
 struct secret_section {
 	struct bytes whole, name;
 	struct bytes option;	/* "password = ..." or "file = ..." */
-	struct bytes key, value;	/* its two sides, the quotes included */
+	struct bytes option_name, value; /* its two sides, with quotes */
 	const char *inside;	/* behind the opening brace */
 };
 

@@ -77,7 +77,7 @@ read_sockets(struct reading *r, cfg_t *root)
 	char text[SHOWN];
 
 	for (size_t i = 0; i < 4; i++) {
-		const struct conf_value *v = read_one(r, root, names[i]);
+		const struct conf_value *v = read_one(root, names[i]);
 
 		if (unix_socket_parse(
 			v != NULL ? v->text : usual[i], ends[i], &why) == -1)
@@ -104,7 +104,7 @@ read_auth_peers(struct reading *r, cfg_t *root)
 	peers->v = keep_array(r, n, sizeof(*peers->v));
 	for (size_t i = 0; i < n && peers->v != NULL; i++) {
 		const struct conf_value v =
-		    read_nth(r, root, "auth-peers", usual, i);
+		    read_nth(root, "auth-peers", usual, i);
 
 		if (v.len == 0 || strcmp(v.text, "nobody") == 0)
 			diag_error(&r->m, v.line,
@@ -145,7 +145,7 @@ system_zone(char *dst, size_t size)
 static void
 read_zone(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "time-zone");
+	const struct conf_value *v = read_one(root, "time-zone");
 	char system[PATH_MAX], text[SHOWN];
 	struct why why = WHY_NONE;
 	const char *name =
@@ -182,8 +182,8 @@ store_is_valid(const char *store, struct why *why)
 static void
 read_store(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "store");
-	const struct conf_value *secret = read_one(r, root, "store-secret");
+	const struct conf_value *v = read_one(root, "store");
+	const struct conf_value *secret = read_one(root, "store-secret");
 	char text[SHOWN];
 	struct why why;
 
@@ -208,8 +208,8 @@ read_store_failure(struct reading *r, cfg_t *root)
 		[STORE_FAILURE_ACCEPT] = "accept",
 		[STORE_FAILURE_LOCAL] = "local",
 		NULL };
-	const struct conf_value *v = read_one(r, root, "on-store-failure");
-	const struct conf_value *local = read_one(r, root, "store-local");
+	const struct conf_value *v = read_one(root, "on-store-failure");
+	const struct conf_value *local = read_one(root, "store-local");
 	struct config *conf = r->conf;
 	char text[SHOWN];
 
@@ -232,7 +232,7 @@ read_store_failure(struct reading *r, cfg_t *root)
 static void
 read_user(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "user");
+	const struct conf_value *v = read_one(root, "user");
 
 	r->conf->user = read_text(r, root, "user", "postmeter");
 	if (v != NULL && v->len == 0)
@@ -244,7 +244,7 @@ read_user(struct reading *r, cfg_t *root)
 static void
 read_delimiter(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "recipient-delimiter");
+	const struct conf_value *v = read_one(root, "recipient-delimiter");
 	char text[SHOWN];
 
 	r->conf->recipient_delimiter =
@@ -265,8 +265,7 @@ read_domains(
 
 	domains->v = keep_array(r, n, sizeof(*domains->v));
 	for (size_t i = 0; i < n && domains->v != NULL; i++) {
-		const struct conf_value *v =
-		    conftext_value(&r->text, root, name, i);
+		const struct conf_value *v = conftext_value(root, name, i);
 
 		if (mailaddr_canon_domain(
 			canon, sizeof(canon), v->text, v->len))
@@ -300,7 +299,7 @@ read_login_domains(struct reading *r, cfg_t *root)
 static void
 read_secrets(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "secrets");
+	const struct conf_value *v = read_one(root, "secrets");
 	bool needed =
 	    r->conf->store_secret != NULL && r->conf->store_secret[0] != '\0';
 	char text[SHOWN];
@@ -322,7 +321,7 @@ read_secrets(struct reading *r, cfg_t *root)
 static void
 read_probe_every(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "probe-every");
+	const struct conf_value *v = read_one(root, "probe-every");
 	char text[SHOWN];
 	struct why why;
 
@@ -341,7 +340,7 @@ read_probe_every(struct reading *r, cfg_t *root)
 static void
 read_refusals(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "refusals");
+	const struct conf_value *v = read_one(root, "refusals");
 	char text[SHOWN];
 
 	if (v != NULL && v->len > 0 && v->text[0] != '/') {

@@ -13,9 +13,9 @@
 #define NAME_LONGEST 40 /* Postfix service names stay readable */
 
 const struct conf_value *
-read_one(const struct reading *r, cfg_t *sec, const char *name)
+read_one(cfg_t *sec, const char *name)
 {
-	return conftext_value(&r->text, sec, name, 0);
+	return conftext_value(sec, name, 0);
 }
 
 char *
@@ -47,7 +47,7 @@ keep_array(struct reading *r, size_t n, size_t size)
 char *
 read_text(struct reading *r, cfg_t *sec, const char *name, const char *fallback)
 {
-	const struct conf_value *v = read_one(r, sec, name);
+	const struct conf_value *v = read_one(sec, name);
 
 	return keep(r, v != NULL ? v->text : fallback);
 }
@@ -74,7 +74,7 @@ int
 read_choice(struct reading *r, cfg_t *sec, const char *name,
     const char *const *words, int fallback)
 {
-	const struct conf_value *v = read_one(r, sec, name);
+	const struct conf_value *v = read_one(sec, name);
 	char text[SHOWN], all[200];
 	int i;
 
@@ -92,7 +92,7 @@ uint32_t
 read_number(struct reading *r, cfg_t *sec, const char *name, uint32_t low,
     uint32_t high, uint32_t fallback)
 {
-	const struct conf_value *v = read_one(r, sec, name);
+	const struct conf_value *v = read_one(sec, name);
 	char text[SHOWN], *end;
 	unsigned long n;
 
@@ -123,29 +123,29 @@ good_name(const char *name, bool service)
 char *
 read_title(struct reading *r, cfg_t *root, const char *kind, size_t i)
 {
-	const struct conf_value *v =
-	    conftext_title(&r->text, cfg_getnsec(root, kind, (unsigned)i));
+	const struct conf_value v =
+	    conftext_title(cfg_getnsec(root, kind, (unsigned)i));
 	const bool service = strcmp(kind, "smarthost") == 0;
 	char text[SHOWN];
 
-	if (!good_name(v->text, service))
-		diag_error(&r->m, v->line,
+	if (!good_name(v.text, service))
+		diag_error(&r->m, v.line,
 		    "%s \"%s\": a name is made of %s, at most %d of them, the first not -",
-		    kind, shown(text, v),
+		    kind, shown(text, &v),
 		    service ? "a-z, 0-9 and -" : "letters, digits, -, _ and .",
 		    NAME_LONGEST);
 	for (size_t j = 0; j < i; j++) {
-		const struct conf_value *earlier = conftext_title(
-		    &r->text, cfg_getnsec(root, kind, (unsigned)j));
+		const struct conf_value earlier =
+		    conftext_title(cfg_getnsec(root, kind, (unsigned)j));
 
-		if (strcmp(earlier->text, v->text) != 0)
+		if (strcmp(earlier.text, v.text) != 0)
 			continue;
-		diag_error(&r->m, v->line,
+		diag_error(&r->m, v.line,
 		    "%s \"%s\" is already on line %u: give this one another name",
-		    kind, shown(text, v), earlier->line);
+		    kind, shown(text, &v), earlier.line);
 		break;
 	}
-	return keep(r, v->text);
+	return keep(r, v.text);
 }
 
 size_t
@@ -161,11 +161,10 @@ read_size(cfg_t *sec, const char *name, const char *const *fallback)
 }
 
 struct conf_value
-read_nth(const struct reading *r, cfg_t *sec, const char *name,
-    const char *const *fallback, size_t i)
+read_nth(cfg_t *sec, const char *name, const char *const *fallback, size_t i)
 {
 	if (conftext_given(sec, name))
-		return *conftext_value(&r->text, sec, name, i);
+		return *conftext_value(sec, name, i);
 	return (struct conf_value){ .text = fallback[i],
 		.len = strlen(fallback[i]) };
 }
@@ -180,7 +179,7 @@ read_prefixes(struct reading *r, cfg_t *sec, const char *name,
 	p_r->n = 0;
 	p_r->v = keep_array(r, n, sizeof(*p_r->v));
 	for (size_t i = 0; i < n && p_r->v != NULL; i++) {
-		const struct conf_value v = read_nth(r, sec, name, fallback, i);
+		const struct conf_value v = read_nth(sec, name, fallback, i);
 
 		if (netprefix_parse(v.text, &p_r->v[p_r->n]) == 0)
 			p_r->n++;
@@ -201,9 +200,8 @@ read_reference(struct reading *r, cfg_t *root, const char *kind,
 
 	suggest_init(&near, v->text);
 	for (size_t i = 0; i < n; i++) {
-		const char *title = conftext_title(
-		    &r->text, cfg_getnsec(root, kind, (unsigned)i))
-					->text;
+		const char *title =
+		    conftext_title(cfg_getnsec(root, kind, (unsigned)i)).text;
 
 		if (strcmp(title, v->text) == 0)
 			return (int)i;

@@ -66,7 +66,7 @@ read_limits(struct reading *r, cfg_t *sec, struct policy *p)
 
 		for (size_t i = 0; i < conftext_size(sec, option); i++)
 			add_limit(r, p, (enum dimension)d, option,
-			    conftext_value(&r->text, sec, option, i));
+			    conftext_value(sec, option, i));
 	}
 }
 
@@ -78,8 +78,7 @@ read_warnings(struct reading *r, cfg_t *sec, struct policy *p)
 	unsigned before = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct conf_value v =
-		    read_nth(r, sec, "warn-at", usual, i);
+		const struct conf_value v = read_nth(sec, "warn-at", usual, i);
 		char *end, text[SHOWN];
 		const unsigned long percent = strtoul(v.text, &end, 10);
 
@@ -98,7 +97,7 @@ read_warnings(struct reading *r, cfg_t *sec, struct policy *p)
 static void
 read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
 {
-	const struct conf_value *v = read_one(r, sec, "lockout");
+	const struct conf_value *v = read_one(sec, "lockout");
 	char text[SHOWN];
 	struct why why;
 
@@ -111,7 +110,7 @@ read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
 static void
 read_words(struct reading *r, cfg_t *sec, struct policy *p)
 {
-	const struct conf_value *v = read_one(r, sec, "text");
+	const struct conf_value *v = read_one(sec, "text");
 
 	for (size_t i = 0; v != NULL && i < v->len; i++) {
 		if (v->text[i] >= ' ' && v->text[i] <= '~' &&
@@ -134,7 +133,7 @@ read_client_prefix(struct reading *r, cfg_t *sec, struct policy *p)
 	p->prefix4 = (uint8_t)read_number(r, sec, names[0], 1, 32, 32);
 	p->prefix6 = (uint8_t)read_number(r, sec, names[1], 1, 128, 64);
 	for (size_t i = 0; i < 2 && p->per != PER_CLIENT; i++) {
-		const struct conf_value *v = read_one(r, sec, names[i]);
+		const struct conf_value *v = read_one(sec, names[i]);
 
 		if (v != NULL)
 			diag_error(&r->m, v->line,
@@ -165,7 +164,7 @@ static void
 read_senders(struct reading *r, cfg_t *root, struct policy *p)
 {
 	static const char *const usual[] = { "1000/24h", NULL };
-	const struct conf_value v = read_nth(r, root, "new-senders", usual, 0);
+	const struct conf_value v = read_nth(root, "new-senders", usual, 0);
 
 	p->name = keep(r, SENDERS);
 	p->per = PER_CLIENT;
@@ -207,8 +206,7 @@ read_policy_names(
 
 	p->v = keep_array(r, n + more, sizeof(*p->v));
 	for (size_t i = 0; i < n && p->v != NULL; i++) {
-		const struct conf_value *v =
-		    conftext_value(&r->text, sec, "policies", i);
+		const struct conf_value *v = conftext_value(sec, "policies", i);
 		const int j = read_reference(r, root, "policy", v);
 		const struct policy *policy;
 

@@ -11,7 +11,7 @@
 #include "escape.h"
 #include "limit.h"
 #include "provider.h"
-#include "scanner.h"
+#include "conftext.h"
 
 #define FILE_LARGEST ((size_t)1024 * 1024)
 #define SHOWN 100 /* a value in a message, escaped */
@@ -83,7 +83,7 @@ keep(struct reader *r, const char *text)
 static char *
 read_text(struct reader *r, cfg_t *sec, const char *option, size_t i)
 {
-	const struct conf_value *v = conftext_value(&r->text, sec, option, i);
+	const struct conf_value *v = conftext_value(sec, option, i);
 
 	return keep(r, v == NULL ? "" : v->text);
 }
@@ -91,7 +91,7 @@ read_text(struct reader *r, cfg_t *sec, const char *option, size_t i)
 static uint32_t
 read_number(struct reader *r, cfg_t *sec, const char *option, uint32_t most)
 {
-	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
+	const struct conf_value *v = conftext_value(sec, option, 0);
 	unsigned long n;
 	struct why why;
 	char *end;
@@ -113,7 +113,7 @@ static bool
 read_choice(struct reader *r, cfg_t *sec, const char *option, const char *first,
     const char *second)
 {
-	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
+	const struct conf_value *v = conftext_value(sec, option, 0);
 	struct why why;
 
 	if (v == NULL || strcmp(v->text, first) == 0)
@@ -146,19 +146,18 @@ is_date(const char *s)
 static void
 demand(struct reader *r, cfg_t *sec, const char *option)
 {
-	const struct conf_value *title = conftext_title(&r->text, sec);
-	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
+	const struct conf_value title = conftext_title(sec);
+	const struct conf_value *v = conftext_value(sec, option, 0);
 
 	if (v == NULL || v->len == 0)
-		diag_error(&r->m, title->line, "provider \"%s\": %s is missing",
-		    title->text, option);
+		diag_error(&r->m, title.line, "provider \"%s\": %s is missing",
+		    title.text, option);
 }
 
 static void
 read_lockout(struct reader *r, cfg_t *sec, struct provider *p)
 {
-	const struct conf_value *v =
-	    conftext_value(&r->text, sec, "lockout", 0);
+	const struct conf_value *v = conftext_value(sec, "lockout", 0);
 	struct why why;
 
 	if (v != NULL && duration_parse(v->text, &p->lockout, &why) == -1)
@@ -169,8 +168,7 @@ read_lockout(struct reader *r, cfg_t *sec, struct provider *p)
 static void
 read_witness(struct reader *r, cfg_t *sec, struct provider *p)
 {
-	const struct conf_value *checked =
-	    conftext_value(&r->text, sec, "checked", 0);
+	const struct conf_value *checked = conftext_value(sec, "checked", 0);
 
 	demand(r, sec, "source");
 	demand(r, sec, "checked");
@@ -189,16 +187,16 @@ read_witness(struct reader *r, cfg_t *sec, struct provider *p)
 static void
 read_provider(struct reader *r, cfg_t *sec)
 {
-	const struct conf_value *title = conftext_title(&r->text, sec);
-	const struct conf_value *tls = conftext_value(&r->text, sec, "tls", 0);
+	const struct conf_value title = conftext_title(sec);
+	const struct conf_value *tls = conftext_value(sec, "tls", 0);
 	struct provider *p = &r->all->v[r->all->n];
 
-	if (title->len == 0)
-		diag_error(&r->m, title->line, "a provider without a name");
-	if (provider_find(r->all, title->text) != NULL)
-		diag_error(&r->m, title->line,
-		    "provider \"%s\" is there already: keep one", title->text);
-	p->name = keep(r, title->text);
+	if (title.len == 0)
+		diag_error(&r->m, title.line, "a provider without a name");
+	if (provider_find(r->all, title.text) != NULL)
+		diag_error(&r->m, title.line,
+		    "provider \"%s\" is there already: keep one", title.text);
+	p->name = keep(r, title.text);
 	p->title = read_text(r, sec, "title", 0);
 	p->host = read_text(r, sec, "host", 0);
 	p->port = (uint16_t)read_number(r, sec, "port", UINT16_MAX);
@@ -215,9 +213,9 @@ read_provider(struct reader *r, cfg_t *sec)
 	if (tls != NULL && strcmp(tls->text, "verify") != 0)
 		wrong(r, "tls", tls, "want verify: a provider has a name");
 	if (conftext_size(sec, "login") != 2)
-		diag_error(&r->m, title->line,
+		diag_error(&r->m, title.line,
 		    "provider \"%s\": login wants two texts, what the username is and what the password is",
-		    title->text);
+		    title.text);
 	r->all->n += p->name != NULL;
 }
 
@@ -229,7 +227,7 @@ read_limits(struct reader *r, cfg_t *sec, struct provider_limit *pl)
 
 		for (size_t i = 0; i < conftext_size(sec, option); i++) {
 			const struct conf_value *v =
-			    conftext_value(&r->text, sec, option, i);
+			    conftext_value(sec, option, i);
 			struct why why = { "too many limits in one section" };
 
 			if (pl->n == POLICY_LIMITS ||
@@ -246,14 +244,13 @@ read_limits(struct reader *r, cfg_t *sec, struct provider_limit *pl)
 static struct provider *
 owner(struct reader *r, cfg_t *sec)
 {
-	const struct conf_value *title = conftext_title(&r->text, sec);
-	const struct conf_value *v =
-	    conftext_value(&r->text, sec, "provider", 0);
+	const struct conf_value title = conftext_title(sec);
+	const struct conf_value *v = conftext_value(sec, "provider", 0);
 
 	if (v == NULL) {
-		diag_error(&r->m, title->line,
+		diag_error(&r->m, title.line,
 		    "limit \"%s\": provider is missing: name whose it is",
-		    title->text);
+		    title.text);
 		return NULL;
 	}
 	for (size_t i = 0; i < r->all->n; i++)
@@ -266,7 +263,7 @@ owner(struct reader *r, cfg_t *sec)
 static void
 read_limit(struct reader *r, cfg_t *sec)
 {
-	const struct conf_value *title = conftext_title(&r->text, sec);
+	const struct conf_value title = conftext_title(sec);
 	struct provider *p = owner(r, sec);
 	struct provider_limit *pl;
 
@@ -279,7 +276,7 @@ read_limit(struct reader *r, cfg_t *sec)
 	}
 	p->limit = pl;
 	pl += p->nlimit++;
-	*pl = (struct provider_limit){ .name = keep(r, title->text) };
+	*pl = (struct provider_limit){ .name = keep(r, title.text) };
 	pl->per = read_choice(r, sec, "per", "everyone", "sender")
 		      ? PER_SENDER
 		      : PER_EVERYONE;
@@ -288,9 +285,9 @@ read_limit(struct reader *r, cfg_t *sec)
 			: SCOPE_EXTERNAL;
 	read_limits(r, sec, pl);
 	if (pl->n == 0)
-		diag_error(&r->m, title->line,
+		diag_error(&r->m, title.line,
 		    "limit \"%s\" limits nothing: give messages, recipients, unique-recipients or bytes",
-		    title->text);
+		    title.text);
 }
 
 /* read_all - every section; out of memory is a mistake, too */

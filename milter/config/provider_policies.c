@@ -13,18 +13,18 @@
 #include "suggest.h"
 
 static const struct conf_value *
-named(const struct reading *r, cfg_t *root, size_t i)
+named(cfg_t *root, size_t i)
 {
 	return read_one(
-	    r, cfg_getnsec(root, "smarthost", (unsigned)i), "provider");
+	    cfg_getnsec(root, "smarthost", (unsigned)i), "provider");
 }
 
 /* is_named - does any smarthost name a provider? */
 static bool
-is_named(const struct reading *r, cfg_t *root)
+is_named(cfg_t *root)
 {
 	for (size_t i = 0; i < conftext_size(root, "smarthost"); i++)
-		if (named(r, root, i) != NULL)
+		if (named(root, i) != NULL)
 			return true;
 	return false;
 }
@@ -33,7 +33,7 @@ is_named(const struct reading *r, cfg_t *root)
 void
 read_providers(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "providers");
+	const struct conf_value *v = read_one(root, "providers");
 	const char *file = v != NULL ? v->text : PROVIDERS_DEFAULT;
 	const unsigned line = v != NULL ? v->line : 0;
 	char text[SHOWN];
@@ -47,7 +47,7 @@ read_providers(struct reading *r, cfg_t *root)
 		    shown(text, v));
 		return;
 	}
-	if (!is_named(r, root))
+	if (!is_named(root))
 		return;
 	r->providers = providers_load(file, r->m.out);
 	if (r->providers == NULL)
@@ -59,7 +59,7 @@ read_providers(struct reading *r, cfg_t *root)
 const struct provider *
 read_provider(struct reading *r, cfg_t *sec)
 {
-	const struct conf_value *v = read_one(r, sec, "provider");
+	const struct conf_value *v = read_one(sec, "provider");
 	const struct provider *p;
 	struct suggest near;
 	char text[SHOWN];
@@ -91,7 +91,7 @@ provider_room(const struct reading *r, cfg_t *root)
 	for (size_t i = 0;
 	     r->providers != NULL && i < conftext_size(root, "smarthost");
 	     i++) {
-		const struct conf_value *v = named(r, root, i);
+		const struct conf_value *v = named(root, i);
 		const struct provider *p =
 		    v != NULL ? provider_find(r->providers, v->text) : NULL;
 

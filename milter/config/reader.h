@@ -10,7 +10,7 @@
 
 #include "config.h"
 #include "provider.h"
-#include "scanner.h"
+#include "conftext.h"
 
 struct reading {
 	struct config *conf;
@@ -24,7 +24,7 @@ struct reading {
 #define SHOWN 100	/* a value in a message, escaped */
 
 /* The one value of an option; NULL if it is not given. */
-const struct conf_value *read_one(const struct reading *r, cfg_t *sec,
+const struct conf_value *read_one(cfg_t *sec,
 	    const char *name);
 
 /* The value escaped for a message; dst has SHOWN bytes. */
@@ -65,7 +65,7 @@ int	read_reference(struct reading *r, cfg_t *root, const char *kind,
 
 /* A list's values, or those of fallback (closed by NULL) if it is not given. */
 size_t	read_size(cfg_t *sec, const char *name, const char *const *fallback);
-struct conf_value read_nth(const struct reading *r, cfg_t *sec,
+struct conf_value read_nth(cfg_t *sec,
 	    const char *name, const char *const *fallback, size_t i);
 
 /* The same as networks. */

@@ -13,7 +13,7 @@
 #include "escape.h"
 #include "limit.h"
 #include "refusal_file.h"
-#include "scanner.h"
+#include "conftext.h"
 
 #define FILE_LARGEST ((size_t)1024 * 1024)
 #define SHOWN 100 /* a value in a message, escaped */
@@ -67,7 +67,7 @@ wrong(struct reader *r, const char *option, const struct conf_value *v,
 static char *
 refusal_text(struct reader *r, cfg_t *sec, const char *option)
 {
-	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
+	const struct conf_value *v = conftext_value(sec, option, 0);
 	char *copy = strdup(v == NULL ? "" : v->text);
 
 	if (copy == NULL)
@@ -80,7 +80,7 @@ static int
 refusal_word(struct reader *r, cfg_t *sec, const char *option,
     const char *const *words, int fallback)
 {
-	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
+	const struct conf_value *v = conftext_value(sec, option, 0);
 	int i;
 
 	if (v == NULL)
@@ -101,8 +101,7 @@ read_codes(
 	const char *digits = size == 4 ? "0123456789x" : "0123456789x.";
 
 	for (size_t i = 0; i < n; i++) {
-		const struct conf_value *v =
-		    conftext_value(&r->text, sec, option, i);
+		const struct conf_value *v = conftext_value(sec, option, i);
 
 		if (i == REFUSAL_CODES)
 			wrong(r, option, v, "at most 8 codes in a rule");
@@ -120,7 +119,7 @@ read_codes(
 static bool
 read_expression(struct reader *r, cfg_t *sec, const char *option, regex_t *re)
 {
-	const struct conf_value *v = conftext_value(&r->text, sec, option, 0);
+	const struct conf_value *v = conftext_value(sec, option, 0);
 	char why[200];
 	int rc;
 
@@ -142,7 +141,7 @@ read_providers_of(struct reader *r, cfg_t *sec, struct refusal_rule *rule)
 	rule->provider = calloc(n + 1, sizeof(*rule->provider));
 	for (size_t i = 0; i < n && rule->provider != NULL; i++) {
 		rule->provider[i] =
-		    strdup(conftext_value(&r->text, sec, "provider", i)->text);
+		    strdup(conftext_value(sec, "provider", i)->text);
 		rule->nprovider += rule->provider[i] != NULL;
 	}
 	if (rule->nprovider != n)
@@ -155,8 +154,7 @@ read_stages(struct reader *r, cfg_t *sec)
 	unsigned stages = 0;
 
 	for (size_t i = 0; i < conftext_size(sec, "stage"); i++) {
-		const struct conf_value *v =
-		    conftext_value(&r->text, sec, "stage", i);
+		const struct conf_value *v = conftext_value(sec, "stage", i);
 		const int bit = enum_from_name(refusal_stage_words, v->text);
 
 		if (bit == -1)
@@ -173,7 +171,7 @@ static void
 try_sample(struct reader *r, cfg_t *sec, struct refusal_rule *rule)
 {
 	const struct refusals only = { .n = 1, .v = rule };
-	const struct conf_value *title = conftext_title(&r->text, sec);
+	const struct conf_value title = conftext_title(sec);
 	struct refusal_reply *reply = malloc(sizeof(*reply));
 	struct refusal means = { .rule = NULL };
 
@@ -182,9 +180,9 @@ try_sample(struct reader *r, cfg_t *sec, struct refusal_rule *rule)
 		    rule->nprovider > 0 ? rule->provider[0] : "", reply,
 		    clock_now(), &means);
 	if (means.rule == NULL || (rule->has_time && means.until == 0))
-		diag_error(&r->m, title->line,
+		diag_error(&r->m, title.line,
 		    "refusal \"%s\": its own sample does not fit: correct code, enhanced, text or time",
-		    title->text);
+		    title.text);
 	free(reply);
 }
 
@@ -194,19 +192,18 @@ read_refusal(struct reader *r, cfg_t *sec)
 	static const char *const demanded[] = { "class", "sample", "source",
 		"checked", "certain" };
 	static const char *const truth[] = { "false", "true", NULL };
-	const struct conf_value *title = conftext_title(&r->text, sec);
-	const struct conf_value *hold =
-	    conftext_value(&r->text, sec, "hold", 0);
+	const struct conf_value title = conftext_title(sec);
+	const struct conf_value *hold = conftext_value(sec, "hold", 0);
 	const size_t before = r->m.n;
 	struct refusal_rule *rule = &r->all->v[r->all->n++];
 	struct why why;
 
 	for (size_t i = 0; i < sizeof(demanded) / sizeof(demanded[0]); i++)
 		if (!conftext_given(sec, demanded[i]))
-			diag_error(&r->m, title->line,
-			    "refusal \"%s\": %s is missing", title->text,
+			diag_error(&r->m, title.line,
+			    "refusal \"%s\": %s is missing", title.text,
 			    demanded[i]);
-	rule->name = strdup(title->text);
+	rule->name = strdup(title.text);
 	rule->sample = refusal_text(r, sec, "sample");
 	rule->cause = refusal_text(r, sec, "cause");
 	rule->remedy = refusal_text(r, sec, "remedy");
@@ -231,9 +228,9 @@ read_refusal(struct reader *r, cfg_t *sec)
 	if (hold != NULL && duration_parse(hold->text, &rule->hold, &why) == -1)
 		wrong(r, "hold", hold, why.text);
 	if (rule->ncode == 0)
-		diag_error(&r->m, title->line,
+		diag_error(&r->m, title.line,
 		    "refusal \"%s\": code is missing: words alone could be a stranger's",
-		    title->text);
+		    title.text);
 	if (r->m.n == before)
 		try_sample(r, sec, rule);
 }

@@ -79,7 +79,7 @@ read_condition(struct reading *r, cfg_t *sec, const char *name,
 
 	names->v = keep_array(r, n, sizeof(*names->v));
 	for (size_t i = 0; i < n && names->v != NULL; i++)
-		read(r, conftext_value(&r->text, sec, name, i), names);
+		read(r, conftext_value(sec, name, i), names);
 }
 
 /* no_empty_conditions - {} could mean everything or nothing: nobody guesses */
@@ -91,7 +91,7 @@ no_empty_conditions(struct reading *r, cfg_t *sec)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (conftext_given(sec, names[i]) &&
 		    conftext_size(sec, names[i]) == 0)
-			diag_error(&r->m, conftext_title(&r->text, sec)->line,
+			diag_error(&r->m, conftext_title(sec).line,
 			    "%s = {} in this rule: name at least one, or leave %s out to match all",
 			    names[i], names[i]);
 }
@@ -121,7 +121,7 @@ charges(const struct rule *rule, const struct policy *p)
 static void
 no_double_senders(struct reading *r, cfg_t *sec, const struct rule *rule)
 {
-	const unsigned line = conftext_title(&r->text, sec)->line;
+	const unsigned line = conftext_title(sec).line;
 
 	for (size_t i = 0; rule->route != NULL && i < rule->route->n; i++) {
 		const struct smarthost *sh = rule->route->smarthost[i];
@@ -138,7 +138,7 @@ no_double_senders(struct reading *r, cfg_t *sec, const struct rule *rule)
 static void
 read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 {
-	const struct conf_value *route = read_one(r, sec, "route");
+	const struct conf_value *route = read_one(sec, "route");
 	int i;
 
 	no_empty_conditions(r, sec);
@@ -153,7 +153,7 @@ read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 		rule->route = &r->conf->route[i];
 	no_double_senders(r, sec, rule);
 	if (bill_lines(rule) > BILL_LINES)
-		diag_error(&r->m, conftext_title(&r->text, sec)->line,
+		diag_error(&r->m, conftext_title(sec).line,
 		    "this rule and the smarthosts of its route name %zu policies together, at most %d can be met at once",
 		    bill_lines(rule) - 1, BILL_LINES - 1);
 }

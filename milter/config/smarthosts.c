@@ -35,7 +35,7 @@ static char *
 read_host(
     struct reading *r, cfg_t *sec, const struct provider *p, unsigned line)
 {
-	const struct conf_value *v = read_one(r, sec, "host");
+	const struct conf_value *v = read_one(sec, "host");
 	struct netaddr addr;
 	char name[MAILADDR_MAX + 1], text[SHOWN];
 
@@ -60,8 +60,8 @@ read_host(
 static void
 read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 {
-	const struct conf_value *user = read_one(r, sec, "username");
-	const struct conf_value *secret = read_one(r, sec, "secret");
+	const struct conf_value *user = read_one(sec, "username");
+	const struct conf_value *secret = read_one(sec, "secret");
 
 	sh->username = read_text(r, sec, "username", "");
 	sh->secret = read_text(r, sec, "secret", "");
@@ -85,7 +85,7 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 static void
 read_envelope_sender(struct reading *r, cfg_t *sec, struct smarthost *sh)
 {
-	const struct conf_value *v = read_one(r, sec, "envelope-sender");
+	const struct conf_value *v = read_one(sec, "envelope-sender");
 	const char *plain =
 	    "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ!#$%&'*+-/=?^_`{|}~.@";
 	struct mailaddr a = { .text = "" };
@@ -111,7 +111,7 @@ read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 	static const char *const tls[] = {
 		[TLS_VERIFY] = "verify", [TLS_ENCRYPT] = "encrypt", NULL
 	};
-	const unsigned line = conftext_title(&r->text, sec)->line;
+	const unsigned line = conftext_title(sec).line;
 	const struct provider *p = read_provider(r, sec);
 	const uint32_t margin =
 	    read_number(r, sec, "margin", 0, MARGIN_LARGEST, r->margin);
@@ -158,13 +158,13 @@ read_route(struct reading *r, cfg_t *root, cfg_t *sec, struct route *route)
 
 	route->spread = read_choice(r, sec, "strategy", strategies, 0) == 1;
 	if (n == 0 || n > BILL_CHOICES)
-		diag_error(&r->m, conftext_title(&r->text, sec)->line,
+		diag_error(&r->m, conftext_title(sec).line,
 		    "a route leads to 1 to %d smarthosts: smarthosts = {\"NAME\"}",
 		    BILL_CHOICES);
 	route->smarthost = keep_array(r, n, sizeof(*route->smarthost));
 	for (size_t i = 0; i < n && route->smarthost != NULL; i++) {
 		const struct conf_value *v =
-		    conftext_value(&r->text, sec, "smarthosts", i);
+		    conftext_value(sec, "smarthosts", i);
 		const int j = read_reference(r, root, "smarthost", v);
 		const struct smarthost *sh;
 

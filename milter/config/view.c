@@ -45,7 +45,7 @@ read_peers(struct reading *r, cfg_t *root)
 	peers->v = keep_array(r, n, sizeof(*peers->v));
 	for (size_t i = 0; i < n && peers->v != NULL; i++) {
 		const struct conf_value *v =
-		    conftext_value(&r->text, root, "view-peers", i);
+		    conftext_value(root, "view-peers", i);
 
 		if (!is_user(v))
 			diag_error(&r->m, v->line,
@@ -65,7 +65,7 @@ read_may(struct reading *r, cfg_t *root)
 	may->v = keep_array(r, n, sizeof(*may->v));
 	for (size_t i = 0; i < n && may->v != NULL; i++) {
 		const struct conf_value *v =
-		    conftext_value(&r->text, root, "view-may", i);
+		    conftext_value(root, "view-may", i);
 
 		if (enum_from_name(view_acts, v->text) == -1)
 			diag_error(&r->m, v->line,
@@ -78,7 +78,7 @@ read_may(struct reading *r, cfg_t *root)
 void
 read_view(struct reading *r, cfg_t *root)
 {
-	const struct conf_value *v = read_one(r, root, "view-socket");
+	const struct conf_value *v = read_one(root, "view-socket");
 	struct unix_socket *at = &r->conf->view_socket;
 	char text[SHOWN];
 	struct why why = WHY_NONE;

@@ -1,10 +1,10 @@
 /*
- * secrets.c - the keys of the smarthosts, which go from a checked file into
- * locked memory and from there only into an auth reply.
+ * secrets.c - the passwords of the smarthosts, which go from a checked file
+ * into locked memory and from there only into an auth reply.
  *
- * The text of the file is read into locked memory and decoded where it lies;
- * libconfuse sees tickets in place of the values.  What is kept then moves
- * into one arena and the text is wiped.
+ * The text of the file is read into locked memory and scanned where it lies;
+ * the library that reads the other files never sees it.  What is kept then
+ * moves into one arena and the text is wiped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <unistr.h>
 
-#include "scanner.h"
+#include "grammar.h"
 #include "secrets.h"
 #include "secure_mem.h"
 #include "trusted_file.h"
@@ -33,22 +33,35 @@ struct secrets {
 	struct secret *secret;
 };
 
+/* Names for the grammar; libconfuse itself does not read this file. */
 static cfg_opt_t secret_options[] = {
-	CONF_ONE("password"),
-	CONF_ONE("file"),
+	CFG_STR("password", NULL, CFGF_NODEFAULT),
+	CFG_STR("file", NULL, CFGF_NODEFAULT),
 	CFG_END(),
 };
 
 static cfg_opt_t options[] = {
-	CONF_SECTION("secret", secret_options),
+	CFG_SEC("secret", secret_options, CFGF_MULTI | CFGF_TITLE),
 	CFG_END(),
 };
 
 struct loading {
 	struct secrets *s;
 	struct trusted_file_owner owner;
-	struct scanned_text text;
+	struct conf_items items;
 	struct diag m;
+};
+
+/* A token as what it means; it lies in the locked text. */
+struct value {
+	char *p; /* terminated; NULL: it was not given */
+	size_t len;
+	unsigned line;
+};
+
+/* One section. */
+struct given {
+	struct value name, password, file;
 };
 
 /* --- files --------------------------------------------------------------- */
@@ -139,11 +152,10 @@ store_value(struct loading *l, struct secret *secret, unsigned line,
 }
 
 static void
-take_file(struct loading *l, struct secret *secret, const struct conf_value *v)
+take_file(struct loading *l, struct secret *secret, const struct value *v)
 {
 	struct why why = WHY_NONE;
-	/* NOLINTNEXTLINE(clang-analyzer-core*): the caller looked for it */
-	char *path = file_path(v->text, &why);
+	char *path = file_path(v->p, &why);
 	struct secure_mem mem = { .p = NULL };
 	ssize_t n = -1;
 
@@ -180,49 +192,99 @@ find(const struct secrets *s, const char *name)
 }
 
 static void
-take_secret(struct loading *l, cfg_t *sec)
+take_secret(struct loading *l, const struct given *g)
 {
-	const struct conf_value *title = conftext_title(&l->text, sec);
-	const struct conf_value *password =
-	    conftext_value(&l->text, sec, "password", 0);
-	const struct conf_value *file =
-	    conftext_value(&l->text, sec, "file", 0);
 	struct secret *secret = &l->s->secret[l->s->n];
+	const char *name = g->name.p;
 
-	if (!secrets_name_good(title->text))
-		diag_error(&l->m, title->line,
+	if (!secrets_name_good(name))
+		diag_error(&l->m, g->name.line,
 		    "a secret's name is made of letters, digits, -, _ and .");
-	else if (find(l->s, title->text) != NULL)
-		diag_error(&l->m, title->line,
-		    "secret \"%s\" is there already: keep one", title->text);
-	else if ((password == NULL) == (file == NULL))
-		diag_error(&l->m, title->line,
+	else if (find(l->s, name) != NULL)
+		diag_error(&l->m, g->name.line,
+		    "secret \"%s\" is there already: keep one", name);
+	else if ((g->password.p == NULL) == (g->file.p == NULL))
+		diag_error(&l->m, g->name.line,
 		    "secret \"%s\": write either password = \"...\" or file = \"...\"",
-		    title->text);
-	else if ((secret->name = strdup(title->text)) == NULL)
-		diag_error(&l->m, title->line, "out of memory");
+		    name);
+	else if ((secret->name = strdup(name)) == NULL)
+		diag_error(&l->m, g->name.line, "out of memory");
 	else
 		l->s->n++;
 	if (secret->name == NULL)
 		return;
-	if (password != NULL)
-		store_value(
-		    l, secret, password->line, password->text, password->len);
+	if (g->password.p != NULL)
+		store_value(l, secret, g->password.line, g->password.p,
+		    g->password.len);
 	else
-		take_file(l, secret, file);
+		take_file(l, secret, &g->file);
+}
+
+/*
+ * value_of - decoded where it lies.  The end mark overwrites the quote, or
+ * what follows a word, which was scanned before.
+ */
+static struct value
+value_of(char *text, const struct token *t)
+{
+	struct value v = { .p = text + (t->p - text), .line = t->line };
+
+	v.len = token_value(t, v.p);
+	v.p[v.len] = '\0';
+	return v;
+}
+
+/* count - sections, and those that name a file */
+static size_t
+count(const struct conf_items *items, size_t *files_r)
+{
+	size_t n = 0;
+
+	*files_r = 0;
+	for (size_t i = 0; i < items->n; i++) {
+		n += items->v[i].kind == CONF_SECTION_BEGINS;
+		*files_r += items->v[i].kind == CONF_OPTION &&
+			    token_is(&items->v[i].name, "file");
+	}
+	return n;
+}
+
+static void
+take_sections(struct loading *l, char *text)
+{
+	struct given g = { .name = { NULL, 0, 0 } };
+	struct value *to = NULL;
+
+	for (size_t i = 0; i < l->items.n; i++) {
+		const struct conf_item *item = &l->items.v[i];
+
+		switch (item->kind) {
+		case CONF_SECTION_BEGINS:
+			g = (struct given){ .name =
+						value_of(text, &item->value) };
+			break;
+		case CONF_OPTION:
+			to = token_is(&item->name, "file") ? &g.file
+							   : &g.password;
+			break;
+		case CONF_VALUE:
+			*to = value_of(text, &item->value);
+			break;
+		case CONF_SECTION_ENDS:
+			take_secret(l, &g);
+			break;
+		}
+	}
 }
 
 /* take_all - every section; the arena holds the largest they could be */
 static void
-take_all(struct loading *l, cfg_t *root, size_t len)
+take_all(struct loading *l, char *text, size_t len)
 {
-	const size_t n = conftext_size(root, "secret");
 	struct why why;
-	size_t files = 0;
+	size_t files;
+	const size_t n = count(&l->items, &files);
 
-	for (size_t i = 0; i < n; i++)
-		files += conftext_given(
-		    cfg_getnsec(root, "secret", (unsigned)i), "file");
 	l->s->secret = calloc(n + 1, sizeof(*l->s->secret));
 	if (l->s->secret == NULL)
 		diag_error(&l->m, 0, "out of memory");
@@ -230,9 +292,7 @@ take_all(struct loading *l, cfg_t *root, size_t len)
 		 -1)
 		diag_error(&l->m, 0, "%s", why.text);
 	else
-		for (size_t i = 0; i < n; i++)
-			take_secret(
-			    l, cfg_getnsec(root, "secret", (unsigned)i));
+		take_sections(l, text);
 }
 
 /* --- the whole ----------------------------------------------------------- */
@@ -254,9 +314,9 @@ secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)
 	l.s = calloc(1, sizeof(*l.s));
 	if (l.s == NULL)
 		diag_error(&l.m, 0, "out of memory");
-	else if (conftext_parse(&l.text, text.p, (size_t)n, options, &l.m) == 0)
-		take_all(&l, l.text.tree, (size_t)n);
-	conftext_free(&l.text);
+	else if (grammar_read(&l.items, text.p, (size_t)n, options, &l.m) == 0)
+		take_all(&l, text.p, (size_t)n);
+	grammar_free(&l.items);
 	secure_mem_free(&text);
 	if (l.m.n > 0)
 		secrets_free(&l.s);

@@ -7,60 +7,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "scanner.h"
 #include "secrets.h"
 #include "secrets_write.h"
 
-static bool
-comment_begins(const char *p, const char *end)
-{
-	return *p == '#' ||
-	       (*p == '/' && p + 1 < end && (p[1] == '/' || p[1] == '*'));
-}
-
-static const char *
-skip_comment(const char *p, const char *end)
-{
-	if (*p == '#' || p[1] == '/') {
-		while (p < end && *p != '\n')
-			p++;
-		return p;
-	}
-	for (p += 2; p + 1 < end; p++)
-		if (p[0] == '*' && p[1] == '/')
-			return p + 2;
-	return end;
-}
-
-static const char *
-skip_string(const char *p, const char *end)
-{
-	const char quote = *p++;
-
-	while (p < end && *p != quote)
-		p += quote == '"' && *p == '\\' && p + 1 < end ? 2 : 1;
-	return p < end ? p + 1 : end;
-}
-
-/* take - the next token: a string, a word or a sign.  Empty at the end. */
 static struct bytes
-take(const char **p, const char *end)
+from_to(const char *begin, const char *end)
 {
-	const char *s = *p, *e;
-
-	while (s < end &&
-	       (strchr(" \t\r\n", *s) != NULL || comment_begins(s, end)))
-		s = comment_begins(s, end) ? skip_comment(s, end) : s + 1;
-	e = s;
-	if (s < end && (*s == '"' || *s == '\''))
-		e = skip_string(s, end);
-	else if (s < end && strchr("{}=,", *s) != NULL)
-		e = s + 1;
-	else
-		while (e < end && strchr(" \t\r\n{}=,\"'#", *e) == NULL &&
-		       !comment_begins(e, end))
-			e++;
-	*p = e;
-	return (struct bytes){ s, (size_t)(e - s) };
+	return (struct bytes){ begin, (size_t)(end - begin) };
 }
 
 static bool
@@ -69,28 +23,30 @@ is(struct bytes t, const char *text)
 	return t.len == strlen(text) && memcmp(t.p, text, t.len) == 0;
 }
 
-static struct bytes
-from_to(const char *begin, const char *end)
+/* ends - nothing follows that could be understood */
+static bool
+ends(const struct token *t)
 {
-	return (struct bytes){ begin, (size_t)(end - begin) };
+	return t->kind == TOKEN_END || t->kind >= TOKEN_BAD_SIGN;
 }
 
 /* take_inside - the options of a section, to its closing brace */
 static void
-take_inside(const char **p, const char *end, struct secret_section *s)
+take_inside(struct scanner *scan, struct secret_section *s)
 {
-	struct bytes key = { NULL, 0 }, t;
+	struct token name = { .kind = TOKEN_END }, t;
 
-	while ((t = take(p, end)).len > 0 && !is(t, "}")) {
-		if (!is(t, "=")) {
-			key = t;
+	for (t = scanner_next(scan); t.kind != TOKEN_CLOSE && !ends(&t);
+	     t = scanner_next(scan)) {
+		if (t.kind != TOKEN_EQUAL) {
+			name = t;
 			continue;
 		}
-		t = take(p, end);
-		if (is(key, "password") || is(key, "file")) {
-			s->key = key;
-			s->value = t;
-			s->option = from_to(key.p, t.p + t.len);
+		t = scanner_next(scan);
+		if (token_is(&name, "password") || token_is(&name, "file")) {
+			s->option_name = (struct bytes){ name.p, name.len };
+			s->value = (struct bytes){ t.p, t.len };
+			s->option = from_to(name.p, t.p + t.len);
 		}
 	}
 }
@@ -98,25 +54,30 @@ take_inside(const char **p, const char *end, struct secret_section *s)
 int
 secret_section_next(const char **p, const char *end, struct secret_section *s_r)
 {
-	struct bytes t;
+	struct scanner scan;
+	struct token t;
 
-	while ((t = take(p, end)).len > 0) {
+	scanner_init(&scan, *p, (size_t)(end - *p));
+	for (t = scanner_next(&scan); !ends(&t); t = scanner_next(&scan)) {
 		const char *begin = t.p;
 
-		if (!is(t, "secret"))
+		if (!token_is(&t, "secret"))
 			continue;
-		t = take(p, end);
-		if (t.len < 2 || (t.p[0] != '"' && t.p[0] != '\''))
+		t = scanner_next(&scan);
+		if (t.kind != TOKEN_STRING)
 			continue;
 		*s_r =
 		    (struct secret_section){ .name = { t.p + 1, t.len - 2 } };
-		if (!is(take(p, end), "{"))
+		t = scanner_next(&scan);
+		if (t.kind != TOKEN_OPEN)
 			continue;
-		s_r->inside = *p;
-		take_inside(p, end, s_r);
-		s_r->whole = from_to(begin, *p);
+		s_r->inside = scan.p;
+		take_inside(&scan, s_r);
+		s_r->whole = from_to(begin, scan.p);
+		*p = scan.p;
 		return 0;
 	}
+	*p = scan.p;
 	return -1;
 }
 
@@ -200,7 +161,7 @@ put_changed(char *dst, const struct secret_section *s, const char *value)
 		before = s->option.p;
 		after = before + s->option.len;
 	}
-	if (is(s->key, "password")) {
+	if (is(s->option_name, "password")) {
 		dst = put(dst, s->whole.p, (size_t)(s->value.p - s->whole.p));
 		dst = put_quoted(dst, value);
 	} else {

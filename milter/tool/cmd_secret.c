@@ -198,7 +198,7 @@ take_away(const struct keys *k, const char *name)
 static json_t *
 row(const struct secret_section *s, const struct secrets *loaded, char *room)
 {
-	const bool inline_ = s->key.len == strlen("password");
+	const bool inline_ = s->option_name.len == strlen("password");
 	json_t *name = json_stringn(s->name.p, s->name.len);
 	const ssize_t len =
 	    secrets_get(loaded, json_string_value(name), room, SECRET_MAX + 1);
