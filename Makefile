@@ -69,11 +69,12 @@ floor = $(foreach f,$(1),$(wildcard milter/$(f)/*.c milter/$(f)/*/*.c))
 # What two programs share is an archive; what one program is made of is a list.
 # The milter's callbacks need libmilter, and accept_reserve.c replaces
 # accept(2): they belong to the daemon alone.
-PROGRAMS = postmeter postmeterctl
+PROGRAMS = postmeter postmeterctl postmeter-agent
 DAEMON_SRC = milter/postmeter.c $(wildcard milter/door/milter/*.c)
 TOOL_SRC = milter/postmeterctl.c $(call floor,tool)
 SRC_postmeter = $(DAEMON_SRC)
 SRC_postmeterctl = $(TOOL_SRC)
+SRC_postmeter-agent = milter/postmeter-agent.c
 LIB_SRC = $(filter-out $(DAEMON_SRC),$(call floor,$(filter-out tool,$(FLOORS))))
 LIB = $(BUILD)/libpostmeter.a
 
@@ -128,6 +129,10 @@ $(BUILD)/postmeter: $(call obj,$(DAEMON_SRC)) $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter $(LIBS)
 
 $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+
+$(BUILD)/postmeter-agent: $(call obj,$(SRC_postmeter-agent)) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 
@@ -414,7 +419,7 @@ CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter
 install: all
 	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) \
 	    $(UNITDIR) $(SYSUSERSDIR) $(COMPLETIONDIR) $(CONFDIR)
-	$(INSTALL) -m 755 $(BUILD)/postmeter $(BUILD)/postmeterctl $(SBINDIR)
+	$(INSTALL) -m 755 $(PROGRAMS:%=$(BUILD)/%) $(SBINDIR)
 	$(INSTALL) -d $(DESTDIR)$(SASLDIR)
 	$(INSTALL) -m 644 $(BUILD)/libpostmeter-oauth.so $(DESTDIR)$(SASLDIR)
 	umask 022; for page in milter/*.[58]; do \
@@ -423,8 +428,10 @@ install: all
 	done
 	cp -R conf/. contrib $(SHARE)
 	chmod -R u+rwX,go+rX,go-w $(SHARE)
-	umask 022; $(AT_PREFIX) contrib/systemd/postmeter.service \
-	    >$(UNITDIR)/postmeter.service
+	umask 022; for unit in postmeter postmeter-agent; do \
+		$(AT_PREFIX) contrib/systemd/$$unit.service \
+		    >$(UNITDIR)/$$unit.service || exit 1; \
+	done
 	$(INSTALL) -m 644 contrib/systemd/postmeter.sysusers \
 	    $(SYSUSERSDIR)/postmeter.conf
 	$(INSTALL) -m 644 contrib/completion/postmeterctl.bash \

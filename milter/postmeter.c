@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
@@ -34,7 +33,7 @@
 #include "credentials.h"
 #include "log.h"
 #include "milter.h"
-#include "prober.h"
+#include "privileges.h"
 #include "secrets.h"
 #include "snapshot.h"
 #include "socketmap.h"
@@ -119,42 +118,6 @@ find_owner(const struct config *conf, struct unix_socket_owner *o_r)
 		}
 	}
 	return 0;
-}
-
-/* drop_privileges - for good: root cannot be had back */
-static int
-drop_privileges(const struct config *conf)
-{
-	const struct passwd *pw = getpwnam(conf->user);
-
-	if (geteuid() == 0 && d.owner.uid != 0) {
-		if (pw == NULL || setgroups(0, NULL) == -1 ||
-		    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == -1 ||
-		    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == -1) {
-			log_error("cannot become user \"%s\": %s", conf->user,
-			    strerror(errno));
-			return -1;
-		}
-		if (setuid(0) == 0) {
-			log_error("root could be had back: refusing to run");
-			return -1;
-		}
-	}
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) {
-		log_error("prctl: %s", strerror(errno));
-		return -1;
-	}
-	return 0;
-}
-
-/* no_cores - keys must not end up in a core file */
-static void
-no_cores(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
 /*
@@ -260,6 +223,8 @@ reload(char **errors_r)
 	snapshot_release(&old);
 	if (conf != NULL) {
 		store_reconfigure(d.store, conf);
+		if (conf->probe_every == 0)
+			health_forget(d.health); /* nobody looks any more */
 		snapshot_publish(conf);
 		credentials_publish(secrets);
 	}
@@ -271,7 +236,6 @@ reload(char **errors_r)
 		return -1;
 	}
 	tally_add(TALLY_RELOADS, "ok", NULL, 1);
-	prober_wake();
 	log_info("reload: %s is in force", d.file);
 	return 0;
 }
@@ -356,7 +320,7 @@ start_serving(int *milter_rc)
 	if (d.view_fd != -1)
 		d.view = control_start(d.view_fd, VIEW_DOOR, &env);
 	if (d.maps != NULL && d.control != NULL &&
-	    (d.view_fd == -1 || d.view != NULL) && prober_start(d.health) == 0)
+	    (d.view_fd == -1 || d.view != NULL))
 		rc = thread_start(&d.milter, serve, milter_rc);
 	if (rc != 0)
 		log_error("cannot start a thread: out of resources");
@@ -539,7 +503,7 @@ main(int argc, char **argv)
 		return rc;
 	umask(077);
 	log_open("postmeter", LOG_LEVEL_INFO);
-	no_cores();             /* before the first secret is read */
+	privileges_no_cores();  /* before the first secret is read */
 	conf = check(&secrets); /* -n stops here */
 	if (conf == NULL)
 		return EX_CONFIG;
@@ -554,8 +518,10 @@ main(int argc, char **argv)
 		return EX_OSERR;
 	if (open_doors(conf, &rc) == -1) /* as root */
 		return rc;
-	if (drop_privileges(conf) == -1)
+	if (privileges_drop(d.owner.uid, d.group, &why) == -1) {
+		log_error("%s", why.text);
 		return EX_NOPERM;
+	}
 	credentials_publish(secrets);
 	d.store = store_open(conf, &env, &why, &rc);
 	if (d.store == NULL) { /* its files belong to the user */

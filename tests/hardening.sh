@@ -4,7 +4,8 @@
 # program from the daemon.
 set -u
 
-set -- "${BUILD:-build}/postmeter" "${BUILD:-build}/postmeterctl"
+set -- "${BUILD:-build}/postmeter" "${BUILD:-build}/postmeterctl" \
+    "${BUILD:-build}/postmeter-agent"
 
 n=0
 # claim NAME COMMAND... - one test
@@ -37,6 +38,12 @@ starts_nothing() {
 	    ' (system|popen|v?fork|exec[lv][a-z]*|fexecve|posix_spawnp?|dlopen)(@|$)'
 }
 
+# What speaks to providers is the agent's and the tool's.
+speaks_to_nobody() {
+	! readelf -dW "$1" | grep -E 'NEEDED.*libcurl' &&
+	    ! nm "$1" | grep -E ' T (smtp_hello|prober_|probe_run|curl_)'
+}
+
 scores_well() {
 	local score
 
@@ -51,14 +58,14 @@ is_understood() {
 
 	dir=$(mktemp -d)
 	sed "s,/usr/local/sbin,$(realpath "$(dirname "$2")"),g" "$1" \
-	    >"$dir/postmeter.service"
+	    >"$dir/${1##*/}"
 	said=$(systemd-analyze --man=no --recursive-errors=no verify \
-	    "$dir/postmeter.service" 2>&1 | grep -F postmeter.service)
+	    "$dir/${1##*/}" 2>&1 | grep -F "${1##*/}")
 	rm -r "$dir"
 	[[ -z $said ]] || { echo "# $said"; return 1; }
 }
 
-for b in "$1" "$2"; do
+for b; do
 	name=${b##*/}
 	claim "${name}_is_position_independent" has -hW "$b" 'Type: +DYN'
 	claim "${name}_has_read_only_relocations" has -lW "$b" GNU_RELRO
@@ -68,11 +75,15 @@ for b in "$1" "$2"; do
 	claim "${name}_is_fortified" imports "$b" '__[a-z]+_chk(@|$)'
 done
 claim the_daemon_starts_no_other_program starts_nothing "$1"
+claim the_agent_starts_no_other_program starts_nothing "$3"
+claim the_daemon_speaks_to_no_provider speaks_to_nobody "$1"
 unit=contrib/systemd/postmeter.service
 if command -v systemd-analyze >/dev/null; then
 	claim the_unit_scores_at_most_1.5 scores_well "$unit"
 	claim the_unit_says_nothing_that_systemd_does_not_know \
 	    is_understood "$unit" "$1"
+	claim the_agents_unit_says_nothing_that_systemd_does_not_know \
+	    is_understood contrib/systemd/postmeter-agent.service "$3"
 else
 	skip "no systemd-analyze: the unit is not scored"
 fi

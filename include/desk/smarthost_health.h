@@ -1,7 +1,7 @@
 /*
- * smarthost_health.h - which smarthosts are ailing, as far as anybody looked.
+ * smarthost_health.h - which smarthosts are unhealthy, as far as anybody looked.
  *
- * Written by the prober, read by the desk and the operator's door, each from
+ * Written by the control door for the agent, read by the desk and the operator's door, each from
  * its own thread.  Who was never looked at is well.
  */
 #ifndef SMARTHOST_HEALTH_H
@@ -28,6 +28,13 @@ void	health_forget(struct health *h);
  */
 bool	health_tell(struct health *h, const char *smarthost, bool good,
 	    const char *why, int64_t now);
+
+/*
+ * ms until it should be looked at again: every, or the end of the pause of one
+ * that is ill.
+ */
+int64_t	health_next(struct health *h, const char *smarthost, int64_t every,
+	    int64_t now);
 
 /* Should others be preferred?  h may be NULL: nobody looks. */
 bool	health_is_unhealthy(struct health *h, const char *smarthost);

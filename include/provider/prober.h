@@ -5,22 +5,25 @@
 #ifndef PROBER_H
 #define PROBER_H
 
-#include "smarthost_health.h"
+#include "config.h"
 
 /*
- * Starts the thread that looks, as often as probe-every of the configuration
- * in force says, and tells h, which must outlive the process's threads.  It
- * ends with the process.  0, or -1 if out of resources.
+ * What was seen of a smarthost, for whoever keeps its health (why: "" if it is
+ * well).  Returns ms until it should be looked at again, -1 if that is not
+ * known.
  */
-int	prober_start(struct health *h);
+typedef int64_t prober_tell_fn(void *arg, const struct smarthost *sh,
+	    bool good, const char *why);
 
-/* The configuration changed: look at it again. */
-void	prober_wake(void);
+struct prober;
+
+struct prober *prober_new(prober_tell_fn *tell, void *arg);
+void	prober_free(struct prober **pp);
 
 /*
  * One round: looks at those that are due at now (ms) and returns how long
  * until the next one is, in ms; NEVER if nobody is to be looked at.
  */
-int64_t	prober_round(struct health *h, int64_t now);
+int64_t	prober_round(struct prober *p, const struct config *conf, int64_t now);
 
 #endif

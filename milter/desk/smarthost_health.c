@@ -1,5 +1,6 @@
 /*
- * smarthost_health.c - which smarthosts are ailing, as far as anybody looked.
+ * smarthost_health.c - which smarthosts are unhealthy, as far as anybody
+ * looked.
  *
  * Kept by name: a reload may reorder, add and remove smarthosts, and the one
  * that was ill before is ill after it.
@@ -115,15 +116,15 @@ bool
 health_is_unhealthy(struct health *h, const char *smarthost)
 {
 	const struct patient *p;
-	bool ailing;
+	bool unhealthy;
 
 	if (h == NULL)
 		return false;
 	pthread_mutex_lock(&h->lock);
 	p = find(h, smarthost);
-	ailing = p != NULL && p->breaker.pause > 0;
+	unhealthy = p != NULL && p->breaker.pause > 0;
 	pthread_mutex_unlock(&h->lock);
-	return ailing;
+	return unhealthy;
 }
 
 bool
@@ -144,4 +145,14 @@ health_ask(struct health *h, const char *smarthost, int64_t now,
 	}
 	pthread_mutex_unlock(&h->lock);
 	return p != NULL;
+}
+
+int64_t
+health_next(struct health *h, const char *smarthost, int64_t every, int64_t now)
+{
+	struct health_report r;
+
+	if (!health_ask(h, smarthost, now, &r) || r.state == BREAKER_CLOSED)
+		return every;
+	return r.state == BREAKER_OPEN ? r.until - now : 1;
 }

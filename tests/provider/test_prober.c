@@ -17,6 +17,8 @@
 #include "house.h"
 #include "log.h"
 #include "prober.h"
+#include "smarthost_health.h"
+#include "snapshot.h"
 #include "provider/smtp_hello.h"
 
 /* --- the breaker --------------------------------------------------------- */
@@ -282,31 +284,63 @@ in_force(const char *every, uint16_t port)
 	snapshot_publish(house_config(text));
 }
 
+/* The daemon, as far as the agent knows it. */
+static int64_t now_there;
+
+static int64_t
+keep(void *h, const struct smarthost *sh, bool good, const char *why)
+{
+	const struct config *conf = snapshot_hold();
+	int64_t next;
+
+	health_tell(h, sh->name, good, why, now_there);
+	next = health_next(h, sh->name, conf->probe_every, now_there);
+	snapshot_release(&conf);
+	return next;
+}
+
+static int64_t
+a_round(struct prober *p, int64_t now)
+{
+	const struct config *conf = snapshot_hold();
+	int64_t next;
+
+	now_there = now;
+	next = prober_round(p, conf, now);
+	snapshot_release(&conf);
+	return next;
+}
+
 static void
 a_round_looks_at_who_is_due(void **state)
 {
 	struct health *h = health_new();
+	struct prober *p = prober_new(keep, h);
 	struct health_report r;
 	int64_t now = MONDAY;
 
 	in_force("5m", no_server());
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(prober_round(h, now), 5 * MINUTE);
+		assert_int_equal(a_round(p, now), 5 * MINUTE);
 		/* Too early: nothing is looked at. */
-		assert_int_equal(prober_round(h, now + MINUTE), 4 * MINUTE);
+		assert_int_equal(a_round(p, now + MINUTE), 4 * MINUTE);
 		assert_true(health_ask(h, "a", now, &r));
 		assert_int_equal(r.seen, now);
 		now += 5 * MINUTE;
 	}
 	assert_false(health_is_unhealthy(h, "a"));
-	assert_int_equal(prober_round(h, now), BREAKER_PAUSE);
+	assert_int_equal(a_round(p, now), BREAKER_PAUSE);
 	assert_true(health_is_unhealthy(h, "a"));
 	now += BREAKER_PAUSE;
-	assert_int_equal(prober_round(h, now), 2 * BREAKER_PAUSE);
-	/* Nobody looks any more: nobody is ailing. */
+	assert_int_equal(a_round(p, now), 2 * BREAKER_PAUSE);
+	/* A pause that is longer than probe-every is kept, too. */
+	in_force("5s", no_server());
+	now += 2 * BREAKER_PAUSE;
+	assert_int_equal(a_round(p, now), 4 * BREAKER_PAUSE);
+	assert_int_equal(a_round(p, now + MINUTE), MINUTE);
 	in_force("0", 25);
-	assert_int_equal(prober_round(h, now), NEVER);
-	assert_false(health_is_unhealthy(h, "a"));
+	assert_int_equal(a_round(p, now), NEVER);
+	prober_free(&p);
 	health_free(&h);
 	snapshot_publish(house_config("rule \"all\" { }\n"));
 }
@@ -315,6 +349,7 @@ static void
 a_round_finds_who_is_well_again(void **state)
 {
 	struct health *h = health_new();
+	struct prober *p = prober_new(keep, h);
 	struct server s = { .greeting = "220 mx\r\n", .reply = "250 mx\r\n" };
 
 	server_listen(&s);
@@ -323,10 +358,11 @@ a_round_finds_who_is_well_again(void **state)
 		health_tell(h, "a", false, "gone", MONDAY - HOUR);
 	assert_true(health_is_unhealthy(h, "a"));
 	assert_int_equal(pthread_create(&s.thread, NULL, serve, &s), 0);
-	assert_int_equal(prober_round(h, MONDAY), 30 * SECOND);
+	assert_int_equal(a_round(p, MONDAY), 30 * SECOND);
 	assert_int_equal(pthread_join(s.thread, NULL), 0);
 	assert_false(health_is_unhealthy(h, "a"));
 	close(s.fd);
+	prober_free(&p);
 	health_free(&h);
 	snapshot_publish(house_config("rule \"all\" { }\n"));
 }

@@ -29,6 +29,7 @@ start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
 start_provider $OTHER 127.0.0.3 good yes "other@s:another secret"
 office_folder
 start_postmeter
+start_agent
 wire_office
 start_office
 
@@ -48,9 +49,9 @@ told_is() {
 	(($(grep -c accepted "$STAGE/told" || true) >= $1))
 }
 
-# is_open - does postmeter see that the first is ailing?
+# is_open - does postmeter see that the first is unhealthy?
 is_open() {
-	ctl status | grep -E 'first.*(open|ailing)'
+	ctl status | grep -E 'first.*(open|unhealthy)'
 }
 
 # leaves_by_other - one more message, and which way it took

@@ -28,6 +28,7 @@ static const struct command {
 	{ "block", ACTS, control_block },
 	{ "unblock", ACTS, control_unblock },
 	{ "reload", ACTS, control_reload },
+	{ "health", ACTS, control_health },
 };
 
 /* count_request - that it was asked; an act that was done counts as such too */

@@ -39,6 +39,9 @@ json_t	*control_block(const struct request *rq);
 json_t	*control_unblock(const struct request *rq);
 json_t	*control_reload(const struct request *rq);
 
+/* agent.c: what postmeter-agent saw and fetched. */
+json_t	*control_health(const struct request *rq);
+
 /* --- control_json.c: the pieces that answers are made of ----------------- */
 
 /* The string argument of that name; NULL if it is missing or no string. */

@@ -59,6 +59,29 @@ start_postmeter() {
 	    meter_ready "$size"
 }
 
+agent_ready() {
+	grep -q 'ready:' < <(tail -c "+$(($1 + 1))" "$STAGE/agent.log")
+}
+
+# start_agent - who speaks to the providers; it ends with the stage
+start_agent() {
+	local size
+
+	touch "$STAGE/agent.log"
+	size=$(stat -c %s "$STAGE/agent.log")
+	"$BUILD/postmeter-agent" -c "$STAGE/postmeter.conf" \
+	    2>>"$STAGE/agent.log" &
+	AGENT_PID=$!
+	wait_until 60 "postmeter-agent is ready" "$STAGE/agent.log" \
+	    agent_ready "$size"
+}
+
+end_agent() {
+	kill "-$1" "$AGENT_PID"
+	wait "$AGENT_PID" 2>/dev/null || true
+	AGENT_PID=''
+}
+
 # end_postmeter SIGNAL - KILL: in the middle of whatever it does
 end_postmeter() {
 	kill "-$1" "$METER_PID"

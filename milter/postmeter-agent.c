@@ -1,0 +1,194 @@
+/*
+ * postmeter-agent.c - speaks to providers, so that the daemon needs no network.
+ *
+ * It looks at smarthosts and renews tokens, one thing after the other, and
+ * tells the daemon through its control socket.  It keeps no state that cannot
+ * be had again, and follows the configuration file by itself.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#if WITH_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+#include "clock.h"
+#include "config.h"
+#include "credentials.h"
+#include "daemon.h"
+#include "log.h"
+#include "privileges.h"
+#include "prober.h"
+
+#define TICK (5 * SECOND) /* how soon a new configuration is seen */
+
+static struct agent {
+	const char *file;
+	struct config *conf;
+	struct stat seen; /* the file that conf was read from */
+	struct prober *prober;
+	bool deaf; /* the daemon was away: told once */
+} a = { .file = CONFIG_DEFAULT };
+
+static void
+usage(FILE *to)
+{
+	fprintf(to,
+	    "usage: postmeter-agent [-c FILE]\n"
+	    "  -c FILE  configuration (default %s)\n"
+	    "  -h       this text\n",
+	    CONFIG_DEFAULT);
+}
+
+/* tell_daemon - its answer, NULL if it is away or says no */
+static json_t *
+tell_daemon(json_t *request)
+{
+	json_t *answer = daemon_ask(&a.conf->control_socket, request);
+
+	if (answer == NULL && !a.deaf)
+		log_warn("the daemon cannot be reached at %s: %s",
+		    a.conf->control_socket.path, strerror(errno));
+	a.deaf = answer == NULL;
+	json_decref(request);
+	if (json_is_true(json_object_get(answer, "ok")))
+		return answer;
+	if (answer != NULL)
+		log_warn("the daemon says: %s",
+		    json_string_value(json_object_get(answer, "error")));
+	json_decref(answer);
+	return NULL;
+}
+
+/* tell_health - what the prober saw */
+static int64_t
+tell_health(void *arg, const struct smarthost *sh, bool good, const char *why)
+{
+	json_t *answer =
+	    tell_daemon(json_pack("{s:s, s:s, s:b, s:s}", "command", "health",
+		"smarthost", sh->name, "good", good, "why", why));
+	const int64_t next =
+	    answer == NULL
+		? -1
+		: (int64_t)json_integer_value(json_object_get(answer, "next"));
+
+	(void)arg;
+	json_decref(answer);
+	return next;
+}
+
+/* follow - reads the configuration if its file is another one than before */
+static void
+follow(void)
+{
+	struct config *conf;
+	struct stat st;
+
+	if (stat(a.file, &st) == -1 ||
+	    (st.st_ino == a.seen.st_ino && st.st_size == a.seen.st_size &&
+		st.st_mtim.tv_sec == a.seen.st_mtim.tv_sec &&
+		st.st_mtim.tv_nsec == a.seen.st_mtim.tv_nsec))
+		return;
+	a.seen = st;
+	conf = config_load(a.file, stderr);
+	if (conf == NULL) {
+		log_warn("kept the configuration that was read before");
+		return;
+	}
+	config_free(&a.conf);
+	a.conf = conf;
+}
+
+/* work - until a signal to end comes */
+static void
+work(int signals)
+{
+	struct pollfd p = { .fd = signals, .events = POLLIN };
+	int64_t next = 0;
+
+	while (poll(&p, 1, (int)next) == 0) {
+		follow();
+		next = prober_round(a.prober, a.conf, clock_now());
+		next = next < TICK ? next : TICK;
+	}
+}
+
+/* prepare - as what user, and with what configuration.  0 or an exit code. */
+static int
+prepare(void)
+{
+	struct why why;
+	uid_t uid;
+	gid_t gid;
+
+	if (stat(a.file, &a.seen) == -1 ||
+	    (a.conf = config_load(a.file, stderr)) == NULL ||
+	    credentials_user(a.conf, &uid, &gid, stderr) == -1)
+		return EX_CONFIG;
+	if (geteuid() != 0 && geteuid() != uid) {
+		log_error("start postmeter-agent as root or as user \"%s\"",
+		    a.conf->user);
+		return EX_NOPERM;
+	}
+	if (privileges_drop(uid, gid, &why) == -1) {
+		log_error("%s", why.text);
+		return EX_NOPERM;
+	}
+	a.prober = prober_new(tell_health, NULL);
+	return a.prober == NULL ? EX_OSERR : 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	sigset_t ends;
+	int opt, rc, signals;
+
+	while ((opt = getopt(argc, argv, "c:h")) != -1) {
+		if (opt == 'h') {
+			usage(stdout);
+			return 0;
+		}
+		if (opt != 'c') {
+			usage(stderr);
+			return EX_USAGE;
+		}
+		a.file = optarg;
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return EX_USAGE;
+	}
+	umask(077);
+	log_open("postmeter-agent", LOG_LEVEL_INFO);
+	privileges_no_cores();
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &ends, NULL) == -1 ||
+	    (signals = signalfd(-1, &ends, SFD_CLOEXEC)) == -1)
+		return EX_OSERR;
+	rc = prepare();
+	if (rc != 0)
+		return rc;
+	log_info("ready: %s is in force", a.file);
+#if WITH_SYSTEMD
+	(void)sd_notify(0, "READY=1");
+#endif
+	work(signals);
+	log_info("stopped");
+	prober_free(&a.prober);
+	config_free(&a.conf);
+	return 0;
+}
