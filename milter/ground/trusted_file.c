@@ -2,135 +2,25 @@
  * trusted_file.c - a file that nobody but its owners could have written or
  * read.
  *
- * A check by path and an open by path are two questions about what may be two
- * files.  So each step of the path is opened, never followed, and asked about
- * itself; whoever can swap one of them was already trusted.
+ * What is checked is the descriptor that is read, reached by a safe path.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "escape.h"
+#include "safe_path.h"
 #include "trusted_file.h"
 
-#define SHOWN 160 /* a path in a reason, escaped */
+/* For a return statement. */
+#define refuse(...) (why_set(__VA_ARGS__), -1)
 
-static int refuse(struct why *why, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int
-refuse(struct why *why, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why->text, sizeof(why->text), fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-static bool
-trusted(const struct stat *st, const struct trusted_file_owner *owner)
-{
-	return st->st_uid == 0 || st->st_uid == owner->uid;
-}
-
-/* check_folder - could somebody else put another file at this path? */
-static int
-check_folder(int fd, bool last, const struct trusted_file_owner *owner,
-    const char *path, size_t len, struct why *why)
-{
-	char shown[SHOWN];
-	struct stat st;
-
-	escape(shown, sizeof(shown), path, len);
-	if (fstat(fd, &st) == -1)
-		return refuse(why, "%s: %s", shown, strerror(errno));
-	if (!trusted(&st, owner))
-		return refuse(why,
-		    "the folder %s belongs to user id %u: chown it to root",
-		    shown, (unsigned)st.st_uid);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0 ||
-	    (!last && (st.st_mode & S_ISVTX) != 0))
-		return 0;
-	return refuse(
-	    why, "others can write the folder %s: chmod go-w it", shown);
-}
-
-/* next_step - opens one step of the path as a folder, following nothing */
-static int
-next_step(
-    int dir, const char *path, const char *step, size_t n, struct why *why)
-{
-	char name[NAME_MAX + 1], shown[SHOWN];
-	const char *reason;
-	int fd;
-
-	if (n > NAME_MAX)
-		return refuse(why, "a part of the path is too long");
-	memcpy(name, step, n);
-	name[n] = '\0';
-	if (strcmp(name, "..") == 0)
-		return refuse(why, "the path holds \"..\": write it without");
-	fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd != -1)
-		return fd;
-	reason =
-	    errno == ENOTDIR || errno == ELOOP
-		? "this is no folder; a symbolic link is not followed, write the real path"
-		: strerror(errno);
-	return refuse(why, "%s: %s",
-	    escape(shown, sizeof(shown), path, (size_t)(step - path) + n),
-	    reason);
-}
-
-/* walk - the folder that holds the file; *name_r is its name there */
-static int
-walk(const char *path, const struct trusted_file_owner *owner,
-    const char **name_r, struct why *why)
-{
-	const char *step = path;
-	size_t len;
-	int dir, next;
-
-	if (path[0] != '/')
-		return refuse(why, "write the absolute path");
-	dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir == -1)
-		return refuse(why, "/: %s", strerror(errno));
-	for (;;) {
-		const char *slash;
-
-		step += strspn(step, "/");
-		slash = strchr(step, '/');
-		len = step == path + 1 ? 1 : (size_t)(step - path) - 1;
-		if (check_folder(dir, slash == NULL, owner, path, len, why) ==
-		    -1)
-			break;
-		*name_r = step;
-		if (slash == NULL)
-			return dir;
-		next = next_step(dir, path, step, (size_t)(slash - step), why);
-		if (next == -1)
-			break;
-		close(dir);
-		dir = next;
-		step = slash;
-	}
-	close(dir);
-	return -1;
-}
-
-/* is_credentials - the very folder that systemd made for this service? */
+/* is_credentials - the very directory that systemd made for this service? */
 static bool
 is_credentials(int dir)
 {
@@ -161,7 +51,7 @@ check_file(int fd, bool credential, const struct trusted_file_owner *owner,
 		return refuse(why, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return refuse(why, "this is no regular file: give one");
-	if (!trusted(&st, owner))
+	if (st.st_uid != 0 && st.st_uid != owner->uid)
 		return refuse(why,
 		    "it belongs to user id %u: chown it to postmeter's user or to root",
 		    (unsigned)st.st_uid);
@@ -188,7 +78,7 @@ trusted_file_open(
     const char *path, const struct trusted_file_owner *owner, struct why *why)
 {
 	const char *name = path;
-	const int dir = walk(path, owner, &name, why);
+	const int dir = safe_path_open(path, owner->uid, NULL, &name, why);
 	bool credential;
 	int fd;
 

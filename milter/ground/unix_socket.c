@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "safe_path.h"
 #include "unix_socket.h"
 
 int
@@ -33,7 +34,7 @@ unix_socket_parse(const char *text, struct unix_socket *ep_r, struct why *why)
 	}
 	if (path[strlen(path) - 1] == '/') {
 		why_set(why,
-		    "this is a folder, want a path that ends in the socket's name");
+		    "this is a directory, want a path that ends in the socket's name");
 		return -1;
 	}
 	memcpy(ep_r->path, path, strlen(path) + 1);
@@ -73,120 +74,18 @@ unix_socket_connect(const struct unix_socket *ep)
 	return connect_as(ep, SOCK_STREAM);
 }
 
-/* --- the folder ---------------------------------------------------------- */
-
-/* safe_folder - may nobody but root and the owner replace what is in it? */
-static int
-safe_folder(const struct stat *st, const char *path, bool last,
-    const struct unix_socket_owner *owner, struct why *why)
-{
-	if (!S_ISDIR(st->st_mode))
-		why_set(why,
-		    "%s is no folder (or a symbolic link): name the real one",
-		    path);
-	else if (st->st_uid != 0 && st->st_uid != owner->uid)
-		why_set(why,
-		    "%s belongs to uid %u, who could replace the socket: chown it to root or to postmeter's user",
-		    path, (unsigned)st->st_uid);
-	else if ((st->st_mode & 022) != 0 &&
-		 (last || (st->st_mode & S_ISVTX) == 0))
-		why_set(why,
-		    "%s can be written by others (mode %04o), who could replace the socket: chmod go-w %s",
-		    path, (unsigned)(st->st_mode & 07777), path);
-	else
-		return 0;
-	return -1;
-}
-
-/* make_folder - the last folder of the path, if it is missing */
-static int
-make_folder(int parent, const char *name, const char *path,
-    const struct unix_socket_owner *owner, struct why *why)
-{
-	const mode_t mode = owner->everybody ? 0755 : 0750;
-
-	if (mkdirat(parent, name, mode) == -1) {
-		if (errno == EEXIST)
-			return 0;
-		why_set(why, "cannot make the folder %s: %s", path,
-		    strerror(errno));
-		return -1;
-	}
-	if (fchownat(parent, name, owner->uid, owner->gid,
-		AT_SYMLINK_NOFOLLOW) == -1 ||
-	    fchmodat(parent, name, mode, 0) == -1) {
-		why_set(why,
-		    "cannot give the folder %s to postmeter's user: %s", path,
-		    strerror(errno));
-		(void)unlinkat(parent, name, AT_REMOVEDIR);
-		return -1;
-	}
-	return 0;
-}
-
-/*
- * walk - to the socket's folder, step by step, no symbolic link followed, each
- * checked on its descriptor.  Returns that of the folder, -1 and why.
- */
-static int
-walk(const struct unix_socket *ep, const struct unix_socket_owner *owner,
-    struct why *why)
-{
-	char path[ENDPOINT_PATH_MAX + 1], *name, *slash;
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), next;
-	struct stat st;
-
-	if (fd != -1 &&
-	    (fstat(fd, &st) == -1 ||
-		safe_folder(&st, "/", strrchr(ep->path, '/') == ep->path, owner,
-		    why) == -1)) {
-		close(fd);
-		return -1;
-	}
-	snprintf(path, sizeof(path), "%s", ep->path);
-	for (name = path + 1; fd != -1 && (slash = strchr(name, '/')) != NULL;
-	     name = slash + 1) {
-		/* "/tmp//x.sock" is in /tmp as well. */
-		bool last = strchr(slash + strspn(slash, "/"), '/') == NULL;
-
-		*slash = '\0';
-		if (name[0] == '\0') { /* "//" */
-			*slash = '/';
-			continue;
-		}
-		if (last && make_folder(fd, name, path, owner, why) == -1) {
-			close(fd);
-			return -1;
-		}
-		next = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		if (next == -1)
-			why_set(why, "folder %s: %s", path, strerror(errno));
-		close(fd);
-		fd = next;
-		if (fd != -1 &&
-		    (fstat(fd, &st) == -1 ||
-			safe_folder(&st, path, last, owner, why) == -1)) {
-			close(fd);
-			return -1;
-		}
-		*slash = '/';
-	}
-	return fd;
-}
-
 /* --- the socket ---------------------------------------------------------- */
 
 /* clear_path - nothing may be there but a dead socket of ours, and that goes */
 static int
-clear_path(int folder, const struct unix_socket *ep,
+clear_path(int dir, const char *name, const struct unix_socket *ep,
     const struct unix_socket_owner *owner, bool *live_r, struct why *why)
 {
-	const char *name = strrchr(ep->path, '/') + 1;
 	struct stat st;
 	int fd;
 
 	*live_r = false;
-	if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
 		if (errno == ENOENT)
 			return 0;
 		why_set(why, "%s: %s", ep->path, strerror(errno));
@@ -216,7 +115,7 @@ clear_path(int folder, const struct unix_socket *ep,
 		    ep->path, strerror(errno));
 		return -1;
 	}
-	if (unlinkat(folder, name, 0) == -1) {
+	if (unlinkat(dir, name, 0) == -1) {
 		why_set(why, "cannot remove the dead socket %s: %s", ep->path,
 		    strerror(errno));
 		return -1;
@@ -228,15 +127,17 @@ int
 unix_socket_prepare(const struct unix_socket *ep,
     const struct unix_socket_owner *owner, bool *live_r, struct why *why)
 {
-	int rc, folder;
+	const struct safe_path_new make = { owner->uid, owner->gid,
+		owner->everybody ? 0755 : 0750 };
+	const char *name;
+	int rc, dir;
 
 	*live_r = false;
-	why_set(why, "%s: %s", ep->path, strerror(EACCES));
-	folder = walk(ep, owner, why);
-	if (folder == -1)
+	dir = safe_path_open(ep->path, owner->uid, &make, &name, why);
+	if (dir == -1)
 		return -1;
-	rc = clear_path(folder, ep, owner, live_r, why);
-	close(folder);
+	rc = clear_path(dir, name, ep, owner, live_r, why);
+	close(dir);
 	return rc;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "replace_file.h"
 #include "secrets.h"
 #include "secrets_write.h"
 #include "secure_mem.h"
@@ -99,34 +100,6 @@ change_text(struct change *c, const char *name, const char *value)
 	return 0;
 }
 
-/* own - owner and mode of the old file; or the daemon's alone */
-static int
-own(const struct change *c, int fd)
-{
-	const uid_t uid = c->exists ? c->was.st_uid : c->owner.uid;
-	const gid_t gid = c->exists ? c->was.st_gid : c->owner.gid;
-
-	if ((geteuid() == 0 || c->exists) && fchown(fd, uid, gid) == -1)
-		return -1;
-	return fchmod(fd, c->exists ? c->was.st_mode & 07777 : 0600);
-}
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	while (len > 0) {
-		const ssize_t n = write(fd, p, len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -1;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* tell - what is wrong with the file at path, as it would be in its place */
 static void
 tell(const struct change *c, const char *path, char *text)
@@ -145,8 +118,9 @@ tell(const struct change *c, const char *path, char *text)
 
 /* read_back - would the file at path be read as it stands? */
 static int
-read_back(const struct change *c, const char *path)
+read_back(void *arg, const char *path)
 {
+	const struct change *c = arg;
 	struct secrets *s;
 	char *text = NULL;
 	size_t size;
@@ -165,70 +139,49 @@ read_back(const struct change *c, const char *path)
 	return rc;
 }
 
-/* write_new - the file beside it, read back; its name is in path */
+/* replace - owner and mode of the old file; or the daemon's alone */
 static int
-write_new(const struct change *c, char *path)
+replace(struct change *c)
 {
-	const int fd = mkostemp(path, O_CLOEXEC);
-	int rc;
+	struct replacement r = { .p = c->changed.p,
+		.len = c->changed_len,
+		.uid = c->owner.uid,
+		.gid = c->owner.gid,
+		.mode = 0600,
+		.check = read_back,
+		.arg = c };
+	struct why why;
 
-	if (fd == -1)
-		return wrong(c, "no file can be made beside it (run as root): ",
-		    strerror(errno));
-	rc = own(c, fd) == -1 ||
-		     write_all(fd, c->changed.p, c->changed_len) == -1 ||
-		     fsync(fd) == -1
-		 ? -1
-		 : 0;
-	if (rc == -1)
-		wrong(c,
-		    "the new one cannot be written (run as root; is there room?): ",
-		    strerror(errno));
-	close(fd);
-	if (rc == 0)
-		rc = read_back(c, path);
-	if (rc == -1)
-		unlink(path);
-	return rc;
-}
-
-static int
-replace(struct change *c, int folder)
-{
-	char *path;
-	int rc;
-
-	if (asprintf(&path, "%s.XXXXXX", c->file) == -1)
-		return wrong(c, "", "out of memory");
-	rc = write_new(c, path);
-	if (rc == 0 && rename(path, c->file) == -1) {
-		rc = wrong(c, "cannot be replaced: ", strerror(errno));
-		unlink(path);
+	if (c->exists) {
+		r.uid = c->was.st_uid;
+		r.gid = c->was.st_gid;
+		r.mode = c->was.st_mode & 07777;
+	} else if (geteuid() != 0) {
+		r.uid = (uid_t)-1;
+		r.gid = (gid_t)-1;
 	}
-	if (rc == 0 && fsync(folder) == -1)
-		rc = wrong(
-		    c, "replaced, but not yet safe on disk: ", strerror(errno));
-	free(path);
-	return rc;
+	if (replace_file(c->file, &r, &why) == 0)
+		return 0;
+	return why.text[0] == '\0' ? -1 : wrong(c, why.text, " (run as root?)");
 }
 
-/* lock_folder - one change at a time; the lock goes with the descriptor */
+/* lock_directory - one change at a time; the lock goes with the descriptor */
 static int
-lock_folder(const struct change *c)
+lock_directory(const struct change *c)
 {
 	const char *slash = strrchr(c->file, '/');
-	char *folder;
+	char *dir;
 	int fd = -1;
 
 	if (slash == NULL)
 		return wrong(c, "", "want an absolute path");
-	folder = strndup(c->file, (size_t)(slash - c->file) + 1);
-	if (folder != NULL)
-		fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(folder);
+	dir = strndup(c->file, (size_t)(slash - c->file) + 1);
+	if (dir != NULL)
+		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
 	if (fd == -1 || flock(fd, LOCK_EX) == -1) {
 		wrong(c,
-		    "its folder cannot be opened (make it, or run as root): ",
+		    "its directory cannot be opened (make it, or run as root): ",
 		    strerror(errno));
 		if (fd != -1)
 			close(fd);
@@ -244,15 +197,15 @@ secrets_write(const char *file, uid_t uid, gid_t gid, const char *name,
 	struct change c = {
 		.file = file, .owner = { uid, gid }, .errors = errors
 	};
-	const int folder = lock_folder(&c);
+	const int lock = lock_directory(&c);
 	int rc = -1;
 
-	if (folder == -1)
+	if (lock == -1)
 		return -1;
 	if (read_old(&c) == 0 && change_text(&c, name, value) == 0)
-		rc = replace(&c, folder);
+		rc = replace(&c);
 	secure_mem_free(&c.text);
 	secure_mem_free(&c.changed);
-	close(folder);
+	close(lock);
 	return rc;
 }

@@ -7,15 +7,15 @@
  * it needs.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "replace_file.h"
+#include "run_program.h"
 #include "sendmail_mc.h"
 #include "tool.h"
 
@@ -72,50 +72,27 @@ slurp(const char *dir, const char *name, char **text_r)
 	return 0;
 }
 
-/* write_all - text to a new file with the mode and owner given.  0 or -1 */
+/* replace - the file in one step, keeping its mode and owner.  0, or -1 */
 static int
-write_all(const char *path, const char *text, const struct stat *like)
-{
-	int fd = open(
-	    path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	size_t len = strlen(text), done = 0;
-	bool good = fd != -1;
-
-	while (good && done < len) {
-		ssize_t n = write(fd, text + done, len - done);
-
-		good = n > 0 || (n == -1 && errno == EINTR);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	good = good && fchmod(fd, like->st_mode & 07777) == 0 &&
-	       fchown(fd, like->st_uid, like->st_gid) == 0 && fsync(fd) == 0;
-	if (fd != -1 && close(fd) == -1)
-		good = false;
-	if (!good && fd != -1)
-		unlink(path);
-	return good ? 0 : -1;
-}
-
-/* replace - the file in one step, keeping its mode and owner.  0 or -1 */
-static int
-replace(const char *path, const char *text)
+replace(const char *path, const char *text, struct why *why)
 {
 	struct stat like = {
 		.st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid()
 	};
-	char *real = realpath(path, NULL), *next = NULL;
+	char *real = realpath(path, NULL);
+	const bool known =
+	    real != NULL ? stat(real, &like) == 0 : errno == ENOENT;
+	const struct replacement r = { .p = text,
+		.len = strlen(text),
+		.uid = like.st_uid,
+		.gid = like.st_gid,
+		.mode = like.st_mode & 07777 };
 	int rc = -1;
 
-	if (real == NULL && errno == ENOENT)
-		real = strdup(path);
-	if (real != NULL && (stat(real, &like) == 0 || errno == ENOENT) &&
-	    asprintf(&next, "%s.postmeter-new", real) != -1) {
-		unlink(next);
-		rc = write_all(next, text, &like);
-		if (rc == 0)
-			rc = rename(next, real);
-		free(next);
-	}
+	if (known)
+		rc = replace_file(real != NULL ? real : path, &r, why);
+	else
+		why_set(why, "%s", strerror(errno));
 	free(real);
 	return rc;
 }
@@ -125,18 +102,21 @@ static int
 settle(const char *dir, const struct file *f, json_t **failure_r)
 {
 	char *path = NULL;
-	int rc = -1;
+	struct why why;
+	int rc;
 
 	if (asprintf(&path, "%s/%s", dir, f->name) == -1)
 		return -1;
-	if (f->want != NULL)
-		rc = replace(path, f->want);
-	else
+	if (f->want != NULL) {
+		rc = replace(path, f->want, &why);
+	} else {
 		rc = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
+		why_set(&why, "%s", strerror(errno));
+	}
 	if (rc == -1)
 		*failure_r = ctl_failure(
 		    "run as root; what was done until here can be taken back with --undo",
-		    "%s cannot be changed: %s", path, strerror(errno));
+		    "%s cannot be changed: %s", path, why.text);
 	free(path);
 	return rc;
 }
@@ -250,19 +230,11 @@ shows_keys(const char *cf)
 static int
 run_make(const char *dir, json_t **failure_r)
 {
-	int status = -1;
-	pid_t pid;
+	const char *const make[] = { "make", "-C", dir, NULL };
+	struct why why;
 
 	fprintf(stderr, "make -C %s\n", dir);
-	pid = fork();
-	if (pid == 0) {
-		if (dup2(STDERR_FILENO, STDOUT_FILENO) != -1)
-			execlp("make", "make", "-C", dir, (char *)NULL);
-		_exit(127);
-	}
-	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (run_program(make, false, NULL, &why) == 0)
 		return 0;
 	*failure_r =
 	    ctl_failure("run it by hand; --undo takes the lines out again",

@@ -329,7 +329,7 @@ static void
 a_file_is_no_folder(void **state)
 {
 	close(open(below("file"), O_CREAT | O_WRONLY, 0600));
-	refused("file/x.sock", "no folder");
+	refused("file/x.sock", "no directory");
 	refused("file/new/x.sock", "file");
 }
 
@@ -350,13 +350,13 @@ a_folder_of_another_user_is_refused(void **state)
 		folder("theirs", 0755);
 		folder("theirs/last", 0755);
 		assert_int_equal(chown(below("theirs"), 1, 1), 0);
-		refused("theirs/x.sock", "belongs to uid 1");
-		refused("theirs/last/x.sock", "belongs to uid 1");
+		refused("theirs/x.sock", "belongs to user id 1");
+		refused("theirs/last/x.sock", "belongs to user id 1");
 		us.uid = 1;
 		assert_int_equal(prepare("theirs/x.sock"), 0);
 	} else {
 		us.uid = getuid() + 1;
-		refused("x.sock", "belongs to uid");
+		refused("x.sock", "belongs to user id");
 	}
 }
 
