@@ -41,6 +41,7 @@
 #include "tally.h"
 #include "thread.h"
 #include "timezone.h"
+#include "trace.h"
 #include "unix_socket.h"
 
 #define DRAIN (30 * SECOND) /* for answers under way at SIGTERM */
@@ -157,6 +158,7 @@ same_place(const struct config *old, const struct config *new, FILE *errors)
 		{ "view-socket", old->view_socket.path, new->view_socket.path },
 		{ "user", old->user, new->user },
 		{ "store", old->store, new->store },
+		{ "trace-file", old->trace_file, new->trace_file },
 		{ "store-secret", old->store_secret, new->store_secret },
 	};
 	int changed = old->durability != new->durability;
@@ -327,6 +329,20 @@ start_serving(int *milter_rc)
 	return rc;
 }
 
+/* keep_trace - without it mail goes on, and questions about it find less */
+static void
+keep_trace(const struct config *conf)
+{
+	struct why why = WHY_NONE;
+
+	if (conf->trace_file[0] != '\0' &&
+	    trace_open(conf->trace_file, conf->trace_for, conf->trace_size,
+		&why) == -1)
+		log_error(
+		    "%s: %s; mail goes on without a trace", conf->trace_file,
+		    why.text);
+}
+
 /* --- signals ------------------------------------------------------------- */
 
 static void
@@ -433,6 +449,7 @@ drain(void)
 		control_stop(&d.control);
 	if (d.view != NULL)
 		control_stop(&d.view);
+	trace_close();
 	if (left > 0)
 		log_warn(
 		    "%u answers still under way: their charges are in the journal",
@@ -529,6 +546,7 @@ main(int argc, char **argv)
 		return rc;
 	}
 	zone_freeze();          /* from here on there are threads */
+	keep_trace(conf);
 	snapshot_publish(conf); /* no longer ours to look at */
 	d.health = health_new();
 	if (d.health == NULL || start_serving(&milter_rc) != 0)

@@ -4,7 +4,7 @@ _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
 	local commands='status top show explain events reset grant block
-	    unblock reload export metrics check setup test secret providers'
+	    unblock reload trace history export metrics check setup test secret providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
@@ -15,7 +15,9 @@ _postmeterctl()
 	'') word="$commands -c -s --json -h --version" ;;
 	status) word='--nagios --warning --critical' ;;
 	metrics) word='--openmetrics' ;;
-	top | events) word='-n' ;;
+	top) word='-n --refused' ;;
+	events | history) word='-n' ;;
+	trace) word='--sender --rcpt --since --refused -n' ;;
 	explain) word='--sender --login --client --size --rcpt' ;;
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
 	block) word='--for --why' ;;

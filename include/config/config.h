@@ -107,6 +107,9 @@ struct config {
 	char *providers;		/* path of providers.conf */
 	struct refusals *refusals;	/* what providers say; never NULL */
 	int64_t probe_every;		/* ms; 0: nobody looks at smarthosts */
+	char *trace_file;		/* path; "": no trace is kept */
+	int64_t trace_for;		/* ms */
+	uint64_t trace_size;		/* bytes */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;
 	struct zone *zone;

@@ -50,6 +50,9 @@ static cfg_opt_t options[] = {
 	CONF_ONE("refusals"),
 	CONF_ONE("margin"),
 	CONF_ONE("probe-every"),
+	CONF_ONE("trace-file"),
+	CONF_ONE("trace-for"),
+	CONF_ONE("trace-size"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -386,6 +389,7 @@ read_all(struct reading *r, cfg_t *root)
 	if (conf->recipient_delimiter == NULL)
 		return;
 	read_probe_every(r, root);
+	read_trace(r, root);
 	read_providers(r, root);
 	read_refusals(r, root);
 	read_policies(r, root);

@@ -97,6 +97,7 @@ config_free(struct config **cp)
 	free(conf->store_local);
 	free(conf->secrets);
 	free(conf->providers);
+	free(conf->trace_file);
 	refusals_free(&conf->refusals);
 	free(conf->recipient_delimiter);
 	free(conf);

@@ -82,6 +82,9 @@ void	read_view(struct reading *r, cfg_t *root);
 void	read_policy_names(struct reading *r, cfg_t *root, cfg_t *sec,
 	    size_t more, struct policies *p);
 
+/* What is kept of each message, and how long. */
+void	read_trace(struct reading *r, cfg_t *root);
+
 /* Sections, in the order in which they refer to each other. */
 void	read_providers(struct reading *r, cfg_t *root);
 void	read_policies(struct reading *r, cfg_t *root);

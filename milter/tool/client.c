@@ -37,8 +37,12 @@ ctl_ask(const struct unix_socket *ep, const json_t *request, json_t **answer_r)
 	}
 	if (!json_is_true(json_object_get(*answer_r, "ok")))
 		return 1;
-	/* explain: the question was answered, but the answer is no. */
-	return json_is_false(json_object_get(*answer_r, "passes")) ? 1 : EX_OK;
+	/* It was answered, but the answer is no, or something is found wrong.
+	 */
+	return json_is_false(json_object_get(*answer_r, "passes")) ||
+		       json_is_true(json_object_get(*answer_r, "finding"))
+		   ? 1
+		   : EX_OK;
 }
 
 /*

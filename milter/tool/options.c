@@ -19,6 +19,8 @@ const struct ctl_option ctl_options[] = {
 	{ "rcpt", 0, OPTION_LIST, AT(rcpt), "rcpt" },
 	{ "for", 0, OPTION_TEXT, AT(span), "for" },
 	{ "why", 0, OPTION_TEXT, AT(why), "why" },
+	{ "since", 0, OPTION_TEXT, AT(since), "since" },
+	{ "refused", 0, OPTION_FLAG, AT(refused), "refused" },
 	{ "apply", 0, OPTION_FLAG, AT(apply), NULL },
 	{ "undo", 0, OPTION_FLAG, AT(undo), NULL },
 	{ "check", 0, OPTION_FLAG, AT(check), NULL },

@@ -42,5 +42,13 @@ void	text_reload(const struct screen *sc, const json_t *answer);
 void	text_export(const struct screen *sc, const json_t *answer);
 void	text_check(const struct screen *sc, const json_t *answer);
 void	text_setup(const struct screen *sc, const json_t *answer);
+void	text_trace(const struct screen *sc, const json_t *answer);
+void	text_history(const struct screen *sc, const json_t *answer);
+
+/* The rows of `top --refused`. */
+void	print_refused(const struct screen *sc, const json_t *rows);
+
+/* Entries of the trace, each in some lines. */
+void	print_entries(const struct screen *sc, const json_t *entries);
 
 #endif

@@ -15,18 +15,6 @@
 
 /* --- reading an answer --------------------------------------------------- */
 
-bool
-print_yes(const json_t *o, const char *name)
-{
-	return json_is_true(json_object_get(o, name));
-}
-
-const char *
-print_moment(const json_t *o, const char *name)
-{
-	return ctl_str(json_object_get(o, name), "text");
-}
-
 static bool
 is_plain(const char *s)
 {
@@ -89,35 +77,6 @@ harmless(const json_t *v)
 /* --- pieces -------------------------------------------------------------- */
 
 void
-print_line(const struct screen *sc, const char *label, const char *text)
-{
-	fprintf(sc->out, "%-12s%s\n", label, text);
-}
-
-void
-print_usage_row(struct text_table *t, const json_t *usage,
-    const char *const *before, size_t nbefore, const char *last)
-{
-	unsigned percent = (unsigned)ctl_num(usage, "percent");
-	char bar[BAR_TEXT], share[24], text[160];
-	const char *cell[TABLE_COLUMNS];
-
-	memcpy(cell, before, nbefore * sizeof(*cell));
-	bar_text(percent, ctl_num(usage, "used") > 0, bar);
-	snprintf(share, sizeof(share), "%u%%", percent);
-	snprintf(text, sizeof(text), "%lld of %s", ctl_num(usage, "used"),
-	    ctl_str(usage, "limit"));
-	cell[nbefore] = bar;
-	cell[nbefore + 1] = share;
-	cell[nbefore + 2] = text;
-	cell[nbefore + 3] = last;
-	t->bar = nbefore;
-	t->right = 1u << (nbefore + 1);
-	t->spare = 1u << nbefore;
-	text_table_add(t, bar_colour(percent), cell);
-}
-
-void
 print_events(const struct screen *sc, const json_t *events, const char *indent)
 {
 	struct text_table t = { .columns = 6, .bar = TABLE_COLUMNS };
@@ -177,10 +136,14 @@ health_text(const json_t *health, char *dst, size_t size)
 {
 	const char *trouble = ctl_str(health, "trouble");
 	const char *until = print_moment(health, "until");
+	const char *since = print_moment(health, "since");
 
-	snprintf(dst, size, ", %s%s%s%s%s", ctl_str(health, "state"),
-	    until[0] != '\0' ? " until " : "", until,
-	    trouble[0] != '\0' ? ": " : "", trouble);
+	if (trouble[0] == '\0')
+		snprintf(dst, size, ", healthy");
+	else
+		snprintf(dst, size, ", UNHEALTHY%s%s, next try %s: %s",
+		    since[0] != '\0' ? " since " : "", since,
+		    until[0] != '\0' ? until : "now", trouble);
 }
 
 static void
@@ -247,6 +210,24 @@ print_sockets(const struct screen *sc, const json_t *sockets)
 	}
 }
 
+/* print_trace_state - said only if something is wrong with it */
+static void
+print_trace_state(const struct screen *sc, const json_t *trace)
+{
+	char text[400];
+
+	if (ctl_str(trace, "file")[0] == '\0')
+		return;
+	if (!print_yes(trace, "open"))
+		print_line(sc, "trace",
+		    "NOT KEPT: it could not be opened, see the log");
+	else if (ctl_str(trace, "trouble")[0] != '\0') {
+		snprintf(text, sizeof(text), "IN TROUBLE: %s",
+		    ctl_str(trace, "trouble"));
+		print_line(sc, "trace", text);
+	}
+}
+
 void
 text_status(const struct screen *sc, const json_t *a)
 {
@@ -267,6 +248,11 @@ text_status(const struct screen *sc, const json_t *a)
 		: "");
 	print_line(sc, "mode", text);
 	print_store(sc, json_object_get(a, "store"));
+	snprintf(text, sizeof(text), "%lld recipients, %lld messages",
+	    ctl_num(json_object_get(a, "refused"), "recipients"),
+	    ctl_num(json_object_get(a, "refused"), "messages"));
+	print_line(sc, "refused", text);
+	print_trace_state(sc, json_object_get(a, "trace"));
 	snprintf(text, sizeof(text), "%lld, policies %lld", ctl_num(a, "rules"),
 	    ctl_num(a, "policies"));
 	print_line(sc, "rules", text);
@@ -294,7 +280,9 @@ text_top(const struct screen *sc, const json_t *a)
 			ctl_str(row, "policy"), ctl_str(row, "key") },
 		    2, last);
 	}
-	if (t.rows == 0)
+	if (json_object_get(a, "refused") != NULL)
+		print_refused(sc, json_object_get(a, "refused"));
+	else if (t.rows == 0)
 		fputs("nothing has been sent that counts\n", sc->out);
 	text_table_print(&t, sc, "");
 }
@@ -348,6 +336,10 @@ text_show(const struct screen *sc, const json_t *a)
 		    ctl_str(block, "text"));
 	json_array_foreach (json_object_get(a, "counters"), i, c)
 		print_counter(sc, c);
+	if (json_array_size(json_object_get(a, "refused")) > 0) {
+		fputs("\nlast refusals\n", sc->out);
+		print_entries(sc, json_object_get(a, "refused"));
+	}
 	if (json_array_size(json_object_get(a, "events")) > 0) {
 		fputs("\nlast events\n", sc->out);
 		print_events(sc, json_object_get(a, "events"), "  ");

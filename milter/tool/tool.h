@@ -35,6 +35,8 @@ struct ctl {
 	struct ctl_list rcpt;
 	const char *span, *why, *count;
 	bool apply, undo, check, mta;
+	const char *since;
+	bool refused;
 	bool openmetrics, nagios;
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */

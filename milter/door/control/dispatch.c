@@ -21,6 +21,8 @@ static const struct command {
 	{ "show", READS, control_show },
 	{ "explain", READS, control_explain },
 	{ "events", READS, control_events },
+	{ "trace", READS, control_trace },
+	{ "history", READS, control_history },
 	{ "metrics", READS, control_metrics },
 	{ "export", READS, control_export },
 	{ "reset", ACTS, control_reset },

@@ -12,10 +12,13 @@
 
 #include "limit.h"
 #include "request.h"
+#include "tally.h"
+#include "trace.h"
 #include "version.h"
 
 #define TOP_SOME 10
 #define TOP_MOST 1000
+#define SHOW_REFUSED 5
 #define EVENTS_SOME 20
 #define EVENTS_MOST 10000
 #define BLOCKS_MOST 1000
@@ -105,6 +108,40 @@ store_report(const struct request *rq)
 	    control_number(st.events_dropped));
 }
 
+/* refused - how often no was said since the start, at either stage */
+static json_t *
+refused(void)
+{
+	const uint64_t taken = tally_sum(TALLY_MESSAGES, "pass") +
+			       tally_sum(TALLY_MESSAGES, "hold");
+
+	return json_pack("{s:o, s:o}", "recipients",
+	    control_number(tally_sum(TALLY_RCPT_REFUSED, NULL)), "messages",
+	    control_number(tally_sum(TALLY_MESSAGES, NULL) - taken));
+}
+
+static json_t *
+trace_report(const struct config *conf)
+{
+	struct trace_stats st;
+
+	trace_stats(&st);
+	return json_pack("{s:b, s:s, s:o, s:o, s:s}", "open", st.open, "file",
+	    conf->trace_file, "noted", control_number(st.noted), "dropped",
+	    control_number(st.dropped), "trouble", st.trouble);
+}
+
+/* unhealthy - does a smarthost want to be looked after? */
+static bool
+unhealthy(const struct request *rq)
+{
+	for (size_t i = 0; i < rq->conf->nsmarthost; i++)
+		if (health_is_unhealthy(
+			rq->env->health, rq->conf->smarthost[i].name))
+			return true;
+	return false;
+}
+
 json_t *
 control_status(const struct request *rq)
 {
@@ -117,9 +154,9 @@ control_status(const struct request *rq)
 	if (a != STORE_OK) /* "store" below says what is wrong with it */
 		json_array_clear(blocked);
 	return json_pack(
-	    "{s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o}",
-	    "ok", 1, "version", POSTMETER_VERSION, "pid", (int)getpid(), "now",
-	    control_moment(rq, rq->now), "started",
+	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o}",
+	    "ok", 1, "finding", unhealthy(rq), "version", POSTMETER_VERSION,
+	    "pid", (int)getpid(), "now", control_moment(rq, rq->now), "started",
 	    control_moment(rq, rq->env->started), "config",
 	    control_text(rq->env->config_file), "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
@@ -128,7 +165,8 @@ control_status(const struct request *rq)
 	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
 	    conf->control_socket.path, "view", conf->view_socket.path,
 	    "smarthosts", smarthosts(rq), "policies", (int)conf->npolicy - 1,
-	    "rules", (int)conf->nrule, "blocks", blocked);
+	    "rules", (int)conf->nrule, "blocks", blocked, "refused", refused(),
+	    "trace", trace_report(conf));
 }
 
 /* The fullest limits seen so far, the fullest first. */
@@ -206,11 +244,14 @@ json_t *
 control_top(const struct request *rq)
 {
 	size_t most = control_count(rq, TOP_SOME, TOP_MOST);
-	struct top *t = calloc(1, sizeof(*t) + most * sizeof(t->row[0]));
+	struct top *t;
 	struct why why = WHY_NONE;
 	enum store_answer a;
 	json_t *limits;
 
+	if (json_is_true(json_object_get(rq->args, "refused")))
+		return control_top_refused(rq, most);
+	t = calloc(1, sizeof(*t) + most * sizeof(t->row[0]));
 	if (t == NULL)
 		return NULL;
 	t->rq = rq;
@@ -273,8 +314,10 @@ control_show(const struct request *rq)
 	const char *who = control_arg(rq, "who");
 	char key[MAILADDR_MAX + 1];
 	struct why why = WHY_NONE;
-	json_t *counters, *events = NULL, *block = NULL;
+	json_t *counters, *events = NULL, *block = NULL, *refused;
+	struct trace_query q = { .n = SHOW_REFUSED, .refused = true };
 	enum store_answer a = STORE_OK;
+	int rc;
 
 	if (who == NULL || who[0] == '\0')
 		return control_failure("show WHO", "it was not said whom");
@@ -286,10 +329,14 @@ control_show(const struct request *rq)
 		events = control_event_list(rq, key, TOP_SOME, &a, &why);
 	if (a == STORE_OK)
 		block = find_block(rq, who, &a, &why);
+	snprintf(q.who, sizeof(q.who), "%s", key);
+	refused = control_trace_list(rq, &q, &why, &rc);
 	if (a == STORE_OK && json_array_size(counters) == 0 &&
-	    json_array_size(events) == 0 && json_is_null(block)) {
+	    json_array_size(events) == 0 && json_array_size(refused) == 0 &&
+	    json_is_null(block)) {
 		json_decref(counters);
 		json_decref(events);
+		json_decref(refused);
 		return control_failure("`postmeterctl top` lists who has",
 		    "%s has sent nothing that counts", key);
 	}
@@ -297,11 +344,12 @@ control_show(const struct request *rq)
 		json_decref(counters);
 		json_decref(events);
 		json_decref(block);
+		json_decref(refused);
 		return control_store_failure(a, why.text);
 	}
-	return json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", 1, "who",
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "who",
 	    control_text(key), "blocked", block, "counters", counters, "events",
-	    events);
+	    events, "refused", refused);
 }
 
 json_t *
@@ -321,6 +369,8 @@ control_events(const struct request *rq)
 		json_decref(events);
 		return control_store_failure(a, why.text);
 	}
+	events = control_with_refusals(rq, events, who != NULL ? key : NULL,
+	    control_count(rq, EVENTS_SOME, EVENTS_MOST));
 	return json_pack("{s:b, s:o}", "ok", 1, "events", events);
 }
 

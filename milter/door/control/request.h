@@ -29,6 +29,10 @@ json_t	*control_events(const struct request *rq);
 json_t	*control_export(const struct request *rq);
 json_t	*control_metrics(const struct request *rq);
 
+/* trace.c: what became of messages. */
+json_t	*control_trace(const struct request *rq);
+json_t	*control_history(const struct request *rq);
+
 /* control_explain.c: what would be answered. */
 json_t	*control_explain(const struct request *rq);
 
@@ -83,6 +87,22 @@ json_t	*control_counter(const struct request *rq, const struct policy *policy,
 /* The newest events of key (NULL: all), at most n. */
 json_t	*control_event_list(const struct request *rq, const char *key,
 	    size_t n, enum store_answer *a_r, struct why *why);
+
+/* The entries of the trace that q asks for; *rc_r is -1 and why says why. */
+struct trace_query;
+json_t	*control_trace_list(const struct request *rq,
+	    const struct trace_query *q, struct why *why, int *rc_r);
+
+/* The refusals of who (NULL: of all) by the hour, the newest first. */
+json_t	*control_refusals(const struct request *rq, const char *who,
+	    int64_t since, size_t n, int *rc_r, struct why *why);
+
+/* events (taken over) with those among them, as events; at most n. */
+json_t	*control_with_refusals(const struct request *rq, json_t *events,
+	    const char *who, size_t n);
+
+/* The accounts that were refused most in 24 hours. */
+json_t	*control_top_refused(const struct request *rq, size_t most);
 
 /* True if the slots of c are those of policy, in the same order. */
 bool	control_fits(const struct policy *policy, const struct counter *c);

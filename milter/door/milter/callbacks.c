@@ -26,6 +26,7 @@
 #include "match.h"
 #include "meter.h"
 #include "milter.h"
+#include "record.h"
 #include "snapshot.h"
 #include "tally.h"
 
@@ -283,6 +284,7 @@ refusal(SMFICTX *ctx, struct session *s, const char *raw,
 	char rcpt[MAILADDR_MAX];
 
 	txn_undo(&s->txn);
+	record_outcome(s->conf, &s->txn, raw, o, r, clock_now());
 	if (s->refused++ == 0) {
 		note_queue_id(ctx, s);
 		log_message(s, o, r);
@@ -439,6 +441,7 @@ mlfi_eom(SMFICTX *ctx)
 	leave(TALLY_EOM, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
+	record_outcome(s->conf, &s->txn, NULL, &o, &r, now);
 	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r)
 					    : unavailable(ctx);
 	finish(s);

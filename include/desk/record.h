@@ -1,0 +1,23 @@
+/*
+ * record.h - an outcome as an entry of the trace.
+ */
+#ifndef RECORD_H
+#define RECORD_H
+
+#include "config.h"
+#include "trace.h"
+#include "transaction.h"
+#include "verdict.h"
+
+/*
+ * Notes what the desk concluded and what the mail server is answered.  rcpt is
+ * the recipient that was refused, as it came; NULL: it is about the whole.
+ */
+void	record_outcome(const struct config *conf, const struct txn *t,
+	    const char *rcpt, const struct outcome *o, const struct reply *r,
+	    int64_t now);
+
+/* The local day of a moment, as 20261125. */
+int	record_day(const struct config *conf, int64_t now);
+
+#endif

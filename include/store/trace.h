@@ -1,0 +1,124 @@
+/*
+ * trace.h - what became of each message, and how much each account sent and was
+ * refused, for whoever asks afterwards.
+ *
+ * A file of its own (SQLite) beside the store, on each mail server its own: it
+ * holds what was said, never what may be spent, so it may be lost, and it is
+ * never in the way of an answer.  trace_note copies an entry into a queue and
+ * returns; a thread writes.  Sums by day and hour are complete; of the entries
+ * those that come too fast are left out, and that is counted.  The file
+ * never grows beyond its size: the oldest entries go.
+ *
+ * One of a process.  Every function may be called from any thread, also before
+ * trace_open and after trace_close: then it does nothing, and finds nothing.
+ */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mailaddr.h"
+#include "why.h"
+
+#define TRACE_NAME	64
+#define TRACE_TEXT	544
+#define TRACE_RCPTS	100	/* recipients of an entry that can be found */
+
+enum trace_stage { TRACE_RCPT, TRACE_EOM, TRACE_DELIVERY, TRACE_RELEASE };
+
+/* What is summed of an entry, for its account. */
+enum trace_sum { TRACE_NOTHING, TRACE_SENT, TRACE_REFUSED, TRACE_HELD };
+
+struct trace_entry {
+	int64_t when;		/* ms */
+	int day;		/* local, as 20261125 */
+	enum trace_stage stage;
+	enum trace_sum sum;
+	char queue_id[TRACE_NAME];
+	char who[MAILADDR_MAX + 1];	/* the account: login, sender, client */
+	char client[TRACE_NAME];
+	char login[MAILADDR_MAX + 1];
+	char sender[MAILADDR_MAX + 1];
+	char rcpt[MAILADDR_MAX + 1];	/* refused or delivered; "" if none */
+	uint64_t recipients, external, bytes;
+	size_t nrcpt;
+	uint64_t digest[TRACE_RCPTS];	/* of recipients (mailaddr_exact) */
+	char rule[TRACE_NAME];
+	char verdict[16];
+	char policy[TRACE_NAME];
+	char limit[TRACE_NAME];	/* that spoke, in words */
+	char key[MAILADDR_MAX + 1];	/* of its counter */
+	uint64_t used, max;	/* of that limit, then */
+	int64_t again;		/* ms, 0: not said */
+	char smarthost[TRACE_NAME];
+	char text[TRACE_TEXT];	/* the reply, or why */
+};
+
+/*
+ * Opens path, made if it is missing.  keep: ms that entries are kept (sums by
+ * day are kept 400 days); size: bytes of the file.  0, or -1 and why; then
+ * nothing is kept.
+ */
+int	trace_open(const char *path, int64_t keep, uint64_t size,
+	    struct why *why);
+
+/* Writes what is not yet written, ends the thread. */
+void	trace_close(void);
+
+void	trace_note(const struct trace_entry *e);
+
+/* Waits until all that was noted can be found, two seconds at most. */
+void	trace_settle(void);
+
+struct trace_stats {
+	bool open;
+	uint64_t noted, dropped;	/* since start; dropped: not kept singly */
+	char trouble[160];		/* of the last write; "" if it was good */
+};
+void	trace_stats(struct trace_stats *st_r);
+
+/* Which entries; what is "" or 0 is no condition. */
+struct trace_query {
+	char queue_id[TRACE_NAME];
+	char who[MAILADDR_MAX + 1];	/* account, login, sender or client */
+	uint64_t rcpt;			/* digest */
+	int64_t since, until;
+	bool refused;			/* only those that were not taken */
+	size_t n;			/* at most */
+};
+
+/* The newest first; each returns false to stop.  0, or -1 and why. */
+typedef bool trace_entry_fn(void *arg, const struct trace_entry *e);
+int	trace_find(const struct trace_query *q, trace_entry_fn *each,
+	    void *arg, struct why *why);
+
+struct trace_day {
+	int day;
+	char who[MAILADDR_MAX + 1];
+	uint64_t sent, recipients, bytes, refused, held;
+};
+
+/* The days of an account (NULL: each account of each day), newest first. */
+typedef bool trace_day_fn(void *arg, const struct trace_day *d);
+int	trace_history(const char *who, int since_day, size_t n,
+	    trace_day_fn *each, void *arg, struct why *why);
+
+/* The refusals of one account in one hour. */
+struct trace_refusals {
+	int64_t hour, first, last;	/* ms */
+	char who[MAILADDR_MAX + 1];
+	char policy[TRACE_NAME];
+	char verdict[16];
+	uint64_t n;
+	char rcpt[MAILADDR_MAX + 1];	/* the last one; "" if none */
+	char text[512];			/* of the last one */
+};
+
+/* Of who (NULL: of all) since then, the newest hour first. */
+typedef bool trace_refusals_fn(void *arg, const struct trace_refusals *r);
+int	trace_refusals(const char *who, int64_t since, size_t n,
+	    trace_refusals_fn *each, void *arg, struct why *why);
+
+#endif

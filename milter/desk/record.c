@@ -1,0 +1,93 @@
+/*
+ * record.c - an outcome as an entry of the trace: who, from where, by which
+ * rule, which limit spoke with its numbers then, and what was answered.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "escape.h"
+#include "limit.h"
+#include "record.h"
+
+int
+record_day(const struct config *conf, int64_t now)
+{
+	struct tm tm;
+
+	zone_localtime(conf->zone, now, &tm);
+	return (tm.tm_year + 1900) * 10000 + (tm.tm_mon + 1) * 100 + tm.tm_mday;
+}
+
+static void
+put(char *dst, size_t size, const char *text)
+{
+	snprintf(dst, size, "%s", text != NULL ? text : "");
+}
+
+/* put_who - whose it is: the one name that its day is counted under */
+static void
+put_who(const struct txn *t, struct trace_entry *e)
+{
+	if (t->client.len > 0)
+		netaddr_text(&t->client, 128, e->client, sizeof(e->client));
+	put(e->login, sizeof(e->login), t->login);
+	put(e->sender, sizeof(e->sender), t->sender.text);
+	put(e->who, sizeof(e->who),
+	    e->login[0] != '\0'    ? e->login
+	    : e->sender[0] != '\0' ? e->sender
+	    : e->client[0] != '\0' ? e->client
+				   : "localhost");
+}
+
+static enum trace_sum
+sum_of(const struct outcome *o)
+{
+	if (o->verdict == VERDICT_PASS)
+		return TRACE_SENT;
+	return o->verdict == VERDICT_HOLD ? TRACE_HELD : TRACE_REFUSED;
+}
+
+void
+record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
+    const struct outcome *o, const struct reply *r, int64_t now)
+{
+	const struct txn_rcpts *all = &t->rcpts[WAY_LOCAL];
+	struct trace_entry e;
+
+	if (o->verdict == VERDICT_IGNORE)
+		return;
+	memset(&e, 0, sizeof(e));
+	e.when = now;
+	e.day = record_day(conf, now);
+	e.stage = rcpt != NULL ? TRACE_RCPT : TRACE_EOM;
+	e.sum = sum_of(o);
+	put(e.queue_id, sizeof(e.queue_id), t->queue_id);
+	put_who(t, &e);
+	e.recipients = txn_count(t, WAY_LOCAL);
+	e.external = txn_count(t, WAY_EXTERNAL);
+	e.bytes = t->bytes;
+	if (rcpt != NULL) {
+		escape_str(e.rcpt, sizeof(e.rcpt), rcpt);
+		e.digest[e.nrcpt++] = mailaddr_exact(rcpt, strlen(rcpt));
+	}
+	for (size_t i = 0; i < all->n && e.nrcpt < TRACE_RCPTS; i++)
+		e.digest[e.nrcpt++] = all->digest[i];
+	put(e.rule, sizeof(e.rule), o->rule);
+	put(e.verdict, sizeof(e.verdict), verdict_name(o->verdict));
+	put(e.key, sizeof(e.key), o->key);
+	e.used = o->used;
+	e.max = o->max;
+	e.again = o->again == NEVER ? 0 : o->again;
+	if (o->policy != NULL)
+		put(e.policy, sizeof(e.policy), o->policy->name);
+	if (o->limit != NULL)
+		limit_text(o->limit, e.limit, sizeof(e.limit));
+	put(e.smarthost, sizeof(e.smarthost), o->smarthost);
+	if (r->code != NULL)
+		snprintf(e.text, sizeof(e.text), "%s %s %s", r->code, r->xcode,
+		    r->text);
+	else
+		put(e.text, sizeof(e.text),
+		    r->text[0] != '\0' ? r->text : o->why.text);
+	trace_note(&e);
+}

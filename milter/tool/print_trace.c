@@ -1,0 +1,123 @@
+/*
+ * print_trace.c - `trace`, `history` and who is refused most, for people.
+ */
+#include <string.h>
+
+#include "print.h"
+
+/* fact - "  label     text", if there is a text */
+static void
+fact(const struct screen *sc, const char *label, const char *text)
+{
+	if (text[0] != '\0')
+		fprintf(sc->out, "  %-11s%s\n", label, text);
+}
+
+static void
+print_limit(const struct screen *sc, const json_t *e)
+{
+	const char *policy = ctl_str(e, "policy"), *limit = ctl_str(e, "limit");
+	const char *again = print_moment(e, "again");
+	char text[1200];
+
+	if (policy[0] == '\0')
+		return;
+	snprintf(text, sizeof(text),
+	    "%s%s%s for %s, then %lld of %lld used%s%s", policy,
+	    limit[0] != '\0' ? ": " : "", limit, ctl_str(e, "key"),
+	    ctl_num(e, "used"), ctl_num(e, "max"),
+	    again[0] != '\0' ? ", next at " : "", again);
+	fact(sc, "limit", text);
+}
+
+static void
+print_entry(const struct screen *sc, const json_t *e)
+{
+	const bool one = strcmp(ctl_str(e, "stage"), "rcpt") == 0;
+	char text[400];
+
+	fprintf(sc->out, "%s  %s  %s%s\n", print_moment(e, "when"),
+	    ctl_str(e, "queue_id")[0] != '\0' ? ctl_str(e, "queue_id")
+					      : "(no queue id yet)",
+	    ctl_str(e, "verdict"), one ? " at RCPT" : "");
+	fact(sc, "sender",
+	    ctl_str(e, "sender")[0] != '\0' ? ctl_str(e, "sender") : "<>");
+	fact(sc, "login", ctl_str(e, "login"));
+	fact(sc, "client", ctl_str(e, "client"));
+	fact(sc, "recipient", ctl_str(e, "rcpt"));
+	snprintf(text, sizeof(text), "%lld, of which %lld external, %lld bytes",
+	    ctl_num(e, "recipients"), ctl_num(e, "external"),
+	    ctl_num(e, "bytes"));
+	if (!one)
+		fact(sc, "recipients", text);
+	fact(sc, "rule", ctl_str(e, "rule"));
+	print_limit(sc, e);
+	fact(sc, "smarthost", ctl_str(e, "smarthost"));
+	fact(sc, "answer", ctl_str(e, "text"));
+}
+
+void
+print_entries(const struct screen *sc, const json_t *entries)
+{
+	const json_t *e;
+	size_t i;
+
+	json_array_foreach (entries, i, e)
+		print_entry(sc, e);
+}
+
+void
+text_trace(const struct screen *sc, const json_t *a)
+{
+	print_entries(sc, json_object_get(a, "entries"));
+}
+
+void
+text_history(const struct screen *sc, const json_t *a)
+{
+	struct text_table t = { .columns = 7, .bar = TABLE_COLUMNS };
+	const json_t *d;
+	char sent[32], rcpt[32], refused[32], held[32], bytes[32];
+	size_t i;
+
+	t.right = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6;
+	json_array_foreach (json_object_get(a, "days"), i, d) {
+		snprintf(sent, sizeof(sent), "%lld sent", ctl_num(d, "sent"));
+		snprintf(rcpt, sizeof(rcpt), "%lld recipients",
+		    ctl_num(d, "recipients"));
+		snprintf(bytes, sizeof(bytes), "%lld kB",
+		    ctl_num(d, "bytes") / 1000);
+		snprintf(refused, sizeof(refused), "%lld refused",
+		    ctl_num(d, "refused"));
+		snprintf(held, sizeof(held), "%lld held", ctl_num(d, "held"));
+		text_table_add(&t, COLOUR_NONE,
+		    (const char *const[]){ ctl_str(d, "day"), ctl_str(d, "who"),
+			sent, rcpt, bytes, refused, held });
+	}
+	if (t.rows == 0)
+		fputs("nothing was sent and nothing refused\n", sc->out);
+	text_table_print(&t, sc, "");
+}
+
+void
+print_refused(const struct screen *sc, const json_t *rows)
+{
+	struct text_table t = {
+		.columns = 5, .bar = TABLE_COLUMNS, .right = 1
+	};
+	const json_t *r;
+	char times[32], last[100];
+	size_t i;
+
+	json_array_foreach (rows, i, r) {
+		snprintf(times, sizeof(times), "%lld", ctl_num(r, "refused"));
+		snprintf(
+		    last, sizeof(last), "last %s", print_moment(r, "last"));
+		text_table_add(&t, COLOUR_NONE,
+		    (const char *const[]){ times, ctl_str(r, "who"),
+			ctl_str(r, "policy"), last, ctl_str(r, "text") });
+	}
+	if (t.rows == 0)
+		fputs("nobody was refused in the last 24 hours\n", sc->out);
+	text_table_print(&t, sc, "");
+}
