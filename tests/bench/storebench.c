@@ -1,10 +1,16 @@
 /*
  * storebench.c - charges a second and how long one takes, without a mail server
- * in front: storebench [-t seconds] [-n rounds] NAME=STORE...
+ * in front: storebench [-t seconds] [-n rounds] [-k threads] [-u recipients]
+ * NAME=STORE...
  *
  * All stores are open at once and take turns, each round in the other
- * direction; one turn is one line of JSON.
+ * direction; one turn is one line of JSON.  NAME=ping:SOCKET is a bare PING to
+ * a Redis there, one connection a thread.  With -u, each charge also writes to
+ * one of so many different recipients.  At the end each store says what it
+ * counted, and how many charges were answered yes: of all processes together
+ * the two are equal.
  */
+#include <hiredis/hiredis.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -22,8 +28,10 @@
 #define STORES 8
 #define MOST 2000000 /* charges of a turn, all threads together */
 
-static const size_t threads[] = { 1, 8, 64, 200 };
-static double turn = 1; /* s */
+static const size_t steps[] = { 1, 8, 64, 200 };
+static size_t only;       /* threads, if not all of these steps */
+static size_t recipients; /* of -u */
+static double turn = 1;   /* s */
 static size_t rounds = 5;
 
 static const char text[] =
@@ -31,14 +39,17 @@ static const char text[] =
     "policy \"account\" { per = \"account\" messages = {\"1M/24h\", \"1M/1h\"} "
     "recipients = {\"1M/day\"} }\n"
     "policy \"company\" { per = \"everyone\" recipients = {\"100M/24h\"} }\n"
+    "policy \"unique\" { per = \"everyone\" "
+    "unique-recipients = {\"1M/24h\"} }\n"
     "rule \"everybody\" { policies = {} }\n";
 
 struct load {
 	struct store *store;
+	const char *ping; /* a socket instead */
 	const struct config *conf;
 	int64_t end;
 	int64_t *took; /* ns, of each; room for most */
-	size_t n, most, failed;
+	size_t n, most, failed, charged;
 	unsigned seed;
 };
 
@@ -62,6 +73,7 @@ charge(struct load *l, const char *key)
 		.nline = 2,
 		.ncommon = 2,
 		.line = { line, line } };
+	uint64_t rcpt;
 	struct why why;
 	struct decision d;
 
@@ -69,8 +81,19 @@ charge(struct load *l, const char *key)
 	b.line[0].key = key;
 	b.line[1].policy = config_policy(l->conf, "company");
 	b.line[1].key = "*";
-	if (store_charge(l->store, &b, "", &d, &why) != STORE_OK &&
-	    !l->failed++)
+	if (recipients > 0) {
+		rcpt = (uint64_t)(rand_r(&l->seed) % (int)recipients) *
+		       UINT64_C(0x9e3779b97f4a7c15);
+		b.line[2] = (struct bill_line){ .policy = config_policy(
+						    l->conf, "unique"),
+			.key = "*",
+			.rcpt = &rcpt,
+			.nrcpt = 1 };
+		b.nline = b.ncommon = 3;
+	}
+	if (store_charge(l->store, &b, "", &d, &why) == STORE_OK)
+		l->charged += d.fits;
+	else if (!l->failed++)
 		fprintf(stderr, "storebench: %s\n", why.text);
 }
 
@@ -78,6 +101,7 @@ static void *
 run(void *arg)
 {
 	struct load *l = arg;
+	redisContext *c = l->ping == NULL ? NULL : redisConnectUnix(l->ping);
 	char key[32];
 
 	while (l->n < l->most) {
@@ -86,9 +110,14 @@ run(void *arg)
 		if (start >= l->end)
 			break;
 		snprintf(key, sizeof(key), "k%d", rand_r(&l->seed) % KEYS);
-		charge(l, key);
+		if (c != NULL)
+			freeReplyObject(redisCommand(c, "PING"));
+		else
+			charge(l, key);
 		l->took[l->n++] = nanoseconds() - start;
 	}
+	if (c != NULL)
+		redisFree(c);
 	return NULL;
 }
 
@@ -101,14 +130,15 @@ by_size(const void *a, const void *b)
 }
 
 struct target {
-	const char *name;
+	const char *name, *ping;
 	struct store *store;
+	size_t charged;
 };
 
 /* One turn of one store; p50 and p99 in us, longest in ms. */
 static void
-measure(const struct target *t, const struct config *conf, size_t round,
-    size_t nthread)
+measure(
+    struct target *t, const struct config *conf, size_t round, size_t nthread)
 {
 	int64_t *took = calloc(MOST, sizeof(*took)), start;
 	struct load *load = calloc(nthread, sizeof(*load));
@@ -120,6 +150,7 @@ measure(const struct target *t, const struct config *conf, size_t round,
 	start = nanoseconds();
 	for (size_t i = 0; i < nthread; i++) {
 		load[i] = (struct load){ .store = t->store,
+			.ping = t->ping,
 			.conf = conf,
 			.end = start + (int64_t)(turn * 1e9),
 			.most = MOST / nthread,
@@ -133,6 +164,7 @@ measure(const struct target *t, const struct config *conf, size_t round,
 		memmove(took + n, load[i].took, load[i].n * sizeof(*took));
 		n += load[i].n;
 		failed += load[i].failed;
+		t->charged += load[i].charged;
 	}
 	start = nanoseconds() - start;
 	qsort(took, n, sizeof(*took), by_size);
@@ -149,13 +181,16 @@ measure(const struct target *t, const struct config *conf, size_t round,
 }
 
 static void
-take_turns(const struct target *t, size_t n, const struct config *conf)
+take_turns(struct target *t, size_t n, const struct config *conf)
 {
-	for (size_t k = 0; k < sizeof(threads) / sizeof(threads[0]); k++)
+	const size_t *step = only > 0 ? &only : steps;
+	size_t nstep = only > 0 ? 1 : sizeof(steps) / sizeof(steps[0]);
+
+	for (size_t k = 0; k < nstep; k++)
 		for (size_t round = 0; round < rounds; round++)
 			for (size_t i = 0; i < n; i++)
 				measure(&t[round % 2 == 0 ? i : n - 1 - i],
-				    conf, round, threads[k]);
+				    conf, round, step[k]);
 }
 
 static void
@@ -196,6 +231,10 @@ open_target(char *arg, struct config *conf)
 	if (equals == NULL)
 		fatal("want NAME=STORE");
 	*equals = '\0';
+	if (strncmp(equals + 1, "ping:", 5) == 0) {
+		t.ping = equals + 6;
+		return t;
+	}
 	free(conf->store);
 	if ((conf->store = strdup(equals + 1)) == NULL)
 		abort();
@@ -203,6 +242,24 @@ open_target(char *arg, struct config *conf)
 	if (t.store == NULL)
 		fatal(why.text);
 	return t;
+}
+
+/* Two recipients a charge. */
+static void
+tell_counted(const struct target *t, const struct config *conf)
+{
+	const struct policy *p = config_policy(conf, "company");
+	uint64_t used = 0, max;
+	struct counter *c;
+	struct why why;
+
+	if (t->store == NULL)
+		return;
+	if (store_read(t->store, p, "*", clock_now(), &c, &why) == STORE_OK)
+		quota_usage(p, c, 0, clock_now(), &used, &max);
+	counter_free(&c);
+	printf("{\"target\":\"%s\",\"charged\":%zu,\"counted\":%" PRIu64 "}\n",
+	    t->name, t->charged, used / 2);
 }
 
 int
@@ -214,17 +271,23 @@ main(int argc, char **argv)
 	int opt;
 
 	log_open("storebench", LOG_LEVEL_WARN);
-	while ((opt = getopt(argc, argv, "t:n:")) != -1) {
+	while ((opt = getopt(argc, argv, "t:n:k:u:")) != -1) {
 		if (opt == 't')
 			turn = atof(optarg);
 		else if (opt == 'n')
 			rounds = (size_t)atoi(optarg);
+		else if (opt == 'k')
+			only = (size_t)atoi(optarg);
+		else if (opt == 'u')
+			recipients = (size_t)atoi(optarg);
 		else
 			return 64;
 	}
 	for (; optind < argc && n < STORES; optind++)
 		target[n++] = open_target(argv[optind], conf);
 	take_turns(target, n, conf);
+	for (size_t i = 0; i < n; i++)
+		tell_counted(&target[i], conf);
 	while (n > 0)
 		store_close(&target[--n].store);
 	config_free(&conf);

@@ -95,7 +95,7 @@ static struct redis_store *
 redis_new(const struct config *conf, int timeout)
 {
 	struct redis_store *s = calloc(1, sizeof(*s));
-	uint64_t name;
+	uint64_t name[2];
 
 	if (s == NULL)
 		return NULL;
@@ -111,8 +111,9 @@ redis_new(const struct config *conf, int timeout)
 	s->event = calloc(REDIS_EVENT_QUEUE, sizeof(*s->event));
 	s->seen = seen_new();
 	if (s->event != NULL && s->seen != NULL &&
-	    getrandom(&name, sizeof(name), 0) == sizeof(name)) {
-		snprintf(s->name, sizeof(s->name), "%016" PRIx64, name);
+	    getrandom(name, sizeof(name), 0) == sizeof(name)) {
+		snprintf(s->name, sizeof(s->name), "%016" PRIx64, name[0]);
+		atomic_store(&s->versions, name[1]);
 		return s;
 	}
 	redis_close(&s->store);

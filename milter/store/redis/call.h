@@ -50,7 +50,9 @@ struct redis_store {
 	char name[24];			/* this store's own, for its turn */
 
 	_Atomic int64_t skew;		/* the server's clock less ours */
-	_Atomic int64_t top;		/* the highest time of a question here */
+	_Atomic int64_t top;		/* the highest time seen */
+	_Atomic int64_t top_at;		/* clock_steady: of the last look at it */
+	_Atomic uint64_t versions;	/* drawn so far, from a random start */
 	struct clock_guard guard;	/* the worker's own, as all of these */
 	bool is_out, is_ahead;		/* it was logged */
 

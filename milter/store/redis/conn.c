@@ -258,28 +258,29 @@ get_some(struct redis_conn *l)
 static redisReply *
 get_reply(struct redis_conn *l, int64_t deadline, struct why *why)
 {
+	/* Nothing is there so soon; TLS may hold some back, though. */
+	const enum step first = l->ssl == NULL ? STEP_WANTS_IN : STEP_DONE;
+	enum step step = first;
 	void *reply = NULL;
 
-	for (;;) {
-		enum step step;
-
-		if (redisReaderGetReply(l->reader, &reply) != REDIS_OK) {
-			why_set(why, "the store's server does not speak Redis");
-			return NULL;
-		}
+	while (redisReaderGetReply(l->reader, &reply) == REDIS_OK) {
 		if (reply != NULL)
 			return reply;
-		step = get_some(l);
-		if (step == STEP_GONE) {
-			why_set(why, "the store's server hung up");
-			return NULL;
-		}
 		if (step != STEP_DONE && !wait_for(l->fd, step, deadline)) {
 			why_set(
 			    why, "the store's server did not answer in time");
 			return NULL;
 		}
+		step = get_some(l);
+		if (step == STEP_GONE) {
+			why_set(why, "the store's server hung up");
+			return NULL;
+		}
+		if (step == STEP_DONE)
+			step = first;
 	}
+	why_set(why, "the store's server does not speak Redis");
+	return NULL;
 }
 
 enum redis_sent

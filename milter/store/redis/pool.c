@@ -19,7 +19,8 @@
 #include "script.h"
 #include "thread.h"
 
-#define DIGEST_TEXT 41 /* SHA-1 in hex */
+#define IDLE_TRUSTED 100 /* ms: nobody hangs up that soon */
+#define DIGEST_TEXT 41   /* SHA-1 in hex */
 
 /* Who waits for a place, on the stack of its thread. */
 struct waiter {
@@ -43,9 +44,12 @@ struct redis_pool {
 	int64_t failed_at;   /* when the last failure was counted */
 	uint64_t generation; /* of peer */
 	struct why trouble;
-	size_t nbusy, nidle;                  /* REDIS_LINKS together */
-	struct redis_conn *idle[REDIS_LINKS]; /* all of this generation */
-	TAILQ_HEAD(, waiter) waiting;         /* only if all are busy */
+	size_t nbusy, nidle; /* REDIS_LINKS together */
+	struct {
+		struct redis_conn *conn;
+		int64_t since;
+	} idle[REDIS_LINKS];          /* all of this generation */
+	TAILQ_HEAD(, waiter) waiting; /* only if all are busy */
 };
 
 /* --- links in common ---------------------------------------------------- */
@@ -54,7 +58,7 @@ static void
 close_idle(struct redis_pool *p)
 {
 	while (p->nidle > 0)
-		redis_conn_close(&p->idle[--p->nidle]);
+		redis_conn_close(&p->idle[--p->nidle].conn);
 }
 
 /* Open until the server was seen well: it is not tried on a message. */
@@ -152,9 +156,10 @@ static struct redis_conn *
 take_idle(struct redis_pool *p)
 {
 	while (p->nidle > 0) {
-		struct redis_conn *l = p->idle[--p->nidle];
+		struct redis_conn *l = p->idle[--p->nidle].conn;
+		int64_t age = clock_steady() - p->idle[p->nidle].since;
 
-		if (redis_conn_alive(l))
+		if (age < IDLE_TRUSTED || redis_conn_alive(l))
 			return l;
 		redis_conn_close(&l);
 	}
@@ -195,7 +200,8 @@ leave_place(struct redis_pool *p, struct redis_conn *l, uint64_t generation)
 
 	pthread_mutex_lock(&p->lock);
 	if (l != NULL && generation == p->generation) {
-		p->idle[p->nidle++] = l;
+		p->idle[p->nidle].since = clock_steady();
+		p->idle[p->nidle++].conn = l;
 		l = NULL;
 	}
 	if ((w = TAILQ_FIRST(&p->waiting)) != NULL) {

@@ -3,16 +3,17 @@
 -- The first eight bytes of a record are its version; a record that is not there
 -- has the version "".  Nothing here knows what a record means.
 --
--- KEYS: the turn, then the records.  ARGV: who asks, how, the version of each
--- record, then the commands to run if all are equal: a count, then its words.
+-- KEYS: the turn, then the records.  ARGV: who asks, how; of each record its
+-- version, what it shall be ("" as it is, "-" gone), and for how many ms ("" for
+-- ever); then other commands to run if all are equal: a count, then the words.
 --
 -- A daemon that is far away could lose for ever against one that is near: so
 -- who has lost ("again") takes the turn, and nobody else swaps until it has.
 -- One that died with the turn is waited for no longer than it takes ("now").
 
-local who, how, first = ARGV[1], ARGV[2], #KEYS + 2
-local swaps = #ARGV >= first
-local turn = swaps and redis.call('GET', KEYS[1])
+local call = redis.call
+local who, how = ARGV[1], ARGV[2]
+local turn = how ~= 'look' and call('GET', KEYS[1])
 
 if turn and turn ~= who and how ~= 'now' then
 	return { 'wait' }
@@ -21,24 +22,38 @@ end
 local reply = { 'changed' }
 
 for i = 2, #KEYS do
-	if redis.call('GETRANGE', KEYS[i], 0, 7) ~= ARGV[i + 1] then
+	if call('GETRANGE', KEYS[i], '0', '7') ~= ARGV[3 * i - 3] then
 		reply[#reply + 1] = i - 2
-		reply[#reply + 1] = redis.call('GET', KEYS[i])
+		reply[#reply + 1] = call('GET', KEYS[i])
 	end
 end
 if #reply > 1 then
-	if swaps and how == 'again' then
-		redis.call('SET', KEYS[1], who)
+	if how == 'again' then
+		call('SET', KEYS[1], who)
 	end
 	return reply
 end
-while first < #ARGV do
-	local last = first + tonumber(ARGV[first])
+for i = 2, #KEYS do
+	local fresh, life = ARGV[3 * i - 2], ARGV[3 * i - 1]
 
-	redis.call(unpack(ARGV, first + 1, last))
-	first = last + 1
+	if fresh == '-' then
+		call('DEL', KEYS[i])
+	elseif fresh ~= '' and life ~= '' then
+		call('SET', KEYS[i], fresh, 'PX', life)
+	elseif fresh ~= '' then
+		call('SET', KEYS[i], fresh)
+	end
+end
+
+local at = 3 * #KEYS
+
+while at < #ARGV do
+	local last = at + tonumber(ARGV[at])
+
+	call(unpack(ARGV, at + 1, last))
+	at = last + 1
 end
 if turn then
-	redis.call('DEL', KEYS[1])
+	call('DEL', KEYS[1])
 end
 return { 'done' }

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "work.h"
 
@@ -41,6 +40,7 @@ work_again(struct redis_work *w)
 		free(w->word[--w->nword].own);
 	w->top = 0;
 	w->nchange = 0;
+	w->writes = false;
 }
 
 void
@@ -212,11 +212,10 @@ work_delete(struct redis_work *w, const char *key)
 	return true;
 }
 
-/* copy: else it stays where it is as long as the work. */
 static bool
-add_word(struct redis_work *w, const void *bytes, size_t len, bool copy)
+add_word(struct redis_work *w, const void *bytes, size_t len)
 {
-	void *own = NULL;
+	void *own;
 
 	if (w->nword == w->wroom) {
 		size_t room = w->wroom == 0 ? 64 : 2 * w->wroom;
@@ -228,13 +227,10 @@ add_word(struct redis_work *w, const void *bytes, size_t len, bool copy)
 		w->word = more;
 		w->wroom = room;
 	}
-	if (copy) {
-		if ((own = malloc(len + 1)) == NULL)
-			return false;
-		memcpy(own, bytes, len);
-		bytes = own;
-	}
-	w->word[w->nword++] = (struct redis_word){ bytes, len, own };
+	if ((own = malloc(len + 1)) == NULL)
+		return false;
+	memcpy(own, bytes, len);
+	w->word[w->nword++] = (struct redis_word){ own, len, own };
 	return true;
 }
 
@@ -246,9 +242,9 @@ work_command(struct redis_work *w, size_t n, const struct redis_word *words)
 	bool good;
 
 	snprintf(count, sizeof(count), "%zu", n);
-	good = add_word(w, count, strlen(count), true);
+	good = add_word(w, count, strlen(count));
 	for (size_t i = 0; good && i < n; i++)
-		good = add_word(w, words[i].bytes, words[i].len, true);
+		good = add_word(w, words[i].bytes, words[i].len);
 	while (!good && w->nword > before)
 		free(w->word[--w->nword].own);
 	w->nchange++;
@@ -259,24 +255,28 @@ work_command(struct redis_work *w, size_t n, const struct redis_word *words)
 
 /* The highest time that was written down. */
 static int64_t
-written_time(struct redis_work *w)
+written_time(const struct redis_record *r)
 {
-	struct redis_record *r = work_record(w, REDIS_TIME);
-	size_t len;
-	const char *text = r == NULL ? NULL : work_content(r, &len);
 	char digits[24] = "";
+	size_t len;
+	const char *text = work_content(r, &len);
 
 	if (text != NULL && len < sizeof(digits))
 		memcpy(digits, text, len);
 	return strtoll(digits, NULL, 10);
 }
 
+/* It is written once a second at the most, and looked at as often. */
 int64_t
 work_now(struct redis_work *w, int64_t now)
 {
-	int64_t written = written_time(w);
-	int64_t top = atomic_load(&w->store->top);
+	int64_t top = atomic_load(&w->store->top), written = 0;
+	int64_t at = atomic_load(&w->store->top_at);
 
+	if (at == 0 || clock_steady() - at >= TIME_STEP)
+		w->time = work_record(w, REDIS_TIME);
+	if (w->time != NULL)
+		written = written_time(w->time);
 	now += atomic_load(&w->store->skew);
 	top = written > top ? written : top;
 	return now > top ? now : top;
@@ -293,10 +293,20 @@ pack_time(struct redis_work *w)
 {
 	char digits[24];
 
-	if (w->top == 0 || w->top < written_time(w) + TIME_STEP)
+	if (w->time == NULL || w->top < written_time(w->time) + TIME_STEP)
 		return true;
 	snprintf(digits, sizeof(digits), "%" PRId64, w->top);
 	return work_set(w, REDIS_TIME, digits, strlen(digits), 0);
+}
+
+static void
+raise_top(struct redis_store *s, int64_t top)
+{
+	int64_t before = atomic_load(&s->top);
+
+	while (before < top &&
+	       !atomic_compare_exchange_weak(&s->top, &before, top))
+		;
 }
 
 /* --- swapping ----------------------------------------------------------- */
@@ -325,21 +335,16 @@ pack_counter(struct redis_record *r)
 	return true;
 }
 
-/* SET KEY BYTES PX LIFE, or DEL KEY; life 0: for ever. */
-static bool
-add_command(struct redis_work *w, struct redis_record *r)
+/* Never the same twice: a bijection of a count that begins at random. */
+static void
+draw_version(struct redis_store *s, uint8_t version[VERSION])
 {
-	bool gone = r->fresh == NULL, ends = r->life > 0;
-	const char *count = gone ? "2" : ends ? "5" : "3";
+	uint64_t n = atomic_fetch_add(&s->versions, 1);
 
-	snprintf(r->px, sizeof(r->px), "%" PRId64, r->life + RECORD_SLACK);
-	return add_word(w, count, 1, false) &&
-	       add_word(w, gone ? "DEL" : "SET", 3, false) &&
-	       add_word(w, r->key, strlen(r->key), false) &&
-	       (gone || add_word(w, r->fresh, r->nfresh, false)) &&
-	       (gone || !ends ||
-		   (add_word(w, "PX", 2, false) &&
-		       add_word(w, r->px, strlen(r->px), false)));
+	n = (n ^ n >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	n = (n ^ n >> 27) * UINT64_C(0x94d049bb133111eb);
+	n ^= n >> 31;
+	memcpy(version, &n, VERSION);
 }
 
 enum store_answer
@@ -352,10 +357,10 @@ work_pack(struct redis_work *w, struct why *why)
 
 		if (!r->changed)
 			continue;
+		w->writes = true;
 		good = r->counter == NULL || pack_counter(r);
 		if (good && r->fresh != NULL)
-			good = getrandom(r->fresh, VERSION, 0) == VERSION;
-		good = good && add_command(w, r);
+			draw_version(w->store, r->fresh);
 	}
 	if (good)
 		return STORE_OK;
@@ -366,7 +371,7 @@ work_pack(struct redis_work *w, struct why *why)
 bool
 work_writes(const struct redis_work *w)
 {
-	return w->nword > 0;
+	return w->writes || w->nword > 0;
 }
 
 /* What the server said of a record. */
@@ -409,6 +414,11 @@ read_changes(struct redis_work *w, const redisReply *reply, int64_t at)
 static void
 settle_records(struct redis_work *w, int64_t at)
 {
+	if (w->time != NULL) {
+		raise_top(w->store, written_time(w->time));
+		atomic_store(&w->store->top_at, at);
+	}
+	raise_top(w->store, w->top);
 	for (size_t i = 0; i < w->nrecord; i++) {
 		struct redis_record *r = w->record[i];
 
@@ -428,7 +438,16 @@ is_word(const redisReply *r, const char *word)
 	       strcmp(r->element[0]->str, word) == 0;
 }
 
-/* EVALSHA, digest, number of keys, turn, keys, who, how, versions, commands. */
+static size_t
+life_text(struct redis_record *r)
+{
+	if (r->fresh == NULL || r->life == 0)
+		return 0;
+	return (size_t)snprintf(
+	    r->px, sizeof(r->px), "%" PRId64, r->life + RECORD_SLACK);
+}
+
+/* EVALSHA, digest, number of keys, turn, keys, who, how, records, commands. */
 static enum store_answer
 run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
     struct why *why)
@@ -436,7 +455,8 @@ run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
 	static const char *const hows[] = { [WORK_FIRST] = "first",
 		[WORK_AGAIN] = "again",
 		[WORK_AT_ONCE] = "now" };
-	size_t most = 6 + 2 * w->nrecord + w->nword, n = 2;
+	const char *mode = work_writes(w) ? hows[how] : "look";
+	size_t most = 6 + 4 * w->nrecord + w->nword, n = 2;
 	const char **argv = calloc(most, sizeof(argv[0]));
 	size_t *len = calloc(most, sizeof(len[0]));
 	enum store_answer a = STORE_FAILED;
@@ -454,13 +474,20 @@ run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
 		}
 		argv[n] = w->store->name;
 		len[n++] = strlen(w->store->name);
-		argv[n] = hows[how];
-		len[n++] = strlen(hows[how]);
+		argv[n] = mode;
+		len[n++] = strlen(mode);
 		for (size_t i = 0; i < w->nrecord; i++) {
-			const struct redis_record *rec = w->record[i];
+			struct redis_record *rec = w->record[i];
+			bool seen = rec->len > 0, fresh = rec->fresh != NULL;
 
-			argv[n] = rec->len == 0 ? "" : (char *)rec->bytes;
-			len[n++] = rec->len == 0 ? 0 : VERSION;
+			argv[n] = seen ? (char *)rec->bytes : "";
+			len[n++] = seen ? VERSION : 0;
+			argv[n] = fresh          ? (char *)rec->fresh
+				  : rec->changed ? "-"
+						 : "";
+			len[n++] = fresh ? rec->nfresh : rec->changed;
+			argv[n] = rec->px;
+			len[n++] = life_text(rec);
 		}
 		for (size_t i = 0; i < w->nword; i++) {
 			argv[n] = w->word[i].bytes;
@@ -474,16 +501,6 @@ run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
 	free(argv);
 	free(len);
 	return a;
-}
-
-static void
-raise_top(struct redis_store *s, int64_t top)
-{
-	int64_t before = atomic_load(&s->top);
-
-	while (before < top &&
-	       !atomic_compare_exchange_weak(&s->top, &before, top))
-		;
 }
 
 enum store_answer
@@ -502,7 +519,6 @@ work_swap(struct redis_work *w, enum work_how how, int timeout,
 	if (is_word(r, "done")) {
 		*o_r = WORK_DONE;
 		settle_records(w, at);
-		raise_top(w->store, w->top);
 	} else if (is_word(r, "wait")) {
 		*o_r = WORK_WAIT;
 	} else if (is_word(r, "changed") && read_changes(w, r, at)) {

@@ -46,7 +46,9 @@ struct redis_work {
 	size_t nword, wroom;
 	struct redis_word *word; /* commands to run with the swap */
 	size_t nchange;		/* calls that changed something */
+	bool writes;		/* some record shall be another one */
 	int64_t top;		/* the latest time of a question that counts */
+	struct redis_record *time; /* that of REDIS_TIME, if it is looked at */
 };
 
 /* All zero but store. */
