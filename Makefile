@@ -411,13 +411,15 @@ AT_PREFIX = sed 's,/usr/local,$(PREFIX),g'
 SBINDIR = $(DESTDIR)$(PREFIX)/sbin
 MANDIR = $(DESTDIR)$(PREFIX)/share/man
 SHARE = $(DESTDIR)$(PREFIX)/share/postmeter
+DOC = $(DESTDIR)$(PREFIX)/share/doc/postmeter
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+UNITS = postmeter.service postmeter-agent.service
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter
 
 install: all
-	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) \
+	$(INSTALL) -d $(SBINDIR) $(MANDIR)/man5 $(MANDIR)/man8 $(SHARE) $(DOC) \
 	    $(UNITDIR) $(SYSUSERSDIR) $(COMPLETIONDIR) $(CONFDIR)
 	$(INSTALL) -m 755 $(PROGRAMS:%=$(BUILD)/%) $(SBINDIR)
 	$(INSTALL) -d $(DESTDIR)$(SASLDIR)
@@ -426,11 +428,12 @@ install: all
 		$(AT_PREFIX) $$page >$(MANDIR)/man$${page##*.}/$${page##*/} || \
 		    exit 1; \
 	done
-	cp -R conf/. contrib $(SHARE)
-	chmod -R u+rwX,go+rX,go-w $(SHARE)
-	umask 022; for unit in postmeter postmeter-agent; do \
-		$(AT_PREFIX) contrib/systemd/$$unit.service \
-		    >$(UNITDIR)/$$unit.service || exit 1; \
+	cp -R conf/. $(SHARE)
+	cp -R contrib $(DOC)
+	chmod -R u+rwX,go+rX,go-w $(SHARE) $(DOC)
+	umask 022; for unit in $(UNITS); do \
+		$(AT_PREFIX) contrib/systemd/$$unit >$(UNITDIR)/$$unit || \
+		    exit 1; \
 	done
 	$(INSTALL) -m 644 contrib/systemd/postmeter.sysusers \
 	    $(SYSUSERSDIR)/postmeter.conf
@@ -439,6 +442,27 @@ install: all
 	@# What the administrator wrote is never touched.
 	[ -e $(CONFDIR)/postmeter.conf ] || \
 	    $(INSTALL) -m 644 conf/postmeter.conf $(CONFDIR)
+
+# What was counted, the configuration and the keys stay.  Postfix and Sendmail
+# must not ask for what is no longer there.
+uninstall:
+	@[ ! -e $(DESTDIR)$(SYSCONFDIR)/postfix/postmeter-setup.json ] || { \
+	    echo 'first: postmeterctl setup postfix --undo && postfix reload'; exit 1; }
+	@[ ! -e $(DESTDIR)$(SYSCONFDIR)/mail/postmeter-a.m4 ] || { \
+	    echo 'first: postmeterctl setup sendmail --undo'; exit 1; }
+	rm -f $(addprefix $(SBINDIR)/,$(notdir $(PROGRAMS))) \
+	    $(DESTDIR)$(SASLDIR)/libpostmeter-oauth.so \
+	    $(foreach p,$(notdir $(wildcard milter/*.[58])),$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(p)) \
+	    $(addprefix $(UNITDIR)/,$(UNITS)) $(SYSUSERSDIR)/postmeter.conf \
+	    $(COMPLETIONDIR)/postmeterctl
+	rm -rf $(SHARE) $(DOC)
+	@echo 'left: $(SYSCONFDIR)/postmeter, /var/lib/postmeter, the user postmeter'
+
+# --- the Debian package ------------------------------------------------------
+
+deb:
+	@tests/scenario/packages.sh build deb
+	@contrib/debian/build.sh $(abspath $(BUILD)/deb)
 
 # --- the rest ----------------------------------------------------------------
 
@@ -451,6 +475,7 @@ help:
 	@echo 'make fuzz            every parser for FUZZ_SECONDS=60 (clang)'
 	@echo 'make lint            both compilers, cppcheck, clang-tidy, mandoc, shellcheck, clang-format'
 	@echo 'make install         to PREFIX=/usr/local, SYSCONFDIR=/etc, below DESTDIR='
+	@echo 'make deb             the Debian package, in build/deb'
 	@echo 'make clean           removes all build folders'
 	@echo
 	@echo 'As root, in namespaces of their own: the mail server of the machine is not touched.'
@@ -469,9 +494,9 @@ help:
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
-.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz packages test-packages test-release \
+.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz deb packages test-packages test-release \
     print-floors print-inc print-programs print-objects demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
     lint-cppcheck lint-tidy lint-man lint-sh \
-    lint-format install help clean
+    lint-format install uninstall help clean
 .SECONDARY:
 -include $(wildcard $(foreach d,milter tests,$(addprefix $(BUILD)/$(d),/*.d /*/*.d /*/*/*.d)))

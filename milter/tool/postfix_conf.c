@@ -232,7 +232,8 @@ int
 postfix_read(struct postfix *pf, const char *dir, json_t **failure_r)
 {
 	*pf = (struct postfix){ .dir = dir };
-	pf->config_directory = one_line(ask(dir, "-hx", "config_directory"));
+	/* Not expanded: Postfix 3.10 then forgets what -c says. */
+	pf->config_directory = one_line(ask(dir, "-h", "config_directory"));
 	pf->queue_directory = one_line(ask(dir, "-hx", "queue_directory"));
 	if (pf->config_directory != NULL && pf->queue_directory != NULL) {
 		pf->main = settings(ask(dir, "-n", NULL));

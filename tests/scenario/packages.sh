@@ -20,7 +20,7 @@ declare -A NEEDS=(
 	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
 	[faults]="strace faketime gdb"
 	[lint]="clang clang-format clang-tidy cppcheck mandoc shellcheck"
-	[deb]="debhelper dpkg-dev fakeroot lintian"
+	[deb]="build-essential debhelper dpkg-dev fakeroot dh-apparmor lintian"
 )
 POLICY=/usr/sbin/policy-rc.d
 
