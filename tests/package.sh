@@ -45,6 +45,8 @@ life() {
 	local deb=$1
 
 	ip link set lo up
+	# A machine that is up, so that what is installed is started.
+	export RUNLEVEL=2 PREVLEVEL=N
 	whole >/tmp/before
 	step "installed: it counts, and refuses nothing"
 	dpkg -i "$deb" >/tmp/dpkg.log 2>&1 || fail "dpkg -i" /tmp/dpkg.log
