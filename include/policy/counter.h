@@ -71,6 +71,13 @@ void	counter_normalise(struct counter *c, int64_t now, const struct zone *zone);
 int	counter_merge(struct counter *c, const struct counter *from,
 	    int64_t now);
 
+/*
+ * Takes amount, by dimension, out of what was spent at moment when (see
+ * window_return).  Sets of recipients stay: who was written to is known.
+ */
+void	counter_return(struct counter *c, const uint64_t amount[DIM_COUNT],
+	    int64_t when, const struct zone *zone);
+
 /* Forgets what was spent and the lock; grants stay. */
 void	counter_reset(struct counter *c);
 

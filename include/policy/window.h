@@ -67,6 +67,13 @@ void	window_add(struct window *w, uint64_t cost, int64_t now,
 	    const struct zone *zone);
 
 /*
+ * Takes n out of what was spent at moment when: from the bucket that holds it,
+ * never below zero and never from another one.
+ */
+void	window_return(struct window *w, uint64_t n, int64_t when,
+	    const struct zone *zone);
+
+/*
  * The first moment, not before now, at which no more than room is spent if
  * nothing is added until then.  Never NEVER: an empty window holds nothing.
  */

@@ -24,6 +24,14 @@ struct store_backend {
 	    struct decision *d_r, struct why *why);
 	enum store_answer (*bound)(struct store *s, const char *bound,
 	    int64_t now, char *smarthost_r, struct why *why);
+	/* NULL, all three: this backend keeps no leases. */
+	enum store_answer (*lease)(struct store *s, const struct bill *bill,
+	    struct lease *lease, struct decision *d_r, struct why *why);
+	enum store_answer (*settle)(struct store *s, const struct bill *bill,
+	    const struct lease *lease, const struct settlement *left,
+	    struct why *why);
+	enum store_answer (*leases)(struct store *s, store_lease_fn *each,
+	    void *arg, struct why *why);
 	enum store_answer (*reset)(struct store *s,
 	    const struct policy *policy, const char *key, int64_t now,
 	    const char *actor, struct why *why);

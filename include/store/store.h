@@ -86,6 +86,52 @@ enum store_answer store_bound(struct store *s, const char *bound, int64_t now,
 	    char *smarthost_r, struct why *why);
 
 /*
+ * Leases: what an exit was given before a delivery and may give back after it.
+ * A lease survives restarts and expires with the longest window of its bill.
+ */
+#define LEASE_OWNER 64
+struct lease {
+	uint64_t id;		/* made by the store, never 0, never used twice */
+	int64_t when;		/* ms: time of the charge, names the buckets */
+	char smarthost[STORE_NAME];
+	char owner[LEASE_OWNER]; /* who may settle it; the store gives it no meaning */
+	char sender[MAILADDR_MAX + 1]; /* "": not known */
+	uint64_t messages, recipients, bytes; /* what was charged */
+};
+
+/* What really left. */
+struct settlement {
+	uint64_t messages, recipients, bytes;
+};
+
+/*
+ * Decides the bill, which offers no choice.  If it fits, spends it and keeps
+ * the lease, in one step, in the journal before it returns: lease->id and
+ * lease->when are filled in.  A bill that does not fit leaves what a refused
+ * charge leaves, and lease->id is 0.
+ */
+enum store_answer store_lease(struct store *s, const struct bill *bill,
+	    struct lease *lease, struct decision *d_r, struct why *why);
+
+/*
+ * Ends the lease of that id.  bill holds the same lines, bill->now is the time
+ * of settlement; its costs do not matter.  What was leased beyond left is given
+ * back to the buckets of lease->when, what exceeds it is charged now, limit or
+ * not.  STORE_NONE: no such lease, it was settled already or has expired.
+ */
+enum store_answer store_settle(struct store *s, const struct bill *bill,
+	    const struct lease *lease, const struct settlement *left,
+	    struct why *why);
+
+/*
+ * Calls each for every open lease, the oldest first; each returns false to
+ * stop, and may call the store.  One made or settled meanwhile may be missed.
+ */
+typedef bool store_lease_fn(void *arg, const struct lease *l);
+enum store_answer store_leases(struct store *s, store_lease_fn *each,
+	    void *arg, struct why *why);
+
+/*
  * Operator's acts.  Each leaves an event.  actor and text are for the audit.
  * STORE_NONE: nothing to reset, no room for one more grant, no such block.
  */

@@ -196,13 +196,23 @@ counter_merge(struct counter *c, const struct counter *from, int64_t now)
 				continue;
 			if (s->dim != DIM_UNIQUE)
 				window_merge(&s->sum, &f->sum, now);
-			else if (recipient_set_merge(
-				     &s->uniq, &f->uniq, now) == -1)
+			else if (recipient_set_merge(&s->uniq, &f->uniq, now) ==
+				 -1)
 				return -1;
 		}
 	if (from->locked_until > c->locked_until)
 		c->locked_until = from->locked_until;
 	return 0;
+}
+
+void
+counter_return(struct counter *c, const uint64_t amount[DIM_COUNT],
+    int64_t when, const struct zone *zone)
+{
+	for (size_t i = 0; i < c->nslot; i++)
+		if (c->slot[i].dim != DIM_UNIQUE)
+			window_return(&c->slot[i].sum, amount[c->slot[i].dim],
+			    when, zone);
 }
 
 void

@@ -164,6 +164,22 @@ window_add(
 		put_now(w, cost, now, zone);
 }
 
+void
+window_return(
+    struct window *w, uint64_t n, int64_t when, const struct zone *zone)
+{
+	int64_t at = w->spec.calendar ? period_end(&w->spec, when, zone) : when;
+
+	for (size_t i = 0; i < w->n; i++) {
+		struct bucket *b = &w->bucket[ring_index(w, i)];
+
+		if (w->spec.calendar ? b->last == at : joins(&w->spec, b, at)) {
+			b->count -= n < b->count ? n : b->count;
+			return;
+		}
+	}
+}
+
 int64_t
 window_fits_at(const struct window *w, uint64_t room, int64_t now)
 {
@@ -216,9 +232,9 @@ window_merge(struct window *w, const struct window *from, int64_t now)
 
 	window_init(&sum, &w->spec);
 	for (size_t i = 0, k = 0; i < w->n || k < from->n;) {
-		bool own = k == from->n ||
-			   (i < w->n && bucket_at(w, i)->last <=
-					    bucket_at(from, k)->last);
+		bool own =
+		    k == from->n || (i < w->n && bucket_at(w, i)->last <=
+						     bucket_at(from, k)->last);
 		const struct bucket *b =
 		    own ? bucket_at(w, i++) : bucket_at(from, k++);
 

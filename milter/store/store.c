@@ -139,6 +139,53 @@ store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 	return s->backend->bound(s, bound, now, smarthost_r, why);
 }
 
+static enum store_answer
+no_leases(struct why *why)
+{
+	why_set(why, "this store keeps no leases");
+	return STORE_FAILED;
+}
+
+static bool
+is_lease(const struct bill *b, const struct lease *l)
+{
+	return is_bill(b) && b->nchoice == 0 && is_name(l->smarthost) &&
+	       memchr(l->owner, '\0', sizeof(l->owner)) != NULL &&
+	       is_key(l->sender);
+}
+
+enum store_answer
+store_lease(struct store *s, const struct bill *bill, struct lease *lease,
+    struct decision *d_r, struct why *why)
+{
+	lease->id = 0;
+	if (s->backend->lease == NULL)
+		return no_leases(why);
+	if (!is_lease(bill, lease))
+		return refuse(why, "a name or key of this lease");
+	lease->when = bill->now;
+	return s->backend->lease(s, bill, lease, d_r, why);
+}
+
+enum store_answer
+store_settle(struct store *s, const struct bill *bill,
+    const struct lease *lease, const struct settlement *left, struct why *why)
+{
+	if (s->backend->settle == NULL)
+		return no_leases(why);
+	if (!is_lease(bill, lease))
+		return refuse(why, "a name or key of this lease");
+	return s->backend->settle(s, bill, lease, left, why);
+}
+
+enum store_answer
+store_leases(struct store *s, store_lease_fn *each, void *arg, struct why *why)
+{
+	if (s->backend->leases == NULL)
+		return no_leases(why);
+	return s->backend->leases(s, each, arg, why);
+}
+
 enum store_answer
 store_reset(struct store *s, const struct policy *policy, const char *key,
     int64_t now, const char *actor, struct why *why)

@@ -343,6 +343,66 @@ killed_under_load_it_loses_nothing_that_was_answered(void **state)
 	}
 }
 
+/* --- leases --------------------------------------------------------------- */
+
+/* 30 leases of one recipient; every third is given back; a flush in between. */
+static void
+lease_and_die(bool flush)
+{
+	struct store *s = open_in_child();
+	struct lease l = { .smarthost = "one", .messages = 1, .recipients = 1 };
+	struct settlement nothing = { 0 };
+	struct decision d;
+	struct why why;
+	struct bill b;
+
+	for (int i = 0; i < 30; i++) {
+		bill_one(&b, conf, "million", "k", NOW + i);
+		if (store_lease(s, &b, &l, &d, &why) != STORE_OK || !d.fits)
+			_exit(1);
+		if (i == 10 && flush && store_flush(s, &why) != STORE_OK)
+			_exit(1);
+		if (i % 3 == 0 &&
+		    store_settle(s, &b, &l, &nothing, &why) != STORE_OK)
+			_exit(1);
+	}
+	kill(getpid(), SIGKILL);
+}
+
+static bool
+count_lease(void *arg, const struct lease *l)
+{
+	++*(size_t *)arg;
+	return true;
+}
+
+static void
+a_lease_outlives_the_kill_and_is_not_given_back_twice(void **state)
+{
+	for (int flush = 0; flush < 2; flush++) {
+		struct store *s;
+		size_t n = 0;
+		pid_t pid;
+
+		tmpdir_empty();
+		if ((pid = fork()) == 0)
+			lease_and_die(flush == 1);
+		assert_true(WIFSIGNALED(wait_for(pid)));
+		for (int round = 0; round < 2; round++) {
+			struct why why;
+
+			s = store_must_open(conf);
+			n = 0;
+			assert_int_equal(
+			    STORE_OK, store_leases(s, count_lease, &n, &why));
+			assert_int_equal(20, n);
+			assert_int_equal(
+			    20, store_used(s, conf, "million", "k", NOW + 100));
+			store_close(&s);
+		}
+	}
+}
+
 /* --- a disk that does not take it ---------------------------------------- */
 
 static void
@@ -544,6 +604,7 @@ main(void)
 		T(killed_between_two_messages_it_knows_what_the_oracle_knows),
 		T(killed_before_any_write_sync_or_removal_it_keeps_its_promises),
 		T(killed_under_load_it_loses_nothing_that_was_answered),
+		T(a_lease_outlives_the_kill_and_is_not_given_back_twice),
 		T(a_journal_that_cannot_be_written_changes_nothing),
 		T(a_new_sender_whom_the_journal_cannot_take_leaves_no_counter),
 		T(a_database_that_is_full_lets_counting_go_on),

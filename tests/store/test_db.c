@@ -112,12 +112,12 @@ static void
 another_version_is_refused_by_name(void **state)
 {
 	db_close(&(struct db *){ must_open() });
-	by_hand("PRAGMA user_version = 3");
-	assert_refused(65, "version 3, this postmeter reads version 2");
+	by_hand("PRAGMA user_version = 4");
+	assert_refused(65, "version 4, this postmeter reads version 3");
 	/* As it was before rows had a digest. */
 	by_hand("PRAGMA user_version = 1;"
 		"ALTER TABLE counter DROP COLUMN digest");
-	assert_refused(65, "version 1, this postmeter reads version 2");
+	assert_refused(65, "version 1, this postmeter reads version 3");
 }
 
 static void

@@ -410,6 +410,182 @@ a_hundred_of_two_hundred_threads_get_through(void **state)
 	assert_int_equal(100, used("hundred", "*", NOW));
 }
 
+/* --- leases ----------------------------------------------------------------
+ */
+
+static struct lease
+lease_of(const char *smarthost, uint64_t messages, uint64_t recipients)
+{
+	struct lease l = { .messages = messages, .recipients = recipients };
+
+	snprintf(l.smarthost, sizeof(l.smarthost), "%s", smarthost);
+	snprintf(l.owner, sizeof(l.owner), "4711.99");
+	return l;
+}
+
+static bool
+see_lease(void *arg, const struct lease *l)
+{
+	struct lease *last = arg;
+
+	assert_true(l->id > last->id);
+	*last = *l;
+	return true;
+}
+
+/* The shared store may not keep them. */
+static void
+needs_leases(void)
+{
+	struct lease last = { 0 };
+
+	if (store_leases(store, see_lease, &last, &why) == STORE_FAILED)
+		skip();
+}
+
+static bool
+take_lease(struct lease *l, int64_t now)
+{
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "ten", "sent first", now);
+	b.line[0].cost[DIM_MESSAGES] = l->messages;
+	b.line[0].cost[DIM_RECIPIENTS] = l->recipients;
+	if (store_lease(store, &b, l, &d, &why) != STORE_OK)
+		fail_msg("%s", why.text);
+	assert_int_equal(d.fits, l->id != 0);
+	return d.fits;
+}
+
+static enum store_answer
+settle_lease(
+    const struct lease *l, uint64_t messages, uint64_t recipients, int64_t now)
+{
+	struct settlement left = { messages, recipients, 0 };
+	struct bill b;
+
+	bill_one(&b, conf, "ten", "sent first", now);
+	return store_settle(store, &b, l, &left, &why);
+}
+
+static uint64_t
+recipients_sent(int64_t now)
+{
+	struct counter *c;
+	uint64_t n = 0, max;
+	const struct policy *p = config_policy(conf, "ten");
+
+	if (store_read(store, p, "sent first", now, &c, &why) != STORE_OK)
+		return 0;
+	quota_usage(p, c, 1, now, &n, &max);
+	counter_free(&c);
+	return n;
+}
+
+static struct lease
+last_lease(void)
+{
+	struct lease last = { 0 };
+
+	assert_int_equal(STORE_OK, store_leases(store, see_lease, &last, &why));
+	return last;
+}
+
+static void
+what_did_not_leave_is_given_back_to_its_own_time(void **state)
+{
+	struct lease l = lease_of("first", 1, 20),
+		     later = lease_of("first", 1, 5);
+
+	needs_leases();
+	assert_true(take_lease(&l, NOW));
+	reopen();
+	assert_true(take_lease(&later, NOW + 30 * MINUTE));
+	assert_true(later.id != l.id);
+	assert_int_equal(25, recipients_sent(NOW + 30 * MINUTE));
+	assert_int_equal(STORE_OK, settle_lease(&l, 0, 0, NOW + 31 * MINUTE));
+	assert_int_equal(5, recipients_sent(NOW + 31 * MINUTE));
+	assert_int_equal(1, used("ten", "sent first", NOW + 31 * MINUTE));
+	assert_int_equal(1, used("ten", "sent first", NOW + 80 * MINUTE));
+	assert_int_equal(0, used("ten", "sent first", NOW + 91 * MINUTE));
+	reopen();
+	assert_int_equal(5, recipients_sent(NOW + 31 * MINUTE));
+}
+
+static void
+what_left_beyond_the_lease_is_charged_limit_or_not(void **state)
+{
+	struct lease l = lease_of("first", 1, 28);
+
+	needs_leases();
+	assert_true(take_lease(&l, NOW));
+	assert_int_equal(STORE_OK, settle_lease(&l, 1, 40, NOW + 1000));
+	assert_int_equal(40, recipients_sent(NOW + 1000));
+	reopen();
+	assert_int_equal(40, recipients_sent(NOW + 1000));
+	assert_false(take_lease(&l, NOW + 2000));
+}
+
+static void
+a_lease_is_settled_once(void **state)
+{
+	struct lease l = lease_of("first", 1, 9);
+
+	needs_leases();
+	assert_true(take_lease(&l, NOW));
+	assert_int_equal(STORE_OK, settle_lease(&l, 0, 0, NOW + 1));
+	assert_int_equal(STORE_NONE, settle_lease(&l, 0, 0, NOW + 1));
+	reopen();
+	assert_int_equal(STORE_NONE, settle_lease(&l, 0, 0, NOW + 1));
+	assert_int_equal(0, last_lease().id);
+	assert_int_equal(0, recipients_sent(NOW + 1));
+}
+
+static void
+open_leases_come_back_as_they_were_made(void **state)
+{
+	struct lease first = lease_of("first", 1, 2);
+	struct lease second = lease_of("second", 1, 3);
+	struct lease seen;
+
+	needs_leases();
+	snprintf(second.sender, sizeof(second.sender), "a@b.test");
+	assert_true(take_lease(&first, NOW));
+	assert_true(take_lease(&second, NOW + 5));
+	reopen();
+	seen = last_lease();
+	assert_memory_equal(&second, &seen, sizeof(seen));
+	assert_int_equal(STORE_OK, settle_lease(&seen, 1, 3, NOW + 6));
+	seen = last_lease();
+	assert_memory_equal(&first, &seen, sizeof(seen));
+	assert_int_equal(5, recipients_sent(NOW + 6));
+}
+
+static void
+a_lease_ends_with_the_longest_window_of_its_bill(void **state)
+{
+	struct lease old = lease_of("first", 1, 2), l = old;
+
+	needs_leases();
+	assert_true(take_lease(&old, NOW));
+	assert_true(take_lease(&l, NOW + 2 * DAY));
+	assert_int_equal(STORE_NONE, settle_lease(&old, 0, 0, NOW + 2 * DAY));
+	assert_int_equal(STORE_OK, settle_lease(&l, 0, 0, NOW + 2 * DAY));
+	assert_int_equal(0, last_lease().id);
+}
+
+static void
+a_refused_lease_leaves_none(void **state)
+{
+	struct lease l = lease_of("first", 1, 31);
+
+	needs_leases();
+	assert_false(take_lease(&l, NOW));
+	assert_int_equal(0, last_lease().id);
+	assert_int_equal(0, recipients_sent(NOW));
+}
+
 /* --- the operator -------------------------------------------------------- */
 
 static bool
@@ -795,6 +971,12 @@ store_contract_run(const struct store_maker *m)
 		T(a_choice_may_name_what_is_bound_to_it),
 		T(who_is_ailing_is_chosen_last),
 		T(a_hundred_of_two_hundred_threads_get_through),
+		T(what_did_not_leave_is_given_back_to_its_own_time),
+		T(what_left_beyond_the_lease_is_charged_limit_or_not),
+		T(a_lease_is_settled_once),
+		T(open_leases_come_back_as_they_were_made),
+		T(a_lease_ends_with_the_longest_window_of_its_bill),
+		T(a_refused_lease_leaves_none),
 		T(a_reset_forgets_one_counter_and_tells_who_did_it),
 		T(a_grant_widens_a_limit_until_it_ends),
 		T(a_block_holds_until_it_ends_or_is_lifted),

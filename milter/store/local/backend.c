@@ -152,6 +152,7 @@ struct hand {
 	struct item *item[BILL_LINES];
 	struct counter *counter[BILL_LINES];
 	bool made[BILL_LINES]; /* by this bill */
+	struct lease *lease;   /* to be made with the charge, or NULL */
 };
 
 /*
@@ -197,7 +198,6 @@ gather(struct local *l, const struct bill *b, struct hand *h, struct why *why)
 {
 	enum store_answer a;
 
-	memset(h, 0, sizeof(*h));
 	l->now = b->now;
 	if (l->gone.text[0] != '\0') {
 		*why = l->gone;
@@ -348,6 +348,12 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	struct item *binding = NULL;
 	bool made = false;
 
+	if (h->lease != NULL) {
+		rec.kind = WAL_LEASE;
+		rec.lease = *h->lease;
+		rec.lease.id = l->seq + 1;
+		rec.lease_until = local_lease_until(b);
+	}
 	if (b->nchoice > 0) {
 		rec.smarthost = b->choice[d->choice].smarthost;
 		if (b->choice[d->choice].bound != NULL)
@@ -367,10 +373,18 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	for (size_t i = 0; i < b->nline; i++)
 		if (is_spent(b, d, i))
 			rec.line[rec.nline++] = record_of(&b->line[i]);
-	if (rec.nline == 0 && binding == NULL)
+	if (rec.nline == 0 && binding == NULL && h->lease == NULL)
 		return STORE_OK;
+	if (h->lease != NULL && lease_table_add(l->lease, &rec.lease,
+				    rec.lease_until, false) == -1) {
+		unmake(l, h);
+		why_set(why, "out of memory");
+		return STORE_FAILED;
+	}
 	if (local_record(l, &rec, why) == STORE_FAILED) {
 		unmake(l, h);
+		if (h->lease != NULL)
+			lease_table_end(l->lease, rec.lease.id);
 		if (made)
 			cache_remove(l->table, binding);
 		return STORE_FAILED;
@@ -383,6 +397,8 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	}
 	if (binding != NULL)
 		bind_to(l, binding, rec.smarthost, b->now);
+	if (h->lease != NULL)
+		h->lease->id = rec.lease.id;
 	return STORE_OK;
 }
 
@@ -422,19 +438,15 @@ decline(struct local *l, const struct bill *b, struct decision *d,
 }
 
 static enum store_answer
-local_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, struct why *why)
+decide_and_spend(struct local *l, const struct bill *bill, const char *bound,
+    struct decision *d_r, struct hand *h, struct why *why)
 {
-	struct local *l = local_of(s);
-	enum store_answer a;
-	struct hand hand;
+	enum store_answer a = gather(l, bill, h, why);
 
-	pthread_mutex_lock(&l->lock);
-	a = gather(l, bill, &hand, why);
 	if (a == STORE_OK) {
-		quota_decide(bill, hand.counter, d_r);
-		a = d_r->fits ? spend(l, bill, bound, d_r, &hand, why)
-			      : decline(l, bill, d_r, &hand, why);
+		quota_decide(bill, h->counter, d_r);
+		a = d_r->fits ? spend(l, bill, bound, d_r, h, why)
+			      : decline(l, bill, d_r, h, why);
 	}
 	if (a != STORE_OK)
 		l->stats.failed++;
@@ -446,12 +458,114 @@ local_charge(struct store *s, const struct bill *bill, const char *bound,
 }
 
 static enum store_answer
+local_charge(struct store *s, const struct bill *bill, const char *bound,
+    struct decision *d_r, struct why *why)
+{
+	struct local *l = local_of(s);
+	struct hand hand = { 0 };
+
+	pthread_mutex_lock(&l->lock);
+	return decide_and_spend(l, bill, bound, d_r, &hand, why);
+}
+
+static enum store_answer
+local_lease(struct store *s, const struct bill *bill, struct lease *lease,
+    struct decision *d_r, struct why *why)
+{
+	struct local *l = local_of(s);
+	struct hand hand = { .lease = lease };
+
+	pthread_mutex_lock(&l->lock);
+	lease_table_sweep(l->lease, bill->now);
+	return decide_and_spend(l, bill, "", d_r, &hand, why);
+}
+
+/* --- settling a lease ----------------------------------------------------- */
+
+/* What was leased beyond what left, and what left beyond that. */
+static void
+settle_difference(const struct lease *l, const struct settlement *left,
+    uint64_t returned[DIM_COUNT], uint64_t excess[DIM_COUNT])
+{
+	const uint64_t had[DIM_COUNT] = { [DIM_MESSAGES] = l->messages,
+		[DIM_RECIPIENTS] = l->recipients,
+		[DIM_BYTES] = l->bytes };
+	const uint64_t is[DIM_COUNT] = { [DIM_MESSAGES] = left->messages,
+		[DIM_RECIPIENTS] = left->recipients,
+		[DIM_BYTES] = left->bytes };
+
+	for (size_t i = 0; i < DIM_COUNT; i++) {
+		returned[i] = had[i] > is[i] ? had[i] - is[i] : 0;
+		excess[i] = is[i] > had[i] ? is[i] - had[i] : 0;
+	}
+}
+
+/*
+ * b: the lines with what exceeded the lease as their costs.  A counter that
+ * was forgotten since is made anew only if there is something to charge.
+ */
+static enum store_answer
+settle(struct local *l, const struct bill *b, struct wal_record *rec,
+    struct hand *h, struct why *why)
+{
+	struct decision d = { .fits = true };
+	enum store_answer a;
+
+	if ((a = gather(l, b, h, why)) != STORE_OK ||
+	    (a = make_counters(l, b, &d, h, why)) != STORE_OK)
+		return a;
+	for (size_t i = 0; i < b->nline; i++)
+		if (h->counter[i] != NULL)
+			rec->line[rec->nline++] = record_of(&b->line[i]);
+	if (local_record(l, rec, why) == STORE_FAILED) {
+		unmake(l, h);
+		return STORE_FAILED;
+	}
+	for (size_t i = 0; i < b->nline; i++) {
+		if (h->counter[i] == NULL)
+			continue;
+		counter_return(
+		    h->counter[i], rec->returned, rec->lease.when, b->zone);
+		l->born += h->made[i];
+		local_changed(l, h->item[i]);
+	}
+	quota_spend(b, h->counter, &d);
+	lease_table_end(l->lease, rec->lease.id);
+	return STORE_OK;
+}
+
+static enum store_answer
+local_settle(struct store *s, const struct bill *bill,
+    const struct lease *lease, const struct settlement *left, struct why *why)
+{
+	struct local *l = local_of(s);
+	struct wal_record rec = { .kind = WAL_SETTLE, .now = bill->now };
+	struct hand hand = { 0 };
+	enum store_answer a = STORE_NONE;
+	uint64_t excess[DIM_COUNT];
+	struct bill b = *bill;
+
+	pthread_mutex_lock(&l->lock);
+	if (lease_table_get(l->lease, lease->id, b.now, &rec.lease)) {
+		settle_difference(&rec.lease, left, rec.returned, excess);
+		for (size_t i = 0; i < b.nline; i++) {
+			memcpy(b.line[i].cost, excess, sizeof(excess));
+			b.line[i].rcpt = NULL;
+			b.line[i].nrcpt = 0;
+		}
+		b.ncommon = b.nline;
+		a = settle(l, &b, &rec, &hand, why);
+	}
+	return local_leave(l, a, l->seq, why);
+}
+
+static enum store_answer
 local_preview(struct store *s, const struct bill *bill, struct decision *d_r,
     struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
-	struct hand hand;
+	struct hand hand = { 0 };
 
 	pthread_mutex_lock(&l->lock);
 	a = gather(l, bill, &hand, why);
@@ -676,6 +790,7 @@ local_free(struct local *l)
 		close(l->lock_fd);
 	local_free_blocks(l);
 	cache_free(&l->table);
+	lease_table_free(&l->lease);
 	pthread_cond_destroy(&l->wake);
 	pthread_mutex_destroy(&l->folding);
 	pthread_mutex_destroy(&l->lock);
@@ -712,9 +827,11 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		pthread_mutex_init(&l->folding, NULL);
 		cond_init(&l->wake);
 		l->table = cache_new();
+		l->lease = lease_table_new();
 		l->event = calloc(EVENT_QUEUE, sizeof(l->event[0]));
 		l->path = strdup(where);
-		if (l->table != NULL && l->event != NULL && l->path != NULL)
+		if (l->table != NULL && l->lease != NULL && l->event != NULL &&
+		    l->path != NULL)
 			return l;
 		local_free(l);
 	}
@@ -856,7 +973,8 @@ open_parts(struct local *l, struct why *why)
 	l->db = db_open(l->path, &meta, why, &code);
 	if (l->db == NULL || (code = remember_database(l, why)) != 0)
 		return code;
-	if (local_load_blocks(l, &reason) == STORE_FAILED) {
+	if (local_load_blocks(l, &reason) == STORE_FAILED ||
+	    local_load_leases(l, &reason) == STORE_FAILED) {
 		why_set(why, "%s", reason.text);
 		return EX_DATAERR;
 	}
@@ -908,7 +1026,8 @@ sqlite_close(struct store *s)
 	.block = local_block, .unblock = local_unblock,                        \
 	.blocked = local_blocked, .note = local_note, .read = local_read,      \
 	.events = local_events, .blocks = local_blocks, .stats = local_stats,  \
-	.reconfigure = local_reconfigure, .flush = local_flush
+	.reconfigure = local_reconfigure, .flush = local_flush,                \
+	.lease = local_lease, .settle = local_settle, .leases = local_leases
 
 const struct store_backend store_sqlite = {
 	.kind = "sqlite",

@@ -17,6 +17,7 @@
 #include "backend.h"
 #include "cache.h"
 #include "db.h"
+#include "lease_table.h"
 #include "wal.h"
 #include "wal_record.h"
 #include "why.h"
@@ -47,6 +48,7 @@ struct local {
 	uint64_t seq;			/* of the last operation */
 	uint64_t unfolded;		/* bytes of journal since the last fold */
 	size_t born;			/* counters made since then */
+	struct lease_table *lease;
 	struct block *block;		/* in order of who */
 	size_t nblock;
 	atomic_bool any_block;		/* may be read without the lock */
@@ -111,6 +113,16 @@ enum store_answer local_events(struct store *s, const char *key, size_t n,
 	    store_event_fn *each, void *arg, struct why *why);
 enum store_answer local_load_blocks(struct local *l, struct why *why);
 void	local_free_blocks(struct local *l);
+
+/* --- lease.c ------------------------------------------------------------- */
+
+/* When a lease that charges this bill expires (ms). */
+int64_t	local_lease_until(const struct bill *b);
+enum store_answer local_leases(struct store *s, store_lease_fn *each,
+	    void *arg, struct why *why);
+enum store_answer local_load_leases(struct local *l, struct why *why);
+/* Writes what changed in the table; folding is held, and lock is not. */
+enum store_answer local_flush_leases(struct local *l, struct why *why);
 
 /* --- store_fold.c -------------------------------------------------------- */
 

@@ -77,6 +77,10 @@ enum store_answer db_put_block(struct db *db, const char *who,
 enum store_answer db_drop_block(struct db *db, const char *who,
 	    struct why *why);
 
+enum store_answer db_put_lease(struct db *db, const struct lease *l,
+	    int64_t until, struct why *why);
+enum store_answer db_drop_lease(struct db *db, uint64_t id, struct why *why);
+
 /*
  * Forgets blocks that ended before that moment, at most n bindings older than
  * it, and events beyond keep.
@@ -104,5 +108,10 @@ enum store_answer db_events(struct db *db, const char *key,
 	    size_t n, store_event_fn *each, void *arg, struct why *why);
 enum store_answer db_blocks(struct db *db, store_block_fn *each,
 	    void *arg, struct why *why);
+
+/* All leases in order of id; STORE_NONE if each returned false to stop. */
+typedef bool db_lease_fn(void *arg, const struct lease *l, int64_t until);
+enum store_answer db_leases(struct db *db, db_lease_fn *each, void *arg,
+	    struct why *why);
 
 #endif

@@ -200,3 +200,40 @@ db_blocks(struct db *db, store_block_fn *each, void *arg, struct why *why)
 	read_done(db, GET_BLOCKS);
 	return a == STORE_FAILED ? STORE_FAILED : STORE_OK;
 }
+
+static struct lease
+lease_of(sqlite3_stmt *s)
+{
+	struct lease l = {
+		.id = (uint64_t)sqlite3_column_int64(s, 0),
+		.when = sqlite3_column_int64(s, 1),
+		.messages = (uint64_t)sqlite3_column_int64(s, 6),
+		.recipients = (uint64_t)sqlite3_column_int64(s, 7),
+		.bytes = (uint64_t)sqlite3_column_int64(s, 8),
+	};
+
+	stmt_column(s, 3, l.smarthost, sizeof(l.smarthost));
+	stmt_column(s, 4, l.owner, sizeof(l.owner));
+	stmt_column(s, 5, l.sender, sizeof(l.sender));
+	return l;
+}
+
+enum store_answer
+db_leases(struct db *db, db_lease_fn *each, void *arg, struct why *why)
+{
+	sqlite3_stmt *s = reading(db, GET_LEASES, why);
+	enum store_answer a = STORE_NONE;
+	bool more = true;
+
+	if (s == NULL)
+		return STORE_FAILED;
+	while (more && (a = stmt_step(db, GET_LEASES, why)) == STORE_OK) {
+		struct lease l = lease_of(s);
+
+		more = each(arg, &l, sqlite3_column_int64(s, 2));
+	}
+	read_done(db, GET_LEASES);
+	if (!more)
+		return STORE_NONE;
+	return a == STORE_FAILED ? STORE_FAILED : STORE_OK;
+}

@@ -24,6 +24,9 @@ static const char *const sql[STATEMENTS] = {
 	[PUT_BLOCK] =
 	    "INSERT INTO block VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET until = ?2, actor = ?3, text = ?4",
 	[DROP_BLOCK] = "DELETE FROM block WHERE who = ?1",
+	[PUT_LEASE] =
+	    "INSERT OR REPLACE INTO lease VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[DROP_LEASE] = "DELETE FROM lease WHERE id = ?1",
 	[TIDY_BINDINGS] =
 	    "DELETE FROM binding WHERE rowid IN (SELECT rowid FROM binding WHERE updated < ?1 LIMIT ?2)",
 	[TIDY_EVENTS] =
@@ -39,6 +42,8 @@ static const char *const sql[STATEMENTS] = {
 	[GET_EVENTS] =
 	    "SELECT at, kind, policy, key, actor, text FROM event WHERE ?1 IS NULL OR key = ?1 ORDER BY id DESC LIMIT ?2",
 	[GET_BLOCKS] = "SELECT who, until, text FROM block ORDER BY who",
+	[GET_LEASES] =
+	    "SELECT id, at, until, smarthost, owner, sender, messages, recipients, bytes FROM lease ORDER BY id",
 };
 
 int64_t

@@ -139,6 +139,37 @@ db_drop_block(struct db *db, const char *who, struct why *why)
 }
 
 enum store_answer
+db_put_lease(
+    struct db *db, const struct lease *l, int64_t until, struct why *why)
+{
+	sqlite3_stmt *s = stmt_get(db, PUT_LEASE, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_int(s, 1, (int64_t)l->id);
+	stmt_int(s, 2, l->when);
+	stmt_int(s, 3, until);
+	stmt_text(s, 4, l->smarthost);
+	stmt_text(s, 5, l->owner);
+	stmt_text(s, 6, l->sender);
+	stmt_int(s, 7, (int64_t)l->messages);
+	stmt_int(s, 8, (int64_t)l->recipients);
+	stmt_int(s, 9, (int64_t)l->bytes);
+	return stmt_run(db, PUT_LEASE, why);
+}
+
+enum store_answer
+db_drop_lease(struct db *db, uint64_t id, struct why *why)
+{
+	sqlite3_stmt *s = stmt_get(db, DROP_LEASE, why);
+
+	if (s == NULL)
+		return STORE_FAILED;
+	stmt_int(s, 1, (int64_t)id);
+	return stmt_run(db, DROP_LEASE, why);
+}
+
+enum store_answer
 db_tidy(struct db *db, int64_t before, size_t n, size_t keep, struct why *why)
 {
 	sqlite3_stmt *bindings = stmt_get(db, TIDY_BINDINGS, why);

@@ -237,6 +237,8 @@ write_changes(
 	if (a == STORE_OK)
 		a = write_items(l, st->ndirty, why);
 	if (a == STORE_OK)
+		a = local_flush_leases(l, why);
+	if (a == STORE_OK)
 		a = write_events(l, st->first_event, st->nevent, why);
 	if (a == STORE_OK)
 		a = sweep(l, st->born + SWEEP_STEP, st->now, why);
@@ -286,6 +288,7 @@ folded(struct local *l, const struct start *st)
 {
 	settle(l, ITEM_CLEAN);
 	pthread_mutex_lock(&l->lock);
+	lease_table_flushed(l->lease, true);
 	l->unfolded -= st->unfolded;
 	l->born -= st->born;
 	l->first_event = (l->first_event + st->nevent) % EVENT_QUEUE;
@@ -300,6 +303,9 @@ not_folded(struct local *l, struct why *why)
 {
 	memset(&l->meta, 0, sizeof(l->meta));
 	settle(l, ITEM_DIRTY);
+	pthread_mutex_lock(&l->lock);
+	lease_table_flushed(l->lease, false);
+	pthread_mutex_unlock(&l->lock);
 	if (db_unsynced(l->db))
 		l->fatal(why->text);
 }

@@ -70,6 +70,21 @@ replay_binding(struct replay *r, const struct wal_record *rec)
 	return STORE_OK;
 }
 
+/* The database has it already if it was flushed after the record was. */
+static enum store_answer
+replay_lease(struct replay *r, uint64_t seq, const struct wal_record *rec)
+{
+	struct lease lease = rec->lease;
+
+	if (lease_table_get(r->l->lease, seq, rec->now, &lease))
+		return STORE_OK;
+	lease.id = seq;
+	if (lease_table_add(r->l->lease, &lease, rec->lease_until, false) == 0)
+		return STORE_OK;
+	why_set(&r->why, "out of memory");
+	return STORE_FAILED;
+}
+
 static enum store_answer
 replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
 {
@@ -101,7 +116,15 @@ replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
 		local_changed(r->l, item);
 	}
 	b.ncommon = b.nline;
+	if (rec->kind == WAL_SETTLE)
+		for (size_t i = 0; i < b.nline; i++)
+			counter_return(
+			    counter[i], rec->returned, rec->lease.when, b.zone);
 	quota_spend(&b, counter, &d);
+	if (rec->kind == WAL_SETTLE)
+		lease_table_end(r->l->lease, rec->lease.id);
+	if (rec->kind == WAL_LEASE)
+		return replay_lease(r, seq, rec);
 	return rec->bound[0] == '\0' ? STORE_OK : replay_binding(r, rec);
 }
 
@@ -156,8 +179,10 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	}
 	r->n++;
 	r->l->seq = seq;
-	a = rec.kind == WAL_CHARGE ? replay_charge(r, seq, &rec)
-				   : replay_acts(r, seq, &rec);
+	a = rec.kind == WAL_LOCK || rec.kind == WAL_RESET ||
+		    rec.kind == WAL_GRANT
+		? replay_acts(r, seq, &rec)
+		: replay_charge(r, seq, &rec);
 	if (a == STORE_FAILED)
 		why_set(why, "%s", r->why.text);
 	return a != STORE_FAILED;

@@ -100,6 +100,35 @@ put_lists(struct out *o, const struct wal_record *rec)
 	}
 }
 
+static bool
+has_costs(enum wal_record_kind kind)
+{
+	return kind == WAL_CHARGE || kind == WAL_LEASE || kind == WAL_SETTLE;
+}
+
+static void
+put_lease(struct out *o, const struct wal_record *rec)
+{
+	const struct lease *l = &rec->lease;
+
+	put_be64(o, (uint64_t)rec->lease_until);
+	put_text(o, l->smarthost);
+	put_text(o, l->owner);
+	put_text(o, l->sender);
+	put_be64(o, l->messages);
+	put_be64(o, l->recipients);
+	put_be64(o, l->bytes);
+}
+
+static void
+put_settlement(struct out *o, const struct wal_record *rec)
+{
+	put_be64(o, rec->lease.id);
+	put_be64(o, (uint64_t)rec->lease.when);
+	for (size_t i = 0; i < DIM_COUNT; i++)
+		put_be64(o, rec->returned[i]);
+}
+
 static void
 put_line(struct out *o, const struct wal_record *rec, size_t i)
 {
@@ -107,7 +136,7 @@ put_line(struct out *o, const struct wal_record *rec, size_t i)
 
 	put_text(o, l->policy);
 	put_text(o, l->key);
-	if (rec->kind == WAL_CHARGE) {
+	if (has_costs(rec->kind)) {
 		put_u8(o, l->observed);
 		put_be64(o, l->cost[DIM_MESSAGES]);
 		put_be64(o, l->cost[DIM_RECIPIENTS]);
@@ -128,12 +157,17 @@ wal_record_pack(const struct wal_record *rec, uint8_t *dst, size_t size)
 	if (rec->kind == WAL_CHARGE) {
 		put_text(&o, rec->bound);
 		put_text(&o, rec->smarthost);
-		put_lists(&o, rec);
+	} else if (rec->kind == WAL_LEASE) {
+		put_lease(&o, rec);
+	} else if (rec->kind == WAL_SETTLE) {
+		put_settlement(&o, rec);
 	} else if (rec->kind == WAL_GRANT) {
 		put_u8(&o, rec->grant.dim);
 		put_be64(&o, rec->grant.extra);
 		put_be64(&o, (uint64_t)rec->grant.until);
 	}
+	if (has_costs(rec->kind))
+		put_lists(&o, rec);
 	put_u8(&o, rec->nline);
 	for (size_t i = 0; i < rec->nline; i++)
 		put_line(&o, rec, i);
@@ -244,6 +278,44 @@ get_charge(struct in *in, struct wal_record_line *l, const struct list *list,
 	l->nrcpt = list[k].n;
 }
 
+/* A text that must fit a field of that size. */
+static void
+get_field(struct in *in, char *dst, size_t size)
+{
+	const char *s = get_text(in);
+	size_t n = strlen(s) + 1;
+
+	if (n > size) {
+		in->bad = true;
+		return;
+	}
+	memcpy(dst, s, n);
+}
+
+static void
+get_lease(struct in *in, struct wal_record *rec)
+{
+	struct lease *l = &rec->lease;
+
+	rec->lease_until = (int64_t)get_be64(in);
+	l->when = rec->now;
+	get_field(in, l->smarthost, sizeof(l->smarthost));
+	get_field(in, l->owner, sizeof(l->owner));
+	get_field(in, l->sender, sizeof(l->sender));
+	l->messages = get_be64(in);
+	l->recipients = get_be64(in);
+	l->bytes = get_be64(in);
+}
+
+static void
+get_settlement(struct in *in, struct wal_record *rec)
+{
+	rec->lease.id = get_be64(in);
+	rec->lease.when = (int64_t)get_be64(in);
+	for (size_t i = 0; i < DIM_COUNT; i++)
+		rec->returned[i] = get_be64(in);
+}
+
 bool
 wal_record_unpack(
     struct wal_record *rec_r, const uint8_t *src, size_t len, uint64_t *digest)
@@ -254,24 +326,29 @@ wal_record_unpack(
 
 	memset(rec_r, 0, sizeof(*rec_r));
 	rec_r->bound = rec_r->smarthost = "";
-	rec_r->kind = (enum wal_record_kind)get_u8(&in, WAL_GRANT);
+	rec_r->kind = (enum wal_record_kind)get_u8(&in, WAL_SETTLE);
 	rec_r->now = (int64_t)get_be64(&in);
 	if (rec_r->kind == WAL_CHARGE) {
 		rec_r->bound = get_text(&in);
 		rec_r->smarthost = get_text(&in);
-		nlist = get_lists(&in, list, digest);
+	} else if (rec_r->kind == WAL_LEASE) {
+		get_lease(&in, rec_r);
+	} else if (rec_r->kind == WAL_SETTLE) {
+		get_settlement(&in, rec_r);
 	} else if (rec_r->kind == WAL_GRANT) {
 		rec_r->grant.dim = (enum dimension)get_u8(&in, DIM_COUNT - 1);
 		rec_r->grant.extra = get_be64(&in);
 		rec_r->grant.until = (int64_t)get_be64(&in);
 	}
+	if (has_costs(rec_r->kind))
+		nlist = get_lists(&in, list, digest);
 	rec_r->nline = get_u8(&in, BILL_LINES);
 	for (size_t i = 0; i < rec_r->nline; i++) {
 		struct wal_record_line *l = &rec_r->line[i];
 
 		l->policy = get_text(&in);
 		l->key = get_text(&in);
-		if (rec_r->kind == WAL_CHARGE)
+		if (has_costs(rec_r->kind))
 			get_charge(&in, l, list, nlist);
 		else if (rec_r->kind == WAL_LOCK)
 			l->until = (int64_t)get_be64(&in);

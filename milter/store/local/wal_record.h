@@ -16,14 +16,23 @@
 
 #include "counter.h"
 #include "quota.h"
+#include "store.h"
 
-enum wal_record_kind { WAL_CHARGE = 1, WAL_LOCK, WAL_RESET, WAL_GRANT };
+enum wal_record_kind {
+	WAL_CHARGE = 1,
+	WAL_LOCK,
+	WAL_RESET,
+	WAL_GRANT,
+	WAL_LEASE,	/* a charge that made a lease: its id is the frame's */
+	WAL_SETTLE	/* a lease ended; lines are charged what exceeded it */
+};
 
 struct wal_record_line {
 	const char *policy, *key;
-	bool observed;			/* charge */
-	uint64_t cost[DIM_COUNT];	/* charge; that of DIM_UNIQUE is 0 */
-	const uint64_t *rcpt;		/* charge */
+	/* Of charge, lease and settle: */
+	bool observed;
+	uint64_t cost[DIM_COUNT];	/* that of DIM_UNIQUE is 0 */
+	const uint64_t *rcpt;
 	size_t nrcpt;
 	int64_t until;			/* lock */
 };
@@ -33,6 +42,9 @@ struct wal_record {
 	int64_t now;
 	const char *bound, *smarthost;	/* charge: "" if nothing was bound */
 	struct grant grant;
+	struct lease lease;		/* settle: id and when only */
+	int64_t lease_until;		/* lease */
+	uint64_t returned[DIM_COUNT];	/* settle: to the buckets of lease.when */
 	size_t nline;
 	struct wal_record_line line[BILL_LINES];
 };
