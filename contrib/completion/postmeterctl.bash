@@ -20,7 +20,7 @@ _postmeterctl()
 	trace) word='--sender --rcpt --since --refused -n' ;;
 	explain) word='--sender --login --client --size --rcpt' ;;
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
-	block) word='--for --why' ;;
+	block) word='--for --why --hold-queue' ;;
 	check) word="--mta --postfix-config --sendmail-config $(compgen -f -- "$cur")" ;;
 	setup) word='postfix sendmail --apply --undo --check
 	    --postfix-config --sendmail-config' ;;

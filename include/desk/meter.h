@@ -55,6 +55,12 @@ void	meter_bill(const struct config *conf, const struct rule *rule,
 	    struct bill_work *work_r);
 
 /*
+ * The name that is blocked for as long as a network is: only then does a
+ * message ask for each network that its client may be in.
+ */
+#define BLOCK_NETWORKS	"(networks)"
+
+/*
  * Must mail of this sender bear the smarthost's own (envelope-sender) in its
  * place?  A notice (<>) never does.
  */

@@ -378,33 +378,68 @@ cap(const struct config *conf, const struct rule *rule, const struct txn *t,
 	       cap_of_route(conf, rule, t, stage, o);
 }
 
-/* blocked - has the operator stopped one of the names of this client? */
+/* blocked_as - is one of the names blocked? */
+static enum store_answer
+blocked_as(
+    struct store *store, const char *name, int64_t now, struct outcome *o)
+{
+	struct why why;
+	enum store_answer a;
+
+	if (name[0] == '\0' || strcmp(name, "@") == 0)
+		return STORE_NONE;
+	a = store_blocked(store, name, now, o->why.text, &why);
+	if (a == STORE_OK)
+		snprintf(o->key, sizeof(o->key), "%s", name);
+	else if (a != STORE_NONE)
+		why_set(&o->why, "%s", why.text);
+	return a;
+}
+
+/* blocked_network - is it in a network that is blocked? */
+static enum store_answer
+blocked_network(struct store *store, const struct netaddr *client, int64_t now,
+    struct outcome *o)
+{
+	char net[NETADDR_TEXT];
+	struct why why;
+	enum store_answer a =
+	    store_blocked(store, BLOCK_NETWORKS, now, o->why.text, &why);
+
+	if (a == STORE_FAILED || a == STORE_UNCERTAIN)
+		why_set(&o->why, "%s", why.text);
+	if (a != STORE_OK)
+		return a;
+	o->why = WHY_NONE;
+	for (unsigned bits = 1; bits < 8u * client->len; bits++) {
+		netaddr_text(client, bits, net, sizeof(net));
+		a = blocked_as(store, net, now, o);
+		if (a != STORE_NONE)
+			return a;
+	}
+	return STORE_NONE;
+}
+
+/*
+ * blocked - has the operator stopped one of the names of this client, a
+ * network that it is in, or everything?
+ */
 static enum store_answer
 blocked(
     struct store *store, const struct txn *t, int64_t now, struct outcome *o)
 {
 	char domain[MAILADDR_MAX + 2], client[NETADDR_TEXT];
-	const char *who[] = { t->login, t->sender.text, domain, client };
-	struct why why;
+	const char *who[] = { "*", t->login, t->sender.text, domain, client };
+	enum store_answer a = STORE_NONE;
 
 	domain[0] = '@';
 	copy(domain + 1, sizeof(domain) - 1, mailaddr_domain(&t->sender));
 	client_key(t, NULL, client, sizeof(client));
-	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
-		enum store_answer a;
-
-		if (who[i][0] == '\0' || strcmp(who[i], "@") == 0)
-			continue;
-		a = store_blocked(store, who[i], now, o->why.text, &why);
-		if (a == STORE_NONE)
-			continue;
-		if (a == STORE_OK)
-			snprintf(o->key, sizeof(o->key), "%s", who[i]);
-		else
-			why_set(&o->why, "%s", why.text);
-		return a;
-	}
-	return STORE_NONE;
+	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++)
+		if ((a = blocked_as(store, who[i], now, o)) != STORE_NONE)
+			return a;
+	return t->client.len == 0 ? STORE_NONE
+				  : blocked_network(store, &t->client, now, o);
 }
 
 /* could_not_know - what on-store-failure says to that */

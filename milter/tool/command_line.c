@@ -264,7 +264,7 @@ command_line_parse(int argc, char **argv, struct command_line *l)
 		usage_all(l->help ? stdout : stderr);
 		return l->help ? -1 : EX_USAGE;
 	}
-	l->command = command_find(argv[optind]);
+	l->command = l->ctl.command = command_find(argv[optind]);
 	if (l->command == NULL) {
 		unknown_command(argv[optind]);
 		return EX_USAGE;

@@ -21,6 +21,7 @@ const struct ctl_option ctl_options[] = {
 	{ "why", 0, OPTION_TEXT, AT(why), "why" },
 	{ "since", 0, OPTION_TEXT, AT(since), "since" },
 	{ "refused", 0, OPTION_FLAG, AT(refused), "refused" },
+	{ "hold-queue", 0, OPTION_FLAG, AT(hold_queue), NULL },
 	{ "apply", 0, OPTION_FLAG, AT(apply), NULL },
 	{ "undo", 0, OPTION_FLAG, AT(undo), NULL },
 	{ "check", 0, OPTION_FLAG, AT(check), NULL },

@@ -326,14 +326,11 @@ print_counter(const struct screen *sc, const json_t *c)
 void
 text_show(const struct screen *sc, const json_t *a)
 {
-	const json_t *block = json_object_get(a, "blocked"), *c;
+	const json_t *c;
 	size_t i;
 
 	fprintf(sc->out, "%s\n", ctl_str(a, "who"));
-	if (json_is_object(block))
-		fprintf(sc->out, "blocked%s%s\n",
-		    ctl_str(block, "text")[0] != '\0' ? ": " : "",
-		    ctl_str(block, "text"));
+	print_blocks(sc, json_object_get(a, "blocks"));
 	json_array_foreach (json_object_get(a, "counters"), i, c)
 		print_counter(sc, c);
 	if (json_array_size(json_object_get(a, "refused")) > 0) {
@@ -423,15 +420,6 @@ text_grant(const struct screen *sc, const json_t *a)
 	    "granted: %s may send %lld %s more under policy %s, until %s\n",
 	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
 	    ctl_str(a, "policy"), print_moment(a, "until"));
-}
-
-void
-text_block(const struct screen *sc, const json_t *a)
-{
-	const char *until = print_moment(a, "until");
-
-	fprintf(sc->out, "blocked: %s until %s\n", ctl_str(a, "who"),
-	    until[0] != '\0' ? until : "it is unblocked");
 }
 
 void

@@ -28,7 +28,10 @@ struct ctl_list {	/* v has room for the whole command line */
 };
 
 /* What the command line said; strings belong to argv. */
+struct command;
+
 struct ctl {
+	const struct command *command;	/* its row */
 	const char *config;	/* -c */
 	const char *socket;	/* -s, NULL: as the configuration says */
 	const char *sender, *login, *client, *size;
@@ -36,7 +39,7 @@ struct ctl {
 	const char *span, *why, *count;
 	bool apply, undo, check, mta;
 	const char *since;
-	bool refused;
+	bool refused, hold_queue;
 	bool openmetrics, nagios;
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
@@ -110,6 +113,7 @@ int	ctl_test(const struct ctl *ctl, json_t **answer_r);
 int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
 int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
 int	ctl_status(const struct ctl *ctl, json_t **answer_r);
+int	ctl_block(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 
 /* Are the words "list", "set NAME" or "remove NAME"? */
@@ -119,6 +123,7 @@ bool	ctl_secret_words(const struct ctl *ctl);
 void	ctl_test_text(const struct screen *sc, const json_t *answer);
 void	ctl_providers_text(const struct screen *sc, const json_t *answer);
 void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
+void	ctl_block_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */

@@ -373,6 +373,81 @@ a_block_holds_until_it_ends_or_is_taken_back(void **state)
 			      " 'ever'}"));
 }
 
+/* A message of sender from a machine of a network of ours. */
+static enum verdict
+send_from(const char *client, const char *sender)
+{
+	const struct config *conf = snapshot_hold();
+	struct txn t = { .submitted = false };
+	struct outcome o;
+
+	txn_begin(&t);
+	assert_int_equal(netaddr_parse(client, &t.client), 0);
+	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
+	assert_int_equal(txn_add(&t, 1, WAY_ROUTED), 0);
+	meter_charge(conf, store, NULL, &t, house_time, &o);
+	txn_end(&t);
+	snapshot_release(&conf);
+	return o.verdict;
+}
+
+static void
+everything_stops_when_the_star_is_blocked(void **state)
+{
+	assert_true(accepted("{'command': 'block', 'who': '*'}"));
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_BLOCKED);
+	assert_true(accepted("{'command': 'unblock', 'who': '*'}"));
+	assert_int_equal(send_mail("b@office.example", 1), VERDICT_PASS);
+}
+
+static void
+a_network_is_blocked_whole_and_no_other(void **state)
+{
+	assert_true(accepted("{'command': 'block', 'who': '10.1.0.0/16'}"));
+	assert_int_equal(
+	    send_from("10.1.2.3", "b@office.example"), VERDICT_BLOCKED);
+	assert_int_equal(
+	    send_from("10.2.2.3", "b@office.example"), VERDICT_PASS);
+	assert_int_equal(at("{'command': 'status'}", "blocks"), 1);
+	assert_true(accepted("{'command': 'block', 'who': '10.2.2.3'}"));
+	assert_int_equal(
+	    send_from("10.2.2.3", "b@office.example"), VERDICT_BLOCKED);
+	assert_true(accepted("{'command': 'unblock', 'who': '10.1.0.0/16'}"));
+	assert_int_equal(
+	    send_from("10.1.2.3", "b@office.example"), VERDICT_PASS);
+	assert_int_equal(at("{'command': 'status'}", "blocks"), 1);
+}
+
+static void
+what_can_match_nothing_is_not_blocked(void **state)
+{
+	assert_false(accepted("{'command': 'block', 'who': '10.1.0.0/8'}"));
+	assert_false(accepted("{'command': 'block', 'who': '0.0.0.0/0'}"));
+	assert_false(accepted("{'command': 'block', 'who': '10.0.0.0/33'}"));
+	assert_false(accepted("{'command': 'block', 'who': '@'}"));
+	assert_false(accepted("{'command': 'block', 'who': '@no domain'}"));
+	/* A domain of ours without the sign would be a login. */
+	assert_false(accepted("{'command': 'block', 'who':"
+			      " 'office.example'}"));
+	assert_false(accepted("{'command': 'block', 'who':"
+			      " 'smarthost workspace'}"));
+	assert_int_equal(at("{'command': 'status'}", "blocks"), 0);
+}
+
+static void
+show_tells_every_block_that_stops_somebody(void **state)
+{
+	assert_true(accepted("{'command': 'block', 'who': '@office.example'}"));
+	assert_true(accepted("{'command': 'block', 'who': '*'}"));
+	assert_true(accepted("{'command': 'block', 'who': '10.0.0.0/8'}"));
+	assert_true(
+	    accepted("{'command': 'block', 'who': 'z@office.example'}"));
+	assert_int_equal(
+	    at("{'command': 'show', 'who': 'a@office.example'}", "blocks"), 2);
+	assert_int_equal(
+	    at("{'command': 'show', 'who': '10.9.9.9'}", "blocks"), 2);
+}
+
 static void
 an_export_holds_every_counter_and_block(void **state)
 {
@@ -674,6 +749,10 @@ main(void)
 		DESK(a_grant_that_cannot_be_meant_is_refused),
 		DESK(reset_forgets_what_was_spent_under_one_policy_or_all),
 		DESK(a_block_holds_until_it_ends_or_is_taken_back),
+		DESK(everything_stops_when_the_star_is_blocked),
+		DESK(a_network_is_blocked_whole_and_no_other),
+		DESK(what_can_match_nothing_is_not_blocked),
+		DESK(show_tells_every_block_that_stops_somebody),
 		DESK(an_export_holds_every_counter_and_block),
 		DESK(a_reload_that_fails_lists_the_mistakes),
 		DESK(who_looks_is_shown_all_and_changes_nothing),

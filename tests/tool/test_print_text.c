@@ -91,7 +91,7 @@ show_tells_limits_grants_locks_blocks_and_events(void **state)
 {
 	expect("show",
 	    "{'ok': true, 'who': 'a@b.example',"
-	    " 'blocked': {'who': 'a@b.example', 'text': 'stolen password'},"
+	    " 'blocks': [{'who': 'a@b.example', 'text': 'stolen password'}],"
 	    " 'counters': [{'policy': 'staff', 'key': 'a@b.example',"
 	    " 'limits': [{'limit': '10 messages in 24h', 'used': 10,"
 	    " 'max': 10, 'percent': 100}, {'limit': '5 recipients a day',"
@@ -105,7 +105,7 @@ show_tells_limits_grants_locks_blocks_and_events(void **state)
 	    " 'kind': 'grant', 'policy': 'staff', 'key': 'a@b.example',"
 	    " 'actor': 'root', 'text': 'a mailing'}]}",
 	    "a@b.example\n"
-	    "blocked: stolen password\n"
+	    "blocked     a@b.example until it is unblocked: stolen password\n"
 	    "\n"
 	    "staff for a@b.example\n"
 	    "  [####################]  100%  10 of 10 messages in 24h\n"

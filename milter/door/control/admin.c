@@ -14,9 +14,8 @@
 #include "request.h"
 #include "suggest.h"
 
-/* log_act - one line for the log, foreign bytes made harmless */
-static void
-log_act(const struct request *rq, const char *act, const char *who)
+void
+control_log_act(const struct request *rq, const char *act, const char *who)
 {
 	char actor[128], name[400];
 
@@ -95,7 +94,7 @@ control_reset(const struct request *rq)
 		return control_failure("`postmeterctl top` lists who has",
 		    "%s has no counter there to reset", who);
 	}
-	log_act(rq, "reset", who);
+	control_log_act(rq, "reset", who);
 	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(who),
 	    "reset", done);
 }
@@ -126,9 +125,8 @@ has_dimension(const struct policy *p, enum dimension dim)
 	return false;
 }
 
-/* until_parse - "1d" from now on; -1 if it is no span */
-static int
-until_parse(const struct request *rq, const char *text, int64_t *until_r)
+int
+control_until(const struct request *rq, const char *text, int64_t *until_r)
 {
 	struct why why;
 	int64_t span;
@@ -193,7 +191,7 @@ control_grant(const struct request *rq)
 	if (count_parse(extra, g.dim, &g.extra) == -1)
 		return control_failure("a count such as +200, +2k or +1G",
 		    "\"%s\" is no count", extra);
-	if (span == NULL || until_parse(rq, span, &g.until) == -1)
+	if (span == NULL || control_until(rq, span, &g.until) == -1)
 		return control_failure("say --for and a span such as 12h or 7d",
 		    "a grant must end some day");
 	control_who(rq->conf, p, who, &w);
@@ -210,61 +208,11 @@ control_grant(const struct request *rq)
 		    "%s holds as many grants as fit", w.key[i]);
 	if (a != STORE_OK)
 		return control_store_failure(a, why.text);
-	log_act(rq, "grant", w.key[i]);
+	control_log_act(rq, "grant", w.key[i]);
 	return json_pack("{s:b, s:s, s:o, s:s, s:o, s:o}", "ok", 1, "policy",
 	    p->name, "key", control_text(w.key[i]), "dimension",
 	    dimension_words[g.dim], "extra", control_number(g.extra), "until",
 	    control_moment(rq, g.until));
-}
-
-json_t *
-control_block(const struct request *rq)
-{
-	const char *who = control_arg(rq, "who");
-	const char *span = control_arg(rq, "for");
-	const char *text = control_arg(rq, "why");
-	char key[MAILADDR_MAX + 1];
-	struct why why = WHY_NONE;
-	int64_t until = NEVER;
-	enum store_answer a;
-
-	if (who == NULL || who[0] == '\0')
-		return control_failure("block WHO [--for SPAN] [--why TEXT]",
-		    "it was not said whom to block");
-	if (span != NULL && until_parse(rq, span, &until) == -1)
-		return control_failure(
-		    "a span such as 12h or 7d; without --for it lasts until unblock",
-		    "\"%s\" is no span", span);
-	control_who_blocked(rq->conf, who, key, sizeof(key));
-	a = store_block(rq->env->store, key, until, rq->now, rq->actor,
-	    text != NULL ? text : "", &why);
-	if (a != STORE_OK)
-		return control_store_failure(a, why.text);
-	log_act(rq, "block", key);
-	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(key),
-	    "until", control_moment(rq, until));
-}
-
-json_t *
-control_unblock(const struct request *rq)
-{
-	const char *who = control_arg(rq, "who");
-	char key[MAILADDR_MAX + 1];
-	struct why why = WHY_NONE;
-	enum store_answer a;
-
-	if (who == NULL || who[0] == '\0')
-		return control_failure(
-		    "unblock WHO", "it was not said whom to unblock");
-	control_who_blocked(rq->conf, who, key, sizeof(key));
-	a = store_unblock(rq->env->store, key, rq->now, rq->actor, &why);
-	if (a == STORE_NONE)
-		return control_failure("`postmeterctl status` lists the blocks",
-		    "%s is not blocked", key);
-	if (a != STORE_OK)
-		return control_store_failure(a, why.text);
-	log_act(rq, "unblock", key);
-	return json_pack("{s:b, s:o}", "ok", 1, "who", control_text(key));
 }
 
 /* lines_of - each line of a text, as an array */
@@ -288,7 +236,7 @@ control_reload(const struct request *rq)
 	char *errors = NULL;
 	json_t *answer;
 
-	log_act(rq, "reload", rq->env->config_file);
+	control_log_act(rq, "reload", rq->env->config_file);
 	if (rq->env->reload(&errors) == 0)
 		answer = json_pack("{s:b, s:o}", "ok", 1, "config",
 		    control_text(rq->env->config_file));

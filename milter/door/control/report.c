@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "limit.h"
+#include "meter.h"
 #include "request.h"
 #include "tally.h"
 #include "trace.h"
@@ -73,6 +74,8 @@ add_block(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct block_list *l = arg;
 
+	if (strcmp(who, BLOCK_NETWORKS) == 0)
+		return true;
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o}", "who", control_text(who), "until",
 		control_moment(l->rq, until), "text", control_text(text)));
@@ -291,30 +294,13 @@ show_policy(const struct request *rq, const struct policy *p, const char *name,
 	return STORE_OK;
 }
 
-/* find_block - the block of who, or JSON's null */
-static json_t *
-find_block(const struct request *rq, const char *who, enum store_answer *a_r,
-    struct why *why)
-{
-	char key[MAILADDR_MAX + 1], text[STORE_TEXT] = "";
-
-	control_who_blocked(rq->conf, who, key, sizeof(key));
-	*a_r = store_blocked(rq->env->store, key, rq->now, text, why);
-	if (*a_r == STORE_OK)
-		return json_pack("{s:o, s:o}", "who", control_text(key), "text",
-		    control_text(text));
-	if (*a_r == STORE_NONE)
-		*a_r = STORE_OK;
-	return json_null();
-}
-
 json_t *
 control_show(const struct request *rq)
 {
 	const char *who = control_arg(rq, "who");
 	char key[MAILADDR_MAX + 1];
 	struct why why = WHY_NONE;
-	json_t *counters, *events = NULL, *block = NULL, *refused;
+	json_t *counters, *events = NULL, *block = NULL, *refused, *first;
 	struct trace_query q = { .n = SHOW_REFUSED, .refused = true };
 	enum store_answer a = STORE_OK;
 	int rc;
@@ -328,12 +314,12 @@ control_show(const struct request *rq)
 	if (a == STORE_OK)
 		events = control_event_list(rq, key, TOP_SOME, &a, &why);
 	if (a == STORE_OK)
-		block = find_block(rq, who, &a, &why);
+		block = control_blocks_of(rq, who, &a, &why);
 	snprintf(q.who, sizeof(q.who), "%s", key);
 	refused = control_trace_list(rq, &q, &why, &rc);
 	if (a == STORE_OK && json_array_size(counters) == 0 &&
 	    json_array_size(events) == 0 && json_array_size(refused) == 0 &&
-	    json_is_null(block)) {
+	    json_array_size(block) == 0) {
 		json_decref(counters);
 		json_decref(events);
 		json_decref(refused);
@@ -347,9 +333,12 @@ control_show(const struct request *rq)
 		json_decref(refused);
 		return control_store_failure(a, why.text);
 	}
-	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "who",
-	    control_text(key), "blocked", block, "counters", counters, "events",
-	    events, "refused", refused);
+	first = json_array_size(block) > 0
+		    ? json_incref(json_array_get(block, 0))
+		    : json_null();
+	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "who",
+	    control_text(key), "blocked", first, "blocks", block, "counters",
+	    counters, "events", events, "refused", refused);
 }
 
 json_t *

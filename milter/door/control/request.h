@@ -88,6 +88,18 @@ json_t	*control_counter(const struct request *rq, const struct policy *policy,
 json_t	*control_event_list(const struct request *rq, const char *key,
 	    size_t n, enum store_answer *a_r, struct why *why);
 
+/* A line for the log: an act, its actor and whom it meant. */
+void	control_log_act(const struct request *rq, const char *act,
+	    const char *who);
+
+/* "1d" from now on; -1 if it is no span. */
+int	control_until(const struct request *rq, const char *text,
+	    int64_t *until_r);
+
+/* The blocks that stop who: of his names, domain, network, of everything. */
+json_t	*control_blocks_of(const struct request *rq, const char *who,
+	    enum store_answer *a_r, struct why *why);
+
 /* The entries of the trace that q asks for; *rc_r is -1 and why says why. */
 struct trace_query;
 json_t	*control_trace_list(const struct request *rq,
