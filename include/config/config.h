@@ -42,6 +42,19 @@ struct policies {		/* pointers into config->policy */
 	const struct policy **v;
 };
 
+/* How a smarthost's access token is had. */
+enum grant_type { GRANT_NONE, GRANT_GOOGLE_CODE, GRANT_GOOGLE_SERVICE,
+    GRANT_MICROSOFT_DEVICE, GRANT_MICROSOFT_CODE, GRANT_MICROSOFT_APP,
+    GRANT_REFRESH };
+extern const char *const grant_type_words[];	/* closed by NULL */
+
+struct oauth {
+	enum grant_type grant;	/* GRANT_NONE: it logs in with a password */
+	char *client_id, *tenant, *token_url, *scope;	/* "" if not given */
+	char *key_file;		/* google-service: the account's JSON key */
+	int64_t secret_until;	/* ms: the client secret's end; 0: not known */
+};
+
 struct smarthost {
 	char *name;		/* a Postfix service and map name: [a-z0-9-] */
 	char *host;		/* the name that the certificate must bear */
@@ -49,6 +62,7 @@ struct smarthost {
 	enum tls_level tls;
 	char *username;		/* "" if it wants no login */
 	char *secret;		/* the name of its secret, or "" */
+	struct oauth oauth;
 	/*
 	 * The budget of the account itself: those it names, then those that
 	 * its provider brings, named "SMARTHOST.LIMIT".
@@ -103,6 +117,7 @@ struct config {
 	uint32_t store_share;
 	enum durability durability;
 	enum store_failure on_store_failure;
+	char *oauth_state;		/* directory of refresh tokens */
 	char *secrets;			/* path; "" if no smarthost needs one */
 	char *providers;		/* path of providers.conf */
 	struct refusals *refusals;	/* what providers say; never NULL */

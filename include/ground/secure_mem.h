@@ -21,4 +21,11 @@ int	secure_mem_new(struct secure_mem *mem_r, size_t size,
 /* Wipes and gives back; harmless if there is nothing. */
 void	secure_mem_free(struct secure_mem *mem);
 
+/*
+ * For libraries that keep secrets on the heap: malloc's memory, wiped before
+ * it is given back.
+ */
+void	secure_free(void *p);
+void	*secure_realloc(void *p, size_t size);
+
 #endif

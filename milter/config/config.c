@@ -38,6 +38,7 @@ static cfg_opt_t options[] = {
 	CONF_ONE("durability"),
 	CONF_ONE("on-store-failure"),
 	CONF_ONE("secrets"),
+	CONF_ONE("oauth-state"),
 	CONF_ONE("mode"),
 	CONF_ONE("time-zone"),
 	CONF_LIST("networks"),
@@ -298,6 +299,21 @@ read_login_domains(struct reading *r, cfg_t *root)
 		    keep(r, conf->local_domains.v[0]);
 }
 
+/* read_oauth_state - where refresh tokens are kept */
+static void
+read_oauth_state(struct reading *r, cfg_t *root)
+{
+	const struct conf_value *v = read_one(root, "oauth-state");
+	char text[SHOWN];
+
+	r->conf->oauth_state =
+	    read_text(r, root, "oauth-state", "/var/lib/postmeter/oauth");
+	if (v != NULL && v->text[0] != '/')
+		diag_error(&r->m, v->line,
+		    "oauth-state = \"%s\": write the absolute path of a directory",
+		    shown(text, v));
+}
+
 /* read_secrets - where the keys are, if a smarthost or the store needs one */
 static void
 read_secrets(struct reading *r, cfg_t *root)
@@ -395,6 +411,7 @@ read_all(struct reading *r, cfg_t *root)
 	read_policies(r, root);
 	read_smarthosts(r, root);
 	read_secrets(r, root);
+	read_oauth_state(r, root);
 	read_routes(r, root);
 	read_rules(r, root);
 }

@@ -73,6 +73,11 @@ config_free(struct config **cp)
 		free(conf->smarthost[i].envelope_key);
 		free(conf->smarthost[i].username);
 		free(conf->smarthost[i].secret);
+		free(conf->smarthost[i].oauth.client_id);
+		free(conf->smarthost[i].oauth.tenant);
+		free(conf->smarthost[i].oauth.token_url);
+		free(conf->smarthost[i].oauth.scope);
+		free(conf->smarthost[i].oauth.key_file);
 		free(conf->smarthost[i].policies.v);
 	}
 	for (size_t i = 0; i < conf->npolicy; i++) {
@@ -94,6 +99,7 @@ config_free(struct config **cp)
 	free(conf->user);
 	free(conf->store);
 	free(conf->store_secret);
+	free(conf->oauth_state);
 	free(conf->store_local);
 	free(conf->secrets);
 	free(conf->providers);

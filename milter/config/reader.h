@@ -85,6 +85,12 @@ void	read_policy_names(struct reading *r, cfg_t *root, cfg_t *sec,
 /* What is kept of each message, and how long. */
 void	read_trace(struct reading *r, cfg_t *root);
 
+/*
+ * How the smarthost's token is had, if it logs in with one; its username and
+ * secret are read already.
+ */
+void	read_oauth(struct reading *r, cfg_t *sec, struct smarthost *sh);
+
 /* Sections, in the order in which they refer to each other. */
 void	read_providers(struct reading *r, cfg_t *root);
 void	read_policies(struct reading *r, cfg_t *root);

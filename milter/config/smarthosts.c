@@ -15,6 +15,14 @@ cfg_opt_t smarthost_options[] = {
 	CONF_ONE("tls"),
 	CONF_ONE("username"),
 	CONF_ONE("secret"),
+	CONF_ONE("auth"),
+	CONF_ONE("grant"),
+	CONF_ONE("client-id"),
+	CONF_ONE("tenant"),
+	CONF_ONE("token-url"),
+	CONF_ONE("scope"),
+	CONF_ONE("key-file"),
+	CONF_ONE("secret-until"),
 	CONF_LIST("policies"),
 	CONF_ONE("recipient-limit"),
 	CONF_ONE("envelope-sender"),
@@ -73,6 +81,9 @@ read_login(struct reading *r, cfg_t *sec, struct smarthost *sh)
 	if (secret != NULL && secret->len == 0)
 		diag_error(&r->m, secret->line,
 		    "secret: it is the name of a secret in the secrets file, or leave it out");
+	read_oauth(r, sec, sh);
+	if (sh->oauth.grant != GRANT_NONE)
+		return;
 	if (user != NULL && secret == NULL)
 		diag_error(&r->m, user->line,
 		    "a username without a secret: add secret = \"NAME\", or remove both");

@@ -4,6 +4,8 @@
  * A mapping of its own, because what malloc gets back it hands out again, and
  * what realloc moves it leaves behind.
  */
+#include <stdlib.h>
+#include <malloc.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,4 +61,27 @@ secure_mem_free(struct secure_mem *mem)
 	explicit_bzero(mem->p, mem->size);
 	munmap(mem->p, mem->size);
 	*mem = (struct secure_mem){ .p = NULL };
+}
+
+void
+secure_free(void *p)
+{
+	if (p == NULL)
+		return;
+	explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+void *
+secure_realloc(void *p, size_t size)
+{
+	const size_t old = p == NULL ? 0 : malloc_usable_size(p);
+	void *grown = malloc(size);
+
+	if (grown == NULL)
+		return NULL;
+	if (p != NULL)
+		memcpy(grown, p, old < size ? old : size);
+	secure_free(p);
+	return grown;
 }

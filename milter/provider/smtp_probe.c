@@ -8,7 +8,6 @@
  */
 #include <curl/curl.h>
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 
 #include "clock.h"
 #include "escape.h"
+#include "secure_mem.h"
 #include "smtp_probe.h"
 
 #define PORT_SUBMISSIONS 465 /* RFC 8314 */
@@ -41,31 +41,6 @@ struct talk {
 	char *mail;
 	size_t mail_len, mail_sent;
 };
-
-/* --- memory that libcurl keeps the password in --------------------------- */
-
-static void
-wipe_free(void *p)
-{
-	if (p == NULL)
-		return;
-	explicit_bzero(p, malloc_usable_size(p));
-	free(p);
-}
-
-static void *
-wipe_realloc(void *p, size_t size)
-{
-	const size_t old = p == NULL ? 0 : malloc_usable_size(p);
-	void *grown = malloc(size);
-
-	if (grown == NULL)
-		return NULL;
-	if (p != NULL)
-		memcpy(grown, p, old < size ? old : size);
-	wipe_free(p);
-	return grown;
-}
 
 /* --- steps --------------------------------------------------------------- */
 
@@ -597,8 +572,8 @@ probe_run(const struct probe_target *target, probe_step_fn *fn, void *arg)
 	struct curl_slist *there = NULL;
 	int rc = -1;
 
-	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free,
-		wipe_realloc, strdup, calloc) != CURLE_OK)
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, secure_free,
+		secure_realloc, strdup, calloc) != CURLE_OK)
 		return -1;
 	t.curl = curl_easy_init();
 	if (t.curl != NULL && set_safety(t.curl, target) &&

@@ -13,7 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "credentials.h"
+#include "tokens.h"
 
 #define NOBODY 65534
 #define KEY_ROOM 300 /* "[", a host name, "]:65535" */
@@ -143,6 +145,24 @@ fill(const struct smarthost *sh, char *dst, size_t size, struct why *why)
 	return len == -1 ? -1 : 1;
 }
 
+/* fill_token - "user:token"; 1, or -1 and why */
+static int
+fill_token(const struct smarthost *sh, char *dst, size_t size, struct why *why)
+{
+	const size_t n = strlen(sh->username);
+
+	if (n + 2 > size) {
+		why_set(why, "smarthost %s: username is too long", sh->name);
+		return -1;
+	}
+	memcpy(dst, sh->username, n);
+	dst[n] = ':';
+	return tokens_get(
+		   sh->name, dst + n + 1, size - n - 1, clock_now(), why) == -1
+		   ? -1
+		   : 1;
+}
+
 int
 credentials_lookup(const struct config *conf, const char *map, const char *key,
     char *dst, size_t size, struct why *why)
@@ -158,9 +178,10 @@ credentials_lookup(const struct config *conf, const char *map, const char *key,
 	}
 	snprintf(
 	    nexthop, sizeof(nexthop), "[%s]:%u", sh->host, (unsigned)sh->port);
-	if (sh->secret[0] == '\0' || strcmp(key, nexthop) != 0)
+	if (sh->username[0] == '\0' || strcmp(key, nexthop) != 0)
 		return 0;
-	return fill(sh, dst, size, why);
+	return sh->oauth.grant != GRANT_NONE ? fill_token(sh, dst, size, why)
+					     : fill(sh, dst, size, why);
 }
 
 ssize_t

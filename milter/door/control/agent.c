@@ -6,6 +6,7 @@
 #include "escape.h"
 #include "log.h"
 #include "request.h"
+#include "tokens.h"
 
 /* no_smarthost - it is in the agent's configuration, but not in ours */
 static json_t *
@@ -45,4 +46,44 @@ control_health(const struct request *rq)
 	return json_pack("{s:b, s:I}", "ok", 1, "next",
 	    (json_int_t)health_next(
 		h, sh->name, rq->conf->probe_every, rq->now));
+}
+
+/* control_token - a token that was fetched, or why none could be */
+json_t *
+control_token(const struct request *rq)
+{
+	const char *name = control_arg(rq, "smarthost");
+	const char *error = control_arg(rq, "error");
+	const json_t *token = json_object_get(rq->args, "token");
+	const int64_t expires =
+	    json_integer_value(json_object_get(rq->args, "expires"));
+	const struct smarthost *sh =
+	    name != NULL ? config_smarthost(rq->conf, name) : NULL;
+	struct why why = WHY_NONE;
+	char text[300];
+
+	if (sh == NULL || sh->oauth.grant == GRANT_NONE)
+		return no_smarthost(name);
+	if (error != NULL) {
+		escape_str(text, sizeof(text), error);
+		tokens_failed(sh->name, text);
+		log_warn("smarthost %s: its token could not be renewed: %s",
+		    sh->name, text);
+	} else if (!json_is_string(token) ||
+		   tokens_put(sh->name, json_string_value(token),
+		       json_string_length(token), expires, rq->now,
+		       &why) == -1) {
+		return control_failure("look at the agent's log",
+		    "smarthost %s: %s", sh->name,
+		    why.text[0] != '\0' ? why.text : "no token was given");
+	}
+	return json_pack(
+	    "{s:b, s:I}", "ok", 1, "started", (json_int_t)rq->env->started);
+}
+
+json_t *
+control_hello(const struct request *rq)
+{
+	return json_pack(
+	    "{s:b, s:I}", "ok", 1, "started", (json_int_t)rq->env->started);
 }

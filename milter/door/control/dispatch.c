@@ -31,6 +31,8 @@ static const struct command {
 	{ "unblock", ACTS, control_unblock },
 	{ "reload", ACTS, control_reload },
 	{ "health", ACTS, control_health },
+	{ "token", ACTS, control_token },
+	{ "hello", ACTS, control_hello },
 };
 
 /* count_request - that it was asked; an act that was done counts as such too */

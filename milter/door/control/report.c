@@ -14,6 +14,7 @@
 #include "meter.h"
 #include "request.h"
 #include "tally.h"
+#include "tokens.h"
 #include "trace.h"
 #include "version.h"
 
@@ -39,6 +40,25 @@ look(const struct request *rq, const struct smarthost *sh)
 	    control_moment(rq, r.until), "trouble", control_text(r.why.text));
 }
 
+/* oauth - what is known of its token; null if it logs in with a password */
+static json_t *
+oauth(const struct request *rq, const struct smarthost *sh)
+{
+	const int64_t end = sh->oauth.secret_until;
+	struct token_report r;
+
+	if (sh->oauth.grant == GRANT_NONE)
+		return json_null();
+	(void)tokens_report(sh->name, rq->now, &r);
+	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "grant",
+	    grant_type_words[sh->oauth.grant], "valid", r.there, "expires",
+	    control_moment(rq, r.expires), "renewed",
+	    control_moment(rq, r.renewed), "error", control_text(r.error.text),
+	    "secret_days",
+	    end == 0 ? json_null()
+		     : json_integer((json_int_t)((end - rq->now) / DAY)));
+}
+
 static json_t *
 smarthosts(const struct request *rq)
 {
@@ -54,11 +74,12 @@ smarthosts(const struct request *rq)
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
-		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o}", "name",
+		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o, s:o}", "name",
 			control_text(sh->name), "host", control_text(sh->host),
 			"port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
-			routes, "health", look(rq, sh)));
+			routes, "health", look(rq, sh), "oauth",
+			oauth(rq, sh)));
 	}
 	return list;
 }

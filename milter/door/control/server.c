@@ -53,6 +53,8 @@ static void
 peer_close(struct peer *p)
 {
 	close(p->fd);
+	if (p->in != NULL)
+		explicit_bzero(p->in, p->in_len); /* it may hold a token */
 	free(p->in);
 	free(p->out);
 	*p = (struct peer){ .fd = -1 };

@@ -1,0 +1,647 @@
+/*
+ * oauth.c - what is said to a token server, and what its answer means.
+ *
+ * What a server calls an error rarely says what to do about it, and the same
+ * word means several things.  What others had to find out is one table here.
+ */
+#include <ctype.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+
+#include "clock.h"
+#include "escape.h"
+#include "oauth.h"
+
+#define GOOGLE_TOKEN "https://oauth2.googleapis.com/token"
+#define GOOGLE_AUTHORIZE "https://accounts.google.com/o/oauth2/v2/auth"
+#define GOOGLE_SCOPE "https://mail.google.com/"
+#define MICROSOFT "https://login.microsoftonline.com"
+#define MICROSOFT_SEND "https://outlook.office.com/SMTP.Send offline_access"
+#define MICROSOFT_APP_SCOPE "https://outlook.office365.com/.default"
+#define LIFE HOUR /* of a token whose server does not say */
+
+/* --- errors -------------------------------------------------------------- */
+
+#define AGAIN "allow it again with `postmeterctl login`"
+#define ENTRA "in the Entra admin center, "
+
+/* The first row that fits speaks; code: an AADSTS number, 0: any. */
+static const struct trouble {
+	const char *error, *words; /* "": any; words: in error_description */
+	int code;
+	enum oauth_result result;
+	const char *cause, *remedy;
+} troubles[] = {
+	{ "authorization_pending", "", 0, OAUTH_WAIT, "", "" },
+	{ "slow_down", "", 0, OAUTH_SLOWER, "", "" },
+	{ "authorization_declined", "", 0, OAUTH_STOP, "the person said no",
+	    AGAIN },
+	{ "access_denied", "", 53003, OAUTH_STOP,
+	    "a rule of Conditional Access forbids it",
+	    ENTRA "let the administrator exclude this app from the rule" },
+	{ "access_denied", "", 0, OAUTH_STOP, "the person said no", AGAIN },
+	{ "expired_token", "", 0, OAUTH_STOP, "nobody entered the code in time",
+	    AGAIN },
+	{ "bad_verification_code", "", 0, OAUTH_STOP,
+	    "the code is not known there", AGAIN },
+
+	/* --- Microsoft, by its number --- */
+	{ "", "", 70008, OAUTH_STOP,
+	    "the permission ended: unused for 90 days, or older than the sign-in frequency allows",
+	    AGAIN },
+	{ "", "", 700082, OAUTH_STOP,
+	    "the permission ended: it was not used for 90 days", AGAIN },
+	{ "", "", 70043, OAUTH_STOP,
+	    "the permission is older than the sign-in frequency allows",
+	    AGAIN ", or use grant = microsoft-app" },
+	{ "", "", 70000, OAUTH_STOP,
+	    "the permission is not good any more, or for another app", AGAIN },
+	{ "", "", 50173, OAUTH_STOP,
+	    "the password was changed, or the sessions were revoked", AGAIN },
+	{ "", "", 50132, OAUTH_STOP,
+	    "the password was changed, or the sessions were revoked", AGAIN },
+	{ "", "", 50133, OAUTH_STOP,
+	    "the password was changed, or the sessions were revoked", AGAIN },
+	{ "", "", 50076, OAUTH_STOP, "a second factor is wanted",
+	    AGAIN ", or use grant = microsoft-app" },
+	{ "", "", 50079, OAUTH_STOP, "a second factor must be set up first",
+	    AGAIN ", or use grant = microsoft-app" },
+	{ "", "", 50158, OAUTH_STOP, "a second factor is wanted",
+	    AGAIN ", or use grant = microsoft-app" },
+	{ "", "", 53003, OAUTH_STOP, "a rule of Conditional Access forbids it",
+	    ENTRA
+	    "let the administrator exclude this app from the rule; where device codes are blocked, use grant = microsoft-code" },
+	{ "", "", 53000, OAUTH_STOP,
+	    "a rule of Conditional Access wants a managed device",
+	    ENTRA "let the administrator exclude this app from the rule" },
+	{ "", "", 65001, OAUTH_STOP, "nobody consented to the app",
+	    ENTRA
+	    "give admin consent to the app's permission (SMTP.Send, or SMTP.SendAsApp)" },
+	{ "", "", 7000215, OAUTH_STOP, "the client secret is wrong",
+	    "store the secret's value, not its id, with `postmeterctl secret set`" },
+	{ "", "", 7000222, OAUTH_STOP, "the client secret has expired",
+	    ENTRA
+	    "make a new client secret, store it with `postmeterctl secret set`, and give secret-until" },
+	{ "", "", 700016, OAUTH_STOP, "the app is not known in this tenant",
+	    "check client-id and tenant" },
+	{ "", "", 7000218, OAUTH_STOP,
+	    "the app allows no public clients, or its secret is missing",
+	    ENTRA
+	    "set \"Allow public client flows\" of the app to yes, or give secret" },
+	{ "", "", 50034, OAUTH_STOP, "the user is not known in this tenant",
+	    "check username and tenant" },
+	{ "", "", 50057, OAUTH_STOP, "the user is disabled",
+	    "let the administrator enable it, then " AGAIN },
+	{ "", "", 90002, OAUTH_STOP, "there is no such tenant",
+	    "check tenant: the organisation's id or domain" },
+
+	/* --- Google, by its words --- */
+	{ "invalid_grant", "expired or revoked", 0, OAUTH_STOP,
+	    "the permission ended: revoked, unused for 6 months, the password was changed, or the app is in testing, where it lasts 7 days",
+	    "publish the app (\"In production\", or user type Internal), then " AGAIN },
+	{ "invalid_grant", "short-lived", 0, OAUTH_STOP,
+	    "this machine's clock is wrong",
+	    "set the clock (timedatectl), it must be right within minutes" },
+	{ "invalid_grant", "Invalid email", 0, OAUTH_STOP,
+	    "username is no mailbox of the organisation",
+	    "check username: it is the mailbox, not the service account" },
+	{ "invalid_grant", "JWT Signature", 0, OAUTH_STOP,
+	    "the service account's key is not known any more",
+	    "make a new JSON key in the Google Cloud console and name it in key-file" },
+	{ "invalid_grant", "account not found", 0, OAUTH_STOP,
+	    "the service account is not known any more",
+	    "make a new service account and JSON key, and name it in key-file" },
+	{ "invalid_grant", "Bad Request", 0, OAUTH_STOP,
+	    "the code was used twice or too late", AGAIN },
+	{ "unauthorized_client", "", 0, OAUTH_STOP,
+	    "the app may not do this: domain-wide delegation is missing, or for another scope",
+	    "in admin.google.com, Security, API controls, Domain-wide delegation: add the numeric client id with the scope https://mail.google.com/ (it may take a day)" },
+	{ "admin_policy_enforced", "", 0, OAUTH_STOP,
+	    "the administrator blocks the app",
+	    "in admin.google.com, Security, API controls: trust the app" },
+
+	/* --- anybody --- */
+	{ "invalid_client", "", 0, OAUTH_STOP,
+	    "client-id or client secret are wrong or deleted",
+	    "check client-id, and store the client secret with `postmeterctl secret set`" },
+	{ "invalid_scope", "", 0, OAUTH_STOP,
+	    "this scope is not given in this way",
+	    "check scope and grant; Google gives no mail scope to devices: use google-code" },
+	{ "interaction_required", "", 0, OAUTH_STOP,
+	    "the provider wants to see the person", AGAIN },
+	{ "invalid_grant", "", 0, OAUTH_STOP,
+	    "the permission is not good any more", AGAIN },
+	{ "unsupported_grant_type", "", 0, OAUTH_STOP,
+	    "the token server does not know this grant",
+	    "check grant and token-url" },
+	{ "invalid_request", "", 0, OAUTH_STOP,
+	    "the token server did not understand the request",
+	    "check client-id, tenant and token-url" },
+	{ "temporarily_unavailable", "", 0, OAUTH_LATER,
+	    "the token server is busy", "nothing: it is tried again" },
+	{ "server_error", "", 0, OAUTH_LATER, "the token server has a fault",
+	    "nothing: it is tried again" },
+};
+
+static void
+judge(struct oauth_answer *a, const char *error, const char *text, int code)
+{
+	char word[64];
+
+	escape_str(word, sizeof(word), error);
+	if (code != 0)
+		snprintf(a->error, sizeof(a->error), "%s AADSTS%d", word, code);
+	else
+		snprintf(a->error, sizeof(a->error), "%s", word);
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		const struct trouble *t = &troubles[i];
+
+		if ((t->code != 0 && t->code != code) ||
+		    (t->error[0] != '\0' && strcmp(t->error, error) != 0) ||
+		    strcasestr(text, t->words) == NULL)
+			continue;
+		a->result = t->result;
+		a->cause = t->cause;
+		a->remedy = t->remedy;
+		return;
+	}
+	a->result = OAUTH_STOP;
+	a->cause = "the token server refuses";
+	a->remedy = "read its words, ask the provider";
+}
+
+/* --- answers ------------------------------------------------------------- */
+
+static const char *
+text_of(const json_t *o, const char *name)
+{
+	const char *s = json_string_value(json_object_get(o, name));
+
+	return s != NULL ? s : "";
+}
+
+/* copy - a member that fits; its length, 0 if it is missing or does not fit */
+static size_t
+copy(const json_t *o, const char *name, char *dst, size_t size)
+{
+	const json_t *v = json_object_get(o, name);
+	const size_t len = json_string_length(v);
+
+	if (len >= size || len == 0)
+		return 0;
+	memcpy(dst, json_string_value(v), len + 1);
+	return strlen(dst) == len ? len : 0;
+}
+
+/* number - a member that is one, or (some servers) a text of one */
+static int64_t
+number(const json_t *o, const char *name, int64_t fallback)
+{
+	const json_t *v = json_object_get(o, name);
+	int64_t n = fallback;
+
+	if (json_is_integer(v))
+		n = json_integer_value(v);
+	else if (json_is_string(v))
+		n = strtoll(json_string_value(v), NULL, 10);
+	return n > 0 && n < 1000000000 ? n : fallback;
+}
+
+static void
+later(struct oauth_answer *a, long status, const char *cause)
+{
+	a->result = OAUTH_LATER;
+	a->cause = cause;
+	a->remedy =
+	    "nothing: it is tried again; if it stays so, check token-url";
+	snprintf(a->error, sizeof(a->error), "HTTP %ld", status);
+}
+
+void
+oauth_read(long status, const char *body, size_t len, struct oauth_answer *a_r)
+{
+	json_t *o = json_loadb(body, len, 0, NULL);
+	const char *error = text_of(o, "error");
+	const json_t *codes = json_object_get(o, "error_codes");
+
+	explicit_bzero(a_r, sizeof(*a_r));
+	a_r->cause = a_r->remedy = "";
+	if (status >= 500 || status == 429)
+		later(a_r, status, "the token server has trouble");
+	else if (error[0] != '\0')
+		judge(a_r, error, text_of(o, "error_description"),
+		    (int)json_integer_value(json_array_get(codes, 0)));
+	else if (status != 200 || !json_is_object(o))
+		later(a_r, status, "the answer is no token server's");
+	else if ((a_r->token_len = copy(
+		      o, "access_token", a_r->token, sizeof(a_r->token))) == 0)
+		later(a_r, status,
+		    "the answer holds no token, or too long a one");
+	else {
+		a_r->refresh_len = copy(
+		    o, "refresh_token", a_r->refresh, sizeof(a_r->refresh));
+		a_r->lives = number(o, "expires_in", LIFE / SECOND) * SECOND;
+	}
+	json_decref(o);
+}
+
+bool
+oauth_read_device(const char *body, size_t len, struct oauth_device *d_r)
+{
+	json_t *o = json_loadb(body, len, 0, NULL);
+	bool good;
+
+	*d_r = (struct oauth_device){ .lives = 0 };
+	good =
+	    copy(o, "device_code", d_r->code, sizeof(d_r->code)) > 0 &&
+	    copy(o, "user_code", d_r->user_code, sizeof(d_r->user_code)) > 0 &&
+	    (copy(o, "verification_uri", d_r->url, sizeof(d_r->url)) > 0 ||
+		copy(o, "verification_url", d_r->url, sizeof(d_r->url)) > 0);
+	d_r->lives = number(o, "expires_in", 900) * SECOND;
+	d_r->interval = number(o, "interval", 5) * SECOND;
+	json_decref(o);
+	return good;
+}
+
+/* --- requests ------------------------------------------------------------ */
+
+/* put_escaped - percent-encoded (RFC 3986 2); NULL if it does not fit */
+static char *
+put_escaped(char *p, const char *end, const char *text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	for (; *text != '\0'; text++) {
+		const unsigned char c = (unsigned char)*text;
+
+		if (end - p < 4)
+			return NULL;
+		if (isalnum(c) || strchr("-._~", c) != NULL) {
+			*p++ = (char)c;
+		} else {
+			*p++ = '%';
+			*p++ = hex[c >> 4];
+			*p++ = hex[c & 15];
+		}
+	}
+	return p;
+}
+
+size_t
+oauth_form(char *dst, size_t size, const char *const *pairs)
+{
+	const char *end = dst + size;
+	char *p = dst;
+
+	for (; pairs[0] != NULL; pairs += 2) {
+		const size_t n = strlen(pairs[0]);
+
+		if (pairs[1] == NULL || pairs[1][0] == '\0')
+			continue;
+		if ((size_t)(end - p) < n + 4)
+			return 0;
+		if (p != dst)
+			*p++ = '&';
+		p = stpcpy(p, pairs[0]);
+		*p++ = '=';
+		p = put_escaped(p, end, pairs[1]);
+		if (p == NULL)
+			return 0;
+	}
+	*p = '\0';
+	return (size_t)(p - dst);
+}
+
+static bool
+is_google(const struct oauth *o)
+{
+	return o->grant == GRANT_GOOGLE_CODE ||
+	       o->grant == GRANT_GOOGLE_SERVICE;
+}
+
+static const char *
+tenant_of(const struct oauth *o)
+{
+	return o->tenant[0] != '\0' ? o->tenant : "organizations";
+}
+
+void
+oauth_token_url(const struct oauth *o, char dst[OAUTH_URL])
+{
+	if (o->token_url[0] != '\0')
+		snprintf(dst, OAUTH_URL, "%s", o->token_url);
+	else if (is_google(o))
+		snprintf(dst, OAUTH_URL, "%s", GOOGLE_TOKEN);
+	else
+		snprintf(dst, OAUTH_URL, "%s/%s/oauth2/v2.0/token", MICROSOFT,
+		    tenant_of(o));
+}
+
+void
+oauth_device_url(const struct oauth *o, char dst[OAUTH_URL])
+{
+	char *last;
+
+	if (o->token_url[0] == '\0') {
+		snprintf(dst, OAUTH_URL, "%s/%s/oauth2/v2.0/devicecode",
+		    MICROSOFT, tenant_of(o));
+		return;
+	}
+	/* Beside the one that was given. */
+	snprintf(dst, OAUTH_URL - sizeof("devicecode"), "%s", o->token_url);
+	last = strrchr(dst, '/');
+	if (last != NULL)
+		strcpy(last + 1, "devicecode");
+}
+
+const char *
+oauth_scope(const struct oauth *o)
+{
+	if (o->scope[0] != '\0')
+		return o->scope;
+	if (is_google(o))
+		return GOOGLE_SCOPE;
+	if (o->grant == GRANT_MICROSOFT_APP)
+		return MICROSOFT_APP_SCOPE;
+	return o->grant == GRANT_REFRESH ? "" : MICROSOFT_SEND;
+}
+
+/* --- base64url (RFC 4648 5) ---------------------------------------------- */
+
+/* to_base64url - without padding, terminated; its length */
+static size_t
+to_base64url(char *dst, const unsigned char *src, size_t len)
+{
+	size_t n = (size_t)EVP_EncodeBlock((unsigned char *)dst, src, (int)len);
+
+	while (n > 0 && dst[n - 1] == '=')
+		n--;
+	dst[n] = '\0';
+	for (size_t i = 0; i < n; i++)
+		dst[i] = dst[i] == '+' ? '-' : dst[i] == '/' ? '_' : dst[i];
+	return n;
+}
+
+static bool
+is_random(unsigned char *p, int n)
+{
+	return RAND_bytes(p, n) == 1;
+}
+
+bool
+oauth_random(char dst[44])
+{
+	unsigned char bytes[32];
+	char text[64];
+
+	if (!is_random(bytes, sizeof(bytes)))
+		return false;
+	(void)to_base64url(text, bytes, sizeof(bytes));
+	memcpy(dst, text, 44);
+	explicit_bzero(bytes, sizeof(bytes));
+	return true;
+}
+
+/* --- the service account's assertion (RFC 7523) -------------------------- */
+
+#define JWT_MAX 4096
+
+/* sign_rs256 - appends "." and the signature to what is signed; 0: no */
+static size_t
+sign_rs256(char *jwt, size_t len, const char *pem)
+{
+	unsigned char sig[1024];
+	size_t n = sizeof(sig);
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	EVP_PKEY *key =
+	    bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good =
+	    key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
+	    EVP_PKEY_get_size(key) <= (int)sizeof(sig) && ctx != NULL &&
+	    EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) == 1 &&
+	    EVP_DigestSign(ctx, sig, &n, (unsigned char *)jwt, len) == 1;
+
+	EVP_MD_CTX_free(ctx);
+	EVP_PKEY_free(key);
+	BIO_free(bio);
+	if (!good || len + 1 + n * 4 / 3 + 4 > JWT_MAX)
+		return 0;
+	jwt[len++] = '.';
+	return len + to_base64url(jwt + len, sig, n);
+}
+
+/* assertion - what a service account says of itself, signed; 0 and why */
+static size_t
+assertion(const struct oauth *o, const char *user, const char *key, int64_t now,
+    char jwt[JWT_MAX], struct why *why)
+{
+	static const char header[] = "{\"alg\":\"RS256\",\"typ\":\"JWT\"}";
+	char url[OAUTH_URL], *claims;
+	json_t *k = json_loads(key, 0, NULL), *c;
+	size_t n = 0;
+
+	oauth_token_url(o, url);
+	c = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "iss",
+	    text_of(k, "client_email"), "sub", user, "scope", oauth_scope(o),
+	    "aud", url, "iat", (json_int_t)(now / SECOND), "exp",
+	    (json_int_t)(now / SECOND + 3600));
+	claims = json_dumps(c, JSON_COMPACT);
+	json_decref(c);
+	if (text_of(k, "client_email")[0] == '\0' ||
+	    text_of(k, "private_key")[0] == '\0') {
+		why_set(why,
+		    "key-file is no JSON key of a service account: client_email and private_key are missing");
+	} else if (claims == NULL || strlen(claims) > JWT_MAX / 3) {
+		why_set(why, "username or scope are too long");
+	} else {
+		n = to_base64url(
+		    jwt, (const unsigned char *)header, strlen(header));
+		jwt[n++] = '.';
+		n += to_base64url(
+		    jwt + n, (const unsigned char *)claims, strlen(claims));
+		n = sign_rs256(jwt, n, text_of(k, "private_key"));
+		if (n == 0)
+			why_set(why,
+			    "the private key in key-file cannot be read: make a new one");
+	}
+	free(claims);
+	json_decref(k);
+	return n;
+}
+
+size_t
+oauth_renewal(const struct oauth *o, const char *user, const char *secret,
+    const char *refresh, const char *key, int64_t now, char *dst, size_t size,
+    struct why *why)
+{
+	char jwt[JWT_MAX];
+	size_t n;
+
+	if (o->grant == GRANT_GOOGLE_SERVICE) {
+		if (assertion(o, user, key, now, jwt, why) == 0)
+			return 0;
+		n = oauth_form(dst, size,
+		    (const char *const[]){ "grant_type",
+			"urn:ietf:params:oauth:grant-type:jwt-bearer",
+			"assertion", jwt, NULL });
+	} else if (o->grant == GRANT_MICROSOFT_APP) {
+		n = oauth_form(dst, size,
+		    (const char *const[]){ "grant_type", "client_credentials",
+			"client_id", o->client_id, "client_secret", secret,
+			"scope", oauth_scope(o), NULL });
+	} else {
+		if (refresh[0] == '\0') {
+			why_set(why,
+			    "nobody has allowed it yet: run postmeterctl login");
+			return 0;
+		}
+		n = oauth_form(dst, size,
+		    (const char *const[]){ "grant_type", "refresh_token",
+			"refresh_token", refresh, "client_id", o->client_id,
+			"client_secret", secret, "scope",
+			is_google(o) ? "" : oauth_scope(o), NULL });
+	}
+	if (n == 0)
+		why_set(why, "the request is too long");
+	return n;
+}
+
+/* --- a person's browser -------------------------------------------------- */
+
+bool
+oauth_authorize_url(const struct oauth *o, const char *user,
+    const char *verifier, const char *state, char *dst, size_t size)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned n = 0;
+	char challenge[128], base[OAUTH_URL];
+	size_t len;
+
+	if (EVP_Digest(verifier, strlen(verifier), digest, &n, EVP_sha256(),
+		NULL) != 1)
+		return false;
+	(void)to_base64url(challenge, digest, n);
+	if (is_google(o))
+		snprintf(base, sizeof(base), "%s?", GOOGLE_AUTHORIZE);
+	else
+		snprintf(base, sizeof(base), "%s/%s/oauth2/v2.0/authorize?",
+		    MICROSOFT, tenant_of(o));
+	len = strlen(base);
+	if (len >= size)
+		return false;
+	memcpy(dst, base, len);
+	return oauth_form(dst + len, size - len,
+		   (const char *const[]){ "client_id", o->client_id,
+		       "redirect_uri", OAUTH_REDIRECT, "response_type", "code",
+		       "scope", oauth_scope(o), "code_challenge", challenge,
+		       "code_challenge_method", "S256", "state", state,
+		       "login_hint", user, "access_type",
+		       is_google(o) ? "offline" : "", "prompt",
+		       is_google(o) ? "consent" : "", NULL }) > 0;
+}
+
+/* query - the value of name in an address line, decoded; its length, 0: none */
+static size_t
+query(const char *line, const char *name, char *dst, size_t size)
+{
+	const char *p = strchr(line, '?');
+	const size_t n = strlen(name);
+	size_t len = 0;
+
+	while (p != NULL && (strncmp(p + 1, name, n) != 0 || p[n + 1] != '='))
+		p = strchr(p + 1, '&');
+	if (p == NULL)
+		return 0;
+	for (p += n + 2; *p != '\0' && *p != '&' && *p != '#' && *p > ' ';
+	     p++) {
+		char hex[3] = "";
+
+		if (len + 1 >= size)
+			return 0;
+		if (*p == '%' && isxdigit((unsigned char)p[1]) &&
+		    isxdigit((unsigned char)p[2])) {
+			memcpy(hex, p + 1, 2);
+			dst[len++] = (char)strtoul(hex, NULL, 16);
+			p += 2;
+		} else {
+			dst[len++] = *p == '+' ? ' ' : *p;
+		}
+	}
+	dst[len] = '\0';
+	return strlen(dst) == len ? len : 0;
+}
+
+bool
+oauth_code(const char *line, const char *state, char *dst, size_t size,
+    struct why *why)
+{
+	char text[256], shown[300];
+
+	if (query(line, "error", text, sizeof(text)) > 0) {
+		why_set(why,
+		    "the provider says %s: somebody said no, or the app is not set up for this",
+		    escape_str(shown, sizeof(shown), text));
+		return false;
+	}
+	if (query(line, "code", dst, size) == 0) {
+		why_set(why,
+		    "there is no code in it: paste the whole address line, http://127.0.0.1:.../?...code=...");
+		return false;
+	}
+	if (query(line, "state", text, sizeof(text)) == 0 ||
+	    strcmp(text, state) != 0) {
+		why_set(why,
+		    "it is the answer to another login: begin again, and paste the newest address line");
+		return false;
+	}
+	return true;
+}
+
+/* --- what a token says of itself ----------------------------------------- */
+
+void
+oauth_claims(const char *token, char *dst, size_t size)
+{
+	const char *from = strchr(token, '.');
+	const char *to = from == NULL ? NULL : strchr(from + 1, '.');
+	const size_t n = to == NULL ? 0 : (size_t)(to - from - 1);
+	char *b64 = calloc(1, n + 8), shown[200];
+	unsigned char *json = calloc(1, n + 8);
+	int len = -1;
+	json_t *o = NULL;
+
+	dst[0] = '\0';
+	if (n > 0 && n < TOKEN_MAX && b64 != NULL && json != NULL) {
+		memcpy(b64, from + 1, n);
+		for (size_t i = 0; i < n; i++)
+			b64[i] = b64[i] == '-'   ? '+'
+				 : b64[i] == '_' ? '/'
+						 : b64[i];
+		memset(b64 + n, '=', (4 - n % 4) % 4);
+		len = EVP_DecodeBlock(
+		    json, (unsigned char *)b64, (int)(n + (4 - n % 4) % 4));
+	}
+	if (len > 0)
+		o = json_loads((char *)json, 0, NULL);
+	if (json_is_object(o)) {
+		const json_t *role =
+		    json_array_get(json_object_get(o, "roles"), 0);
+		char both[160];
+
+		snprintf(both, sizeof(both), "aud %s, %s %s", text_of(o, "aud"),
+		    role != NULL ? "roles" : "scp",
+		    role != NULL ? json_string_value(role) : text_of(o, "scp"));
+		snprintf(
+		    dst, size, "%s", escape_str(shown, sizeof(shown), both));
+	}
+	json_decref(o);
+	free(json);
+	free(b64);
+}
