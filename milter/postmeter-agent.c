@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+#include <openssl/crypto.h>
 
 #if WITH_SYSTEMD
 #include <systemd/sd-daemon.h>
@@ -26,9 +27,11 @@
 #include "config.h"
 #include "credentials.h"
 #include "daemon.h"
+#include "grants.h"
 #include "log.h"
 #include "privileges.h"
 #include "prober.h"
+#include "secure_mem.h"
 
 #define TICK (5 * SECOND) /* how soon a new configuration is seen */
 
@@ -37,7 +40,9 @@ static struct agent {
 	struct config *conf;
 	struct stat seen; /* the file that conf was read from */
 	struct prober *prober;
-	bool deaf; /* the daemon was away: told once */
+	struct grants *grants;
+	int64_t started; /* when the daemon was, as far as known */
+	bool deaf;       /* the daemon was away: told once */
 } a = { .file = CONFIG_DEFAULT };
 
 static void
@@ -87,6 +92,54 @@ tell_health(void *arg, const struct smarthost *sh, bool good, const char *why)
 	return next;
 }
 
+/* tell_token - a token, or why there is none.  0, or -1: nobody heard it */
+static int
+tell_token(void *arg, const struct smarthost *sh, const char *token, size_t len,
+    int64_t expires, const char *error)
+{
+	json_t *answer;
+
+	(void)arg;
+	if (error != NULL)
+		answer = tell_daemon(json_pack("{s:s, s:s, s:s}", "command",
+		    "token", "smarthost", sh->name, "error", error));
+	else
+		answer = tell_daemon(json_pack("{s:s, s:s, s:s%, s:I}",
+		    "command", "token", "smarthost", sh->name, "token", token,
+		    len, "expires", (json_int_t)expires));
+	if (answer == NULL)
+		return -1;
+	if (error == NULL)
+		log_info("smarthost %s: the daemon has a token", sh->name);
+	json_decref(answer);
+	return 0;
+}
+
+/* has_oauth - does any smarthost log in with a token? */
+static bool
+has_oauth(void)
+{
+	for (size_t i = 0; i < a.conf->nsmarthost; i++)
+		if (a.conf->smarthost[i].oauth.grant != GRANT_NONE)
+			return true;
+	return false;
+}
+
+/* greet - a daemon that was started again has no tokens: it is told again */
+static void
+greet(void)
+{
+	json_t *answer = tell_daemon(json_pack("{s:s}", "command", "hello"));
+	const int64_t started =
+	    (int64_t)json_integer_value(json_object_get(answer, "started"));
+
+	if (answer != NULL && started != a.started) {
+		a.started = started;
+		grants_repeat(a.grants);
+	}
+	json_decref(answer);
+}
+
 /* follow - reads the configuration if its file is another one than before */
 static void
 follow(void)
@@ -119,8 +172,45 @@ work(int signals)
 	while (poll(&p, 1, (int)next) == 0) {
 		follow();
 		next = prober_round(a.prober, a.conf, clock_now());
+		if (has_oauth()) {
+			greet();
+			(void)grants_round(a.grants, a.conf, clock_now());
+		}
 		next = next < TICK ? next : TICK;
 	}
+}
+
+static void *
+crypto_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(size);
+}
+
+static void *
+crypto_realloc(void *p, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return secure_realloc(p, size);
+}
+
+static void
+crypto_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	secure_free(p);
+}
+
+/* secure_heap - whatever held a token is wiped when it is given back */
+static void
+secure_heap(void)
+{
+	json_set_alloc_funcs(malloc, secure_free);
+	(void)CRYPTO_set_mem_functions(
+	    crypto_malloc, crypto_realloc, crypto_free);
 }
 
 /* prepare - as what user, and with what configuration.  0 or an exit code. */
@@ -145,7 +235,9 @@ prepare(void)
 		return EX_NOPERM;
 	}
 	a.prober = prober_new(tell_health, NULL);
-	return a.prober == NULL ? EX_OSERR : 0;
+	a.grants = grants_new(
+	    &(struct grants_env){ .owner = { uid, gid } }, tell_token, NULL);
+	return a.prober == NULL || a.grants == NULL ? EX_OSERR : 0;
 }
 
 int
@@ -170,6 +262,7 @@ main(int argc, char **argv)
 		return EX_USAGE;
 	}
 	umask(077);
+	secure_heap();
 	log_open("postmeter-agent", LOG_LEVEL_INFO);
 	privileges_no_cores();
 	signal(SIGPIPE, SIG_IGN);
@@ -189,6 +282,7 @@ main(int argc, char **argv)
 	work(signals);
 	log_info("stopped");
 	prober_free(&a.prober);
+	grants_free(&a.grants);
 	config_free(&a.conf);
 	return 0;
 }

@@ -35,6 +35,7 @@
 #include "milter.h"
 #include "privileges.h"
 #include "secrets.h"
+#include "secure_mem.h"
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
@@ -519,6 +520,7 @@ main(int argc, char **argv)
 	if (rc != -1)
 		return rc;
 	umask(077);
+	json_set_alloc_funcs(malloc, secure_free); /* tokens come as JSON */
 	log_open("postmeter", LOG_LEVEL_INFO);
 	privileges_no_cores();  /* before the first secret is read */
 	conf = check(&secrets); /* -n stops here */

@@ -146,6 +146,29 @@ health_text(const json_t *health, char *dst, size_t size)
 		    until[0] != '\0' ? until : "now", trouble);
 }
 
+/* print_oauth - the smarthost's token: how it is had, and for how long */
+static void
+print_oauth(const struct screen *sc, const json_t *oauth)
+{
+	const bool valid = print_yes(oauth, "valid");
+	const char *error = ctl_str(oauth, "error");
+	const json_t *days = json_object_get(oauth, "secret_days");
+	char text[800], secret[80] = "";
+
+	if (json_is_integer(days))
+		snprintf(secret, sizeof(secret),
+		    ", client secret ends in %lld days",
+		    (long long)json_integer_value(days));
+	snprintf(text, sizeof(text), "  token by %s, %s%s, renewed %s%s%s%s",
+	    ctl_str(oauth, "grant"), valid ? "until " : "NOT VALID",
+	    valid ? print_moment(oauth, "expires") : "",
+	    print_moment(oauth, "renewed")[0] != '\0'
+		? print_moment(oauth, "renewed")
+		: "never",
+	    secret, error[0] != '\0' ? "; last try: " : "", error);
+	print_line(sc, "", text);
+}
+
 static void
 print_smarthosts(const struct screen *sc, const json_t *list)
 {
@@ -171,6 +194,8 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 			health_text(json_object_get(sh, "health"), text + n,
 			    sizeof(text) - (size_t)n);
 		print_line(sc, i == 0 ? "smarthosts" : "", text);
+		if (json_is_object(json_object_get(sh, "oauth")))
+			print_oauth(sc, json_object_get(sh, "oauth"));
 	}
 }
 
