@@ -150,23 +150,33 @@ $(BUILD)/libpostmeter-oauth.so: $(SASL_SRC)
 # --- tests -------------------------------------------------------------------
 
 $(BUILD)/tests/%.o: INC += -Itests -Itests/support
-$(BUILD)/tests/%.o: WARN += -Wno-unused-parameter -Wno-unused-function -Wno-missing-prototypes \
-    -Wno-missing-declarations
+$(BUILD)/tests/%.o: WARN += -Wno-unused-parameter
 
-$(TESTS): %: %.o $(LIB)
+# What tests share: taken from an archive, so that a test is made of what it
+# asks for.
+SUPPORT = $(BUILD)/libsupport.a
+HOUSE_CLOCK = $(BUILD)/tests/support/house_clock.o
+$(SUPPORT): $(filter-out $(HOUSE_CLOCK) %/server_clock.o,\
+    $(call obj,$(wildcard tests/support/*.c)))
+	@rm -f $@
+	$(if $(Q),$(say) AR $@)
+	$(Q)$(AR) rcs $@ $^
+
+$(TESTS): %: %.o $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) -lcmocka $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(SUPPORT) $(LIB) -lcmocka $(LIBS)
+
+# A clock that stands still until it is moved, in place of clock.c.
+$(call test,match store_fail control sendmail_maps socketmap power prober crash \
+    redis store client_policies milter routing): $(HOUSE_CLOCK)
 
 # The milter door is tested against a file that plays the mail server.
-$(call test,milter client_policies routing): $(BUILD)/tests/support/fake_smfi.o \
+$(call test,milter client_policies routing): \
     $(call obj,milter/door/milter/callbacks.c milter/door/milter/from_header.c)
 $(call test,from_header): $(BUILD)/milter/door/milter/from_header.o
 
-# What every store must do is one suite, for each of them.
-$(call test,store redis crash): $(BUILD)/tests/support/store_contract.o
-
-# ... and what is left of it by a disk that lost its power.
-$(call test,power): $(BUILD)/tests/support/store_contract.o $(BUILD)/tests/powerfail/disk.o
+# What is left of a store by a disk that lost its power.
+$(call test,power): $(BUILD)/tests/powerfail/disk.o
 
 # The tool without its main, as its tests need it.
 TOOL = $(call obj,$(call floor,tool))
@@ -175,7 +185,6 @@ $(TOOL_TESTS): $(TOOL)
 $(TOOL_TESTS): LIBS += -lcurl
 
 # A smarthost is probed with libcurl, against a server that the test makes up.
-$(call test,smtp_probe): $(BUILD)/tests/support/smtpd.o
 $(call test,smtp_probe): LIBS += -lcurl -lssl
 
 # The plugin is loaded by the real library, beside those of the system.
@@ -221,9 +230,11 @@ REPLAYS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
 
 $(filter %/fuzz_from_header,$(REPLAYS)): $(BUILD)/milter/door/milter/from_header.o
 
-$(REPLAYS): %: %.o $(BUILD)/tests/fuzz/replay.o $(LIB)
+$(filter %/fuzz_control,$(REPLAYS)): $(HOUSE_CLOCK)
+
+$(REPLAYS): %: %.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(SUPPORT) $(LIB) $(LIBS)
 
 SUITE = $(TESTS) $(REPLAYS)
 
@@ -271,8 +282,9 @@ fuzz:
 
 # One target of tests/fuzz.sh: the library and one fuzz_*.c under libFuzzer.
 $(BUILD)/libfuzzer_from_header: $(BUILD)/milter/door/milter/from_header.o
+$(BUILD)/libfuzzer_control: $(HOUSE_CLOCK)
 .SECONDEXPANSION:
-$(BUILD)/libfuzzer_%: $$(filter %/fuzz_$$*.o,$$(call obj,$(FUZZ_SRC))) $(LIB)
+$(BUILD)/libfuzzer_%: $$(filter %/fuzz_$$*.o,$$(call obj,$(FUZZ_SRC))) $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 

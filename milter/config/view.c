@@ -10,8 +10,8 @@
 
 #include "reader.h"
 
-const char *const view_acts[] = { "block", "unblock", "grant", "revoke",
-	"reset", "release", "reload", NULL };
+const char *const view_acts[] = { "block", "unblock", "grant", "reset",
+	"reload", NULL };
 
 /* is_uid - "1001": the user of another container has no name here */
 static bool
@@ -69,7 +69,7 @@ read_may(struct reading *r, cfg_t *root)
 
 		if (enum_from_name(view_acts, v->text) == -1)
 			diag_error(&r->m, v->line,
-			    "view-may: \"%s\" is no act: it is block, unblock, grant, revoke, reset, release or reload",
+			    "view-may: \"%s\" is no act: it is block, unblock, grant, reset or reload",
 			    shown(text, v));
 		may->v[may->n++] = keep(r, v->text);
 	}

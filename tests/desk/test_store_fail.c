@@ -1,8 +1,6 @@
 /*
  * test_store_fail.c - a store that could not know: nothing passes unmetered
  * unless the configuration asked for it by name.
- *
- * The store's functions are defined here, so the real ones stay out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,48 +11,9 @@
 #include "digest.h"
 #include "house.h"
 #include "meter.h"
+#include "store_fail.h"
 
-static enum store_answer answer; /* what everything is answered */
-
-static enum store_answer
-could_not_know(struct why *why)
-{
-	why_set(why, "the disk is full");
-	return answer;
-}
-
-enum store_answer
-store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, struct why *why)
-{
-	return could_not_know(why);
-}
-
-enum store_answer
-store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
-    struct why *why)
-{
-	return could_not_know(why);
-}
-
-enum store_answer
-store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
-    struct why *why)
-{
-	return STORE_NONE;
-}
-
-enum store_answer
-store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    struct why *why)
-{
-	return could_not_know(why);
-}
-
-void
-store_note(struct store *s, const struct store_event *e)
-{
-}
+static struct store_fail fail;
 
 static void
 ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
@@ -67,8 +26,8 @@ ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
 	netaddr_parse("10.0.0.1", &t.client);
 	t.sender = sender;
 	assert_int_equal(txn_add(&t, 7, WAY_ROUTED), 0);
-	meter_preview(conf, NULL, NULL, &t, MONDAY, preview_r);
-	meter_charge(conf, NULL, NULL, &t, MONDAY, charge_r);
+	meter_preview(conf, &fail.store, NULL, &t, MONDAY, preview_r);
+	meter_charge(conf, &fail.store, NULL, &t, MONDAY, charge_r);
 	txn_end(&t);
 	config_free(&conf);
 }
@@ -82,7 +41,7 @@ could_not_know_waits(void **state)
 {
 	struct outcome preview, charge;
 
-	answer = STORE_FAILED;
+	store_fail_init(&fail, STORE_FAILED);
 	ask(RULE, &preview, &charge);
 	assert_int_equal(preview.verdict, VERDICT_UNAVAILABLE);
 	assert_int_equal(charge.verdict, VERDICT_UNAVAILABLE);
@@ -95,7 +54,7 @@ a_charge_in_doubt_defers(void **state)
 {
 	struct outcome preview, charge;
 
-	answer = STORE_UNCERTAIN;
+	store_fail_init(&fail, STORE_UNCERTAIN);
 	ask(RULE, &preview, &charge);
 	assert_int_equal(charge.verdict, VERDICT_UNAVAILABLE);
 }
@@ -105,7 +64,7 @@ unmetered_mail_passes_only_if_asked_for_by_name(void **state)
 {
 	struct outcome preview, charge;
 
-	answer = STORE_FAILED;
+	store_fail_init(&fail, STORE_FAILED);
 	ask("on-store-failure = \"accept\"\n" RULE, &preview, &charge);
 	assert_int_equal(preview.verdict, VERDICT_PASS);
 	assert_int_equal(charge.verdict, VERDICT_PASS);
@@ -120,10 +79,11 @@ a_route_that_cannot_be_known_is_no_route(void **state)
 	struct mailaddr sender;
 	struct why why;
 
-	answer = STORE_FAILED;
+	store_fail_init(&fail, STORE_FAILED);
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
 	assert_int_equal(
-	    meter_route(conf, NULL, NULL, &sender, MONDAY, &sh, &why), -1);
+	    meter_route(conf, &fail.store, NULL, &sender, MONDAY, &sh, &why),
+	    -1);
 	config_free(&conf);
 }
 

@@ -756,6 +756,7 @@ main(void)
 		DESK(an_export_holds_every_counter_and_block),
 		DESK(a_reload_that_fails_lists_the_mistakes),
 		DESK(who_looks_is_shown_all_and_changes_nothing),
+		DESK(what_view_may_can_name_is_a_command_that_acts),
 		DESK(of_the_acts_who_looks_may_do_those_that_view_may_names),
 		VIEW(others_than_the_named_users_hear_nothing),
 		VIEW(one_question_is_answered_and_the_line_is_closed),

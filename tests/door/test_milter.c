@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "digest.h"
 #include "limit.h"
 #include "log.h"

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "digest.h"
 #include "log.h"
 #include "meter.h"

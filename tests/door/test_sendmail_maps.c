@@ -1,9 +1,6 @@
 /*
  * test_sendmail_maps.c - the three questions about one message have one answer
  * between them, and a key leaves by no other door.
- *
- * The store's functions are defined here: what a message is bound to is said
- * by each test.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,53 +8,18 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "credentials.h"
 #include "door/socketmap/sendmail_maps.h"
 #include "house.h"
 #include "meter.h"
+#include "store_fail.h"
 
-static const char *bound_name, *bound_to; /* one binding, or none */
-static bool broken;                       /* could not know */
-
-enum store_answer
-store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    struct why *why)
-{
-	if (broken) {
-		why_set(why, "the disk is full");
-		return STORE_FAILED;
-	}
-	if (bound_name == NULL || strcmp(bound, bound_name) != 0)
-		return STORE_NONE;
-	snprintf(smarthost_r, STORE_NAME, "%s", bound_to);
-	return STORE_OK;
-}
-
-enum store_answer
-store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, struct why *why)
-{
-	return STORE_FAILED;
-}
-
-enum store_answer
-store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
-    struct why *why)
-{
-	return STORE_FAILED;
-}
-
-enum store_answer
-store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
-    struct why *why)
-{
-	return STORE_NONE;
-}
-
-void
-store_note(struct store *s, const struct store_event *e)
-{
-}
+static struct store_fail fail; /* what a message is bound to, at most */
 
 /* --- an office with four smarthosts -------------------------------------- */
 
@@ -87,8 +49,8 @@ static int
 open_office(void **state)
 {
 	conf = house_config(OFFICE);
-	bound_name = bound_to = NULL;
-	broken = false;
+	store_fail_init(&fail, STORE_FAILED);
+	fail.knows_bindings = true;
 	return 0;
 }
 
@@ -108,8 +70,8 @@ assert_answer(ask_fn *ask, const char *key, const char *answer)
 	char dst[4096];
 	size_t n = strlen(answer);
 
-	ask(conf, NULL, NULL, (struct bytes){ key, strlen(key) }, MONDAY, dst,
-	    sizeof(dst));
+	ask(conf, &fail.store, NULL, (struct bytes){ key, strlen(key) }, MONDAY,
+	    dst, sizeof(dst));
 	/* The words behind TEMP are for people. */
 	if (strcmp(answer, "TEMP") == 0)
 		dst[n] = '\0';
@@ -136,8 +98,8 @@ a_message_goes_by_its_sender_until_it_is_bound(void **state)
 	    "OK pm2525:[smtp.provider.test]");
 	assert_answer(sendmail_map_route, "6AL7<own@office.example><x@y.test>",
 	    "NOTFOUND ");
-	bound_name = "\t6AL7";
-	bound_to = "c";
+	fail.bound = "\t6AL7";
+	fail.smarthost = "c";
 	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
 	    "OK pm587:[smtp.second.test]");
 	assert_answer(sendmail_map_route, "6AL8<al@office.example><x@y.test>",
@@ -152,8 +114,8 @@ the_server_gets_the_key_of_the_account_that_the_message_is_bound_to(
 	    "OK VERIFY:112+CN", DUE);
 	assert_server(
 	    "6AL7<bo@office.example><smtp.provider.test>", "OK ENCR:112", DUE);
-	bound_name = "\t6AL7";
-	bound_to = "c";
+	fail.bound = "\t6AL7";
+	fail.smarthost = "c";
 	assert_server("6AL7<al@office.example><smtp.second.test>",
 	    "OK VERIFY:112+CN", DUE);
 	assert_server(
@@ -180,8 +142,8 @@ mail_with_a_route_waits_before_any_other_server(void **state)
 static void
 a_notice_goes_its_own_way_whatever_its_id(void **state)
 {
-	bound_name = "\t6AL7";
-	bound_to = "a";
+	fail.bound = "\t6AL7";
+	fail.smarthost = "a";
 	assert_answer(sendmail_map_route, "6AL7<><x@y.test>",
 	    "OK pm587:[smtp.second.test]");
 	assert_answer(sendmail_map_route, "6AL7<MAILER-DAEMON><x@y.test>",
@@ -193,8 +155,8 @@ a_notice_goes_its_own_way_whatever_its_id(void **state)
 static void
 a_binding_to_a_smarthost_that_is_gone_is_none(void **state)
 {
-	bound_name = "\t6AL7";
-	bound_to = "gone";
+	fail.bound = "\t6AL7";
+	fail.smarthost = "gone";
 	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
 	    "OK pm587:[smtp.provider.test]");
 }
@@ -216,7 +178,7 @@ what_cannot_be_known_or_read_is_temp(void **state)
 		assert_answer(sendmail_map_route, nonsense[i], "TEMP");
 		assert_server(nonsense[i], "TEMP", "TEMP");
 	}
-	broken = true;
+	fail.knows_bindings = false;
 	assert_answer(
 	    sendmail_map_route, "6AL7<al@office.example><x@y.test>", "TEMP");
 	assert_server(
@@ -254,14 +216,14 @@ the_login_of_each_account_is_its_own(void **state)
 	    "6AL7<bo@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
 	    "\"M:PLAIN LOGIN\"");
-	bound_name = "\t6AL7";
-	bound_to = "b";
+	fail.bound = "\t6AL7";
+	fail.smarthost = "b";
 	assert_answer(sendmail_map_auth,
 	    "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
 	    "\"M:PLAIN LOGIN\"");
 	/* Known, but no key in the file: it waits, it does not go without. */
-	bound_to = "c";
+	fail.smarthost = "c";
 	assert_answer(sendmail_map_auth,
 	    "6AL7<al@office.example><smtp.second.test>", "TEMP");
 	credentials_publish(NULL);

@@ -16,52 +16,23 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "credentials.h"
 #include "house.h"
 #include "log.h"
 #include "netstring.h"
 #include "random.h"
 #include "socketmap.h"
+#include "store_fail.h"
 #include "unix_socket.h"
 
 /* --- the store and the log ----------------------------------------------- */
 
-static atomic_bool broken; /* the store could not know */
-
-enum store_answer
-store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
-    struct why *why)
-{
-	why_set(why, "the disk is full");
-	return broken ? STORE_FAILED : STORE_NONE;
-}
-
-enum store_answer
-store_charge(struct store *s, const struct bill *bill, const char *bound,
-    struct decision *d_r, struct why *why)
-{
-	abort(); /* a lookup never charges */
-}
-
-enum store_answer
-store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
-    struct why *why)
-{
-	abort();
-}
-
-enum store_answer
-store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
-    struct why *why)
-{
-	abort();
-}
-
-void
-store_note(struct store *s, const struct store_event *e)
-{
-	abort();
-}
+static struct store_fail fail; /* knows of no binding, or could not know */
 
 static atomic_int lines; /* logged */
 
@@ -164,13 +135,14 @@ setup(void **state)
 	snprintf(map_ep.path, sizeof(map_ep.path), "%s/map", dir);
 	snprintf(auth_ep.path, sizeof(auth_ep.path), "%s/auth", dir);
 	house_time = MONDAY;
-	broken = false;
+	store_fail_init(&fail, STORE_FAILED);
+	fail.knows_bindings = true;
 	lines = 0;
 	publish(me() != NULL ? me() : "root");
 	publish_secrets();
 	map = unix_socket_listen(&map_ep, &us, &live, &why);
 	auth = unix_socket_listen(&auth_ep, &us, &live, &why);
-	server = socketmap_start(map, auth, NULL, NULL);
+	server = socketmap_start(map, auth, &fail.store, NULL);
 	return server == NULL ? -1 : 0;
 }
 
@@ -180,6 +152,7 @@ teardown(void **state)
 	setrlimit(RLIMIT_NOFILE, &files);
 	if (server != NULL)
 		socketmap_stop(&server);
+	assert_int_equal(fail.asked, 0); /* a lookup never charges */
 	credentials_publish(NULL);
 	unlink(map_ep.path);
 	unlink(auth_ep.path);
@@ -374,9 +347,9 @@ what_cannot_be_known_is_temporary(void **state)
 	hears_temp(fd, "transport");
 	hears_temp(fd, "");
 	hears_temp(fd, " al@office.example");
-	broken = true;
+	fail.knows_bindings = false;
 	hears(fd, "transport al@office.example", "TEMP the disk is full");
-	broken = false;
+	fail.knows_bindings = true;
 	hears(fd, "transport al@office.example", OFFICE_ROUTE);
 	close(fd);
 }

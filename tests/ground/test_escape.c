@@ -8,6 +8,8 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include <stdio.h>
+
 #include "escape.h"
 #include "random.h"
 

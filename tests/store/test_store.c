@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "house.h"
 #include "log.h"

@@ -2,140 +2,41 @@
  * office.h - an office with its mail server in a few lines: what a test says
  * over SMTP reaches the real milter callbacks, with a store in memory behind.
  *
- * Include it once in a test program that links fake_smfi.o and mlfi.o.
+ * For a test program that links the milter door.
  */
 #ifndef OFFICE_H
 #define OFFICE_H
-
-#include <arpa/inet.h>
 
 #include "fake_smfi.h"
 #include "house.h"
 #include "milter.h"
 #include "why.h"
 
-static struct store *store;
-static SMFICTX server;
-static struct health *health;	/* NULL until a test wants some */
+extern struct store *store;
+extern SMFICTX server;
+extern struct health *health;	/* NULL until a test wants some */
 
-static void
-open_office_of(struct config *conf)
-{
-	struct unix_socket_owner nobody = { getuid(), getgid(), false };
-	struct why why;
-	bool live;
+void	open_office(const char *text);
 
-	house_time = MONDAY;
-	store = house_store(conf);
-	/* The callbacks register; the socket's folder may be refused. */
-	(void)mlfi_open(conf, &nobody, &live, &why);
-	(void)mlfi_serve(store, health);
-	snapshot_publish(conf);
-	memset(&server, 0, sizeof(server));
-}
+void	close_office(void);
 
-__attribute__((unused)) static void
-open_office(const char *text)
-{
-	open_office_of(house_config(text));
-}
+void	connect_from(const char *ip);
 
-__attribute__((unused)) static void
-close_office(void)
-{
-	store_close(&store);
-	snapshot_publish(house_config("rule \"none\" {}\n"));
-}
+void	hang_up(void);
 
-__attribute__((unused)) static void
-connect_from(const char *ip)
-{
-	unsigned long actions, steps, f2, f3;
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	static char host[] = "client.test";
-	_SOCK_ADDR sa;
+void	mail(const char *sender);
 
-	assert_int_equal(inet_pton(AF_INET, ip, &sin.sin_addr), 1);
-	memcpy(&sa, &sin, sizeof(sa));
-	assert_int_equal(fake_milter.xxfi_negotiate(&server, 0x1ff, 0x1fffff,
-	    0, 0, &actions, &steps, &f2, &f3), SMFIS_CONTINUE);
-	server.steps = steps;
-	server.actions = actions;
-	assert_int_equal(fake_milter.xxfi_connect(&server, host, &sa),
-	    SMFIS_NOREPLY);
-}
+sfsistat rcpt(const char *recipient);
 
-__attribute__((unused)) static void
-hang_up(void)
-{
-	(void)fake_milter.xxfi_close(&server);
-}
+sfsistat eom(void);
 
-__attribute__((unused)) static void
-mail(const char *sender)
-{
-	char raw[512], *argv[] = { raw, NULL };
-
-	snprintf(raw, sizeof(raw), "%s", sender);
-	server.reply[0] = server.quarantined[0] = '\0';
-	server.sender[0] = server.headers[0] = '\0';
-	assert_int_equal(fake_milter.xxfi_envfrom(&server, argv),
-	    SMFIS_NOREPLY);
-}
-
-__attribute__((unused)) static sfsistat
-rcpt(const char *recipient)
-{
-	char raw[512], *argv[] = { raw, NULL };
-
-	snprintf(raw, sizeof(raw), "%s", recipient);
-	server.reply[0] = '\0';
-	return fake_milter.xxfi_envrcpt(&server, argv);
-}
-
-__attribute__((unused)) static sfsistat
-eom(void)
-{
-	server.reply[0] = '\0';
-	return fake_milter.xxfi_eom(&server);
-}
-
-__attribute__((unused)) static void
-rset(void)
-{
-	(void)fake_milter.xxfi_abort(&server);
-}
+void	rset(void);
 
 /* One message to one recipient, from MAIL to its end. */
-__attribute__((unused)) static sfsistat
-send_one(const char *sender, const char *recipient)
-{
-	sfsistat st;
+sfsistat send_one(const char *sender, const char *recipient);
 
-	mail(sender);
-	st = rcpt(recipient);
-	if (st != SMFIS_CONTINUE) {
-		rset();
-		return st;
-	}
-	return eom();
-}
+unsigned send_many(const char *sender, const char *recipient, unsigned n);
 
-__attribute__((unused)) static unsigned
-send_many(const char *sender, const char *recipient, unsigned n)
-{
-	unsigned accepted = 0;
-
-	for (unsigned i = 0; i < n; i++)
-		accepted += send_one(sender, recipient) == SMFIS_CONTINUE;
-	return accepted;
-}
-
-__attribute__((unused)) static void
-hand_in(const char *sender)	/* as sendmail(1) does */
-{
-	server.queue_id = "4XYZ";
-	mail(sender);
-}
+void	hand_in(const char *sender);	/* as sendmail(1) does */
 
 #endif

@@ -7,52 +7,19 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 /* PM_TEST_SEED repeats a run. */
-static inline uint64_t
-random_seed(const char *what, uint64_t usual)
-{
-	const char *s = getenv("PM_TEST_SEED");
-	uint64_t seed = s != NULL ? strtoull(s, NULL, 0) : usual;
-
-	printf("%s: seed %llu\n", what, (unsigned long long)seed);
-	return seed;
-}
+uint64_t random_seed(const char *what, uint64_t usual);
 
 /* PM_TEST_ROUNDS, if set, is the most that any test runs. */
-static inline size_t
-random_rounds(size_t usual)
-{
-	const char *s = getenv("PM_TEST_ROUNDS");
-	size_t n = s != NULL ? strtoull(s, NULL, 0) : usual;
-
-	return n < usual ? n : usual;
-}
+size_t	random_rounds(size_t usual);
 
 /* splitmix64 */
-static inline uint64_t
-random_next(uint64_t *state)
-{
-	uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
+uint64_t random_next(uint64_t *state);
 
 /* 0 to n - 1 */
-static inline uint64_t
-random_below(uint64_t *state, uint64_t n)
-{
-	return random_next(state) % n;
-}
+uint64_t random_below(uint64_t *state, uint64_t n);
 
-static inline bool
-random_percent(uint64_t *state, unsigned percent)
-{
-	return random_below(state, 100) < percent;
-}
+bool	random_percent(uint64_t *state, unsigned percent);
 
 #endif

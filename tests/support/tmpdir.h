@@ -1,39 +1,15 @@
 /*
- * tmpdir.h - one folder for a test program's files, flat, gone at the end.
+ * tmpdir.h - one directory for a test program's files, flat, gone at the end.
  */
 #ifndef TMPDIR_H
 #define TMPDIR_H
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
+extern char tmpdir[];
 
-static char tmpdir[] = "/tmp/pm-test-XXXXXX";
+void	tmpdir_make(void);
 
-static inline void
-tmpdir_make(void)
-{
-	if (mkdtemp(tmpdir) == NULL)
-		abort();
-}
+void	tmpdir_empty(void);
 
-static inline void
-tmpdir_empty(void)
-{
-	DIR *d = opendir(tmpdir);
-	struct dirent *e;
-
-	while (d != NULL && (e = readdir(d)) != NULL)
-		unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
-}
-
-static inline void
-tmpdir_remove(void)
-{
-	tmpdir_empty();
-	rmdir(tmpdir);
-}
+void	tmpdir_remove(void);
 
 #endif
