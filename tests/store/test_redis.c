@@ -9,8 +9,12 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -348,7 +352,215 @@ a_clock_that_stays_ahead_is_believed_and_never_goes_back(void **state)
 	config_free(&conf);
 }
 
-/* --- one server that is far away ---------------------------------------- */
+/* --- the way to the server ---------------------------------------------- */
+
+/* Stands between a store and the server. */
+struct relay {
+	char path[108];
+	int fd;
+	pthread_t thread;
+	atomic_int delay;  /* ms, each way */
+	atomic_int lost;   /* so many answers of the script are lost */
+	atomic_long asked; /* runs of the script */
+};
+
+struct relayed {
+	struct relay *relay;
+	int near, far;
+};
+
+static void
+pause_ms(int ms)
+{
+	const struct timespec pause = { .tv_sec = ms / 1000,
+		.tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&pause, NULL);
+}
+
+/* One direction, some bytes; false at the end. */
+static bool
+relay_some(struct relayed *r, int from, int to, bool *script)
+{
+	char bytes[65536];
+	ssize_t n = read(from, bytes, sizeof(bytes));
+
+	if (n <= 0)
+		return false;
+	if (from == r->near) {
+		*script = memmem(bytes, (size_t)n, "EVALSHA", 7) != NULL;
+		r->relay->asked += *script;
+	} else if (*script && r->relay->lost > 0) {
+		r->relay->lost--;
+		return false;
+	}
+	pause_ms(r->relay->delay);
+	return write(to, bytes, (size_t)n) == n;
+}
+
+static void *
+relay_one(void *arg)
+{
+	struct relayed *r = arg;
+	struct pollfd p[2] = { { .fd = r->near, .events = POLLIN },
+		{ .fd = r->far, .events = POLLIN } };
+	bool more = true, script = false;
+
+	while (more && poll(p, 2, -1) > 0) {
+		if (p[0].revents != 0)
+			more = relay_some(r, r->near, r->far, &script);
+		if (more && p[1].revents != 0)
+			more = relay_some(r, r->far, r->near, &script);
+	}
+	close(r->near);
+	close(r->far);
+	free(r);
+	return NULL;
+}
+
+static int
+unix_fd(const char *path, bool listens)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	if (listens)
+		unlink(path);
+	if (fd == -1 ||
+	    (listens ? bind(fd, (struct sockaddr *)&sun, sizeof(sun))
+		     : connect(fd, (struct sockaddr *)&sun, sizeof(sun))) ==
+		-1 ||
+	    (listens && listen(fd, 64) == -1))
+		abort();
+	return fd;
+}
+
+static void *
+relay_all(void *arg)
+{
+	struct relay *r = arg;
+	pthread_t t;
+	int fd;
+
+	while ((fd = accept(r->fd, NULL, NULL)) != -1) {
+		struct relayed *one = calloc(1, sizeof(*one));
+
+		*one = (struct relayed){ r, fd, unix_fd(server.socket, false) };
+		if (pthread_create(&t, NULL, relay_one, one) != 0)
+			abort();
+		pthread_detach(t);
+	}
+	return NULL;
+}
+
+static struct config *
+relay_start(struct relay *r)
+{
+	struct config *conf = config_redis();
+
+	memset(r, 0, sizeof(*r));
+	snprintf(r->path, sizeof(r->path), "%s/relay.sock", tmpdir);
+	r->fd = unix_fd(r->path, true);
+	if (pthread_create(&r->thread, NULL, relay_all, r) != 0)
+		abort();
+	free(conf->store);
+	if (asprintf(&conf->store, "redis+unix://%s?db=3", r->path) == -1)
+		abort();
+	return conf;
+}
+
+static void
+relay_stop(struct relay *r)
+{
+	shutdown(r->fd, SHUT_RDWR);
+	pthread_join(r->thread, NULL);
+	close(r->fd);
+}
+
+static void
+an_answer_lost_with_its_connection_is_had_all_the_same(void **state)
+{
+	struct relay relay;
+	struct config *conf = relay_start(&relay);
+	struct store *s = store_must_open(conf);
+
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(1, passed_of(1, s, conf));
+		relay.lost = 1;
+	}
+	assert_int_equal(1, passed_of(1, s, conf));
+	assert_int_equal(0, relay.lost);
+	assert_int_equal(0, passed_of(1, s, conf));
+	assert_int_equal(5, store_used(s, conf, "five", "a", house_time));
+	store_close(&s);
+	relay_stop(&relay);
+	config_free(&conf);
+}
+
+/* Spends as fast as it can until it is told to stop. */
+struct spender {
+	struct store *store;
+	struct config *conf;
+	atomic_bool ends;
+	atomic_long charged;
+};
+
+static bool
+spend_million(struct store *s, const struct config *conf)
+{
+	struct why why;
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "million", "*", house_time);
+	if (store_charge(s, &b, "", &d, &why) != STORE_OK)
+		fail_msg("%s", why.text);
+	return d.fits;
+}
+
+static void *
+spend_on(void *arg)
+{
+	struct spender *s = arg;
+
+	while (!s->ends)
+		s->charged += spend_million(s->store, s->conf);
+	return NULL;
+}
+
+#define FAR_CHARGES 40
+
+static void
+who_is_far_away_is_not_starved_by_who_is_near(void **state)
+{
+	struct relay relay;
+	struct config *far = relay_start(&relay), *near = config_redis();
+	struct spender spender = { .conf = near };
+	struct store *s = store_must_open(far);
+	pthread_t thread;
+	long asked;
+
+	spender.store = store_must_open(near);
+	assert_true(spend_million(s, far));
+	relay.delay = 3;
+	assert_int_equal(0, pthread_create(&thread, NULL, spend_on, &spender));
+	asked = relay.asked;
+	for (int i = 0; i < FAR_CHARGES; i++)
+		assert_true(spend_million(s, far));
+	asked = relay.asked - asked;
+	spender.ends = true;
+	pthread_join(thread, NULL);
+	/* Lost, lost, lost and the turn taken, done: four, and some luck. */
+	assert_true(asked < 10 * FAR_CHARGES);
+	assert_int_equal(spender.charged + FAR_CHARGES + 1,
+	    store_used(s, far, "million", "*", house_time));
+	store_close(&s);
+	store_close(&spender.store);
+	relay_stop(&relay);
+	config_free(&far);
+	config_free(&near);
+}
 
 static void
 who_has_the_turn_is_waited_for_but_not_for_ever(void **state)
@@ -484,8 +696,6 @@ config_local(const struct redis_server *r, const char *name)
 	if (asprintf(&conf->store, "redis+unix://%s", r->socket) == -1 ||
 	    asprintf(&conf->store_local, "sqlite:%s/%s.db", tmpdir, name) == -1)
 		abort();
-	snprintf(conf->control_socket.path, sizeof(conf->control_socket.path),
-	    "%s/%s.sock", tmpdir, name);
 	conf->on_store_failure = STORE_FAILURE_LOCAL;
 	return conf;
 }
@@ -890,6 +1100,9 @@ main(void)
 		    a_server_that_is_ahead_for_a_moment_frees_nothing),
 		cmocka_unit_test(
 		    a_clock_that_stays_ahead_is_believed_and_never_goes_back),
+		cmocka_unit_test(
+		    an_answer_lost_with_its_connection_is_had_all_the_same),
+		cmocka_unit_test(who_is_far_away_is_not_starved_by_who_is_near),
 		cmocka_unit_test(
 		    who_has_the_turn_is_waited_for_but_not_for_ever),
 		cmocka_unit_test(a_cluster_is_refused_at_the_start),
