@@ -26,9 +26,10 @@
 #include "thread.h"
 
 #define CENSUS_INTERVAL (10 * SECOND)
-#define TEND_INTERVAL 500 /* ms between two looks whether something is to do   \
-			   */
-#define BATCH 256         /* counters merged before we look again */
+#define TEND_INTERVAL                                                          \
+	500       /* ms between two looks whether something is to do           \
+		   */
+#define BATCH 256 /* counters merged before we look again */
 #define ID_DIGITS 16
 
 struct fallback {
@@ -105,13 +106,7 @@ take_share(const struct fallback *f, const struct bill *b, struct share *s)
 
 /* What is asked of the share: a charge, a preview, or a lease. */
 struct question {
-	enum {
-		ASK_CHARGE,
-		ASK_PREVIEW,
-#ifdef LEASE_OWNER
-		ASK_LEASE
-#endif
-	} kind;
+	enum { ASK_CHARGE, ASK_PREVIEW, ASK_LEASE } kind;
 	const char *bound;
 	struct lease *lease;
 };
@@ -135,11 +130,9 @@ ask_share(struct fallback *f, const struct question *q, const struct bill *b,
 		case ASK_PREVIEW:
 			a = store_preview(f->local, &s.bill, d_r, why);
 			break;
-#ifdef LEASE_OWNER
 		case ASK_LEASE:
 			a = store_lease(f->local, &s.bill, q->lease, d_r, why);
 			break;
-#endif
 		}
 	}
 	pthread_rwlock_unlock(&f->lock);
@@ -235,7 +228,6 @@ fallback_blocked(struct store *st, const char *who, int64_t now, char *text_r,
 	return a;
 }
 
-#ifdef LEASE_OWNER
 /* --- leases: of whichever store gave them ------------------------------- */
 
 static enum store_answer
@@ -290,7 +282,6 @@ fallback_leases(
 	return local == NULL ? a : store_leases(local, each, arg, why);
 }
 
-#endif
 /* --- what the shared one answers alone ---------------------------------- */
 
 static enum store_answer
@@ -746,11 +737,9 @@ static const struct store_backend operations = {
 	.charge = fallback_charge,
 	.preview = fallback_preview,
 	.bound = fallback_bound,
-#ifdef LEASE_OWNER
 	.lease = fallback_lease,
 	.settle = fallback_settle,
 	.leases = fallback_leases,
-#endif
 	.reset = fallback_reset,
 	.grant = fallback_grant,
 	.block = fallback_block,

@@ -88,6 +88,83 @@ two_daemons_spend_one_limit(void **state)
 	config_free(&r.conf);
 }
 
+#define LEASES 60
+
+/* Every lease, as each of two daemons settles it. */
+struct settlers {
+	struct store *store;
+	struct config *conf;
+	struct lease *lease;
+	size_t ok, none;
+};
+
+static void
+sent_bill(struct bill *b, const struct config *conf, uint64_t n)
+{
+	bill_one(b, conf, "million", "sent first", house_time);
+	b->line[0].cost[DIM_MESSAGES] = n;
+	b->line[0].nrcpt = 0;
+}
+
+static void *
+settle_all(void *arg)
+{
+	struct settlers *s = arg;
+	const struct settlement half = { .messages = 1 };
+	struct why why;
+	struct bill b;
+
+	sent_bill(&b, s->conf, 0);
+	for (size_t i = 0; i < LEASES; i++) {
+		enum store_answer a =
+		    store_settle(s->store, &b, &s->lease[i], &half, &why);
+
+		s->ok += a == STORE_OK;
+		s->none += a == STORE_NONE;
+	}
+	return NULL;
+}
+
+static void
+of_two_daemons_one_settles_a_lease(void **state)
+{
+	struct config *conf = config_redis();
+	struct lease lease[LEASES];
+	struct settlers s[2];
+	pthread_t thread[2];
+	struct decision d;
+	struct why why;
+	struct bill b;
+
+	for (size_t i = 0; i < 2; i++)
+		s[i] = (struct settlers){ store_must_open(conf), conf, lease, 0,
+			0 };
+	for (size_t i = 0; i < LEASES; i++) {
+		sent_bill(&b, conf, 3);
+		lease[i] = (struct lease){
+			.smarthost = "first", .owner = "4711.1", .messages = 3
+		};
+		assert_int_equal(STORE_OK,
+		    store_lease(s[i % 2].store, &b, &lease[i], &d, &why));
+		assert_true(d.fits && lease[i].id != 0);
+	}
+	assert_int_equal(3 * LEASES,
+	    store_used(s[0].store, conf, "million", "sent first", house_time));
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(
+		    0, pthread_create(&thread[i], NULL, settle_all, &s[i]));
+	for (size_t i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(LEASES, s[0].ok + s[1].ok);
+	assert_int_equal(LEASES, s[0].none + s[1].none);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(LEASES, store_used(s[i].store, conf, "million",
+					     "sent first", house_time));
+		store_close(&s[i].store);
+	}
+	config_free(&conf);
+}
+
 static bool
 is_grant(void *arg, const struct store_event *e)
 {
@@ -1088,6 +1165,7 @@ main(void)
 		cmocka_unit_test(an_address_is_taken_apart),
 		cmocka_unit_test(a_wrong_address_is_told_what_would_be_right),
 		cmocka_unit_test(two_daemons_spend_one_limit),
+		cmocka_unit_test(of_two_daemons_one_settles_a_lease),
 		cmocka_unit_test(
 		    what_is_done_on_one_server_is_true_on_the_other),
 		cmocka_unit_test(a_server_that_forgot_the_script_is_told_again),

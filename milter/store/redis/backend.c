@@ -39,8 +39,13 @@ reconnect(struct redis_store *s)
 static void
 look_at_server(struct redis_store *s)
 {
+	int64_t now = clock_steady();
 	struct why why;
 
+	if (s->pruned == 0 || now - s->pruned >= HOUR) {
+		redis_prune_leases(s);
+		s->pruned = now;
+	}
 	redis_look_at_clock(s);
 	redis_see_blocks(s);
 	(void)redis_send_events(s, &why);
@@ -210,6 +215,9 @@ const struct store_backend store_redis = {
 	.charge = redis_charge,
 	.preview = redis_preview,
 	.bound = redis_bound,
+	.lease = redis_lease,
+	.settle = redis_settle,
+	.leases = redis_leases,
 	.reset = redis_reset,
 	.grant = redis_grant,
 	.block = redis_block,

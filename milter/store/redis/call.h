@@ -55,6 +55,7 @@ struct redis_store {
 	_Atomic uint64_t versions;	/* drawn so far, from a random start */
 	struct clock_guard guard;	/* the worker's own, as all of these */
 	bool is_out, is_ahead;		/* it was logged */
+	int64_t pruned;			/* clock_steady: the set of leases */
 
 	pthread_mutex_t queue_lock;	/* for what follows */
 	TAILQ_HEAD(, redis_call) queue;	/* they wait for the next swap */
@@ -123,6 +124,23 @@ enum store_answer redis_gather(struct redis_work *w, const struct bill *b,
  */
 enum store_answer redis_spend(struct redis_work *w, struct redis_hand *h,
 	    const char *bound, struct decision *d_r, struct why *why);
+
+/* Counts how a charge or a lease was answered. */
+void	redis_count(struct redis_store *s, enum store_answer a,
+	    const struct decision *d);
+
+/* --- leases.c ----------------------------------------------------------- */
+
+enum store_answer redis_lease(struct store *s, const struct bill *bill,
+	    struct lease *lease, struct decision *d_r, struct why *why);
+enum store_answer redis_settle(struct store *s, const struct bill *bill,
+	    const struct lease *lease, const struct settlement *left,
+	    struct why *why);
+enum store_answer redis_leases(struct store *s, store_lease_fn *each,
+	    void *arg, struct why *why);
+
+/* What has ended leaves the set. */
+void	redis_prune_leases(struct redis_store *s);
 
 /* --- admin.c ------------------------------------------------------------ */
 

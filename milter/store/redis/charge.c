@@ -231,6 +231,20 @@ preview(struct redis_work *w, void *arg, struct why *why)
 	return STORE_OK;
 }
 
+void
+redis_count(
+    struct redis_store *s, enum store_answer a, const struct decision *d)
+{
+	pthread_mutex_lock(&s->lock);
+	if (a != STORE_OK)
+		s->stats.failed++;
+	else if (d->fits)
+		s->stats.charged++;
+	else
+		s->stats.declined++;
+	pthread_mutex_unlock(&s->lock);
+}
+
 enum store_answer
 redis_charge(struct store *st, const struct bill *b, const char *bound,
     struct decision *d_r, struct why *why)
@@ -239,14 +253,7 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 	struct charge c = { b, bound, d_r };
 	enum store_answer a = redis_call(s, charge, &c, s->timeout, why);
 
-	pthread_mutex_lock(&s->lock);
-	if (a != STORE_OK)
-		s->stats.failed++;
-	else if (d_r->fits)
-		s->stats.charged++;
-	else
-		s->stats.declined++;
-	pthread_mutex_unlock(&s->lock);
+	redis_count(s, a, d_r);
 	return a;
 }
 
