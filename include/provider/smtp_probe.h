@@ -24,6 +24,9 @@ struct probe_target {
 	enum tls_level tls;
 	const char *username;	/* NULL: no login is tried */
 	const char *password;
+	bool is_token;		/* password is an access token: XOAUTH2 */
+	const struct refusals *refusals;	/* NULL: none are known */
+	const char *provider;	/* whose words its replies are; NULL: "" */
 	const char *ca_file;	/* NULL: those of the system */
 	const char *connect_to;	/* "ADDRESS:PORT" in place of it, or NULL */
 	const char *from, *to;	/* one message; to NULL: none */

@@ -115,6 +115,38 @@ validity(const struct talk *t, char dst[DETAIL_MAX])
 			    escape_str(text, sizeof(text), s->data + 12));
 }
 
+/* hint_of - the provider's own words first, then what is known of any server */
+static const struct smtp_hint *
+hint_of(
+    const struct talk *t, enum probe_trouble trouble, struct smtp_hint *room)
+{
+	static const unsigned stages[] = { [PROBE_CONNECT] = SAID_CONNECT,
+		[PROBE_GREETING] = SAID_CONNECT,
+		[PROBE_HELLO] = SAID_CONNECT,
+		[PROBE_TLS] = SAID_CONNECT,
+		[PROBE_AUTH] = SAID_AUTH,
+		[PROBE_SEND] = SAID_MAIL | SAID_RCPT | SAID_DATA,
+		[PROBE_QUIT] = SAID_CONNECT };
+	const char *provider = t->target->provider;
+	const struct refusal_reaction *does;
+	struct refusal_reply reply;
+	struct refusal means;
+
+	if (trouble != TROUBLE_REPLY ||
+	    !refusal_read(t->reply, stages[t->step], &reply))
+		return smtp_hint(t->step, trouble, t->reply);
+	refusal_match(t->target->refusals, provider != NULL ? provider : "",
+	    &reply, clock_now(), &means);
+	if (means.rule == NULL)
+		return smtp_hint(t->step, trouble, t->reply);
+	does = refusal_reaction(means.class);
+	room->cause =
+	    means.rule->cause[0] != '\0' ? means.rule->cause : does->cause;
+	room->remedy =
+	    means.rule->remedy[0] != '\0' ? means.rule->remedy : does->remedy;
+	return room;
+}
+
 static void
 report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 {
@@ -122,6 +154,7 @@ report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 	struct probe_report r = {
 		.step = t->step, .ok = ok, .ms = ms, .detail = detail
 	};
+	struct smtp_hint hint;
 
 	if (betrays(t->reply, t->target))
 		snprintf(detail, sizeof(detail),
@@ -136,7 +169,7 @@ report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 	    address != NULL)
 		escape_str(detail, sizeof(detail), address);
 	if (!ok)
-		r.hint = smtp_hint(t->step, trouble, t->reply);
+		r.hint = hint_of(t, trouble, &hint);
 	t->open = false;
 	t->fn(&r, t->arg);
 }
@@ -468,8 +501,12 @@ set_login(CURL *c, const struct probe_target *to)
 {
 	return to->username == NULL ||
 	       (SET(CURLOPT_USERNAME, to->username) &&
-		   SET(CURLOPT_PASSWORD, to->password) &&
-		   SET(CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN;AUTH=LOGIN"));
+		   (to->is_token
+			   ? SET(CURLOPT_XOAUTH2_BEARER, to->password) &&
+				 SET(CURLOPT_LOGIN_OPTIONS, "AUTH=XOAUTH2")
+			   : SET(CURLOPT_PASSWORD, to->password) &&
+				 SET(CURLOPT_LOGIN_OPTIONS,
+				     "AUTH=PLAIN;AUTH=LOGIN")));
 }
 
 static bool

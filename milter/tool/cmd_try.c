@@ -8,7 +8,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "clock.h"
 #include "credentials.h"
+#include "grants.h"
 #include "print_table.h"
 #include "secrets.h"
 #include "secure_mem.h"
@@ -83,26 +85,61 @@ find_key(const struct config *conf, const struct smarthost *sh,
 	return len == -1 ? -1 : 0;
 }
 
-/* load_key - the same, if it has one; -1 and *answer_r */
+/* find_token - a fresh one into key; -1 and why in errors */
+static int
+find_token(const struct config *conf, const struct smarthost *sh,
+    struct secure_mem *key, FILE *errors)
+{
+	struct secure_mem room = { .p = NULL };
+	struct grants_env env = { .ca_file = NULL };
+	struct oauth_answer *a;
+	struct why why;
+	int rc = -1;
+
+	if (credentials_user(conf, &env.owner.uid, &env.owner.gid, errors) ==
+	    -1)
+		return -1;
+	if (secure_mem_new(&room, sizeof(*a), &why) == -1 ||
+	    secure_mem_new(key, TOKEN_MAX + 1, &why) == -1) {
+		fprintf(errors, "%s\n", why.text);
+	} else {
+		a = (void *)room.p;
+		grant_fetch(conf, sh, &env, clock_now(), a);
+		if (a->result == OAUTH_GOOD) {
+			memcpy(key->p, a->token, a->token_len + 1);
+			rc = 0;
+		} else {
+			fprintf(errors, "%s: %s: %s\n", a->error, a->cause,
+			    a->remedy);
+		}
+	}
+	secure_mem_free(&room);
+	return rc;
+}
+
+/* load_key - password or token, if it has one; -1 and *answer_r */
 static int
 load_key(const struct config *conf, const struct smarthost *sh,
     struct secure_mem *key, json_t **answer_r)
 {
+	const bool oauth = sh->oauth.grant != GRANT_NONE;
 	char *lines = NULL;
 	size_t size;
 	FILE *errors;
 	int rc;
 
-	if (sh->secret[0] == '\0')
+	if (sh->username[0] == '\0')
 		return 0;
 	errors = open_memstream(&lines, &size);
 	if (errors == NULL)
 		return -1;
-	rc = find_key(conf, sh, key, errors);
+	rc = oauth ? find_token(conf, sh, key, errors)
+		   : find_key(conf, sh, key, errors);
 	fclose(errors);
 	if (rc == -1)
-		*answer_r = ctl_mistakes(lines,
-		    "the secret of smarthost %s cannot be had", sh->name);
+		*answer_r =
+		    ctl_mistakes(lines, "the %s of smarthost %s cannot be had",
+			oauth ? "token" : "secret", sh->name);
 	free(lines);
 	return rc;
 }
@@ -131,9 +168,9 @@ good_address(const char *a)
 	return true;
 }
 
-/* no_smarthost - of that name; the one that was meant, or all there are */
-static json_t *
-no_smarthost(const struct config *conf, const char *name)
+/* ctl_no_smarthost - of that name; the one that was meant, or all there are */
+json_t *
+ctl_no_smarthost(const struct config *conf, const char *name)
 {
 	char remedy[400] = "the configuration names none";
 	struct suggest near;
@@ -164,7 +201,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	int rc = 1;
 
 	if (sh == NULL) {
-		*answer_r = no_smarthost(conf, ctl->word[0]);
+		*answer_r = ctl_no_smarthost(conf, ctl->word[0]);
 		return 1;
 	}
 	target.from = sender_of(ctl, sh);
@@ -180,7 +217,10 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	target.port = sh->port;
 	target.tls = sh->tls;
 	if (load_key(conf, sh, &key, answer_r) == 0) {
-		target.username = sh->secret[0] != '\0' ? sh->username : NULL;
+		target.username = sh->username[0] != '\0' ? sh->username : NULL;
+		target.is_token = sh->oauth.grant != GRANT_NONE;
+		target.refusals = conf->refusals;
+		target.provider = sh->provider;
 		target.password = key.p;
 		rc = probe(sh->name, &target, answer_r);
 	}

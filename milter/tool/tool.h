@@ -83,6 +83,9 @@ json_t	*ctl_failure(const char *remedy, const char *error, ...)
 json_t	*ctl_mistakes(char *lines, const char *error, ...)
 	    __attribute__((format(printf, 2, 3)));
 
+/* There is no smarthost of that name; the one that was meant, or all. */
+json_t	*ctl_no_smarthost(const struct config *conf, const char *name);
+
 /* The configuration, or NULL and (failure_r may be NULL) all its mistakes. */
 struct config *ctl_config(const char *file, json_t **failure_r);
 
@@ -110,6 +113,7 @@ int	ctl_ask_daemon(const struct ctl *ctl, const json_t *request,
 int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
 int	ctl_test(const struct ctl *ctl, json_t **answer_r);
+int	ctl_login(const struct ctl *ctl, json_t **answer_r);
 int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
 int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
 int	ctl_status(const struct ctl *ctl, json_t **answer_r);
@@ -121,6 +125,7 @@ bool	ctl_secret_words(const struct ctl *ctl);
 
 /* For people; the answer was made harmless. */
 void	ctl_test_text(const struct screen *sc, const json_t *answer);
+void	ctl_login_text(const struct screen *sc, const json_t *answer);
 void	ctl_providers_text(const struct screen *sc, const json_t *answer);
 void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
 void	ctl_block_text(const struct screen *sc, const json_t *answer);

@@ -29,11 +29,12 @@
 #include "socketmap.h"
 #include "tally.h"
 #include "thread.h"
+#include "tokens.h"
 #include "unix_socket.h"
 
 #define PEERS 1024
 #define IN_SIZE (NETSTRING_MAX + 16) /* one request and its frame */
-#define OUT_SIZE (2 * SECRET_MAX)    /* the longest answer and its frame */
+#define OUT_SIZE (TOKEN_MAX + 2048)  /* the longest answer and its frame */
 #define PATIENCE (5 * SECOND)        /* to send a request, to take an answer */
 #define IDLE HOUR                    /* Postfix itself hangs up after 10 s */
 #define RATE 20 /* keys a second that one process may ask for */
