@@ -197,7 +197,7 @@ $(BUILD)/tests/fuzz/sasl/fuzz_sasl_plugin $(BUILD)/libfuzzer_sasl_plugin: \
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/load/milterload $(BUILD)/tests/load/nullmilter \
-    $(BUILD)/tests/load/proxy
+    $(BUILD)/tests/load/proxy $(BUILD)/tests/load/tokend
 
 LOAD = $(call obj,tests/load/load.c tests/load/milterclient.c)
 $(BUILD)/tests/load/milterload: $(call obj,tests/load/milterload.c) $(LOAD)
@@ -207,6 +207,11 @@ $(BUILD)/tests/load/milterload: $(call obj,tests/load/milterload.c) $(LOAD)
 $(BUILD)/tests/load/nullmilter: $(call obj,tests/load/nullmilter.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmilter -lpthread
+
+# A token server, for what fetches tokens.
+$(BUILD)/tests/load/tokend: $(call obj,tests/load/tokend.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 
 $(BUILD)/tests/load/proxy: $(call obj,tests/load/proxy.c)
 	$(if $(Q),$(say) LD $@)
