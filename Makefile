@@ -481,6 +481,11 @@ deb:
 	@tests/scenario/packages.sh build deb
 	@contrib/debian/build.sh $(abspath $(BUILD)/deb)
 
+# Its life in a Debian of that release.
+test-deb:
+	@tests/scenario/packages.sh lab
+	@tests/package.sh $(RELEASE)
+
 # --- the rest ----------------------------------------------------------------
 
 help:
@@ -501,6 +506,7 @@ help:
 	@echo 'make demo            an office, a provider, and postmeter between them'
 	@echo 'make test            packages, build, check, scenarios'
 	@echo 'make test-release    demo and test in a fresh RELEASE=trixie or bookworm'
+	@echo 'make test-deb        the life of the Debian package in a RELEASE'
 	@echo 'make scenarios       the scenarios alone'
 	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 5 minutes'
 	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
@@ -511,7 +517,7 @@ help:
 clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
-.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz deb packages test-packages test-release \
+.PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz deb test-deb packages test-packages test-release \
     print-floors print-inc print-programs print-objects demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
     lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install uninstall help clean

@@ -51,20 +51,6 @@ debian_enter() {
 
 	shift
 	cp /etc/resolv.conf "$folder/etc/resolv.conf"
-	# shellcheck disable=SC2016
 	setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
-	    bash -c '
-		set -e
-		cd "$1"
-		mount --bind "$1" "$1"
-		cd "$1"
-		mount -t proc proc proc
-		mount --rbind /sys sys
-		mount --rbind /dev dev
-		mount -t tmpfs -o mode=755 run run
-		shift
-		set +e
-		env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \
-		    CI="${CI:-}" chroot . "$@"
-		exit' - "$folder" "$@"
+	    bash "$HERE/lib/enter.sh" "$folder" "$@"
 }
