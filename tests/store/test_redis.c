@@ -396,10 +396,11 @@ a_server_that_is_ahead_for_a_moment_frees_nothing(void **state)
 	assert_int_equal(0, passed_of(3, s, conf));
 	assert_int_equal(5, store_used(second, conf, "five", "a", house_time));
 	/* Its counters have not expired on it, either. */
-	*redis_clock += 30 * DAY;
+	*redis_clock += 3650 * DAY;
+	wait_for_looks(&server, 3);
 	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
 	assert_false(fits);
-	*redis_clock -= 30 * DAY;
+	*redis_clock -= 3650 * DAY;
 	store_close(&s);
 	store_close(&second);
 	config_free(&conf);
@@ -426,6 +427,69 @@ a_clock_that_stays_ahead_is_believed_and_never_goes_back(void **state)
 	s = store_must_open(conf);
 	assert_int_equal(0, passed_of(6, s, conf));
 	store_close(&s);
+	config_free(&conf);
+}
+
+static bool
+spend_million(struct store *s, const struct config *conf)
+{
+	struct why why;
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "million", "*", house_time);
+	if (store_charge(s, &b, "", &d, &why) != STORE_OK)
+		fail_msg("%s", why.text);
+	return d.fits;
+}
+
+static bool
+is_there(const char *key)
+{
+	redisContext *c = redis_dial(&server);
+	redisReply *r;
+	bool there;
+
+	freeReplyObject(redisCommand(c, "SELECT 3"));
+	r = redisCommand(c, "EXISTS {postmeter}:%s", key);
+	there = r->integer == 1;
+	freeReplyObject(r);
+	redisFree(c);
+	return there;
+}
+
+static void
+what_matters_no_more_leaves_the_server(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	const int64_t start = house_time;
+	struct config *conf = config_redis();
+	struct store *s = store_must_open(conf);
+	struct lease lease = { .smarthost = "first", .messages = 1 };
+	struct why why;
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "five", "a", house_time);
+	b.nchoice = 1;
+	b.choice[0].smarthost = "first";
+	store_charge(s, &b, "a@b", &d, &why);
+	b.nchoice = 0;
+	store_lease(s, &b, &lease, &d, &why);
+	assert_true(is_there("c:five:a") && is_there("b:a@b"));
+	*redis_clock = house_time = start + 50 * DAY;
+	assert_true(spend_million(s, conf));
+	for (int i = 0;
+	     i < 3000 &&
+	     (is_there("c:five:a") || is_there("b:a@b") || is_there("leases"));
+	     i++)
+		nanosleep(&pause, NULL);
+	assert_false(is_there("c:five:a"));
+	assert_false(is_there("b:a@b"));
+	assert_true(is_there("c:million:*"));
+	assert_int_equal(1, store_used(s, conf, "million", "*", house_time));
+	store_close(&s);
+	*redis_clock = house_time = start;
 	config_free(&conf);
 }
 
@@ -582,19 +646,6 @@ struct spender {
 	atomic_bool ends;
 	atomic_long charged;
 };
-
-static bool
-spend_million(struct store *s, const struct config *conf)
-{
-	struct why why;
-	struct decision d;
-	struct bill b;
-
-	bill_one(&b, conf, "million", "*", house_time);
-	if (store_charge(s, &b, "", &d, &why) != STORE_OK)
-		fail_msg("%s", why.text);
-	return d.fits;
-}
 
 static void *
 spend_on(void *arg)
@@ -1178,6 +1229,7 @@ main(void)
 		    a_server_that_is_ahead_for_a_moment_frees_nothing),
 		cmocka_unit_test(
 		    a_clock_that_stays_ahead_is_believed_and_never_goes_back),
+		cmocka_unit_test(what_matters_no_more_leaves_the_server),
 		cmocka_unit_test(
 		    an_answer_lost_with_its_connection_is_had_all_the_same),
 		cmocka_unit_test(who_is_far_away_is_not_starved_by_who_is_near),

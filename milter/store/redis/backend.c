@@ -39,16 +39,12 @@ reconnect(struct redis_store *s)
 static void
 look_at_server(struct redis_store *s)
 {
-	int64_t now = clock_steady();
 	struct why why;
 
-	if (s->pruned == 0 || now - s->pruned >= HOUR) {
-		redis_prune_leases(s);
-		s->pruned = now;
-	}
 	redis_look_at_clock(s);
 	redis_see_blocks(s);
 	(void)redis_send_events(s, &why);
+	redis_sweep(s);
 }
 
 static void *
@@ -117,6 +113,7 @@ redis_new(const struct config *conf, int timeout)
 	s->seen = seen_new();
 	if (s->event != NULL && s->seen != NULL &&
 	    getrandom(name, sizeof(name), 0) == sizeof(name)) {
+		snprintf(s->cursor, sizeof(s->cursor), "0");
 		snprintf(s->name, sizeof(s->name), "%016" PRIx64, name[0]);
 		atomic_store(&s->versions, name[1]);
 		return s;

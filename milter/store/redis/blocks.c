@@ -103,7 +103,7 @@ change_blocks(struct redis_work *w, void *arg, struct why *why)
 	}
 	if (good && (found || !c->lifts))
 		good = redis_tell_event(w, &c->event) &&
-		       work_set(w, REDIS_BLOCKS, bytes, len, 0);
+		       work_set(w, REDIS_BLOCKS, bytes, len);
 	free(bytes);
 	if (!good) {
 		why_set(why, "out of memory");

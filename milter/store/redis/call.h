@@ -5,6 +5,8 @@
  * packed counters for the most part.  The daemon decides on what it saw last
  * and swaps the records, all of a bill or none, if they are still of the
  * versions that it saw (script.lua).  Everybody else sees store.h.
+ *
+ * No key expires: sweep.c says why.
  */
 #ifndef CALL_H
 #define CALL_H
@@ -55,7 +57,7 @@ struct redis_store {
 	_Atomic uint64_t versions;	/* drawn so far, from a random start */
 	struct clock_guard guard;	/* the worker's own, as all of these */
 	bool is_out, is_ahead;		/* it was logged */
-	int64_t pruned;			/* clock_steady: the set of leases */
+	char cursor[24];		/* of the sweep over all keys */
 
 	pthread_mutex_t queue_lock;	/* for what follows */
 	TAILQ_HEAD(, redis_call) queue;	/* they wait for the next swap */
@@ -139,8 +141,8 @@ enum store_answer redis_settle(struct store *s, const struct bill *bill,
 enum store_answer redis_leases(struct store *s, store_lease_fn *each,
 	    void *arg, struct why *why);
 
-/* What has ended leaves the set. */
-void	redis_prune_leases(struct redis_store *s);
+/* The lease of that id (in hex) leaves the set with the swap. */
+bool	redis_unlist_lease(struct redis_work *w, const char *id);
 
 /* --- admin.c ------------------------------------------------------------ */
 
@@ -190,6 +192,11 @@ enum store_answer redis_merge(struct store *s, const struct policy *policy,
 	    const struct zone *zone, int64_t now, struct why *why);
 enum store_answer redis_census(struct store *s, const char *id,
 	    int64_t now, size_t *n_r, struct why *why);
+
+/* --- sweep.c ------------------------------------------------------------ */
+
+/* Looks at some records, and drops those that matter no more; the worker's. */
+void	redis_sweep(struct redis_store *s);
 
 /* --- time.c ------------------------------------------------------------- */
 

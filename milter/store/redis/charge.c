@@ -63,8 +63,7 @@ bind_to(
 	char key[REDIS_KEY], text[STORE_NAME + 32];
 
 	snprintf(text, sizeof(text), "%" PRId64 " %s", now, smarthost);
-	return work_set(
-	    w, binding_key(key, bound), text, strlen(text), REDIS_BINDING_LIFE);
+	return work_set(w, binding_key(key, bound), text, strlen(text));
 }
 
 /* --- spending ----------------------------------------------------------- */

@@ -2,8 +2,8 @@
  * conn.h - one connection to a Redis or Valkey, and never a moment
  * longer than the deadline.
  *
- * hiredis writes the commands and reads the replies; the bytes move here, in
- * clear or under TLS, because only so is a deadline one for all of it.
+ * hiredis reads the replies; the bytes move here, in clear or under TLS, because
+ * only so is a deadline one for all of it.
  */
 #ifndef CONN_H
 #define CONN_H

@@ -89,24 +89,28 @@ read_lease(const struct redis_record *r, int64_t now, struct lease *l_r)
 	return until > now;
 }
 
-/* ZADD or ZREM. */
 static bool
-list_lease(struct redis_work *w, uint64_t id, const int64_t *when)
+list_lease(struct redis_work *w, const struct lease *l)
 {
-	char member[ID_TEXT], score[24] = "";
+	char member[ID_TEXT], score[24];
 	struct redis_word words[4] = { { "ZADD", 4, NULL },
 		{ REDIS_OPEN, strlen(REDIS_OPEN), NULL }, { score, 0, NULL },
 		{ member, ID_TEXT - 1, NULL } };
 
-	snprintf(member, sizeof(member), "%016" PRIx64, id);
-	if (when == NULL) {
-		words[0].bytes = "ZREM";
-		words[2] = words[3];
-		return work_command(w, 3, words);
-	}
+	snprintf(member, sizeof(member), "%016" PRIx64, l->id);
 	words[2].len =
-	    (size_t)snprintf(score, sizeof(score), "%" PRId64, *when);
+	    (size_t)snprintf(score, sizeof(score), "%" PRId64, l->when);
 	return work_command(w, 4, words);
+}
+
+bool
+redis_unlist_lease(struct redis_work *w, const char *id)
+{
+	const struct redis_word words[3] = { { "ZREM", 4, NULL },
+		{ REDIS_OPEN, strlen(REDIS_OPEN), NULL },
+		{ id, strlen(id), NULL } };
+
+	return work_command(w, 3, words);
 }
 
 /* --- making one --------------------------------------------------------- */
@@ -160,9 +164,8 @@ make_lease(struct redis_work *w, void *arg, struct why *why)
 	l->lease->when = h.bill.now;
 	until = longest_until(&h.bill);
 	lease_pack(l->lease, until, &text);
-	if (work_set(w, lease_key(key, l->id), text.bytes, text.len,
-		until - h.bill.now) &&
-	    list_lease(w, l->id, &l->lease->when))
+	if (work_set(w, lease_key(key, l->id), text.bytes, text.len) &&
+	    list_lease(w, l->lease))
 		return STORE_OK;
 	/* What is spent stays spent: nobody was given anything for it. */
 	l->lease->id = 0;
@@ -270,7 +273,8 @@ settle_lease(struct redis_work *w, void *arg, struct why *why)
 	}
 	if (!gather_all(w, &h.bill, &h, why))
 		return STORE_FAILED;
-	if (!list_lease(w, s->id, NULL) || !work_delete(w, key)) {
+	if (!redis_unlist_lease(w, key + strlen(REDIS_LEASES)) ||
+	    !work_delete(w, key)) {
 		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
@@ -365,20 +369,4 @@ redis_leases(struct store *st, store_lease_fn *each, void *arg, struct why *why)
 	}
 	freeReplyObject(r);
 	return a;
-}
-
-static bool
-look_on(void *arg, const struct lease *l)
-{
-	(void)arg;
-	(void)l;
-	return true;
-}
-
-void
-redis_prune_leases(struct redis_store *s)
-{
-	struct why why;
-
-	(void)redis_leases(&s->store, look_on, NULL, &why);
 }

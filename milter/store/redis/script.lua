@@ -4,8 +4,8 @@
 -- has the version "".  Nothing here knows what a record means.
 --
 -- KEYS: the turn, then the records.  ARGV: who asks, how; of each record its
--- version, what it shall be ("" as it is, "-" gone), and for how many ms ("" for
--- ever); then other commands to run if all are equal: a count, then the words.
+-- version and what it shall be ("" as it is, "-" gone); then other commands to
+-- run if all are equal: a count, then the words.
 --
 -- A daemon that is far away could lose for ever against one that is near: so
 -- who has lost ("again") takes the turn, and nobody else swaps until it has.
@@ -22,7 +22,7 @@ end
 local reply = { 'changed' }
 
 for i = 2, #KEYS do
-	if call('GETRANGE', KEYS[i], '0', '7') ~= ARGV[3 * i - 3] then
+	if call('GETRANGE', KEYS[i], '0', '7') ~= ARGV[2 * i - 1] then
 		reply[#reply + 1] = i - 2
 		reply[#reply + 1] = call('GET', KEYS[i])
 	end
@@ -33,20 +33,22 @@ if #reply > 1 then
 	end
 	return reply
 end
+
+local set, at = {}, 2 * #KEYS + 1
+
 for i = 2, #KEYS do
-	local fresh, life = ARGV[3 * i - 2], ARGV[3 * i - 1]
+	local fresh = ARGV[2 * i]
 
 	if fresh == '-' then
 		call('DEL', KEYS[i])
-	elseif fresh ~= '' and life ~= '' then
-		call('SET', KEYS[i], fresh, 'PX', life)
 	elseif fresh ~= '' then
-		call('SET', KEYS[i], fresh)
+		set[#set + 1] = KEYS[i]
+		set[#set + 1] = fresh
 	end
 end
-
-local at = 3 * #KEYS
-
+if #set > 0 then
+	call('MSET', unpack(set))
+end
 while at < #ARGV do
 	local last = at + tonumber(ARGV[at])
 

@@ -33,10 +33,11 @@ merge(struct redis_work *w, void *arg, struct why *why)
 	int64_t now = work_now(w, m->now);
 	struct redis_record *r, *done;
 	enum store_answer a;
-	char mark[64];
+	char mark[64], when[24];
 	size_t len;
 
 	snprintf(mark, sizeof(mark), REDIS_MARKS "%016" PRIx64, m->mark);
+	snprintf(when, sizeof(when), "%" PRId64, now);
 	if ((done = work_record(w, mark)) == NULL)
 		goto fail;
 	if (work_content(done, &len) != NULL)
@@ -47,7 +48,7 @@ merge(struct redis_work *w, void *arg, struct why *why)
 	if (a == STORE_NONE && (r->counter = counter_new(m->policy)) == NULL)
 		goto fail;
 	if (counter_merge(r->counter, m->counter, now) == -1 ||
-	    !work_set(w, mark, "1", 1, 2 * WINDOW_MAX))
+	    !work_set(w, mark, when, strlen(when)))
 		goto fail;
 	work_changed(w, r);
 	work_time(w, now);

@@ -188,14 +188,12 @@ work_changed(struct redis_work *w, struct redis_record *r)
 }
 
 bool
-work_set(struct redis_work *w, const char *key, const void *content, size_t len,
-    int64_t life)
+work_set(struct redis_work *w, const char *key, const void *content, size_t len)
 {
 	struct redis_record *r = work_record(w, key);
 
 	if (r == NULL || !put_fresh(r, content, len))
 		return false;
-	r->life = life;
 	w->nchange++;
 	return true;
 }
@@ -296,7 +294,7 @@ pack_time(struct redis_work *w)
 	if (w->time == NULL || w->top < written_time(w->time) + TIME_STEP)
 		return true;
 	snprintf(digits, sizeof(digits), "%" PRId64, w->top);
-	return work_set(w, REDIS_TIME, digits, strlen(digits), 0);
+	return work_set(w, REDIS_TIME, digits, strlen(digits));
 }
 
 static void
@@ -311,18 +309,6 @@ raise_top(struct redis_store *s, int64_t top)
 
 /* --- swapping ----------------------------------------------------------- */
 
-/* How long all of it may still matter. */
-static int64_t
-life_of(const struct counter *c, int64_t now)
-{
-	int64_t until = c->locked_until;
-
-	for (size_t i = 0; i < c->ngrant; i++)
-		if (c->grant[i].until > until)
-			until = c->grant[i].until;
-	return (until > now ? until - now : 0) + WINDOW_MAX;
-}
-
 static bool
 pack_counter(struct redis_record *r)
 {
@@ -331,7 +317,6 @@ pack_counter(struct redis_record *r)
 	if (!put_fresh(r, NULL, n))
 		return false;
 	counter_pack(r->counter, r->fresh + VERSION, n);
-	r->life = life_of(r->counter, clock_now());
 	return true;
 }
 
@@ -438,15 +423,6 @@ is_word(const redisReply *r, const char *word)
 	       strcmp(r->element[0]->str, word) == 0;
 }
 
-static size_t
-life_text(struct redis_record *r)
-{
-	if (r->fresh == NULL || r->life == 0)
-		return 0;
-	return (size_t)snprintf(
-	    r->px, sizeof(r->px), "%" PRId64, r->life + RECORD_SLACK);
-}
-
 /* EVALSHA, digest, number of keys, turn, keys, who, how, records, commands. */
 static enum store_answer
 run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
@@ -456,7 +432,7 @@ run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
 		[WORK_AGAIN] = "again",
 		[WORK_AT_ONCE] = "now" };
 	const char *mode = work_writes(w) ? hows[how] : "look";
-	size_t most = 6 + 4 * w->nrecord + w->nword, n = 2;
+	size_t most = 6 + 3 * w->nrecord + w->nword, n = 2;
 	const char **argv = calloc(most, sizeof(argv[0]));
 	size_t *len = calloc(most, sizeof(len[0]));
 	enum store_answer a = STORE_FAILED;
@@ -486,8 +462,6 @@ run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
 				  : rec->changed ? "-"
 						 : "";
 			len[n++] = fresh ? rec->nfresh : rec->changed;
-			argv[n] = rec->px;
-			len[n++] = life_text(rec);
 		}
 		for (size_t i = 0; i < w->nword; i++) {
 			argv[n] = w->word[i].bytes;

@@ -11,12 +11,6 @@
 
 #include "call.h"
 
-/*
- * A record keeps this long beyond all that its content says: a server whose
- * clock leaps ahead for a moment forgets nothing.
- */
-#define RECORD_SLACK	(31 * DAY)
-
 struct redis_record {
 	char *key;
 	uint8_t *bytes;		/* as seen: version and content; NULL: not there */
@@ -26,9 +20,7 @@ struct redis_record {
 	bool changed;		/* counter is, or fresh says what it shall be */
 	uint8_t *fresh;		/* version and content; NULL: it shall go */
 	size_t nfresh;
-	int64_t life;		/* ms, of fresh; 0: for ever */
 	bool told;		/* the last answer said what it is now */
-	char px[24];		/* life in words */
 };
 
 struct redis_word {
@@ -79,9 +71,9 @@ enum store_answer work_counter(struct redis_work *w,
 /* The counter of the record is another one now. */
 void	work_changed(struct redis_work *w, struct redis_record *r);
 
-/* The record shall hold content for life ms; or shall go.  False: no memory. */
+/* The record shall hold content; or shall go.  False: no memory. */
 bool	work_set(struct redis_work *w, const char *key, const void *content,
-	    size_t len, int64_t life);
+	    size_t len);
 bool	work_delete(struct redis_work *w, const char *key);
 
 /* One command to run with the swap, its words copied.  False: no memory. */
