@@ -406,11 +406,11 @@ lint-cppcheck: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/conf/refusals.inc
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
 	    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
-	    $(INC) -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/tools
+	    $(INC) -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/load tests/support
 
 lint-tidy:
-	clang-tidy --quiet $(MILTER_C) -- $(STD) $(DEFS) $(INC) \
-	    -I$(BUILD) $(PC_CFLAGS)
+	printf '%s\n' $(MILTER_C) | xargs -P "$$(nproc)" -I{} clang-tidy --quiet {} \
+	    -- $(STD) $(DEFS) $(INC) -I$(BUILD) $(PC_CFLAGS)
 
 lint-man:
 	mandoc -T lint -W warning $(wildcard milter/*.[158])

@@ -264,7 +264,7 @@ listen_on(
 	return fd;
 }
 
-/* open_doors - while still root: folders may belong to it */
+/* open_doors - while still root: directories may belong to it */
 static int
 open_doors(const struct config *conf, int *exit_r)
 {

@@ -38,7 +38,7 @@ bool	sendmail_is_notice(struct bytes sender);
 
 /* What a server is to a message that is about to be handed to it. */
 enum sendmail_server {
-	SENDMAIL_DUE,		/* the message's smarthost: it gets the key */
+	SENDMAIL_DUE,		/* the message's smarthost: it gets the password */
 	SENDMAIL_OTHER,		/* none of our business: the stock rules */
 	SENDMAIL_ASTRAY		/* the message must not go there: wait */
 };

@@ -15,7 +15,7 @@
 #define HOUR	(60 * MINUTE)
 #define DAY	(24 * HOUR)
 
-/* No moment at all: a wait that never ends. */
+/* No time at all: a wait that never ends. */
 #define NEVER	INT64_MAX
 
 /*

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define NETADDR_TEXT 64		/* room for any address with its prefix */
+#define NETADDR_TEXT 64		/* holds any address with its prefix */
 
 struct netaddr {
 	uint8_t len;		/* 4, 16, or 0: no address is known */

@@ -32,7 +32,7 @@ enum tally {
 	TALLY_FAILOVERS,	/* route: not its first smarthost */
 	TALLY_PROBES_FAILED,	/* smarthost */
 	TALLY_LOOKUPS,		/* map, answer */
-	TALLY_AUTH_REFUSED,	/* a key, to a peer who may not ask */
+	TALLY_AUTH_REFUSED,	/* a credential, to a peer who may not ask */
 	TALLY_CONTROL,		/* command, result */
 	TALLY_ACTS,		/* act, door */
 	TALLY_RELOADS,		/* result */

@@ -14,7 +14,7 @@ int	thread_start(pthread_t *t_r, void *(*run)(void *), void *arg);
 
 void	cond_init(pthread_cond_t *c);
 
-/* The moment in so many ms, for cond_wait only; NEVER stays NEVER. */
+/* The time in so many ms, for cond_wait only; NEVER stays NEVER. */
 int64_t	cond_deadline(int64_t ms);
 
 /*

@@ -2,7 +2,7 @@
  * timezone.h - a time zone as plain data, so that days can be computed purely.
  *
  * glibc's zone is hidden state of the whole process.  A zone here is a table
- * of moments from which an offset to UTC holds, made once at start.  Calendar
+ * of times from which an offset to UTC holds, made once at start.  Calendar
  * periods and local times in replies are then pure functions of it, right
  * across daylight saving (days of 23 and 25 hours, Lord Howe's half hour)
  * and across days that a zone skipped (Apia, 2011-12-30).
@@ -40,7 +40,7 @@ void	zone_freeze(void);
 
 const char *zone_name(const struct zone *z);
 
-/* Seconds east of UTC that hold at moment now (ms). */
+/* Seconds east of UTC that hold at now (ms). */
 int32_t	zone_offset(const struct zone *z, int64_t now);
 
 /* now (ms) as local calendar fields, tm_gmtoff included. */
@@ -48,7 +48,7 @@ void	zone_localtime(const struct zone *z, int64_t now, struct tm *tm_r);
 
 /*
  * The calendar period that holds now: from *start_r (included) to *end_r
- * (excluded), ms.  A period begins when its first local moment is reached
+ * (excluded), ms.  A period begins when its first local time is reached
  * for the first time, so clocks put back never open a period twice.  Weeks
  * begin on Monday (ISO 8601).
  */

@@ -23,10 +23,10 @@ struct trusted_file_owner {
  * Opens the absolute path for reading: a regular file with one link, owned by
  * root or owner->uid, not writable by the group, not readable by a group but
  * owner->gid, nothing to others, no access control list; no symbolic link and
- * no ".." on the way, every folder on it owned by root or owner->uid and
+ * no ".." on the way, every directory on it owned by root or owner->uid and
  * writable by its owner only (a sticky one passes above the last).
  *
- * In the folder of $CREDENTIALS_DIRECTORY, and only there, group bits and
+ * In the directory of $CREDENTIALS_DIRECTORY, and only there, group bits and
  * access control lists are systemd's business.
  *
  * A descriptor, or -1 and the reason with its remedy in why.  Never waits,

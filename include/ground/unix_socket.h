@@ -1,7 +1,7 @@
 /*
  * unix_socket.h - "unix:/path" to a socket that nobody else could have put there.
  *
- * A server that mail programs trust must not be replaceable: the folder of a
+ * A server that mail programs trust must not be replaceable: the directory of a
  * socket may be written by root and the daemon's user only, the path itself
  * may hold nothing but a dead socket of ours.
  */
@@ -14,7 +14,7 @@
 
 #include "why.h"
 
-#define ENDPOINT_PATH_MAX 100	/* sun_path holds 108, libmilter wants room */
+#define ENDPOINT_PATH_MAX 100	/* sun_path holds 108, libmilter wants some */
 
 struct unix_socket {
 	char path[ENDPOINT_PATH_MAX + 1];	/* absolute */
@@ -35,10 +35,10 @@ int	unix_socket_parse(const char *text, struct unix_socket *ep_r,
 	    struct why *why);
 
 /*
- * Makes the last folder of the path if it is missing (0750, 0755 for
+ * Makes the last directory of the path if it is missing (0750, 0755 for
  * everybody, owner as given),
- * then checks it: a folder, no symlink, owned by root or owner->uid, not
- * writable by group or others, and so every folder above it (a sticky one
+ * then checks it: a directory, no symlink, owned by root or owner->uid, not
+ * writable by group or others, and so every directory above it (a sticky one
  * passes above the last, never as the last).  A dead socket at the path that
  * owner->uid or root owns is removed.  Returns 0, or -1 and a sentence in why.
  * *live_r is set if a server answers there: then another daemon runs.

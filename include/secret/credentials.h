@@ -1,5 +1,5 @@
 /*
- * credentials.h - which key opens which smarthost, and who may ask for it.
+ * credentials.h - which password opens which smarthost, and who may ask for it.
  *
  * The desk behind the auth socket.  It answers the exact nexthop of the very
  * smarthost that the map is named after, to an allowed peer, and nothing else
@@ -43,7 +43,7 @@ void	credentials_publish(struct secrets *secrets);
 bool	credentials_peer_allowed(const struct config *conf, uid_t uid);
 
 /*
- * The answer for smarthost map and key "[host]:port": 1 and "user:password"
+ * The answer for smarthost map and lookup key "[host]:port": 1 and "user:password"
  * in dst (which the caller wipes), 0 if there is none for that key, -1 if it
  * could not be known; why then says why, without any secret.
  */

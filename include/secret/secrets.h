@@ -1,5 +1,5 @@
 /*
- * secrets.h - the keys of the smarthosts: read through checked descriptors,
+ * secrets.h - the passwords of the smarthosts: read through checked descriptors,
  * kept in locked memory, wiped when done.
  *
  * A secret has no printf path: it leaves its arena only through secrets_get,

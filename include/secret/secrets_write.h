@@ -28,7 +28,7 @@ int	secret_section_next(const char **p, const char *end,
 	    struct secret_section *s_r);
 
 /* Room that suffices for the text of len bytes with a secret changed. */
-size_t	secrets_edit_room(size_t len);
+size_t	secrets_edit_capacity(size_t len);
 
 /*
  * Writes the text with the secret set to value, or without it if value is

@@ -112,7 +112,7 @@ read_auth_peers(struct reading *r, cfg_t *root)
 
 		if (v.len == 0 || strcmp(v.text, "nobody") == 0)
 			diag_error(&r->m, v.line,
-			    "auth-peers: \"%s\" must not ask for keys: name the mail server's user, such as \"postfix\"",
+			    "auth-peers: \"%s\" must not ask for passwords: name the mail server's user, such as \"postfix\"",
 			    shown(text, &v));
 		peers->v[peers->n++] = keep(r, v.text);
 	}
@@ -124,7 +124,7 @@ read_auth_peers(struct reading *r, cfg_t *root)
 static const char *
 system_zone(char *dst, size_t size)
 {
-	static const char *const folder = "/zoneinfo/";
+	static const char *const zoneinfo = "/zoneinfo/";
 	FILE *f = fopen("/etc/timezone", "re");
 	char *name = NULL;
 	ssize_t n;
@@ -142,8 +142,8 @@ system_zone(char *dst, size_t size)
 	if (n <= 0)
 		return "UTC";
 	dst[n] = '\0';
-	name = strstr(dst, folder);
-	return name != NULL ? name + strlen(folder) : "UTC";
+	name = strstr(dst, zoneinfo);
+	return name != NULL ? name + strlen(zoneinfo) : "UTC";
 }
 
 static void
@@ -314,7 +314,8 @@ read_oauth_state(struct reading *r, cfg_t *root)
 		    shown(text, v));
 }
 
-/* read_secrets - where the keys are, if a smarthost or the store needs one */
+/* read_secrets - where the passwords are, if a smarthost or the store needs one
+ */
 static void
 read_secrets(struct reading *r, cfg_t *root)
 {

@@ -82,8 +82,8 @@ write_item(struct writer *w, const struct conf_item *item, bool more)
 	switch (item->kind) {
 	case CONF_SECTION_BEGINS:
 		go_to(w, item->value.line);
-		fprintf(w->out, "%s \"%u:%u:", item->opt->name, w->nsection++,
-		    item->value.line);
+		fprintf(w->out, "%.*s \"%u:%u:", (int)item->name.len,
+		    item->name.p, w->nsection++, item->value.line);
 		write_value(w, &item->value);
 		fputs("\" {", w->out);
 		break;
@@ -92,7 +92,7 @@ write_item(struct writer *w, const struct conf_item *item, bool more)
 		break;
 	case CONF_OPTION:
 		go_to(w, item->name.line);
-		fprintf(w->out, " %s = %s", item->opt->name,
+		fprintf(w->out, " %.*s = %s", (int)item->name.len, item->name.p,
 		    !list  ? ""
 		    : more ? "{"
 			   : "{}");

@@ -183,7 +183,7 @@ read_policies(struct reading *r, cfg_t *root)
 	const size_t n = conftext_size(root, "policy");
 
 	conf->policy = keep_array(
-	    r, n + 1 + provider_room(r, root), sizeof(*conf->policy));
+	    r, n + 1 + provider_capacity(r, root), sizeof(*conf->policy));
 	if (conf->policy == NULL)
 		return;
 	read_senders(r, root, &conf->policy[conf->npolicy++]);

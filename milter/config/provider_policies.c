@@ -84,9 +84,9 @@ read_provider(struct reading *r, cfg_t *sec)
 }
 
 size_t
-provider_room(const struct reading *r, cfg_t *root)
+provider_capacity(const struct reading *r, cfg_t *root)
 {
-	size_t room = 0;
+	size_t capacity = 0;
 
 	for (size_t i = 0;
 	     r->providers != NULL && i < conftext_size(root, "smarthost");
@@ -95,9 +95,9 @@ provider_room(const struct reading *r, cfg_t *root)
 		const struct provider *p =
 		    v != NULL ? provider_find(r->providers, v->text) : NULL;
 
-		room += p != NULL ? p->nlimit + 1 : 0;
+		capacity += p != NULL ? p->nlimit + 1 : 0;
 	}
-	return room;
+	return capacity;
 }
 
 static bool

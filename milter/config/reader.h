@@ -1,7 +1,7 @@
 /*
  * reader.h - what the parts of the configuration's reader share.
  *
- * Only this folder includes it.  Each reader reports its mistakes and goes on
+ * Only this directory includes it.  Each reader reports its mistakes and goes on
  * with something harmless; config_load throws the whole away at the end if
  * there was any.
  */
@@ -102,11 +102,11 @@ void	read_rules(struct reading *r, cfg_t *root);
 const struct provider *read_provider(struct reading *r, cfg_t *sec);
 
 /* How many policies the providers of all smarthosts bring, at most. */
-size_t	provider_room(const struct reading *r, cfg_t *root);
+size_t	provider_capacity(const struct reading *r, cfg_t *root);
 
 /*
  * The policies that p brings, less margin percent, behind those that sh has;
- * both arrays have room.  line is where it is named.
+ * both arrays have the capacity.  line is where it is named.
  */
 void	provider_bring(struct reading *r, const struct provider *p,
 	    unsigned margin, unsigned line, struct smarthost *sh);

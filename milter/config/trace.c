@@ -11,7 +11,7 @@
 #define SIZE 256000000u
 #define SIZE_LEAST 4000000u
 
-/* beside - trace.db in the folder of the store; "" if it has none */
+/* beside - trace.db in the directory of the store; "" if it has none */
 static char *
 beside(struct reading *r, const char *store)
 {

@@ -2,8 +2,8 @@
  * log_writer.c - a thread that writes the log, so that whoever reads it may be
  * slow, or stand still, and no answer to a mail server waits for that.
  *
- * Lines gather in one half of the room while the other is written.  The thread
- * lets a moment pass before it takes them: one write then serves many lines.
+ * Lines gather in one half of the buffer while the other is written.  The
+ * thread waits a little before it takes them: one write then serves many lines.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -71,7 +71,7 @@ write_half(const struct half *h)
 static void *
 run(void *arg)
 {
-	const struct timespec moment = { .tv_nsec = GATHER };
+	const struct timespec pause = { .tv_nsec = GATHER };
 
 	(void)arg;
 	pthread_mutex_lock(&w.lock);
@@ -86,7 +86,7 @@ run(void *arg)
 		}
 		if (!w.ending) {
 			pthread_mutex_unlock(&w.lock);
-			nanosleep(&moment, NULL);
+			nanosleep(&pause, NULL);
 			pthread_mutex_lock(&w.lock);
 		}
 		w.filling ^= 1;

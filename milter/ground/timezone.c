@@ -27,7 +27,7 @@
 #define DAY_S INT64_C(86400)
 #define HOUR_S INT64_C(3600)
 
-/* An offset holds from one moment to the next change.  All in seconds. */
+/* An offset holds from one time to the next change.  All in seconds. */
 struct stretch {
 	int64_t from;
 	int64_t peak; /* no local time before the next change is this late */
@@ -37,7 +37,7 @@ struct stretch {
 struct zone {
 	unsigned holders; /* that of kept included */
 	char *name;
-	size_t n, room;
+	size_t n, capacity;
 	struct stretch *stretch; /* stretch[0] holds since ever */
 };
 
@@ -82,14 +82,14 @@ append(struct zone *z, int64_t from, int32_t offset)
 {
 	struct stretch *more;
 
-	if (z->n == z->room) {
-		size_t room = z->room == 0 ? 64 : 2 * z->room;
+	if (z->n == z->capacity) {
+		size_t capacity = z->capacity == 0 ? 64 : 2 * z->capacity;
 
-		more = reallocarray(z->stretch, room, sizeof(*more));
+		more = reallocarray(z->stretch, capacity, sizeof(*more));
 		if (more == NULL)
 			return -1;
 		z->stretch = more;
-		z->room = room;
+		z->capacity = capacity;
 	}
 	z->stretch[z->n++] = (struct stretch){ .from = from, .offset = offset };
 	return 0;

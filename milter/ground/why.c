@@ -20,8 +20,10 @@ why_set(struct why *why, const char *fmt, ...)
 	if (n >= (int)sizeof(new.text)) {
 		size_t cut = sizeof(new.text) - 1;
 
-		/* The bytes behind the first of a UTF-8 character are 10xxxxxx. */
-		while (cut > 0 && ((unsigned char)new.text[cut - 1] & 0xc0) == 0x80)
+		/* The bytes behind the first of a UTF-8 character are 10xxxxxx.
+		 */
+		while (cut > 0 &&
+		       ((unsigned char)new.text[cut - 1] & 0xc0) == 0x80)
 			cut--;
 		if (cut > 0 && (unsigned char)new.text[cut - 1] >= 0xc0)
 			cut--;

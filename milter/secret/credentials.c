@@ -19,7 +19,7 @@
 
 #define NOBODY 65534
 #define KEY_ROOM 300 /* "[", a host name, "]:65535" */
-#define PASSWD_ROOM 16384
+#define PASSWD_BUF 16384
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 static struct secrets *current;
@@ -30,10 +30,10 @@ int
 credentials_user(
     const struct config *conf, uid_t *uid_r, gid_t *gid_r, FILE *errors)
 {
-	char room[PASSWD_ROOM];
+	char buf[PASSWD_BUF];
 	struct passwd pw, *found;
 
-	if (getpwnam_r(conf->user, &pw, room, sizeof(room), &found) != 0 ||
+	if (getpwnam_r(conf->user, &pw, buf, sizeof(buf), &found) != 0 ||
 	    found == NULL) {
 		fprintf(errors,
 		    "%s: user \"%s\" does not exist: create it (adduser --system --group --home /var/lib/postmeter %s) or name another\n",
@@ -104,13 +104,13 @@ credentials_publish(struct secrets *secrets)
 bool
 credentials_peer_allowed(const struct config *conf, uid_t uid)
 {
-	char room[PASSWD_ROOM];
+	char buf[PASSWD_BUF];
 	struct passwd pw, *found;
 
 	if (uid == NOBODY || uid == (uid_t)-1)
 		return false;
 	for (size_t i = 0; i < conf->auth_peers.n; i++)
-		if (getpwnam_r(conf->auth_peers.v[i], &pw, room, sizeof(room),
+		if (getpwnam_r(conf->auth_peers.v[i], &pw, buf, sizeof(buf),
 			&found) == 0 &&
 		    found != NULL && found->pw_uid == uid)
 			return true;

@@ -95,19 +95,19 @@ read_locked(const char *path, const struct trusted_file_owner *owner,
 static char *
 file_path(const char *file, struct why *why)
 {
-	const char *folder = getenv("CREDENTIALS_DIRECTORY");
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
 	const char *name = file + strlen(CREDENTIAL);
 	char *path = NULL;
 
 	if (strncmp(file, CREDENTIAL, strlen(CREDENTIAL)) != 0)
 		path = strdup(file);
-	else if (folder == NULL)
+	else if (directory == NULL)
 		why_set(why,
 		    "there are no credentials: start it as a service with LoadCredential=");
 	else if (name[0] == '\0' || name[0] == '.' || strchr(name, '/') != NULL)
 		why_set(why,
 		    "a credential's name has no \"/\" and does not begin with a dot");
-	else if (asprintf(&path, "%s/%s", folder, name) == -1)
+	else if (asprintf(&path, "%s/%s", directory, name) == -1)
 		path = NULL;
 	if (path == NULL && why->text[0] == '\0')
 		why_set(why, "out of memory");
@@ -135,7 +135,7 @@ unfit(const char *p, size_t len)
 	return NULL;
 }
 
-/* store_value - moves a value into the arena, where there is room for it */
+/* store_value - moves a value into the arena, whose capacity was counted */
 static void
 store_value(struct loading *l, struct secret *secret, unsigned line,
     const char *p, size_t len)
@@ -230,6 +230,7 @@ value_of(char *text, const struct token *t)
 	struct value v = { .p = text + (t->p - text), .line = t->line };
 
 	v.len = token_value(t, v.p);
+	/* NOLINTNEXTLINE(clang-analyzer-core*): it points into the text */
 	v.p[v.len] = '\0';
 	return v;
 }
@@ -253,7 +254,7 @@ static void
 take_sections(struct loading *l, char *text)
 {
 	struct given g = { .name = { NULL, 0, 0 } };
-	struct value *to = NULL;
+	struct value *to = &g.password;
 
 	for (size_t i = 0; i < l->items.n; i++) {
 		const struct conf_item *item = &l->items.v[i];
@@ -271,7 +272,8 @@ take_sections(struct loading *l, char *text)
 			*to = value_of(text, &item->value);
 			break;
 		case CONF_SECTION_ENDS:
-			take_secret(l, &g);
+			if (g.name.p != NULL)
+				take_secret(l, &g);
 			break;
 		}
 	}

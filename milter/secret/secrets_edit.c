@@ -145,7 +145,7 @@ its_line(struct bytes s, const char *text, const char *end)
 }
 
 size_t
-secrets_edit_room(size_t len)
+secrets_edit_capacity(size_t len)
 {
 	return len + (size_t)2 * SECRET_MAX + 200;
 }

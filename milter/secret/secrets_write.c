@@ -85,8 +85,8 @@ change_text(struct change *c, const char *name, const char *value)
 	struct why why;
 	ssize_t n;
 
-	if (secure_mem_new(&c->changed, secrets_edit_room(c->text_len), &why) ==
-	    -1)
+	if (secure_mem_new(
+		&c->changed, secrets_edit_capacity(c->text_len), &why) == -1)
 		return wrong(c, "", why.text);
 	n = secrets_edit_change(
 	    c->changed.p, c->text.p, c->text_len, name, value);

@@ -196,12 +196,12 @@ take_away(const struct keys *k, const char *name)
 
 /* row - what may be told of one; NULL if memory is out */
 static json_t *
-row(const struct secret_section *s, const struct secrets *loaded, char *room)
+row(const struct secret_section *s, const struct secrets *loaded, char *buf)
 {
 	const bool inline_ = s->option_name.len == strlen("password");
 	json_t *name = json_stringn(s->name.p, s->name.len);
 	const ssize_t len =
-	    secrets_get(loaded, json_string_value(name), room, SECRET_MAX + 1);
+	    secrets_get(loaded, json_string_value(name), buf, SECRET_MAX + 1);
 
 	/* The file's path without its quotes; a password is never shown. */
 	return json_pack("{s:o, s:o, s:i}", "name", name, "source",
@@ -212,14 +212,14 @@ row(const struct secret_section *s, const struct secrets *loaded, char *room)
 }
 
 static json_t *
-rows(const char *text, size_t len, const struct secrets *loaded, char *room)
+rows(const char *text, size_t len, const struct secrets *loaded, char *buf)
 {
 	const char *p = text;
 	struct secret_section s;
 	json_t *list = json_array();
 
 	while (secret_section_next(&p, text + len, &s) == 0)
-		json_array_append_new(list, row(&s, loaded, room));
+		json_array_append_new(list, row(&s, loaded, buf));
 	return list;
 }
 
@@ -228,7 +228,7 @@ static int
 show(const struct keys *k, const struct secrets *loaded)
 {
 	const struct trusted_file_owner owner = { k->uid, k->gid };
-	struct secure_mem text = { .p = NULL }, room = { .p = NULL };
+	struct secure_mem text = { .p = NULL }, buf = { .p = NULL };
 	struct why why = WHY_NONE;
 	const size_t most = (size_t)1024 * 1024;
 	const int fd = trusted_file_open(k->conf->secrets, &owner, &why);
@@ -236,7 +236,7 @@ show(const struct keys *k, const struct secrets *loaded)
 	int code = 1;
 
 	if (fd != -1 && secure_mem_new(&text, most, &why) == 0 &&
-	    secure_mem_new(&room, SECRET_MAX + 1, &why) == 0)
+	    secure_mem_new(&buf, SECRET_MAX + 1, &why) == 0)
 		n = trusted_file_read(fd, text.p, most, &why);
 	if (n == -1)
 		*k->answer_r =
@@ -244,13 +244,13 @@ show(const struct keys *k, const struct secrets *loaded)
 	else {
 		*k->answer_r = json_pack("{s:b, s:s, s:o}", "ok", 1, "file",
 		    k->conf->secrets, "secrets",
-		    rows(text.p, (size_t)n, loaded, room.p));
+		    rows(text.p, (size_t)n, loaded, buf.p));
 		code = EX_OK;
 	}
 	if (fd != -1)
 		close(fd);
 	secure_mem_free(&text);
-	secure_mem_free(&room);
+	secure_mem_free(&buf);
 	return code;
 }
 

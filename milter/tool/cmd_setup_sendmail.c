@@ -31,7 +31,7 @@ enum { PART_A, PART_B, MC, FILES };
 
 struct plan {
 	char *dir; /* absolute, without links */
-	bool ours; /* the system's own folder: make may run */
+	bool ours; /* the system's own directory: make may run */
 	struct file file[FILES];
 	char *cf, *access; /* for notes; NULL: not there */
 };
@@ -49,7 +49,7 @@ static int
 slurp(const char *dir, const char *name, char **text_r)
 {
 	char *path = NULL, *text = NULL;
-	size_t room = 0;
+	size_t size = 0;
 	ssize_t len;
 	FILE *in;
 
@@ -60,7 +60,7 @@ slurp(const char *dir, const char *name, char **text_r)
 	free(path);
 	if (in == NULL)
 		return errno == ENOENT ? 0 : -1;
-	len = getdelim(&text, &room, '\0', in);
+	len = getdelim(&text, &size, '\0', in);
 	if (text == NULL || (len == -1 && !feof(in))) {
 		free(text);
 		fclose(in);
@@ -163,7 +163,7 @@ plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 	return 0;
 fail:
 	*failure_r = ctl_failure(
-	    "is Sendmail here? If its folder is another, name it with --sendmail-config; run as root",
+	    "is Sendmail here? If its directory is another, name it with --sendmail-config; run as root",
 	    "%s/sendmail.mc and what is beside it cannot be read", dir);
 	plan_free(p);
 	return -1;
@@ -268,7 +268,7 @@ summary(const struct ctl *ctl, size_t changes)
 		return "nothing was changed; --apply does it, --undo takes it back";
 	return ctl->sendmail == NULL
 		   ? "done; now restart Sendmail"
-		   : "done; now run make in that folder and restart Sendmail";
+		   : "done; now run make in that directory and restart Sendmail";
 }
 
 /* list - each file that differs, in the words of an operator */
@@ -397,7 +397,7 @@ ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
 		rc = 0;
 	} else {
 		*failure_r = ctl_failure(
-		    "is Sendmail here? If its folder is another, name it with --sendmail-config; run as root",
+		    "is Sendmail here? If its directory is another, name it with --sendmail-config; run as root",
 		    "%s/sendmail.cf and access beside it cannot be read",
 		    mail_dir(ctl));
 	}

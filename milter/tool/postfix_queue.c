@@ -81,13 +81,13 @@ queue_ids_add(struct queue_ids *ids, const char *id)
 {
 	void *more;
 
-	if (ids->n == ids->room) {
+	if (ids->n == ids->capacity) {
 		more =
-		    realloc(ids->v, (ids->room * 2 + 64) * sizeof(ids->v[0]));
+		    realloc(ids->v, (ids->capacity * 2 + 64) * sizeof(ids->v[0]));
 		if (more == NULL)
 			return;
 		ids->v = more;
-		ids->room = ids->room * 2 + 64;
+		ids->capacity = ids->capacity * 2 + 64;
 	}
 	snprintf(ids->v[ids->n++], QUEUE_ID, "%s", id);
 }

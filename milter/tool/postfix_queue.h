@@ -35,7 +35,7 @@ bool	postfix_is_id(const char *id);
 /* Ids, gathered; room for what memory has. */
 struct queue_ids {
 	char (*v)[QUEUE_ID];
-	size_t n, room;
+	size_t n, capacity;
 };
 void	queue_ids_add(struct queue_ids *ids, const char *id);
 void	queue_ids_free(struct queue_ids *ids);

@@ -48,11 +48,11 @@ text_table_add(
 {
 	struct text_table_row *row = t->row;
 
-	if (t->rows == t->room) {
-		t->room = t->room * 2 + 8;
-		row = realloc(t->row, t->room * sizeof(*row));
+	if (t->rows == t->capacity) {
+		t->capacity = t->capacity * 2 + 8;
+		row = realloc(t->row, t->capacity * sizeof(*row));
 		if (row == NULL) {
-			t->room = t->rows;
+			t->capacity = t->rows;
 			return;
 		}
 		t->row = row;
@@ -126,5 +126,5 @@ text_table_print(
 	}
 	free(t->row);
 	t->row = NULL;
-	t->rows = t->room = 0;
+	t->rows = t->capacity = 0;
 }

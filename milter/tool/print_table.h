@@ -13,7 +13,7 @@
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
 
 struct text_table {
-	size_t columns, rows, room;
+	size_t columns, rows, capacity;
 	unsigned right;			/* bit i: column i ends flush */
 	unsigned spare;			/* bit i: left out if rows do not fit */
 	size_t bar;			/* the column that is coloured */

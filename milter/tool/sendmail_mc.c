@@ -344,7 +344,7 @@ mc_notes(const struct config *conf, const char *cf, const char *access,
 		note_tls(cf, notes);
 	} else if (cf != NULL) {
 		ctl_finding(notes, true, "",
-		    "sendmail.cf does not know postmeter yet: run make in its folder");
+		    "sendmail.cf does not know postmeter yet: run make in its directory");
 	}
 	if (access != NULL)
 		note_access(conf, access, notes);

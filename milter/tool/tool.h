@@ -43,8 +43,8 @@ struct ctl {
 	bool openmetrics, nagios;
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
-	const char *postfix;	/* folder of main.cf, NULL: Postfix's own */
-	const char *sendmail;	/* folder of sendmail.mc, NULL: /etc/mail */
+	const char *postfix;	/* directory of main.cf, NULL: Postfix's own */
+	const char *sendmail;	/* directory of sendmail.mc, NULL: /etc/mail */
 	const char *word[CTL_WORDS];	/* arguments, after the command */
 	size_t nword;
 	char **words;		/* all of them, where there may be many */

@@ -53,7 +53,7 @@ static const struct {
 	[TALLY_LOOKUPS] = { "postmeter_lookups",
 	    "Questions of the mail server.", "map", "answer" },
 	[TALLY_AUTH_REFUSED] = { "postmeter_auth_refused",
-	    "Connections for keys by users that may not have any.", NULL,
+	    "Connections for credentials by users that may not have any.", NULL,
 	    NULL },
 	[TALLY_CONTROL] = { "postmeter_control_requests",
 	    "Questions of operators.", "command", "result" },

@@ -14,7 +14,7 @@
 #include "sendmail_key.h"
 #include "sendmail_maps.h"
 
-#define CREDENTIALS_ROOM (2 * SECRET_MAX) /* "user:password" */
+#define CREDENTIALS_MAX (2 * SECRET_MAX) /* "user:password" */
 
 static void
 temp(char *dst, size_t size, const char *why)
@@ -119,7 +119,7 @@ static void
 login(const struct config *conf, const struct smarthost *sh, char *dst,
     size_t size)
 {
-	char both[CREDENTIALS_ROOM], nexthop[300], *colon;
+	char both[CREDENTIALS_MAX], nexthop[300], *colon;
 	struct why why = WHY_NONE;
 
 	snprintf(

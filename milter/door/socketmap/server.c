@@ -37,7 +37,7 @@
 #define OUT_SIZE (TOKEN_MAX + 2048)  /* the longest answer and its frame */
 #define PATIENCE (5 * SECOND)        /* to send a request, to take an answer */
 #define IDLE HOUR                    /* Postfix itself hangs up after 10 s */
-#define RATE 20 /* keys a second that one process may ask for */
+#define RATE 20 /* credentials a second that one process may ask for */
 #define BURST 100
 #define RECENT 64 /* processes whose rate is remembered */
 
@@ -53,7 +53,7 @@ struct peer {
 	char out[OUT_SIZE];
 };
 
-/* How fast a process asks for keys. */
+/* How fast a process asks for credentials. */
 struct pace {
 	pid_t pid;
 	int64_t when;
@@ -169,7 +169,7 @@ answer_map(struct socketmap_server *s, struct bytes map, struct bytes key,
 	snapshot_release(&conf);
 }
 
-/* too_fast - a token bucket for each process that asks for keys */
+/* too_fast - a token bucket for each process that asks for credentials */
 static bool
 too_fast(struct socketmap_server *s, pid_t pid)
 {
@@ -220,7 +220,7 @@ smarthost_key(const struct config *conf, struct bytes map, struct bytes key,
 		no_value(found, why.text, dst, size);
 }
 
-/* answer_auth - a key, of a smarthost or (Sendmail) of a message */
+/* answer_auth - a credential, of a smarthost or (Sendmail) of a message */
 static void
 answer_auth(struct socketmap_server *s, const struct peer *p, struct bytes map,
     struct bytes key, char *dst, size_t size)
@@ -228,12 +228,12 @@ answer_auth(struct socketmap_server *s, const struct peer *p, struct bytes map,
 	const struct config *conf;
 
 	if (too_fast(s, p->pid)) {
-		tell(s, p, "asks for keys too fast: answered TEMP");
+		tell(s, p, "asks for credentials too fast: answered TEMP");
 		snprintf(dst, size, "TEMP too many requests");
 		return;
 	}
 	conf = snapshot_hold();
-	/* A smarthost of that name is still found: its key has brackets. */
+	/* A smarthost of that name is still found: its lookup key has brackets. */
 	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[')
 		sendmail_map_auth(
 		    conf, s->store, s->health, key, clock_now(), dst, size);
@@ -268,7 +268,7 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 	struct bytes map = { 0 }, key;
 
 	if (!socketmap_split(request, &map, &key))
-		snprintf(text, sizeof(text), "TEMP want a map and a key");
+		snprintf(text, sizeof(text), "TEMP want a map and a lookup key");
 	else if (p->door == DOOR_MAP)
 		answer_map(s, map, key, text, sizeof(text));
 	else
