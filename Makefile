@@ -130,7 +130,7 @@ $(BUILD)/postmeter: $(call obj,$(DAEMON_SRC)) $(LIB)
 
 $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl -lz $(LIBS)
 
 $(BUILD)/postmeter-agent: $(call obj,$(SRC_postmeter-agent)) $(LIB)
 	$(if $(Q),$(say) LD $@)
@@ -182,7 +182,7 @@ $(call test,power): $(BUILD)/tests/powerfail/disk.o
 TOOL = $(call obj,$(call floor,tool))
 TOOL_TESTS = $(filter $(BUILD)/tests/tool/%,$(TESTS))
 $(TOOL_TESTS): $(TOOL)
-$(TOOL_TESTS): LIBS += -lcurl
+$(TOOL_TESTS): LIBS += -lcurl -lz
 
 # A smarthost is probed with libcurl, against a server that the test makes up.
 $(call test,smtp_probe): LIBS += -lcurl -lssl
@@ -234,6 +234,7 @@ FUZZ_SRC = $(wildcard tests/fuzz/*/fuzz_*.c)
 REPLAYS = $(patsubst tests/%.c,$(BUILD)/tests/%,$(FUZZ_SRC))
 
 $(filter %/fuzz_from_header,$(REPLAYS)): $(BUILD)/milter/door/milter/from_header.o
+$(filter %/fuzz_mail_log,$(REPLAYS)): $(BUILD)/milter/tool/mail_log.o
 
 $(filter %/fuzz_control,$(REPLAYS)): $(HOUSE_CLOCK)
 
@@ -288,6 +289,7 @@ fuzz:
 # One target of tests/fuzz.sh: the library and one fuzz_*.c under libFuzzer.
 $(BUILD)/libfuzzer_from_header: $(BUILD)/milter/door/milter/from_header.o
 $(BUILD)/libfuzzer_control: $(HOUSE_CLOCK)
+$(BUILD)/libfuzzer_mail_log: $(BUILD)/milter/tool/mail_log.o
 .SECONDEXPANSION:
 $(BUILD)/libfuzzer_%: $$(filter %/fuzz_$$*.o,$$(call obj,$(FUZZ_SRC))) $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)

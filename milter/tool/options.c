@@ -22,6 +22,7 @@ const struct ctl_option ctl_options[] = {
 	{ "since", 0, OPTION_TEXT, AT(since), "since" },
 	{ "refused", 0, OPTION_FLAG, AT(refused), "refused" },
 	{ "hold-queue", 0, OPTION_FLAG, AT(hold_queue), NULL },
+	{ "suggest", 0, OPTION_FLAG, AT(suggest), NULL },
 	{ "apply", 0, OPTION_FLAG, AT(apply), NULL },
 	{ "undo", 0, OPTION_FLAG, AT(undo), NULL },
 	{ "check", 0, OPTION_FLAG, AT(check), NULL },

@@ -39,7 +39,7 @@ struct ctl {
 	const char *span, *why, *count;
 	bool apply, undo, check, mta;
 	const char *since;
-	bool refused, hold_queue;
+	bool refused, hold_queue, suggest;
 	bool openmetrics, nagios;
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
@@ -118,6 +118,7 @@ int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
 int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
 int	ctl_status(const struct ctl *ctl, json_t **answer_r);
 int	ctl_block(const struct ctl *ctl, json_t **answer_r);
+int	ctl_replay(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 
 /* Are the words "list", "set NAME" or "remove NAME"? */
@@ -129,6 +130,7 @@ void	ctl_login_text(const struct screen *sc, const json_t *answer);
 void	ctl_providers_text(const struct screen *sc, const json_t *answer);
 void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
 void	ctl_block_text(const struct screen *sc, const json_t *answer);
+void	ctl_replay_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */
