@@ -184,10 +184,27 @@ nothing_idle() {
 	[[ -z $idle ]] || { echo "$idle"; return 1; }
 }
 
+# --- the map ------------------------------------------------------------------
+
+# Every file:function of milter/README.md is defined there.
+map_is_true() {
+	local bad=0 file name where
+
+	while IFS=: read -r file name; do
+		where=$(git ls-files "milter/*$file" | grep -E "(^|/)$file\$")
+		[[ -n $where ]] && xargs grep -qE "^$name\\(" <<<"$where" &&
+			continue
+		echo "$file:$name is not there"
+		bad=1
+	done < <(grep -oE '[a-z_/]+\.c:[a-z_]+' milter/README.md)
+	return $bad
+}
+
 claim "floors are listed from below and see nothing above" no_list_climbs
 claim "an include that climbs does not compile" no_include_climbs
 claim "each contract can be read alone" contracts_stand_alone
 claim "arrows were found" test -s "$work/includes" -a -s "$work/calls"
+claim "the map names what is there" map_is_true
 claim "no circle between files, by include" no_loop "$work/includes"
 claim "no circle between folders, by include" no_loop "$work/include-folders"
 claim "no circle between files, by call" no_loop "$work/calls"
