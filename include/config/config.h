@@ -74,6 +74,8 @@ struct smarthost {
 	 * more, and the provider counts each part.  0: it never splits.
 	 */
 	uint32_t recipient_limit;
+	uint32_t concurrency;	/* connections at a time; 0: not limited */
+	uint32_t messages_per_minute;	/* 0: not paced */
 	/*
 	 * The only sender that it takes, as written and as a key; "" if it
 	 * takes any.

@@ -36,6 +36,7 @@ struct provider {
 	uint32_t recipients_per_message;
 	uint32_t recipient_limit;	/* in one delivery */
 	uint32_t concurrency;		/* connections at a time */
+	uint32_t messages_per_minute;	/* it takes no more, or later */
 	int64_t lockout;	/* ms that a provider shuts an account for */
 	char *source, *checked, *note;
 	bool certain;		/* the provider itself says so */

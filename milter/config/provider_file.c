@@ -25,6 +25,7 @@ static cfg_opt_t provider_options[] = {
 	CONF_ONE("recipients-per-message"),
 	CONF_ONE("recipient-limit"),
 	CONF_ONE("concurrency"),
+	CONF_ONE("messages-per-minute"),
 	CONF_ONE("lockout"),
 	CONF_ONE("source"),
 	CONF_ONE("checked"),
@@ -206,6 +207,8 @@ read_provider(struct reader *r, cfg_t *sec)
 	    read_number(r, sec, "recipients-per-message", 1000000);
 	p->recipient_limit = read_number(r, sec, "recipient-limit", 1000000);
 	p->concurrency = read_number(r, sec, "concurrency", 1000000);
+	p->messages_per_minute =
+	    read_number(r, sec, "messages-per-minute", 1000000);
 	read_lockout(r, sec, p);
 	read_witness(r, sec, p);
 	demand(r, sec, "title");

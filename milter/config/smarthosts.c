@@ -25,6 +25,8 @@ cfg_opt_t smarthost_options[] = {
 	CONF_ONE("secret-until"),
 	CONF_LIST("policies"),
 	CONF_ONE("recipient-limit"),
+	CONF_ONE("concurrency"),
+	CONF_ONE("messages-per-minute"),
 	CONF_ONE("envelope-sender"),
 	CFG_END(),
 };
@@ -139,6 +141,10 @@ read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 		provider_bring(r, p, margin, line, sh);
 	sh->recipient_limit = read_number(r, sec, "recipient-limit", 1, 100000,
 	    p != NULL ? p->recipient_limit : 0);
+	sh->concurrency = read_number(r, sec, "concurrency", 1, 1000,
+	    p != NULL && p->concurrency <= 1000 ? p->concurrency : 0);
+	sh->messages_per_minute = read_number(r, sec, "messages-per-minute", 1,
+	    100000, p != NULL ? p->messages_per_minute : 0);
 	read_envelope_sender(r, sec, sh);
 }
 

@@ -58,7 +58,9 @@ the_shipped_file_is_good_and_complete(void **state)
 	static const char *const names[] = { "gmail", "google-workspace",
 		"google-relay", "outlook", "microsoft-365", "amazon-ses",
 		"sendgrid", "mailgun", "zoho", "yahoo", "fastmail", "icloud",
-		"wooxy", "custom" };
+		"wooxy", "ionos", "godaddy", "brevo", "mailjet", "smtp2go",
+		"postmark", "rackspace", "hosting-de", "emailit", "ovh",
+		"custom" };
 	struct providers *all = providers_load("conf/providers.conf", stderr);
 	const struct provider *p;
 
