@@ -227,6 +227,32 @@ want_recipients(struct plan *p, const struct smarthost *sh)
 	    "the parts that a message is split into are those it is charged for");
 }
 
+/*
+ * want_pace - what the provider takes in a minute, or at a time.  Postfix
+ * counts whole seconds between two deliveries, and then has one connection.
+ */
+static void
+want_pace(struct plan *p, const struct smarthost *sh)
+{
+	const uint32_t n = sh->messages_per_minute;
+	const uint32_t delay = n == 0 || n > 60 ? 0 : (60 + n - 1) / n;
+	char name[160], value[24];
+
+	if (delay > 0) {
+		snprintf(name, sizeof(name),
+		    "smarthost-%s_destination_rate_delay", sh->name);
+		snprintf(value, sizeof(value), "%" PRIu32 "s", delay);
+		want(p, "main", name, value,
+		    "the provider takes so many messages in a minute");
+	} else if (sh->concurrency > 0) {
+		snprintf(name, sizeof(name),
+		    "smarthost-%s_destination_concurrency_limit", sh->name);
+		snprintf(value, sizeof(value), "%" PRIu32, sh->concurrency);
+		want(p, "main", name, value,
+		    "the provider takes so many connections at a time");
+	}
+}
+
 /* want_authorities - without certificates nothing can be verified */
 static void
 want_authorities(struct plan *p, const json_t *made)
@@ -396,6 +422,7 @@ postfix_plan(const struct postfix *pf, const struct config *conf,
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		want_service(&p, &conf->smarthost[i]);
 		want_recipients(&p, &conf->smarthost[i]);
+		want_pace(&p, &conf->smarthost[i]);
 		verify |= conf->smarthost[i].tls == TLS_VERIFY;
 	}
 	if (verify)

@@ -37,9 +37,10 @@
 
 #define ONE                                                                    \
 	SOCKETS SMARTHOST("first",                                             \
-	    "recipient-limit = 25\n") "rule \"all\" { route = \"first\" }\n"
+	    "recipient-limit = 25\nmessages-per-minute = 30\n") "rule \"all\" { route = \"first\" }\n"
 #define TWO                                                                    \
-	SOCKETS SMARTHOST("first", "recipient-limit = 25\n")                   \
+	SOCKETS SMARTHOST(                                                     \
+	    "first", "recipient-limit = 25\nmessages-per-minute = 30\n")       \
 	    SMARTHOST("second",                                                \
 		"port = 465\n tls = \"encrypt\"\n") "rule \"b\" { sender = "   \
 						    "{\"b@c.example\"} route " \
@@ -192,9 +193,9 @@ show_changes_nothing_and_check_finds_it_missing(void **state)
 	size_t n;
 
 	assert_int_equal(setup(o, SHOW, &n), EX_OK);
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 8);
 	assert_int_equal(setup(o, CHECK, &n), 1);
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 8);
 	assert_file(o->main, main_cf);
 	assert_file(o->master, master_cf);
 	assert_int_equal(access(o->made, F_OK), -1);
@@ -213,6 +214,8 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 	assert_true(
 	    holds(o->main, "sender_dependent_default_transport_maps ="
 			   " socketmap:unix:postmeter/map.sock:transport\n"));
+	assert_true(
+	    holds(o->main, "smarthost-first_destination_rate_delay = 2s\n"));
 	assert_true(holds(
 	    o->main, "smarthost-first_destination_recipient_limit = 25\n"));
 	assert_true(holds(
@@ -259,7 +262,7 @@ undo_leaves_the_files_as_they_were_byte_for_byte(void **state)
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_int_equal(setup(o, UNDO, &n), EX_OK);
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 8);
 	assert_file(o->main, main_cf);
 	assert_file(o->master, master_cf);
 	assert_int_equal(access(o->made, F_OK), -1);
