@@ -34,6 +34,7 @@
 #include "secure_mem.h"
 
 #define TICK (5 * SECOND) /* how soon a new configuration is seen */
+#define BREATH 200        /* ms: whatever a provider says, no faster */
 
 static struct agent {
 	const char *file;
@@ -167,16 +168,17 @@ static void
 work(int signals)
 {
 	struct pollfd p = { .fd = signals, .events = POLLIN };
-	int64_t next = 0;
+	int64_t next = 0, due = NEVER;
 
 	while (poll(&p, 1, (int)next) == 0) {
 		follow();
 		next = prober_round(a.prober, a.conf, clock_now());
 		if (has_oauth()) {
 			greet();
-			(void)grants_round(a.grants, a.conf, clock_now());
+			due = grants_round(a.grants, a.conf, clock_now());
 		}
-		next = next < TICK ? next : TICK;
+		next = due < next ? due : next;
+		next = next < BREATH ? BREATH : next < TICK ? next : TICK;
 	}
 }
 

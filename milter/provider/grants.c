@@ -451,9 +451,8 @@ grants_round(struct grants *g, const struct config *conf, int64_t now)
 		    (s = seat_of(g, sh->name)) == NULL)
 			continue;
 		look_after(g, s, conf, sh, now);
-		if (s->untold)
-			next = 0;
-		else if (s->due - now < next)
+		/* What nobody heard is told again with the next tick. */
+		if (s->due - now < next)
 			next = s->due > now ? s->due - now : 0;
 	}
 	return next;
