@@ -458,6 +458,7 @@ config_load(const char *file, FILE *errors)
 		diag_error(&r.m, 0, "out of memory");
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
 		read_all(&r, r.text.tree);
+	read_titles_end(&r);
 	conftext_free(&r.text);
 	providers_free(&r.providers);
 	free(text);

@@ -3,6 +3,7 @@
  * would be right.
  */
 #include <ctype.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,11 +121,32 @@ good_name(const char *name, bool service)
 	       strspn(name, service ? lower : any) == len;
 }
 
+/* by_title - the order of sections in a tree of titles */
+static int
+by_title(const void *a, const void *b)
+{
+	return strcmp(conftext_title((cfg_t *)(uintptr_t)a).text,
+	    conftext_title((cfg_t *)(uintptr_t)b).text);
+}
+
+static void
+not_ours(void *section)
+{
+	(void)section;
+}
+
+void
+read_titles_end(struct reading *r)
+{
+	tdestroy(r->titles, not_ours);
+	r->titles = NULL;
+}
+
 char *
 read_title(struct reading *r, cfg_t *root, const char *kind, size_t i)
 {
-	const struct conf_value v =
-	    conftext_title(cfg_getnsec(root, kind, (unsigned)i));
+	cfg_t *sec = cfg_getnsec(root, kind, (unsigned)i), **earlier;
+	const struct conf_value v = conftext_title(sec);
 	const bool service = strcmp(kind, "smarthost") == 0;
 	char text[SHOWN];
 
@@ -134,17 +156,13 @@ read_title(struct reading *r, cfg_t *root, const char *kind, size_t i)
 		    kind, shown(text, &v),
 		    service ? "a-z, 0-9 and -" : "letters, digits, -, _ and .",
 		    NAME_LONGEST);
-	for (size_t j = 0; j < i; j++) {
-		const struct conf_value earlier =
-		    conftext_title(cfg_getnsec(root, kind, (unsigned)j));
-
-		if (strcmp(earlier.text, v.text) != 0)
-			continue;
+	if (i == 0)
+		read_titles_end(r);
+	earlier = tsearch(sec, &r->titles, by_title);
+	if (earlier != NULL && *earlier != sec)
 		diag_error(&r->m, v.line,
 		    "%s \"%s\" is already on line %u: give this one another name",
-		    kind, shown(text, &v), earlier.line);
-		break;
-	}
+		    kind, shown(text, &v), conftext_title(*earlier).line);
 	return keep(r, v.text);
 }
 

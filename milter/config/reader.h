@@ -18,6 +18,7 @@ struct reading {
 	struct diag m;
 	struct providers *providers;	/* NULL if nobody names one */
 	uint32_t margin;	/* percent, of a smarthost that says nothing */
+	void *titles;		/* tsearch(3): sections of the kind that is read */
 };
 
 #define MARGIN_LARGEST 50	/* percent */
@@ -55,6 +56,9 @@ uint32_t read_number(struct reading *r, cfg_t *sec, const char *name,
  */
 char	*read_title(struct reading *r, cfg_t *root, const char *kind,
 	    size_t i);
+
+/* After the last read_title. */
+void	read_titles_end(struct reading *r);
 
 /*
  * The index of the section of that kind that v names; -1 and a mistake if
