@@ -30,6 +30,10 @@ log=$out/build.log
 	exit 1
 }
 rm -rf "$tree"
-! lintian -EvIL +pedantic --no-cfg --allow-root --fail-on=none \
+# The agent is for those who have OAuth or probes; without systemd it is
+# started by hand.  Newer lintians do not know that tag and could not be told
+# by an override.
+! lintian -EvIL +pedantic --no-cfg --allow-root \
+    --suppress-tags package-supports-alternative-init-but-no-init.d-script --fail-on=none \
     "$out"/*.changes 2>&1 | grep -v '^N:' || exit 1
 ls "$out"/*.deb

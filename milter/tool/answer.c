@@ -92,6 +92,18 @@ ctl_finding(json_t *list, bool must, const char *remedy, const char *fmt, ...)
 					"remedy", remedy, "must", must));
 }
 
+void
+ctl_warn(json_t *list, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	json_array_append_new(list, json_string(text));
+}
+
 const char *
 ctl_str(const json_t *o, const char *name)
 {

@@ -4,51 +4,15 @@
  * The daemon would refuse what is wrong here in the same words.  What is
  * right but hardly meant is a warning: it never stops anything.
  */
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "credentials.h"
 #include "postfix.h"
 #include "tool.h"
-
-static void warn(json_t *list, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-warn(json_t *list, const char *fmt, ...)
-{
-	char text[600];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	json_array_append_new(list, json_string(text));
-}
-
-static bool
-matches_everything(const struct rule *r)
-{
-	return r->sender.n == 0 && r->login.n == 0 && r->client.n == 0;
-}
-
-/* rule_warnings - a rule that an earlier one leaves nothing to */
-static void
-rule_warnings(const struct config *conf, json_t *list)
-{
-	for (size_t i = 0; i + 1 < conf->nrule; i++) {
-		if (!matches_everything(&conf->rule[i]))
-			continue;
-		for (size_t j = i + 1; j < conf->nrule; j++)
-			warn(list,
-			    "rule %s is never reached: rule %s before it matches everything",
-			    conf->rule[j].name, conf->rule[i].name);
-		return;
-	}
-}
 
 static bool
 among(const struct policies *list, const struct policy *p)
@@ -85,15 +49,15 @@ unused_warnings(const struct config *conf, json_t *list)
 {
 	for (size_t i = 0; i < conf->npolicy; i++)
 		if (!policy_used(conf, &conf->policy[i]))
-			warn(list,
+			ctl_warn(list,
 			    "policy %s is used by no rule and no smarthost: it limits nothing",
 			    conf->policy[i].name);
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		if (!smarthost_used(conf, &conf->smarthost[i]))
-			warn(list, "smarthost %s is reached by no rule",
+			ctl_warn(list, "smarthost %s is reached by no rule",
 			    conf->smarthost[i].name);
 		if (conf->smarthost[i].tls == TLS_ENCRYPT)
-			warn(list,
+			ctl_warn(list,
 			    "smarthost %s has tls = encrypt: whoever stands in its place gets the key",
 			    conf->smarthost[i].name);
 	}
@@ -105,22 +69,22 @@ ctl_warnings(const struct config *conf)
 	json_t *list = json_array();
 
 	if (conf->observe)
-		warn(list, "mode = observe: nothing is refused");
+		ctl_warn(list, "mode = observe: nothing is refused");
 	if (conf->on_store_failure == STORE_FAILURE_ACCEPT)
-		warn(list,
+		ctl_warn(list,
 		    "on-store-failure = accept: mail passes unmetered while the store fails");
 	if (conf->unmatched_accept)
-		warn(list,
+		ctl_warn(list,
 		    "unmatched = accept: outgoing mail without a rule is not metered");
 	if (strncmp(conf->store, "redis://", 8) == 0 &&
 	    strncmp(conf->store, "redis://127.", 12) != 0 &&
 	    strncmp(conf->store, "redis://localhost", 17) != 0)
-		warn(list,
+		ctl_warn(list,
 		    "store = redis:// is in clear: whoever sees or changes the traffic sees or changes counters; rediss:// is not");
 	if (strncmp(conf->store, "memory:", 7) == 0)
-		warn(list,
+		ctl_warn(list,
 		    "store = memory: every restart forgets what was sent");
-	rule_warnings(conf, list);
+	check_rules(conf, list);
 	unused_warnings(conf, list);
 	return list;
 }
@@ -193,6 +157,7 @@ check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	size_t musts = 0, i;
 	const json_t *f;
 
+	check_living(ctl, conf, found);
 	if (audit(ctl, conf, found, &answer) == -1) {
 		json_decref(found);
 		json_decref(*answer_r);

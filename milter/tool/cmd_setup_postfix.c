@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "postfix.h"
 #include "tool.h"
 
@@ -233,8 +234,12 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 		r = undo(pf, changes, failure_r);
 	else if (changes != NULL && ctl->apply)
 		r = apply(pf, made, changes, failure_r);
-	if (changes != NULL && ctl->check)
+	if (changes != NULL && ctl->check) {
 		audit(pf, conf, notes);
+		check_living(ctl, conf, notes);
+	} else if (changes != NULL && ctl->apply) {
+		check_daemon(conf, notes);
+	}
 	if (changes != NULL && r == 0) {
 		answer = tell(pf, ctl, changes, notes);
 		*code_r = verdict(ctl, changes, notes, answer);

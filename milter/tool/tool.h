@@ -93,6 +93,10 @@ struct config *ctl_config(const char *file, json_t **failure_r);
 void	ctl_finding(json_t *list, bool must, const char *remedy,
 	    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* Adds a sentence to a list of warnings. */
+void	ctl_warn(json_t *list, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+
 /* A member of an object; "" and 0 if it is missing. */
 const char *ctl_str(const json_t *o, const char *name);
 long long ctl_num(const json_t *o, const char *name);

@@ -84,6 +84,18 @@ is "setup has nothing left to do" 0 "$(
 	    >"$STAGE/setup.log" 2>&1
 	echo $?
 )" "$STAGE/setup.log"
+says() {
+	ctl setup postfix --check --postfix-config "$STAGE/office" 2>&1 || true
+}
+chmod 700 "$STAGE/office/queue/postmeter"
+matches "a folder that Postfix cannot enter is found" \
+    'user postfix cannot open .*/milter.sock: Permission denied' "$(says)"
+chmod 750 "$STAGE/office/queue/postmeter"
+chmod 711 "$STAGE/store"
+chown root "$STAGE/store"
+matches "a store that the daemon cannot write is found" \
+    "user $METER_USER cannot write the store's folder" "$(says)"
+chown "$METER_USER" "$STAGE/store"
 matches "explain knows why alice must wait" '3 of 3 messages in 10m' \
     "$(ctl explain --sender alice@office.example --rcpt bob@example.org ||
 	true)"
@@ -96,3 +108,6 @@ is "main.cf is as it was" "" \
     "$(diff "$STAGE/main.cf.before" "$STAGE/office/main.cf")"
 is "master.cf is as it was" "" \
     "$(diff "$STAGE/master.cf.before" "$STAGE/office/master.cf")"
+end_postmeter TERM
+matches "without a daemon nothing is called good" \
+    'no daemon answers at .*: all mail gets 451' "$(says)"

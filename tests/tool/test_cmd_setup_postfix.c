@@ -229,7 +229,9 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 	    holds(o->master, "smtp_sasl_password_maps="
 			     "socketmap:unix:postmeter/auth.sock:second\n"));
 	assert_true(holds(o->master, "    -o smtp_tls_wrappermode=yes\n"));
-	assert_int_equal(setup(o, CHECK, &n), EX_OK);
+	/* All is wired, but nobody is there. */
+	assert_int_equal(setup(o, CHECK, &n), 1);
+	assert_int_equal(n, 0);
 }
 
 static void
