@@ -106,9 +106,9 @@ write_item(struct writer *w, const struct conf_item *item, bool more)
 	}
 }
 
-/* write_all - the text for libconfuse; NULL if out of memory */
+/* conftext_write_all - the text for libconfuse; NULL if out of memory */
 static char *
-write_all(const struct conf_items *items, size_t longest)
+conftext_write_all(const struct conf_items *items, size_t longest)
 {
 	char *text = NULL;
 	size_t size;
@@ -176,7 +176,7 @@ conftext_parse(struct scanned_text *t_r, const char *text, size_t len,
 
 	*t_r = (struct scanned_text){ .tree = NULL };
 	if (grammar_read(&items, text, len, opts, m) == 0) {
-		plain = write_all(&items, len);
+		plain = conftext_write_all(&items, len);
 		if (plain != NULL)
 			t_r->tree = make_tree(plain, opts);
 		if (t_r->tree == NULL)

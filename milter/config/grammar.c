@@ -37,7 +37,7 @@ name_text(char dst[NAME_TEXT], const struct token *t)
 }
 
 static int
-wrong(struct grammar *g, const char *what)
+grammar_wrong(struct grammar *g, const char *what)
 {
 	diag_error(g->m, g->t.line, "%s", what);
 	return -1;
@@ -71,10 +71,11 @@ wrong_token(struct grammar *g)
 		    quote);
 		return -1;
 	case TOKEN_BAD_ESCAPE:
-		return wrong(g,
+		return grammar_wrong(g,
 		    "a backslash inside \"...\": write \\\\ for it, or use '...', where it stands for itself");
 	case TOKEN_BAD_COMMENT:
-		return wrong(g, "a comment without its end: close it with */");
+		return grammar_wrong(
+		    g, "a comment without its end: close it with */");
 	case TOKEN_END:
 	case TOKEN_WORD:
 	case TOKEN_STRING:
@@ -116,14 +117,14 @@ unknown(struct grammar *g, const cfg_opt_t *known, const char *what,
 /* --- pieces -------------------------------------------------------------- */
 
 static int
-advance(struct grammar *g)
+grammar_advance(struct grammar *g)
 {
 	g->t = scanner_next(&g->scanner);
 	return wrong_token(g);
 }
 
 static int
-add(struct grammar *g, const struct conf_item *item)
+grammar_add(struct grammar *g, const struct conf_item *item)
 {
 	struct conf_items *all = g->items;
 	struct conf_item *grown;
@@ -133,7 +134,7 @@ add(struct grammar *g, const struct conf_item *item)
 		grown = realloc(
 		    all->v, (all->n == 0 ? 1 : 2 * all->n) * sizeof(*grown));
 		if (grown == NULL)
-			return wrong(g, "out of memory");
+			return grammar_wrong(g, "out of memory");
 		all->v = grown;
 	}
 	all->v[all->n++] = *item;
@@ -141,7 +142,7 @@ add(struct grammar *g, const struct conf_item *item)
 }
 
 static const cfg_opt_t *
-find(const cfg_opt_t *opts, const struct token *name)
+grammar_find(const cfg_opt_t *opts, const struct token *name)
 {
 	for (; opts != NULL && opts->name != NULL; opts++)
 		if (token_is(name, opts->name))
@@ -159,14 +160,15 @@ syntax(struct grammar *g, unsigned line)
 static int
 one_too_deep(struct grammar *g)
 {
-	return wrong(g,
+	return grammar_wrong(g,
 	    "a { inside a section or list: close the one before with } first");
 }
 
 static int
 ends_too_soon(struct grammar *g)
 {
-	return wrong(g, "the file ends too soon: a value or a } is missing");
+	return grammar_wrong(
+	    g, "the file ends too soon: a value or a } is missing");
 }
 
 /* --- options ------------------------------------------------------------- */
@@ -183,9 +185,9 @@ read_value(struct grammar *g, bool heard)
 		return one_too_deep(g);
 	if (g->t.kind != TOKEN_STRING && g->t.kind != TOKEN_WORD)
 		return syntax(g, g->t.line);
-	if (heard && add(g, &item) == -1)
+	if (heard && grammar_add(g, &item) == -1)
 		return -1;
-	return advance(g);
+	return grammar_advance(g);
 }
 
 /* read_list - behind its brace */
@@ -200,13 +202,13 @@ read_list(struct grammar *g, bool heard)
 		if (g->t.kind == TOKEN_OPEN)
 			return one_too_deep(g);
 		if (g->t.kind == TOKEN_COMMA) {
-			if (advance(g) == -1)
+			if (grammar_advance(g) == -1)
 				return -1;
 		} else if (g->t.kind != TOKEN_CLOSE) {
 			return syntax(g, g->t.line);
 		}
 	}
-	return advance(g);
+	return grammar_advance(g);
 }
 
 /* read_option - behind its name; at "=" */
@@ -215,7 +217,7 @@ read_option(struct grammar *g, struct scope *scope, const struct token *name)
 {
 	const struct conf_item item = { .kind = CONF_OPTION,
 		.name = *name,
-		.opt = find(scope->opts, name) };
+		.opt = grammar_find(scope->opts, name) };
 	char text[NAME_TEXT];
 
 	if (item.opt == NULL && scope->opts != NULL)
@@ -233,16 +235,16 @@ read_option(struct grammar *g, struct scope *scope, const struct token *name)
 			    "\"%s\" is given a second time here: write it once",
 			    name_text(text, name));
 		*given = true;
-		if (add(g, &item) == -1)
+		if (grammar_add(g, &item) == -1)
 			return -1;
 	}
-	if (advance(g) == -1)
+	if (grammar_advance(g) == -1)
 		return -1;
 	if (g->t.kind != TOKEN_OPEN)
 		return read_value(g, item.opt != NULL);
 	if (item.opt != NULL && (item.opt->flags & CFGF_LIST) == 0)
 		return syntax(g, g->t.line);
-	return advance(g) == -1 ? -1 : read_list(g, item.opt != NULL);
+	return grammar_advance(g) == -1 ? -1 : read_list(g, item.opt != NULL);
 }
 
 /* --- sections ------------------------------------------------------------ */
@@ -258,14 +260,14 @@ read_inside(struct grammar *g, struct scope *scope)
 		return one_too_deep(g);
 	if (name.kind != TOKEN_WORD)
 		return syntax(g, name.line);
-	if (advance(g) == -1)
+	if (grammar_advance(g) == -1)
 		return -1;
 	if (g->t.kind == TOKEN_EQUAL)
 		return read_option(g, scope, &name);
 	if (g->t.kind == TOKEN_STRING) { /* another section? */
-		if (advance(g) == -1)
+		if (grammar_advance(g) == -1)
 			return -1;
-		opt = find(scope->opts, &name);
+		opt = grammar_find(scope->opts, &name);
 		if (g->t.kind != TOKEN_OPEN && opt != NULL) {
 			diag_error(g->m, name.line,
 			    "missing equal sign after option '%s'", opt->name);
@@ -291,11 +293,11 @@ open_section(struct grammar *g, struct conf_item *section)
 		return -1;
 	}
 	section->value = g->t;
-	if (g->t.kind == TOKEN_STRING && advance(g) == -1)
+	if (g->t.kind == TOKEN_STRING && grammar_advance(g) == -1)
 		return -1;
 	if (g->t.kind != TOKEN_OPEN)
 		return syntax(g, g->t.line);
-	return section->opt == NULL ? 0 : add(g, section);
+	return section->opt == NULL ? 0 : grammar_add(g, section);
 }
 
 /* read_section - behind its name */
@@ -304,7 +306,7 @@ read_section(struct grammar *g, const struct token *name)
 {
 	struct conf_item section = { .kind = CONF_SECTION_BEGINS,
 		.name = *name,
-		.opt = find(g->root, name) };
+		.opt = grammar_find(g->root, name) };
 	const struct conf_item end = { .kind = CONF_SECTION_ENDS };
 	struct scope scope = { .opts = NULL };
 	unsigned begin;
@@ -314,7 +316,7 @@ read_section(struct grammar *g, const struct token *name)
 	if (section.opt != NULL)
 		scope.opts = section.opt->subopts;
 	begin = g->t.line;
-	if (advance(g) == -1)
+	if (grammar_advance(g) == -1)
 		return -1;
 	while (g->t.kind != TOKEN_CLOSE) {
 		if (g->t.kind == TOKEN_END) {
@@ -325,22 +327,22 @@ read_section(struct grammar *g, const struct token *name)
 		if (read_inside(g, &scope) == -1)
 			return -1;
 	}
-	if (section.opt != NULL && add(g, &end) == -1)
+	if (section.opt != NULL && grammar_add(g, &end) == -1)
 		return -1;
-	return advance(g);
+	return grammar_advance(g);
 }
 
 static int
-read_file(struct grammar *g, struct scope *scope)
+grammar_read_file(struct grammar *g, struct scope *scope)
 {
 	while (g->t.kind != TOKEN_END) {
 		const struct token name = g->t;
 
 		if (name.kind == TOKEN_CLOSE)
-			return wrong(g, "unexpected closing brace");
+			return grammar_wrong(g, "unexpected closing brace");
 		if (name.kind != TOKEN_WORD)
 			return syntax(g, name.line);
-		if (advance(g) == -1)
+		if (grammar_advance(g) == -1)
 			return -1;
 		if (g->t.kind == TOKEN_EQUAL) {
 			if (read_option(g, scope, &name) == -1)
@@ -365,7 +367,7 @@ grammar_read(struct conf_items *items_r, const char *text, size_t len,
 
 	*items_r = (struct conf_items){ .n = 0 };
 	scanner_init(&g.scanner, text, len);
-	return advance(&g) == -1 ? -1 : read_file(&g, &scope);
+	return grammar_advance(&g) == -1 ? -1 : grammar_read_file(&g, &scope);
 }
 
 void

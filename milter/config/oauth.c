@@ -39,9 +39,9 @@ static const unsigned wants[] = {
 	[GRANT_REFRESH] = WANTS_CLIENT | WANTS_URL,
 };
 
-/* demand - an option that this grant cannot do without */
+/* oauth_options_demand - an option that this grant cannot do without */
 static void
-demand(struct reading *r, cfg_t *sec, const struct smarthost *sh,
+oauth_options_demand(struct reading *r, cfg_t *sec, const struct smarthost *sh,
     const char *option, unsigned bit, const char *where)
 {
 	if ((wants[sh->oauth.grant] & bit) == 0 ||
@@ -150,14 +150,14 @@ read_oauth(struct reading *r, cfg_t *sec, struct smarthost *sh)
 	safe_word(r, sec, "client-id");
 	safe_word(r, sec, "tenant");
 	check_places(r, sec);
-	demand(r, sec, sh, "client-id", WANTS_CLIENT,
+	oauth_options_demand(r, sec, sh, "client-id", WANTS_CLIENT,
 	    "the id of the app that is registered at the provider");
-	demand(r, sec, sh, "secret", WANTS_SECRET,
+	oauth_options_demand(r, sec, sh, "secret", WANTS_SECRET,
 	    "the name of the client secret in the secrets file");
-	demand(r, sec, sh, "tenant", WANTS_TENANT,
+	oauth_options_demand(r, sec, sh, "tenant", WANTS_TENANT,
 	    "the organisation's id or domain");
-	demand(r, sec, sh, "key-file", WANTS_KEY,
+	oauth_options_demand(r, sec, sh, "key-file", WANTS_KEY,
 	    "the path of the service account's JSON key");
-	demand(r, sec, sh, "token-url", WANTS_URL,
+	oauth_options_demand(r, sec, sh, "token-url", WANTS_URL,
 	    "where tokens are renewed, https://...");
 }

@@ -59,7 +59,7 @@ add_limit(struct reading *r, struct policy *p, enum dimension dim,
 }
 
 static void
-read_limits(struct reading *r, cfg_t *sec, struct policy *p)
+policies_read_limits(struct reading *r, cfg_t *sec, struct policy *p)
 {
 	for (int d = 0; d < DIM_COUNT; d++) {
 		const char *option = dimension_words[d];
@@ -95,7 +95,7 @@ read_warnings(struct reading *r, cfg_t *sec, struct policy *p)
 }
 
 static void
-read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
+policies_read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
 {
 	const struct conf_value *v = read_one(sec, "lockout");
 	char text[SHOWN];
@@ -149,12 +149,12 @@ read_policy(struct reading *r, cfg_t *sec, struct policy *p)
 	read_client_prefix(r, sec, p);
 	p->count = (enum scope)read_choice(
 	    r, sec, "count", scope_words, SCOPE_EXTERNAL);
-	read_limits(r, sec, p);
+	policies_read_limits(r, sec, p);
 	p->recipients_per_message =
 	    read_number(r, sec, "recipients-per-message", 1, 1000000, 0);
 	p->when_over = (enum when_over)read_choice(
 	    r, sec, "when-over", when_over_words, OVER_DEFER);
-	read_lockout(r, sec, p);
+	policies_read_lockout(r, sec, p);
 	read_warnings(r, sec, p);
 	read_words(r, sec, p);
 }

@@ -16,7 +16,7 @@ static const char usage[] =
 
 /* Copies n bytes of a part that may not be empty nor too long. */
 static bool
-take(char *dst, size_t size, const char *src, size_t n)
+redis_url_take(char *dst, size_t size, const char *src, size_t n)
 {
 	if (n == 0 || n >= size)
 		return false;
@@ -27,7 +27,7 @@ take(char *dst, size_t size, const char *src, size_t n)
 
 /* True if all of text is a number from 0 to largest. */
 static bool
-number(const char *text, unsigned long largest, unsigned *n_r)
+redis_url_number(const char *text, unsigned long largest, unsigned *n_r)
 {
 	unsigned long n;
 	char *end;
@@ -47,8 +47,8 @@ take_host(struct redis_host *h, const char *text, size_t len, const char *usual)
 
 	if (len > 0 && text[0] == '[') {
 		colon = memchr(text, ']', len);
-		if (colon == NULL || !take(h->name, sizeof(h->name), text + 1,
-					 (size_t)(colon - text) - 1))
+		if (colon == NULL || !redis_url_take(h->name, sizeof(h->name),
+					 text + 1, (size_t)(colon - text) - 1))
 			return false;
 		colon++;
 		if (colon < end && *colon != ':')
@@ -57,15 +57,16 @@ take_host(struct redis_host *h, const char *text, size_t len, const char *usual)
 		colon = memchr(text, ':', len);
 		if (colon == NULL)
 			colon = end;
-		if (!take(
+		if (!redis_url_take(
 			h->name, sizeof(h->name), text, (size_t)(colon - text)))
 			return false;
 	}
 	if (colon == end)
-		return take(h->port, sizeof(h->port), usual, strlen(usual));
-	return take(h->port, sizeof(h->port), colon + 1,
+		return redis_url_take(
+		    h->port, sizeof(h->port), usual, strlen(usual));
+	return redis_url_take(h->port, sizeof(h->port), colon + 1,
 		   (size_t)(end - colon) - 1) &&
-	       number(h->port, 65535, &port) && port > 0;
+	       redis_url_number(h->port, 65535, &port) && port > 0;
 }
 
 static bool
@@ -96,13 +97,14 @@ take_options(struct redis_url *w, char *text, struct why *why)
 	     o = strtok_r(NULL, "&", &save)) {
 		if (strncmp(o, "db=", 3) == 0) {
 			why_set(why, "db is a number");
-			if (!number(o + 3, DB_LARGEST, &w->db))
+			if (!redis_url_number(o + 3, DB_LARGEST, &w->db))
 				return false;
 		} else if (strncmp(o, "ca=", 3) == 0) {
 			why_set(why,
 			    "ca is the absolute path of a file of certificates, and only rediss:// needs it");
 			if (!w->tls || o[3] != '/' ||
-			    !take(w->ca, sizeof(w->ca), o + 3, strlen(o + 3)))
+			    !redis_url_take(
+				w->ca, sizeof(w->ca), o + 3, strlen(o + 3)))
 				return false;
 		} else {
 			why_set(
@@ -115,7 +117,7 @@ take_options(struct redis_url *w, char *text, struct why *why)
 
 /* "[user@]hosts[/what]" */
 static bool
-take_place(struct redis_url *w, const char *text, struct why *why)
+redis_url_take_place(struct redis_url *w, const char *text, struct why *why)
 {
 	const char *end = text + strcspn(text, "/");
 	const char *at = memchr(text, '@', (size_t)(end - text));
@@ -129,7 +131,7 @@ take_place(struct redis_url *w, const char *text, struct why *why)
 			    "a password does not belong here: name its entry in the secrets file with store-secret");
 			return false;
 		}
-		if (!take(w->user, sizeof(w->user), text, n))
+		if (!redis_url_take(w->user, sizeof(w->user), text, n))
 			return false;
 		text = at + 1;
 	}
@@ -141,10 +143,11 @@ take_place(struct redis_url *w, const char *text, struct why *why)
 		why_set(why,
 		    "want the name of the master behind the Sentinels: redis+sentinel://host:port,.../mymaster");
 		return strchr(end, '/') == NULL &&
-		       take(w->master, sizeof(w->master), end, strlen(end));
+		       redis_url_take(
+			   w->master, sizeof(w->master), end, strlen(end));
 	}
 	why_set(why, "behind the host comes the number of a database");
-	return *end == '\0' || number(end, DB_LARGEST, &w->db);
+	return *end == '\0' || redis_url_number(end, DB_LARGEST, &w->db);
 }
 
 int
@@ -171,16 +174,16 @@ redis_url_parse(const char *text, struct redis_url *w_r, struct why *why)
 	if (i == sizeof(schemes) / sizeof(schemes[0]))
 		return -1;
 	n = strlen(schemes[i].text);
-	if (!take(copy, sizeof(copy), text + n, strlen(text + n)))
+	if (!redis_url_take(copy, sizeof(copy), text + n, strlen(text + n)))
 		return -1;
 	w_r->tls = schemes[i].tls;
 	w_r->sentinel = schemes[i].sentinel;
 	if ((options = strchr(copy, '?')) != NULL)
 		*options++ = '\0';
 	if (schemes[i].path
-		? copy[0] != '/' ||
-		      !take(w_r->path, sizeof(w_r->path), copy, strlen(copy))
-		: !take_place(w_r, copy, why))
+		? copy[0] != '/' || !redis_url_take(w_r->path,
+					sizeof(w_r->path), copy, strlen(copy))
+		: !redis_url_take_place(w_r, copy, why))
 		return -1;
 	return options == NULL || take_options(w_r, options, why) ? 0 : -1;
 }

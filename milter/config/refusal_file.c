@@ -54,8 +54,8 @@ struct reader {
 };
 
 static void
-wrong(struct reader *r, const char *option, const struct conf_value *v,
-    const char *why)
+refusal_file_wrong(struct reader *r, const char *option,
+    const struct conf_value *v, const char *why)
 {
 	char text[SHOWN];
 
@@ -87,7 +87,7 @@ refusal_word(struct reader *r, cfg_t *sec, const char *option,
 		return fallback;
 	i = enum_from_name(words, v->text);
 	if (i == -1)
-		wrong(r, option, v,
+		refusal_file_wrong(r, option, v,
 		    "see the head of conf/refusals.conf for the words there are");
 	return i == -1 ? fallback : i;
 }
@@ -104,10 +104,11 @@ read_codes(
 		const struct conf_value *v = conftext_value(sec, option, i);
 
 		if (i == REFUSAL_CODES)
-			wrong(r, option, v, "at most 8 codes in a rule");
+			refusal_file_wrong(
+			    r, option, v, "at most 8 codes in a rule");
 		else if (v->len >= size || v->len < 3 ||
 			 strspn(v->text, digits) != v->len)
-			wrong(r, option, v,
+			refusal_file_wrong(r, option, v,
 			    "want a code such as 550, 45x or 5.7.708");
 		else
 			memcpy(codes + i * size, v->text, v->len + 1);
@@ -129,7 +130,7 @@ read_expression(struct reader *r, cfg_t *sec, const char *option, regex_t *re)
 	if (rc == 0)
 		return true;
 	regerror(rc, re, why, sizeof(why));
-	wrong(r, option, v, why);
+	refusal_file_wrong(r, option, v, why);
 	return false;
 }
 
@@ -158,7 +159,7 @@ read_stages(struct reader *r, cfg_t *sec)
 		const int bit = enum_from_name(refusal_stage_words, v->text);
 
 		if (bit == -1)
-			wrong(r, "stage", v,
+			refusal_file_wrong(r, "stage", v,
 			    "want connect, auth, mail, rcpt or data");
 		else
 			stages |= 1u << bit;
@@ -226,7 +227,7 @@ read_refusal(struct reader *r, cfg_t *sec)
 	rule->certain = refusal_word(r, sec, "certain", truth, 0) == 1;
 	rule->hits = rule->certain ? 1 : REFUSAL_HITS;
 	if (hold != NULL && duration_parse(hold->text, &rule->hold, &why) == -1)
-		wrong(r, "hold", hold, why.text);
+		refusal_file_wrong(r, "hold", hold, why.text);
 	if (rule->ncode == 0)
 		diag_error(&r->m, title.line,
 		    "refusal \"%s\": code is missing: words alone could be a stranger's",

@@ -23,9 +23,10 @@ comment_begins(const struct scanner *s)
 				   (s->p[1] == '/' || s->p[1] == '*'));
 }
 
-/* skip_comment - false if the file ends in it; then s is at its beginning */
+/* scanner_skip_comment - false if the file ends in it; then s is at its
+ * beginning */
 static bool
-skip_comment(struct scanner *s)
+scanner_skip_comment(struct scanner *s)
 {
 	const struct scanner begin = *s;
 
@@ -51,7 +52,7 @@ skip_blank(struct scanner *s)
 {
 	while (s->p < s->end) {
 		if (comment_begins(s)) {
-			if (!skip_comment(s))
+			if (!scanner_skip_comment(s))
 				return false;
 			continue;
 		}

@@ -19,7 +19,7 @@ record_day(const struct config *conf, int64_t now)
 }
 
 static void
-put(char *dst, size_t size, const char *text)
+record_put(char *dst, size_t size, const char *text)
 {
 	snprintf(dst, size, "%s", text != NULL ? text : "");
 }
@@ -30,9 +30,9 @@ put_who(const struct txn *t, struct trace_entry *e)
 {
 	if (t->client.len > 0)
 		netaddr_text(&t->client, 128, e->client, sizeof(e->client));
-	put(e->login, sizeof(e->login), t->login);
-	put(e->sender, sizeof(e->sender), t->sender.text);
-	put(e->who, sizeof(e->who),
+	record_put(e->login, sizeof(e->login), t->login);
+	record_put(e->sender, sizeof(e->sender), t->sender.text);
+	record_put(e->who, sizeof(e->who),
 	    e->login[0] != '\0'    ? e->login
 	    : e->sender[0] != '\0' ? e->sender
 	    : e->client[0] != '\0' ? e->client
@@ -61,7 +61,7 @@ record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
 	e.day = record_day(conf, now);
 	e.stage = rcpt != NULL ? TRACE_RCPT : TRACE_EOM;
 	e.sum = sum_of(o);
-	put(e.queue_id, sizeof(e.queue_id), t->queue_id);
+	record_put(e.queue_id, sizeof(e.queue_id), t->queue_id);
 	put_who(t, &e);
 	e.recipients = txn_count(t, WAY_LOCAL);
 	e.external = txn_count(t, WAY_EXTERNAL);
@@ -72,22 +72,22 @@ record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
 	}
 	for (size_t i = 0; i < all->n && e.nrcpt < TRACE_RCPTS; i++)
 		e.digest[e.nrcpt++] = all->digest[i];
-	put(e.rule, sizeof(e.rule), o->rule);
-	put(e.verdict, sizeof(e.verdict), verdict_name(o->verdict));
-	put(e.key, sizeof(e.key), o->key);
+	record_put(e.rule, sizeof(e.rule), o->rule);
+	record_put(e.verdict, sizeof(e.verdict), verdict_name(o->verdict));
+	record_put(e.key, sizeof(e.key), o->key);
 	e.used = o->used;
 	e.max = o->max;
 	e.again = o->again == NEVER ? 0 : o->again;
 	if (o->policy != NULL)
-		put(e.policy, sizeof(e.policy), o->policy->name);
+		record_put(e.policy, sizeof(e.policy), o->policy->name);
 	if (o->limit != NULL)
 		limit_text(o->limit, e.limit, sizeof(e.limit));
-	put(e.smarthost, sizeof(e.smarthost), o->smarthost);
+	record_put(e.smarthost, sizeof(e.smarthost), o->smarthost);
 	if (r->code != NULL)
 		snprintf(e.text, sizeof(e.text), "%s %s %s", r->code, r->xcode,
 		    r->text);
 	else
-		put(e.text, sizeof(e.text),
+		record_put(e.text, sizeof(e.text),
 		    r->text[0] != '\0' ? r->text : o->why.text);
 	trace_note(&e);
 }

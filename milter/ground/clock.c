@@ -24,7 +24,7 @@ read_clock(clockid_t id)
 }
 
 static void
-tell(enum clock_news news, int64_t step)
+clock_tell(enum clock_news news, int64_t step)
 {
 	switch (news) {
 	case CLOCK_QUIET:
@@ -66,7 +66,7 @@ clock_now(void)
 	atomic_store(&ahead, guard.ahead);
 	atomic_store(&known, !guard.doubted);
 	pthread_mutex_unlock(&lock);
-	tell(news, step);
+	clock_tell(news, step);
 	return wall;
 }
 

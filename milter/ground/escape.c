@@ -8,7 +8,7 @@
 #include "escape.h"
 
 static bool
-harmless(unsigned char c)
+escape_harmless(unsigned char c)
 {
 	return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
 }
@@ -20,7 +20,7 @@ escape(char *dst, size_t size, const char *src, size_t len)
 
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)src[i];
-		size_t need = harmless(c) ? 1 : 4;
+		size_t need = escape_harmless(c) ? 1 : 4;
 
 		if (n + 4 <= size)
 			cut = n;

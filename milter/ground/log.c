@@ -59,12 +59,12 @@ log_end(int timeout)
 	(void)log_writer_end(timeout);
 }
 
-static void say(enum log_level level, const char *fmt, va_list ap)
+static void log_say(enum log_level level, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));
 
-/* say - one line, one write: lines of two threads never mix */
+/* log_say - one line, one write: lines of two threads never mix */
 static void
-say(enum log_level level, const char *fmt, va_list ap)
+log_say(enum log_level level, const char *fmt, va_list ap)
 {
 	int saved = errno;
 	char line[LINE];
@@ -87,7 +87,7 @@ say(enum log_level level, const char *fmt, va_list ap)
 		va_list ap;                                                    \
                                                                                \
 		va_start(ap, fmt);                                             \
-		say(level, fmt, ap);                                           \
+		log_say(level, fmt, ap);                                       \
 		va_end(ap);                                                    \
 	}
 

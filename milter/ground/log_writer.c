@@ -39,7 +39,7 @@ static struct {
 };
 
 static void
-write_all(int fd, const char *bytes, size_t len)
+log_writer_write_all(int fd, const char *bytes, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
@@ -59,17 +59,17 @@ write_half(const struct half *h)
 	char line[160];
 	int n;
 
-	write_all(w.fd, h->bytes, h->len);
+	log_writer_write_all(w.fd, h->bytes, h->len);
 	if (h->dropped == 0)
 		return;
 	n = snprintf(line, sizeof(line),
 	    "%s%lu lines of the log were dropped here: its reader did not keep up\n",
 	    w.start, h->dropped);
-	write_all(w.fd, line, (size_t)n);
+	log_writer_write_all(w.fd, line, (size_t)n);
 }
 
 static void *
-run(void *arg)
+log_writer_run(void *arg)
 {
 	const struct timespec pause = { .tv_nsec = GATHER };
 
@@ -113,7 +113,7 @@ log_writer_start(int fd, const char *start)
 	w.fd = fd;
 	w.start = start;
 	w.ending = false;
-	error = thread_start(&thread, run, NULL);
+	error = thread_start(&thread, log_writer_run, NULL);
 	w.running = error == 0;
 	pthread_mutex_unlock(&w.lock);
 	if (error == 0)

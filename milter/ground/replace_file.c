@@ -12,7 +12,7 @@
 #include "replace_file.h"
 
 static int
-write_whole(int fd, const struct replacement *r)
+replace_file_write_whole(int fd, const struct replacement *r)
 {
 	const char *p = r->p;
 	size_t left = r->len;
@@ -44,7 +44,7 @@ write_beside(char *path, const struct replacement *r, struct why *why)
 		    why, "no file can be made beside it: %s", strerror(errno));
 		return -1;
 	}
-	rc = write_whole(fd, r);
+	rc = replace_file_write_whole(fd, r);
 	if (rc == -1)
 		why_set(
 		    why, "the new one cannot be written: %s", strerror(errno));
@@ -57,7 +57,7 @@ write_beside(char *path, const struct replacement *r, struct why *why)
 }
 
 static int
-sync_directory(const char *path, struct why *why)
+replace_file_sync_directory(const char *path, struct why *why)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir = slash == NULL ? strdup(".")
@@ -95,7 +95,7 @@ replace_file(const char *path, const struct replacement *r, struct why *why)
 		goto fail;
 	}
 	free(new);
-	return sync_directory(path, why);
+	return replace_file_sync_directory(path, why);
 fail:
 	unlink(new);
 	free(new);

@@ -45,9 +45,10 @@ spawn(const char *const argv[], int out, bool quiet)
 	return error == 0 ? pid : -1;
 }
 
-/* slurp - all that comes, terminated; NULL if memory is out or it broke */
+/* program_slurp - all that comes, terminated; NULL if memory is out or it broke
+ */
 static char *
-slurp(int fd)
+program_slurp(int fd)
 {
 	size_t len = 0, size = 0;
 	char *text = NULL, *more;
@@ -95,7 +96,7 @@ run_program(
 		    why, "%s cannot be started: %s", argv[0], strerror(errno));
 	if (said_r != NULL) {
 		close(out[1]);
-		if (pid != -1 && (*said_r = slurp(out[0])) == NULL)
+		if (pid != -1 && (*said_r = program_slurp(out[0])) == NULL)
 			why_set(why, "%s: its answer cannot be read", argv[0]);
 		close(out[0]);
 	}

@@ -33,9 +33,9 @@ shown(char dst[SHOWN], const struct step *s)
 	return escape(dst, SHOWN, s->path, (size_t)(s->p - s->path) + s->len);
 }
 
-/* check - could somebody else put another file there? */
+/* safe_path_check - could somebody else put another file there? */
 static int
-check(int fd, const struct step *s, uid_t uid, struct why *why)
+safe_path_check(int fd, const struct step *s, uid_t uid, struct why *why)
 {
 	char text[SHOWN];
 	struct stat st;
@@ -82,10 +82,10 @@ make_missing(int parent, const char *name, const struct step *s,
 	return 0;
 }
 
-/* enter - opens a step in its parent */
+/* safe_path_enter - opens a step in its parent */
 static int
-enter(int parent, const struct step *s, const struct safe_path_new *make,
-    struct why *why)
+safe_path_enter(int parent, const struct step *s,
+    const struct safe_path_new *make, struct why *why)
 {
 	char name[NAME_MAX + 1], text[SHOWN];
 	int fd;
@@ -147,7 +147,7 @@ safe_path_open(const char *path, uid_t uid, const struct safe_path_new *make,
 	if (dir == -1)
 		why_set(why, "/: %s", strerror(errno));
 	while (dir != -1) {
-		if (check(dir, &s, uid, why) == -1) {
+		if (safe_path_check(dir, &s, uid, why) == -1) {
 			close(dir);
 			return -1;
 		}
@@ -155,7 +155,7 @@ safe_path_open(const char *path, uid_t uid, const struct safe_path_new *make,
 			*name_r = s.p;
 			return dir;
 		}
-		next = enter(dir, &s, make, why);
+		next = safe_path_enter(dir, &s, make, why);
 		close(dir);
 		dir = next;
 	}

@@ -33,22 +33,22 @@ const double tally_bound[TALLY_BOUNDS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01,
 	0.05, 0.25, 1, 2 };
 
 static bool
-is(const struct series *s, const struct series *wanted)
+tally_is(const struct series *s, const struct series *wanted)
 {
 	return s->kind == wanted->kind && strcmp(s->a, wanted->a) == 0 &&
 	       strcmp(s->b, wanted->b) == 0;
 }
 
-/* find - its series, made if there is room; NULL if there is none */
+/* tally_find - its series, made if there is room; NULL if there is none */
 static struct series *
-find(const struct series *wanted)
+tally_find(const struct series *wanted)
 {
 	uint64_t h = digest64(wanted->a, strlen(wanted->a)) * 31 +
 		     digest64(wanted->b, strlen(wanted->b)) +
 		     (uint64_t)wanted->kind;
 	size_t i = h % SLOTS;
 
-	while (slot[i] != 0 && !is(&series[slot[i] - 1], wanted))
+	while (slot[i] != 0 && !tally_is(&series[slot[i] - 1], wanted))
 		i = (i + 1) % SLOTS;
 	if (slot[i] != 0)
 		return &series[slot[i] - 1];
@@ -69,10 +69,10 @@ tally_add(enum tally kind, const char *a, const char *b, uint64_t n)
 	snprintf(wanted.a, sizeof(wanted.a), "%s", a != NULL ? a : "");
 	snprintf(wanted.b, sizeof(wanted.b), "%s", b != NULL ? b : "");
 	pthread_mutex_lock(&lock);
-	s = find(&wanted);
+	s = tally_find(&wanted);
 	if (s == NULL) {
 		wanted = (struct series){ .kind = kind, .a = "other" };
-		s = find(&wanted);
+		s = tally_find(&wanted);
 	}
 	if (s != NULL)
 		s->n += n;

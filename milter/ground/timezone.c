@@ -78,7 +78,7 @@ offset_now(int64_t t)
 }
 
 static int
-append(struct zone *z, int64_t from, int32_t offset)
+zone_append(struct zone *z, int64_t from, int32_t offset)
 {
 	struct stretch *more;
 
@@ -116,7 +116,7 @@ scan(struct zone *z)
 	int64_t t = SCAN_FIRST;
 	int32_t offset = offset_now(t);
 
-	if (append(z, INT64_MIN, offset) == -1)
+	if (zone_append(z, INT64_MIN, offset) == -1)
 		return -1;
 	while (t < SCAN_LAST) {
 		int64_t next = t + SCAN_STEP;
@@ -124,7 +124,7 @@ scan(struct zone *z)
 		if (offset_now(next) != offset) {
 			next = change_between(t, next, offset);
 			offset = offset_now(next);
-			if (append(z, next, offset) == -1)
+			if (zone_append(z, next, offset) == -1)
 				return -1;
 		}
 		t = next;

@@ -54,10 +54,11 @@ text_add(struct text *t, char c)
 
 /* --- reading: syntax away ------------------------------------------------ */
 
-/* skip_comment - past a comment, comments inside it included (RFC 5322 3.2.2)
+/* mailaddr_skip_comment - past a comment, comments inside it included (RFC
+ * 5322 3.2.2)
  */
 static const char *
-skip_comment(const char *p, const char *end)
+mailaddr_skip_comment(const char *p, const char *end)
 {
 	int depth = 0;
 
@@ -185,7 +186,7 @@ read_address(struct reading *r, const char *p, const char *end)
 		} else if (quoted) {
 			text_add(&r->meant, *p++);
 		} else if (*p == '(') {
-			p = skip_comment(p, end);
+			p = mailaddr_skip_comment(p, end);
 		} else if (*p == '<') {
 			start_over(r);
 			p = skip_route(p + 1, end);

@@ -31,9 +31,9 @@ txn_end(struct txn *t)
 	}
 }
 
-/* place - index of the first digest that is not below digest */
+/* txn_place - index of the first digest that is not below digest */
 static size_t
-place(const struct txn_rcpts *r, uint64_t digest)
+txn_place(const struct txn_rcpts *r, uint64_t digest)
 {
 	size_t low = 0, high = r->n;
 
@@ -68,7 +68,7 @@ reserve_one(struct txn_rcpts *r)
 static bool
 insert(struct txn_rcpts *r, uint64_t digest)
 {
-	size_t i = place(r, digest);
+	size_t i = txn_place(r, digest);
 
 	r->count++;
 	if (i < r->n && r->digest[i] == digest)
@@ -98,7 +98,7 @@ txn_undo(struct txn *t)
 {
 	for (int w = 0; w <= (int)t->last_way; w++) {
 		struct txn_rcpts *r = &t->rcpts[w];
-		size_t i = place(r, t->last);
+		size_t i = txn_place(r, t->last);
 
 		r->count--;
 		if (!t->last_was_new[w])

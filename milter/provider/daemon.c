@@ -34,9 +34,9 @@ send_all(int fd, const char *text)
 	return true;
 }
 
-/* read_line - up to the newline; NULL with errno.  To be freed. */
+/* daemon_read_line - up to the newline; NULL with errno.  To be freed. */
 static char *
-read_line(int fd, size_t *len_r)
+daemon_read_line(int fd, size_t *len_r)
 {
 	size_t len = 0, room = 0;
 	char *line = NULL;
@@ -71,9 +71,10 @@ read_line(int fd, size_t *len_r)
 	}
 }
 
-/* converse - the daemon's words on a connected socket; NULL with errno */
+/* daemon_converse - the daemon's words on a connected socket; NULL with errno
+ */
 static json_t *
-converse(int fd, const json_t *request)
+daemon_converse(int fd, const json_t *request)
 {
 	const struct timeval wait = { .tv_sec = ANSWER_WAIT };
 	char *text, *line;
@@ -92,7 +93,7 @@ converse(int fd, const json_t *request)
 		send_all(fd, "\n");
 	explicit_bzero(text, strlen(text)); /* it may hold a token */
 	free(text);
-	line = read_line(fd, &len);
+	line = daemon_read_line(fd, &len);
 	if (line == NULL)
 		return NULL;
 	answer = json_loadb(line, len, 0, NULL);
@@ -113,7 +114,7 @@ daemon_ask(const struct unix_socket *ep, const json_t *request)
 
 	if (fd == -1)
 		return NULL;
-	answer = converse(fd, request);
+	answer = daemon_converse(fd, request);
 	error = errno;
 	close(fd);
 	errno = error;

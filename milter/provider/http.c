@@ -11,9 +11,9 @@
 
 #define SET(option, value) (curl_easy_setopt(c, option, value) == CURLE_OK)
 
-/* take - what comes back; more than fits ends the talk */
+/* http_take - what comes back; more than fits ends the talk */
 static size_t
-take(char *data, size_t size, size_t n, void *arg)
+http_take(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_answer *a = arg;
 
@@ -26,7 +26,7 @@ take(char *data, size_t size, size_t n, void *arg)
 }
 
 static bool
-prepare(
+http_prepare(
     CURL *c, const char *url, const char *form, size_t len, const char *ca_file)
 {
 	return SET(CURLOPT_URL, url) && SET(CURLOPT_PROTOCOLS_STR, "https") &&
@@ -40,7 +40,7 @@ prepare(
 	       SET(CURLOPT_TIMEOUT, (long)HTTP_TIMEOUT) &&
 	       SET(CURLOPT_POSTFIELDSIZE, (long)len) &&
 	       SET(CURLOPT_POSTFIELDS, form) &&
-	       SET(CURLOPT_WRITEFUNCTION, take);
+	       SET(CURLOPT_WRITEFUNCTION, http_take);
 }
 
 long
@@ -59,7 +59,7 @@ http_post(const char *url, const char *form, size_t len, const char *ca_file,
 		return -1;
 	}
 	c = curl_easy_init();
-	if (c != NULL && prepare(c, url, form, len, ca_file) &&
+	if (c != NULL && http_prepare(c, url, form, len, ca_file) &&
 	    SET(CURLOPT_WRITEDATA, answer))
 		rc = curl_easy_perform(c);
 	if (rc == CURLE_OK)

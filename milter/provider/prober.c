@@ -73,9 +73,9 @@ seen_now(struct seen *s, int64_t now, int64_t wait)
 	s->due = now + wait;
 }
 
-/* look - at one; ms until it should be looked at again */
+/* prober_look - at one; ms until it should be looked at again */
 static int64_t
-look(struct prober *p, const struct smarthost *sh, int64_t every)
+prober_look(struct prober *p, const struct smarthost *sh, int64_t every)
 {
 	struct why why = WHY_NONE;
 	const enum greeting g = smtp_hello(sh->host, sh->port, PATIENCE, &why);
@@ -103,7 +103,7 @@ prober_round(struct prober *p, const struct config *conf, int64_t now)
 
 		/* A clock that stepped back delays nothing. */
 		if (s == NULL || s->when > now || s->due <= now) {
-			wait = look(p, sh, conf->probe_every);
+			wait = prober_look(p, sh, conf->probe_every);
 			if (s != NULL)
 				seen_now(s, now, wait);
 		} else {

@@ -31,9 +31,10 @@ struct talk {
 
 /* --- waiting ------------------------------------------------------------- */
 
-/* wait_for - 0 when fd is ready, -1 and errno if that does not come in time */
+/* smtp_hello_wait_for - 0 when fd is ready, -1 and errno if that does not come
+ * in time */
 static int
-wait_for(const struct talk *t, short events)
+smtp_hello_wait_for(const struct talk *t, short events)
 {
 	for (;;) {
 		const int64_t left = t->deadline - clock_steady();
@@ -54,9 +55,10 @@ wait_for(const struct talk *t, short events)
 
 /* --- connecting ---------------------------------------------------------- */
 
-/* is_ours - does the error speak of this machine, not of the server? */
+/* smtp_hello_is_ours - does the error speak of this machine, not of the server?
+ */
 static bool
-is_ours(int error)
+smtp_hello_is_ours(int error)
 {
 	switch (error) {
 	case EACCES:
@@ -90,7 +92,7 @@ connect_one(struct talk *t, const struct addrinfo *ai)
 		return 0;
 	if (errno != EINPROGRESS)
 		error = errno;
-	else if (wait_for(t, POLLOUT) == -1 ||
+	else if (smtp_hello_wait_for(t, POLLOUT) == -1 ||
 		 getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
 		error = errno;
 	if (error != 0) {
@@ -112,9 +114,9 @@ connect_any(struct talk *t, const struct addrinfo *all)
 
 		if (e == 0)
 			return GREETING_GOOD;
-		if (!is_ours(e) || !theirs)
+		if (!smtp_hello_is_ours(e) || !theirs)
 			error = e;
-		theirs |= !is_ours(e);
+		theirs |= !smtp_hello_is_ours(e);
 	}
 	why_set(t->why, "connect: %s", strerror(error));
 	return theirs ? GREETING_BAD : GREETING_UNKNOWN;
@@ -139,9 +141,9 @@ look_up(
 
 /* --- talking ------------------------------------------------------------- */
 
-/* read_line - the next line without its end; -1: none came */
+/* smtp_hello_read_line - the next line without its end; -1: none came */
 static int
-read_line(struct talk *t)
+smtp_hello_read_line(struct talk *t)
 {
 	char c;
 
@@ -155,7 +157,7 @@ read_line(struct talk *t)
 			return -1;
 		if (n == -1) {
 			t->total--;
-			if (wait_for(t, POLLIN) == -1)
+			if (smtp_hello_wait_for(t, POLLIN) == -1)
 				return -1;
 		} else if (c == '\n') {
 			t->line[t->len] = '\0';
@@ -176,7 +178,7 @@ expect(struct talk *t, const char *step, const char *code)
 
 	t->total = 0;
 	do {
-		if (read_line(t) == -1) {
+		if (smtp_hello_read_line(t) == -1) {
 			why_set(t->why, "%s: %s", step, strerror(errno));
 			return false;
 		}
@@ -188,15 +190,15 @@ expect(struct talk *t, const char *step, const char *code)
 	return false;
 }
 
-/* say - a short line fits into any socket's buffer */
+/* smtp_hello_say - a short line fits into any socket's buffer */
 static void
-say(const struct talk *t, const char *line)
+smtp_hello_say(const struct talk *t, const char *line)
 {
 	(void)send(t->fd, line, strlen(line), MSG_NOSIGNAL);
 }
 
 static enum greeting
-converse(struct talk *t)
+smtp_hello_converse(struct talk *t)
 {
 	char name[256] = "localhost", ehlo[300];
 
@@ -204,10 +206,10 @@ converse(struct talk *t)
 	if (!expect(t, "greeting", "220"))
 		return GREETING_BAD;
 	snprintf(ehlo, sizeof(ehlo), "EHLO %s\r\n", name);
-	say(t, ehlo);
+	smtp_hello_say(t, ehlo);
 	if (!expect(t, "EHLO", "250"))
 		return GREETING_BAD;
-	say(t, "QUIT\r\n");
+	smtp_hello_say(t, "QUIT\r\n");
 	return GREETING_GOOD;
 }
 
@@ -224,7 +226,7 @@ smtp_hello(const char *host, uint16_t port, int64_t timeout, struct why *why)
 	if (g == GREETING_GOOD)
 		g = connect_any(&t, all);
 	if (g == GREETING_GOOD && port != IMPLICIT_TLS)
-		g = converse(&t);
+		g = smtp_hello_converse(&t);
 	if (t.fd != -1)
 		close(t.fd);
 	if (all != NULL)

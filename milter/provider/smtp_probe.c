@@ -44,9 +44,9 @@ struct talk {
 
 /* --- steps --------------------------------------------------------------- */
 
-/* holds - does text hold the key in this form? */
+/* smtp_probe_holds - does text hold the key in this form? */
 static bool
-holds(const char *text, const char *key)
+smtp_probe_holds(const char *text, const char *key)
 {
 	return key[0] != '\0' && strstr(text, key) != NULL;
 }
@@ -62,7 +62,7 @@ holds_base64(const char *text, const char *bytes, size_t len)
 	if (coded != NULL) {
 		EVP_EncodeBlock((unsigned char *)coded,
 		    (const unsigned char *)bytes, (int)len);
-		found = holds(text, coded);
+		found = smtp_probe_holds(text, coded);
 		explicit_bzero(coded, size);
 	}
 	free(coded);
@@ -91,7 +91,7 @@ static bool
 betrays(const char *reply, const struct probe_target *t)
 {
 	return t->username != NULL &&
-	       (holds(reply, t->password) ||
+	       (smtp_probe_holds(reply, t->password) ||
 		   holds_base64(reply, t->password, strlen(t->password)) ||
 		   holds_plain(reply, t->username, t->password));
 }
@@ -175,7 +175,7 @@ report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 }
 
 static void
-begin(struct talk *t, enum probe_step step)
+smtp_probe_begin(struct talk *t, enum probe_step step)
 {
 	t->step = step;
 	t->open = true;
@@ -183,7 +183,7 @@ begin(struct talk *t, enum probe_step step)
 }
 
 static void
-finish(struct talk *t)
+smtp_probe_finish(struct talk *t)
 {
 	const int64_t now = clock_steady();
 
@@ -218,9 +218,9 @@ at_step(const struct talk *t, enum probe_step step)
 	return t->open && t->step == step;
 }
 
-/* begins - is the command of this name? */
+/* smtp_probe_begins - is the command of this name? */
 static bool
-begins(const char *line, size_t len, const char *name)
+smtp_probe_begins(const char *line, size_t len, const char *name)
 {
 	const size_t n = strlen(name);
 
@@ -231,7 +231,7 @@ static void
 tls_is_there(struct talk *t)
 {
 	t->secure = true;
-	finish(t);
+	smtp_probe_finish(t);
 }
 
 /*
@@ -242,25 +242,25 @@ tls_is_there(struct talk *t)
 static void
 heard_command(struct talk *t, const char *line, size_t len)
 {
-	if (at_step(t, PROBE_TLS) && begins(line, len, "EHLO "))
+	if (at_step(t, PROBE_TLS) && smtp_probe_begins(line, len, "EHLO "))
 		tls_is_there(t);
 	if (t->open || t->parted)
 		return;
-	if (begins(line, len, "EHLO "))
-		begin(t, PROBE_HELLO);
-	else if (begins(line, len, "STARTTLS"))
-		begin(t, PROBE_TLS);
-	else if (begins(line, len, "AUTH "))
-		begin(t, PROBE_AUTH);
-	else if (begins(line, len, "MAIL "))
-		begin(t, PROBE_SEND);
-	else if (begins(line, len, "QUIT"))
-		begin(t, PROBE_QUIT);
+	if (smtp_probe_begins(line, len, "EHLO "))
+		smtp_probe_begin(t, PROBE_HELLO);
+	else if (smtp_probe_begins(line, len, "STARTTLS"))
+		smtp_probe_begin(t, PROBE_TLS);
+	else if (smtp_probe_begins(line, len, "AUTH "))
+		smtp_probe_begin(t, PROBE_AUTH);
+	else if (smtp_probe_begins(line, len, "MAIL "))
+		smtp_probe_begin(t, PROBE_SEND);
+	else if (smtp_probe_begins(line, len, "QUIT"))
+		smtp_probe_begin(t, PROBE_QUIT);
 }
 
-/* refused - was the step under way answered by a no? */
+/* smtp_probe_refused - was the step under way answered by a no? */
 static bool
-refused(const struct talk *t)
+smtp_probe_refused(const struct talk *t)
 {
 	return t->open && (t->reply[0] == '4' || t->reply[0] == '5');
 }
@@ -276,24 +276,25 @@ heard_reply(struct talk *t, const char *line, size_t len)
 
 	if (at_step(t, PROBE_CONNECT)) {
 		connected(t);
-		begin(t, PROBE_GREETING);
+		smtp_probe_begin(t, PROBE_GREETING);
 	} else if (at_step(t, PROBE_TLS) && !t->secure &&
 		   t->target->port == PORT_SUBMISSIONS) {
 		tls_is_there(t);
-		begin(t, PROBE_GREETING);
+		smtp_probe_begin(t, PROBE_GREETING);
 	}
 	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 		len--;
 	if (len < 3 || (len > 3 && line[3] == '-'))
 		return;
-	if (!refused(t)) /* then the farewell tells nothing new */
+	if (!smtp_probe_refused(t)) /* then the farewell tells nothing new */
 		snprintf(t->reply, sizeof(t->reply), "%.*s", (int)len, line);
 	if (!t->open || t->step == PROBE_CONNECT || t->step == PROBE_TLS ||
-	    t->step == PROBE_SEND || !begins(line, len, ends[t->step]))
+	    t->step == PROBE_SEND ||
+	    !smtp_probe_begins(line, len, ends[t->step]))
 		return;
 	t->authenticated = t->authenticated || t->step == PROBE_AUTH;
 	t->parted = t->step == PROBE_QUIT;
-	finish(t);
+	smtp_probe_finish(t);
 }
 
 static int
@@ -308,7 +309,7 @@ listen_in(CURL *curl, curl_infotype type, char *data, size_t len, void *arg)
 		heard_reply(t, data, len);
 	else if (type == CURLINFO_SSL_DATA_OUT && at_step(t, PROBE_CONNECT)) {
 		connected(t);
-		begin(t, PROBE_TLS);
+		smtp_probe_begin(t, PROBE_TLS);
 	}
 	return 0;
 }
@@ -371,31 +372,31 @@ trouble_of(const struct talk *t, CURLcode code)
 	default:
 		break;
 	}
-	if (refused(t))
+	if (smtp_probe_refused(t))
 		return TROUBLE_REPLY;
 	return code == CURLE_WEIRD_SERVER_REPLY ? TROUBLE_OTHER
 						: TROUBLE_CLOSED;
 }
 
-/* fail - tells which step broke and why */
+/* smtp_probe_fail - tells which step broke and why */
 static void
-fail(struct talk *t, CURLcode code)
+smtp_probe_fail(struct talk *t, CURLcode code)
 {
 	enum probe_trouble trouble;
 
 	if (at_step(t, PROBE_CONNECT) && connect_time(t) > 0) {
 		connected(t);
-		begin(t, PROBE_GREETING);
+		smtp_probe_begin(t, PROBE_GREETING);
 	}
 	if (!t->open && code == CURLE_USE_SSL_FAILED) {
-		begin(t, PROBE_TLS);
+		smtp_probe_begin(t, PROBE_TLS);
 		trouble = TROUBLE_NO_STARTTLS;
 	} else if (!t->open && code == CURLE_LOGIN_DENIED) {
-		begin(t, PROBE_AUTH);
+		smtp_probe_begin(t, PROBE_AUTH);
 		trouble = TROUBLE_NO_MECHANISM;
 	} else {
 		if (!t->open)
-			begin(t, t->secure ? PROBE_AUTH : PROBE_TLS);
+			smtp_probe_begin(t, t->secure ? PROBE_AUTH : PROBE_TLS);
 		trouble = trouble_of(t, code);
 	}
 	report(t, false, clock_steady() - t->mark, trouble);
@@ -524,18 +525,18 @@ set_manners(CURL *c, struct talk *t)
 	       SET(CURLOPT_CUSTOMREQUEST, "NOOP");
 }
 
-/* greet - up to the login.  0, or 1 and the failure was told. */
+/* smtp_probe_greet - up to the login.  0, or 1 and the failure was told. */
 static int
-greet(struct talk *t)
+smtp_probe_greet(struct talk *t)
 {
 	CURLcode rc = curl_easy_perform(t->curl);
 
 	if (rc == CURLE_OK && (t->authenticated || t->target->username == NULL))
 		return 0;
 	if (rc != CURLE_OK)
-		fail(t, rc);
+		smtp_probe_fail(t, rc);
 	else {
-		begin(t, PROBE_AUTH);
+		smtp_probe_begin(t, PROBE_AUTH);
 		report(t, false, 0, TROUBLE_NO_AUTH);
 	}
 	return 1;
@@ -560,9 +561,9 @@ send_mail(struct talk *t)
 	t->mark = clock_steady();
 	rc = curl_easy_perform(c);
 	if (rc == CURLE_OK)
-		finish(t);
+		smtp_probe_finish(t);
 	else
-		fail(t, rc);
+		smtp_probe_fail(t, rc);
 	curl_slist_free_all(rcpt);
 	free(t->mail);
 	return rc != CURLE_OK;
@@ -587,7 +588,7 @@ part(struct talk *t)
 	if (rc == CURLE_OK && !t->open)
 		return 0;
 	if (!t->open)
-		begin(t, PROBE_QUIT);
+		smtp_probe_begin(t, PROBE_QUIT);
 	report(t, false, clock_steady() - t->mark, TROUBLE_CLOSED);
 	return 1;
 }
@@ -595,7 +596,7 @@ part(struct talk *t)
 static int
 talk(struct talk *t)
 {
-	int rc = greet(t);
+	int rc = smtp_probe_greet(t);
 
 	if (rc == 0 && t->target->to != NULL)
 		rc = send_mail(t);
@@ -617,7 +618,7 @@ probe_run(const struct probe_target *target, probe_step_fn *fn, void *arg)
 	    set_login(t.curl, target) && set_manners(t.curl, &t) &&
 	    set_where(t.curl, target, &there)) {
 		t.mark = clock_steady();
-		begin(&t, PROBE_CONNECT);
+		smtp_probe_begin(&t, PROBE_CONNECT);
 		rc = talk(&t);
 	}
 	curl_easy_cleanup(t.curl);

@@ -117,9 +117,10 @@ credentials_peer_allowed(const struct config *conf, uid_t uid)
 	return false;
 }
 
-/* fill - "user:password"; 1, or -1 and why */
+/* credentials_fill - "user:password"; 1, or -1 and why */
 static int
-fill(const struct smarthost *sh, char *dst, size_t size, struct why *why)
+credentials_fill(
+    const struct smarthost *sh, char *dst, size_t size, struct why *why)
 {
 	const size_t n = strlen(sh->username);
 	ssize_t len = -1;
@@ -180,8 +181,9 @@ credentials_lookup(const struct config *conf, const char *map, const char *key,
 	    nexthop, sizeof(nexthop), "[%s]:%u", sh->host, (unsigned)sh->port);
 	if (sh->username[0] == '\0' || strcmp(key, nexthop) != 0)
 		return 0;
-	return sh->oauth.grant != GRANT_NONE ? fill_token(sh, dst, size, why)
-					     : fill(sh, dst, size, why);
+	return sh->oauth.grant != GRANT_NONE
+		   ? fill_token(sh, dst, size, why)
+		   : credentials_fill(sh, dst, size, why);
 }
 
 ssize_t

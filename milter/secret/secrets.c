@@ -183,7 +183,7 @@ secrets_name_good(const char *name)
 }
 
 static const struct secret *
-find(const struct secrets *s, const char *name)
+secrets_find(const struct secrets *s, const char *name)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (strcmp(s->secret[i].name, name) == 0)
@@ -200,7 +200,7 @@ take_secret(struct loading *l, const struct given *g)
 	if (!secrets_name_good(name))
 		diag_error(&l->m, g->name.line,
 		    "a secret's name is made of letters, digits, -, _ and .");
-	else if (find(l->s, name) != NULL)
+	else if (secrets_find(l->s, name) != NULL)
 		diag_error(&l->m, g->name.line,
 		    "secret \"%s\" is there already: keep one", name);
 	else if ((g->password.p == NULL) == (g->file.p == NULL))
@@ -221,11 +221,11 @@ take_secret(struct loading *l, const struct given *g)
 }
 
 /*
- * value_of - decoded where it lies.  The end mark overwrites the quote, or
- * what follows a word, which was scanned before.
+ * secrets_value_of - decoded where it lies.  The end mark overwrites the quote,
+ * or what follows a word, which was scanned before.
  */
 static struct value
-value_of(char *text, const struct token *t)
+secrets_value_of(char *text, const struct token *t)
 {
 	struct value v = { .p = text + (t->p - text), .line = t->line };
 
@@ -261,15 +261,15 @@ take_sections(struct loading *l, char *text)
 
 		switch (item->kind) {
 		case CONF_SECTION_BEGINS:
-			g = (struct given){ .name =
-						value_of(text, &item->value) };
+			g = (struct given){ .name = secrets_value_of(
+						text, &item->value) };
 			break;
 		case CONF_OPTION:
 			to = token_is(&item->name, "file") ? &g.file
 							   : &g.password;
 			break;
 		case CONF_VALUE:
-			*to = value_of(text, &item->value);
+			*to = secrets_value_of(text, &item->value);
 			break;
 		case CONF_SECTION_ENDS:
 			if (g.name.p != NULL)
@@ -343,7 +343,7 @@ secrets_free(struct secrets **sp)
 ssize_t
 secrets_get(const struct secrets *s, const char *name, char *dst, size_t size)
 {
-	const struct secret *secret = find(s, name);
+	const struct secret *secret = secrets_find(s, name);
 
 	if (secret == NULL || secret->len >= size)
 		return -1;
@@ -355,5 +355,5 @@ secrets_get(const struct secrets *s, const char *name, char *dst, size_t size)
 bool
 secrets_has(const struct secrets *s, const char *name)
 {
-	return find(s, name) != NULL;
+	return secrets_find(s, name) != NULL;
 }

@@ -18,14 +18,14 @@ from_to(const char *begin, const char *end)
 }
 
 static bool
-is(struct bytes t, const char *text)
+secrets_edit_is(struct bytes t, const char *text)
 {
 	return t.len == strlen(text) && memcmp(t.p, text, t.len) == 0;
 }
 
-/* ends - nothing follows that could be understood */
+/* secrets_edit_ends - nothing follows that could be understood */
 static bool
-ends(const struct token *t)
+secrets_edit_ends(const struct token *t)
 {
 	return t->kind == TOKEN_END || t->kind >= TOKEN_BAD_SIGN;
 }
@@ -36,7 +36,8 @@ take_inside(struct scanner *scan, struct secret_section *s)
 {
 	struct token name = { .kind = TOKEN_END }, t;
 
-	for (t = scanner_next(scan); t.kind != TOKEN_CLOSE && !ends(&t);
+	for (t = scanner_next(scan);
+	     t.kind != TOKEN_CLOSE && !secrets_edit_ends(&t);
 	     t = scanner_next(scan)) {
 		if (t.kind != TOKEN_EQUAL) {
 			name = t;
@@ -58,7 +59,8 @@ secret_section_next(const char **p, const char *end, struct secret_section *s_r)
 	struct token t;
 
 	scanner_init(&scan, *p, (size_t)(end - *p));
-	for (t = scanner_next(&scan); !ends(&t); t = scanner_next(&scan)) {
+	for (t = scanner_next(&scan); !secrets_edit_ends(&t);
+	     t = scanner_next(&scan)) {
 		const char *begin = t.p;
 
 		if (!token_is(&t, "secret"))
@@ -84,7 +86,7 @@ secret_section_next(const char **p, const char *end, struct secret_section *s_r)
 /* --- writing ------------------------------------------------------------- */
 
 static char *
-put(char *dst, const char *p, size_t len)
+secrets_edit_put(char *dst, const char *p, size_t len)
 {
 	memcpy(dst, p, len);
 	return dst + len;
@@ -99,7 +101,7 @@ put_quoted(char *dst, const char *value)
 {
 	if (strpbrk(value, "'\\") == NULL) {
 		*dst++ = '\'';
-		dst = put(dst, value, strlen(value));
+		dst = secrets_edit_put(dst, value, strlen(value));
 		*dst++ = '\'';
 		return dst;
 	}
@@ -116,17 +118,17 @@ put_quoted(char *dst, const char *value)
 static char *
 put_password(char *dst, const char *value)
 {
-	return put_quoted(put(dst, "password = ", 11), value);
+	return put_quoted(secrets_edit_put(dst, "password = ", 11), value);
 }
 
 /* put_section - a new one, at the end of the text */
 static char *
 put_section(char *dst, const char *name, const char *value)
 {
-	dst = put(dst, "secret \"", 8);
-	dst = put(dst, name, strlen(name));
-	dst = put(dst, "\" {\n\t", 5);
-	return put(put_password(dst, value), "\n}\n", 3);
+	dst = secrets_edit_put(dst, "secret \"", 8);
+	dst = secrets_edit_put(dst, name, strlen(name));
+	dst = secrets_edit_put(dst, "\" {\n\t", 5);
+	return secrets_edit_put(put_password(dst, value), "\n}\n", 3);
 }
 
 /* its_line - what goes with a section: the rest of its line, if it is alone */
@@ -161,16 +163,18 @@ put_changed(char *dst, const struct secret_section *s, const char *value)
 		before = s->option.p;
 		after = before + s->option.len;
 	}
-	if (is(s->option_name, "password")) {
-		dst = put(dst, s->whole.p, (size_t)(s->value.p - s->whole.p));
+	if (secrets_edit_is(s->option_name, "password")) {
+		dst = secrets_edit_put(
+		    dst, s->whole.p, (size_t)(s->value.p - s->whole.p));
 		dst = put_quoted(dst, value);
 	} else {
-		dst = put(dst, s->whole.p, (size_t)(before - s->whole.p));
+		dst = secrets_edit_put(
+		    dst, s->whole.p, (size_t)(before - s->whole.p));
 		if (s->option.p == NULL)
 			*dst++ = ' ';
 		dst = put_password(dst, value);
 	}
-	return put(dst, after, (size_t)(end - after));
+	return secrets_edit_put(dst, after, (size_t)(end - after));
 }
 
 ssize_t
@@ -184,19 +188,19 @@ secrets_edit_change(char *dst, const char *text, size_t len, const char *name,
 	bool found = false;
 
 	while (!found && secret_section_next(&p, end, &s) == 0)
-		found = is(s.name, name);
+		found = secrets_edit_is(s.name, name);
 	if (!found && value == NULL)
 		return -1;
 	if (!found) {
-		to = put(to, text, len);
+		to = secrets_edit_put(to, text, len);
 		if (len > 0 && text[len - 1] != '\n')
 			*to++ = '\n';
 		return put_section(to, name, value) - dst;
 	}
 	gone = value == NULL ? its_line(s.whole, text, end) : s.whole;
-	to = put(to, text, (size_t)(gone.p - text));
+	to = secrets_edit_put(to, text, (size_t)(gone.p - text));
 	if (value != NULL)
 		to = put_changed(to, &s, value);
 	p = gone.p + gone.len;
-	return put(to, p, (size_t)(end - p)) - dst;
+	return secrets_edit_put(to, p, (size_t)(end - p)) - dst;
 }

@@ -43,7 +43,7 @@ secret_value_unfit(const char *value, size_t len)
 }
 
 static int
-wrong(const struct change *c, const char *what, const char *why)
+secrets_write_wrong(const struct change *c, const char *what, const char *why)
 {
 	fprintf(c->errors, "%s: %s%s\n", c->file, what, why);
 	return -1;
@@ -59,21 +59,21 @@ read_old(struct change *c)
 
 	c->exists = lstat(c->file, &c->was) == 0;
 	if (!c->exists && errno != ENOENT)
-		return wrong(c, "", strerror(errno));
+		return secrets_write_wrong(c, "", strerror(errno));
 	if (!c->exists)
 		return secure_mem_new(&c->text, 1, &why) == -1
-			   ? wrong(c, "", why.text)
+			   ? secrets_write_wrong(c, "", why.text)
 			   : 0;
 	fd = trusted_file_open(c->file, &c->owner, &why);
 	if (fd == -1)
-		return wrong(c, "", why.text);
+		return secrets_write_wrong(c, "", why.text);
 	if (fstat(fd, &c->was) == -1)
-		n = wrong(c, "", strerror(errno));
+		n = secrets_write_wrong(c, "", strerror(errno));
 	else if (secure_mem_new(&c->text, (size_t)c->was.st_size + 1, &why) ==
 		     -1 ||
 		 (n = trusted_file_read(
 		      fd, c->text.p, (size_t)c->was.st_size, &why)) == -1)
-		n = wrong(c, "", why.text);
+		n = secrets_write_wrong(c, "", why.text);
 	close(fd);
 	c->text_len = n == -1 ? 0 : (size_t)n;
 	return n == -1 ? -1 : 0;
@@ -87,7 +87,7 @@ change_text(struct change *c, const char *name, const char *value)
 
 	if (secure_mem_new(
 		&c->changed, secrets_edit_capacity(c->text_len), &why) == -1)
-		return wrong(c, "", why.text);
+		return secrets_write_wrong(c, "", why.text);
 	n = secrets_edit_change(
 	    c->changed.p, c->text.p, c->text_len, name, value);
 	if (n == -1) {
@@ -100,9 +100,10 @@ change_text(struct change *c, const char *name, const char *value)
 	return 0;
 }
 
-/* tell - what is wrong with the file at path, as it would be in its place */
+/* secrets_write_tell - what is wrong with the file at path, as it would be in
+ * its place */
 static void
-tell(const struct change *c, const char *path, char *text)
+secrets_write_tell(const struct change *c, const char *path, char *text)
 {
 	char *rest = NULL;
 
@@ -128,20 +129,21 @@ read_back(void *arg, const char *path)
 	int rc;
 
 	if (errors == NULL)
-		return wrong(c, "", "out of memory");
+		return secrets_write_wrong(c, "", "out of memory");
 	s = secrets_load(path, c->owner.uid, c->owner.gid, errors);
 	fclose(errors);
 	rc = s == NULL ? -1 : 0;
 	if (rc == -1)
-		tell(c, path, text);
+		secrets_write_tell(c, path, text);
 	secrets_free(&s);
 	free(text);
 	return rc;
 }
 
-/* replace - owner and mode of the old file; or the daemon's alone */
+/* secrets_write_replace - owner and mode of the old file; or the daemon's alone
+ */
 static int
-replace(struct change *c)
+secrets_write_replace(struct change *c)
 {
 	struct replacement r = { .p = c->changed.p,
 		.len = c->changed_len,
@@ -162,7 +164,9 @@ replace(struct change *c)
 	}
 	if (replace_file(c->file, &r, &why) == 0)
 		return 0;
-	return why.text[0] == '\0' ? -1 : wrong(c, why.text, " (run as root?)");
+	return why.text[0] == '\0'
+		   ? -1
+		   : secrets_write_wrong(c, why.text, " (run as root?)");
 }
 
 /* lock_directory - one change at a time; the lock goes with the descriptor */
@@ -174,13 +178,13 @@ lock_directory(const struct change *c)
 	int fd = -1;
 
 	if (slash == NULL)
-		return wrong(c, "", "want an absolute path");
+		return secrets_write_wrong(c, "", "want an absolute path");
 	dir = strndup(c->file, (size_t)(slash - c->file) + 1);
 	if (dir != NULL)
 		fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	free(dir);
 	if (fd == -1 || flock(fd, LOCK_EX) == -1) {
-		wrong(c,
+		secrets_write_wrong(c,
 		    "its directory cannot be opened (make it, or run as root): ",
 		    strerror(errno));
 		if (fd != -1)
@@ -203,7 +207,7 @@ secrets_write(const char *file, uid_t uid, gid_t gid, const char *name,
 	if (lock == -1)
 		return -1;
 	if (read_old(&c) == 0 && change_text(&c, name, value) == 0)
-		rc = replace(&c);
+		rc = secrets_write_replace(&c);
 	secure_mem_free(&c.text);
 	secure_mem_free(&c.changed);
 	close(lock);

@@ -16,9 +16,9 @@ struct flood {
 	struct queue_ids ids; /* of those that are not held yet */
 };
 
-/* is_name - does a name of the block mean that sender? */
+/* block_is_name - does a name of the block mean that sender? */
 static bool
-is_name(const char *name, const char *sender)
+block_is_name(const char *name, const char *sender)
 {
 	const char *at = strrchr(sender, '@');
 
@@ -30,23 +30,24 @@ is_name(const char *name, const char *sender)
 }
 
 static bool
-is_among(const json_t *list, const char *sender)
+block_is_among(const json_t *list, const char *sender)
 {
 	const json_t *name;
 	size_t i;
 
 	json_array_foreach (list, i, name)
-		if (is_name(json_string_value(name), sender))
+		if (block_is_name(json_string_value(name), sender))
 			return true;
 	return false;
 }
 
 static void
-look(void *arg, const struct queued *q)
+block_look(void *arg, const struct queued *q)
 {
 	struct flood *f = arg;
 
-	if (!is_among(f->names, q->sender) && !is_among(f->senders, q->sender))
+	if (!block_is_among(f->names, q->sender) &&
+	    !block_is_among(f->senders, q->sender))
 		return;
 	f->messages++;
 	f->recipients += q->recipients;
@@ -65,7 +66,7 @@ tell_queue(const struct ctl *ctl, json_t *answer)
 	struct why why = WHY_NONE;
 	int code = 0;
 
-	if (postfix_queue(ctl->postfix, look, &f, &why) == -1) {
+	if (postfix_queue(ctl->postfix, block_look, &f, &why) == -1) {
 		if (ctl->hold_queue)
 			json_object_set_new(
 			    answer, "queue_trouble", json_string(why.text));

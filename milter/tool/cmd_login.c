@@ -179,9 +179,9 @@ by_refresh(struct person *p)
 
 /* --- the whole ----------------------------------------------------------- */
 
-/* keep - what a person's permission brought must outlive this */
+/* login_keep - what a person's permission brought must outlive this */
 static void
-keep(struct person *p)
+login_keep(struct person *p)
 {
 	struct login *w = p->w;
 	struct why why = WHY_NONE;
@@ -207,11 +207,11 @@ log_in(struct person *p, json_t **answer_r)
 	case GRANT_GOOGLE_CODE:
 	case GRANT_MICROSOFT_CODE:
 		by_code(p);
-		keep(p);
+		login_keep(p);
 		break;
 	case GRANT_MICROSOFT_DEVICE:
 		by_device(p);
-		keep(p);
+		login_keep(p);
 		break;
 	case GRANT_REFRESH:
 		by_refresh(p);
@@ -239,7 +239,7 @@ log_in(struct person *p, json_t **answer_r)
 }
 
 static int
-run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
+login_run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
 	struct secure_mem mem = { .p = NULL };
 	struct person p = { .conf = conf,
@@ -272,7 +272,7 @@ ctl_login(const struct ctl *ctl, json_t **answer_r)
 	int rc = EX_CONFIG;
 
 	if (conf != NULL)
-		rc = run(ctl, conf, answer_r);
+		rc = login_run(ctl, conf, answer_r);
 	config_free(&conf);
 	return rc;
 }

@@ -35,7 +35,7 @@ limits(const struct provider *p)
 }
 
 static json_t *
-tell(const struct provider *p)
+providers_tell(const struct provider *p)
 {
 	return json_pack(
 	    "{s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:i, s:i, s:o, s:s, s:s, s:b, s:s}",
@@ -47,9 +47,10 @@ tell(const struct provider *p)
 	    "checked", p->checked, "certain", p->certain, "note", p->note);
 }
 
-/* list - all of file, or NULL and a failure with its lines in *answer_r */
+/* providers_list - all of file, or NULL and a failure with its lines in
+ * *answer_r */
 static json_t *
-list(const char *file, json_t **answer_r)
+providers_list(const char *file, json_t **answer_r)
 {
 	char *said = NULL;
 	size_t len;
@@ -61,7 +62,7 @@ list(const char *file, json_t **answer_r)
 	if (errors != NULL)
 		fclose(errors);
 	for (size_t i = 0; all != NULL && i < all->n; i++)
-		json_array_append_new(rows, tell(&all->v[i]));
+		json_array_append_new(rows, providers_tell(&all->v[i]));
 	if (all == NULL) {
 		*answer_r = ctl_failure(
 		    "name the providers.conf that came with postmeter: providers = \"/path\" in the configuration",
@@ -80,7 +81,7 @@ ctl_providers(const struct ctl *ctl, json_t **answer_r)
 {
 	struct config *conf = ctl_config(ctl->config, NULL);
 	const char *file = conf != NULL ? conf->providers : PROVIDERS_DEFAULT;
-	json_t *rows = list(file, answer_r);
+	json_t *rows = providers_list(file, answer_r);
 
 	if (rows != NULL)
 		*answer_r = json_pack("{s:b, s:s, s:o}", "ok", 1, "file", file,

@@ -253,7 +253,7 @@ list_sources(const struct ctl *ctl, struct replay *r, json_t **failure_r)
 /* --- the command --------------------------------------------------------- */
 
 static int
-run(const struct ctl *ctl, struct replay *r, json_t **answer_r)
+replay_run(const struct ctl *ctl, struct replay *r, json_t **answer_r)
 {
 	struct source *list = list_sources(ctl, r, answer_r);
 	struct why why;
@@ -287,7 +287,7 @@ ctl_replay(const struct ctl *ctl, json_t **answer_r)
 	if (conf == NULL)
 		return EX_CONFIG;
 	log_open("postmeterctl", LOG_LEVEL_ERROR);
-	if (run(ctl, &r, answer_r) != 0) {
+	if (replay_run(ctl, &r, answer_r) != 0) {
 		if (*answer_r == NULL)
 			*answer_r = ctl_failure("", "memory is out");
 		replay_join_end(&r.join);

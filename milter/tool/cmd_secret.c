@@ -30,7 +30,7 @@ struct keys {
 };
 
 static int
-failed(const struct keys *k, int code, json_t *answer)
+secret_failed(const struct keys *k, int code, json_t *answer)
 {
 	*k->answer_r = answer;
 	return code;
@@ -39,11 +39,11 @@ failed(const struct keys *k, int code, json_t *answer)
 /* --- reading a key ------------------------------------------------------- */
 
 /*
- * read_line - one line without its end.  -1 if it is none: too long, taken
- * back, or at the end of the input there was nothing.
+ * secret_read_line - one line without its end.  -1 if it is none: too long,
+ * taken back, or at the end of the input there was nothing.
  */
 static ssize_t
-read_line(int fd, char *dst)
+secret_read_line(int fd, char *dst)
 {
 	size_t n = 0;
 	ssize_t got;
@@ -77,7 +77,7 @@ ask_unseen(const char *question, char *dst)
 	fputs(question, stderr);
 	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &unseen) == -1)
 		return -1;
-	n = read_line(STDIN_FILENO, dst);
+	n = secret_read_line(STDIN_FILENO, dst);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &was);
 	fputc('\n', stderr);
 	return n;
@@ -90,8 +90,8 @@ read_key(char *dst, char *again)
 	ssize_t n;
 
 	if (!isatty(STDIN_FILENO)) {
-		n = read_line(STDIN_FILENO, dst);
-		if (n != -1 && read_line(STDIN_FILENO, again) != -1)
+		n = secret_read_line(STDIN_FILENO, dst);
+		if (n != -1 && secret_read_line(STDIN_FILENO, again) != -1)
 			return "standard input has more than one line";
 	} else {
 		n = ask_unseen("secret (not shown): ", dst);
@@ -107,9 +107,9 @@ read_key(char *dst, char *again)
 
 /* --- the commands -------------------------------------------------------- */
 
-/* reload - the running daemon, if there is one, reads it at once */
+/* secret_reload - the running daemon, if there is one, reads it at once */
 static int
-reload(const struct keys *k, const char *done, const char *name)
+secret_reload(const struct keys *k, const char *done, const char *name)
 {
 	json_t *request = json_pack("{s:s}", "command", "reload");
 	json_t *said = NULL, *good;
@@ -120,19 +120,19 @@ reload(const struct keys *k, const char *done, const char *name)
 	json_decref(request);
 	if (code == EX_OK || code == EX_UNAVAILABLE) {
 		json_decref(said);
-		return failed(k, EX_OK, good);
+		return secret_failed(k, EX_OK, good);
 	}
 	json_decref(good);
 	good = ctl_failure("correct what it says, then `postmeterctl reload`",
 	    "secret %s is %s, but the daemon did not reload and keeps the old ones: %s",
 	    name, done, json_string_value(json_object_get(said, "error")));
 	json_decref(said);
-	return failed(k, 1, good);
+	return secret_failed(k, 1, good);
 }
 
-/* change - writes, then tells the daemon */
+/* secret_change - writes, then tells the daemon */
 static int
-change(
+secret_change(
     const struct keys *k, const char *name, const char *value, const char *done)
 {
 	char *text = NULL;
@@ -145,8 +145,8 @@ change(
 		    k->conf->secrets, k->uid, k->gid, name, value, errors);
 		fclose(errors);
 	}
-	rc = rc == 0 ? reload(k, done, name)
-		     : failed(k, 1,
+	rc = rc == 0 ? secret_reload(k, done, name)
+		     : secret_failed(k, 1,
 			   ctl_mistakes(text, "the secrets stay as they are"));
 	free(text);
 	return rc;
@@ -164,9 +164,9 @@ set(const struct keys *k, const char *name)
 	    secure_mem_new(&again, LINE_ROOM, &why) == 0)
 		unfit = read_key(key.p, again.p);
 	if (unfit == NULL)
-		rc = change(k, name, key.p, "set");
+		rc = secret_change(k, name, key.p, "set");
 	else
-		rc = failed(k, 1,
+		rc = secret_failed(k, 1,
 		    ctl_failure(
 			"nothing was changed; type it again, or give it in one line on standard input",
 			"secret %s: %s", name, unfit));
@@ -180,18 +180,18 @@ static int
 take_away(const struct keys *k, const char *name)
 {
 	if (strcmp(k->conf->store_secret, name) == 0)
-		return failed(k, 1,
+		return secret_failed(k, 1,
 		    ctl_failure(
 			"take store-secret out of the configuration first; to change the key, set it anew",
 			"the store needs secret %s", name));
 	for (size_t i = 0; i < k->conf->nsmarthost; i++)
 		if (strcmp(k->conf->smarthost[i].secret, name) == 0)
-			return failed(k, 1,
+			return secret_failed(k, 1,
 			    ctl_failure(
 				"take the smarthost out of the configuration first; to change the key, set it anew",
 				"smarthost %s needs secret %s",
 				k->conf->smarthost[i].name, name));
-	return change(k, name, NULL, "removed");
+	return secret_change(k, name, NULL, "removed");
 }
 
 /* row - what may be told of one; NULL if memory is out */
@@ -255,7 +255,7 @@ show(const struct keys *k, const struct secrets *loaded)
 }
 
 static int
-list(const struct keys *k)
+secret_list(const struct keys *k)
 {
 	char *text = NULL;
 	size_t size;
@@ -269,7 +269,7 @@ list(const struct keys *k)
 	fclose(errors);
 	rc = loaded != NULL
 		 ? show(k, loaded)
-		 : failed(k, EX_CONFIG,
+		 : secret_failed(k, EX_CONFIG,
 		       ctl_mistakes(text, "the secrets file is not good"));
 	secrets_free(&loaded);
 	free(text);
@@ -296,21 +296,21 @@ find_user(struct keys *k)
 }
 
 static int
-run(const struct ctl *ctl, struct keys *k)
+secret_run(const struct ctl *ctl, struct keys *k)
 {
 	const char *verb = ctl->word[0], *name = ctl->word[1];
 
 	if (find_user(k) == -1)
 		return EX_CONFIG;
 	if (k->conf->secrets[0] == '\0')
-		return failed(k, EX_CONFIG,
+		return secret_failed(k, EX_CONFIG,
 		    ctl_failure(
 			"write secrets = \"/etc/postmeter/secrets.conf\" there",
 			"%s names no file for secrets", k->conf->file));
 	if (strcmp(verb, "list") == 0)
-		return list(k);
+		return secret_list(k);
 	if (!secrets_name_good(name))
-		return failed(k, EX_USAGE,
+		return secret_failed(k, EX_USAGE,
 		    ctl_failure("a name is made of letters, digits, -, _ and .",
 			"that is no name for a secret"));
 	return strcmp(verb, "set") == 0 ? set(k, name) : take_away(k, name);
@@ -335,7 +335,7 @@ ctl_secret(const struct ctl *ctl, json_t **answer_r)
 	int rc = EX_CONFIG;
 
 	if (conf != NULL)
-		rc = run(ctl, &k);
+		rc = secret_run(ctl, &k);
 	config_free(&conf);
 	return rc;
 }

@@ -44,9 +44,10 @@ mail_dir(const struct ctl *ctl)
 
 /* --- files --------------------------------------------------------------- */
 
-/* slurp - dir/name as text in *text_r, NULL if it is not there.  0 or -1 */
+/* setup_slurp - dir/name as text in *text_r, NULL if it is not there.  0 or -1
+ */
 static int
-slurp(const char *dir, const char *name, char **text_r)
+setup_slurp(const char *dir, const char *name, char **text_r)
 {
 	char *path = NULL, *text = NULL;
 	size_t size = 0;
@@ -72,9 +73,10 @@ slurp(const char *dir, const char *name, char **text_r)
 	return 0;
 }
 
-/* replace - the file in one step, keeping its mode and owner.  0, or -1 */
+/* setup_replace - the file in one step, keeping its mode and owner.  0, or -1
+ */
 static int
-replace(const char *path, const char *text, struct why *why)
+setup_replace(const char *path, const char *text, struct why *why)
 {
 	struct stat like = {
 		.st_mode = 0644, .st_uid = geteuid(), .st_gid = getegid()
@@ -97,9 +99,9 @@ replace(const char *path, const char *text, struct why *why)
 	return rc;
 }
 
-/* settle - makes one file what it should be.  0, or -1 and a failure */
+/* setup_settle - makes one file what it should be.  0, or -1 and a failure */
 static int
-settle(const char *dir, const struct file *f, json_t **failure_r)
+setup_settle(const char *dir, const struct file *f, json_t **failure_r)
 {
 	char *path = NULL;
 	struct why why;
@@ -108,7 +110,7 @@ settle(const char *dir, const struct file *f, json_t **failure_r)
 	if (asprintf(&path, "%s/%s", dir, f->name) == -1)
 		return -1;
 	if (f->want != NULL) {
-		rc = replace(path, f->want, &why);
+		rc = setup_replace(path, f->want, &why);
 	} else {
 		rc = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
 		why_set(&why, "%s", strerror(errno));
@@ -154,11 +156,12 @@ plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 	};
 	p->dir = realpath(dir, NULL);
 	for (size_t i = 0; i < FILES && p->dir != NULL; i++)
-		if (slurp(p->dir, p->file[i].name, &p->file[i].have) == -1)
+		if (setup_slurp(p->dir, p->file[i].name, &p->file[i].have) ==
+		    -1)
 			goto fail;
 	if (p->dir == NULL || p->file[MC].have == NULL ||
-	    slurp(p->dir, "sendmail.cf", &p->cf) == -1 ||
-	    slurp(p->dir, "access", &p->access) == -1)
+	    setup_slurp(p->dir, "sendmail.cf", &p->cf) == -1 ||
+	    setup_slurp(p->dir, "access", &p->access) == -1)
 		goto fail;
 	return 0;
 fail:
@@ -202,16 +205,16 @@ differs(const struct file *f)
 	return strcmp(f->have, f->want) != 0;
 }
 
-/* carry_out - the parts first, or last.  0, or -1 and a failure */
+/* setup_carry_out - the parts first, or last.  0, or -1 and a failure */
 static int
-carry_out(const struct plan *p, bool undo, json_t **failure_r)
+setup_carry_out(const struct plan *p, bool undo, json_t **failure_r)
 {
 	for (size_t i = 0; i < FILES; i++) {
 		const struct file *f = &p->file[undo ? FILES - 1 - i : i];
 
 		/* sendmail.mc is written anew so that make sees a change. */
 		if ((differs(f) || f == &p->file[MC]) &&
-		    settle(p->dir, f, failure_r) == -1)
+		    setup_settle(p->dir, f, failure_r) == -1)
 			return -1;
 	}
 	return 0;
@@ -249,7 +252,7 @@ make_cf(struct plan *p, json_t **failure_r)
 	if (run_make(p->dir, failure_r) == -1)
 		return -1;
 	free(p->cf);
-	if (slurp(p->dir, "sendmail.cf", &p->cf) == 0)
+	if (setup_slurp(p->dir, "sendmail.cf", &p->cf) == 0)
 		return 0;
 	*failure_r =
 	    ctl_failure("run as root", "%s/sendmail.cf cannot be read", p->dir);
@@ -259,7 +262,7 @@ make_cf(struct plan *p, json_t **failure_r)
 /* --- the answer ---------------------------------------------------------- */
 
 static const char *
-summary(const struct ctl *ctl, size_t changes)
+setup_summary(const struct ctl *ctl, size_t changes)
 {
 	if (changes == 0)
 		return ctl->undo ? "nothing to take back"
@@ -271,9 +274,9 @@ summary(const struct ctl *ctl, size_t changes)
 		   : "done; now run make in that directory and restart Sendmail";
 }
 
-/* list - each file that differs, in the words of an operator */
+/* setup_list - each file that differs, in the words of an operator */
 static json_t *
-list(const struct plan *p)
+setup_list(const struct plan *p)
 {
 	json_t *changes = json_array();
 
@@ -290,7 +293,7 @@ list(const struct plan *p)
 }
 
 static int
-verdict(
+setup_verdict(
     const struct ctl *ctl, const json_t *notes, size_t missing, json_t *answer)
 {
 	const json_t *note;
@@ -309,9 +312,9 @@ verdict(
 	return 1;
 }
 
-/* work - plan and do.  The answer, or NULL and a failure. */
+/* setup_work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
-work(struct plan *p, const struct ctl *ctl, const struct config *conf,
+setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
     int *code_r, json_t **failure_r)
 {
 	json_t *changes, *notes, *answer;
@@ -320,10 +323,10 @@ work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 
 	if (plan_make(p, conf, ctl->undo, failure_r) == -1)
 		return NULL;
-	changes = list(p);
+	changes = setup_list(p);
 	n = json_array_size(changes);
 	if ((ctl->apply || ctl->undo) && (n > 0 || stale) &&
-	    (carry_out(p, ctl->undo, failure_r) == -1 ||
+	    (setup_carry_out(p, ctl->undo, failure_r) == -1 ||
 		(p->ours && make_cf(p, failure_r) == -1))) {
 		json_decref(changes);
 		return NULL;
@@ -342,8 +345,8 @@ work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 	if (!ctl->undo && p->ours)
 		mc_program(PROGRAM, notes);
 	answer = json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "changes", changes,
-	    "notes", notes, "summary", summary(ctl, n + stale));
-	*code_r = verdict(ctl, notes, n, answer);
+	    "notes", notes, "summary", setup_summary(ctl, n + stale));
+	*code_r = setup_verdict(ctl, notes, n, answer);
 	return answer;
 }
 
@@ -357,7 +360,7 @@ ctl_setup_sendmail(
 
 	*answer_r = NULL;
 	if (plan_read(&p, ctl, &failure) == 0) {
-		*answer_r = work(&p, ctl, conf, &code, &failure);
+		*answer_r = setup_work(&p, ctl, conf, &code, &failure);
 		plan_free(&p);
 	}
 	if (*answer_r == NULL)
@@ -375,7 +378,7 @@ ctl_sendmail_here(const struct ctl *ctl)
 
 	if (ctl->sendmail != NULL || ctl->postfix != NULL)
 		return ctl->sendmail != NULL;
-	here = slurp(MAIL_DIR, "sendmail.cf", &cf) == 0 && cf != NULL &&
+	here = setup_slurp(MAIL_DIR, "sendmail.cf", &cf) == 0 && cf != NULL &&
 	       (mc_has_keys(cf) || access("/etc/postfix/main.cf", F_OK) == -1);
 	free(cf);
 	return here;
@@ -388,8 +391,8 @@ ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
 	char *cf = NULL, *table = NULL;
 	int rc = -1;
 
-	if (slurp(mail_dir(ctl), "sendmail.cf", &cf) == 0 && cf != NULL &&
-	    slurp(mail_dir(ctl), "access", &table) == 0) {
+	if (setup_slurp(mail_dir(ctl), "sendmail.cf", &cf) == 0 && cf != NULL &&
+	    setup_slurp(mail_dir(ctl), "access", &table) == 0) {
 		mc_notes(conf, cf, table, found);
 		mc_shown(cf, table, found);
 		if (ctl->sendmail == NULL)

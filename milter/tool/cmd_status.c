@@ -71,12 +71,12 @@ struct look {
 	size_t ntext, nperf;
 };
 
-static void say(struct look *l, enum state state, const char *fmt, ...)
+static void status_say(struct look *l, enum state state, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* say - something that is worth a word; the worst word counts */
+/* status_say - something that is worth a word; the worst word counts */
 static void
-say(struct look *l, enum state state, const char *fmt, ...)
+status_say(struct look *l, enum state state, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -151,11 +151,11 @@ look_at_accounts(struct look *l, const json_t *metrics)
 		char label[160], tail[64];
 
 		if (alarms(&l->critical, percent))
-			say(l, CRITICAL, "%s: %.0f%% of %s", name, percent,
-			    ctl_str(labels, "limit"));
+			status_say(l, CRITICAL, "%s: %.0f%% of %s", name,
+			    percent, ctl_str(labels, "limit"));
 		else if (alarms(&l->warning, percent))
-			say(l, WARNING, "%s: %.0f%% of %s", name, percent,
-			    ctl_str(labels, "limit"));
+			status_say(l, WARNING, "%s: %.0f%% of %s", name,
+			    percent, ctl_str(labels, "limit"));
 		snprintf(label, sizeof(label), "%s %s %s", name,
 		    ctl_str(labels, "budget"), ctl_str(labels, "limit"));
 		snprintf(tail, sizeof(tail), "%%;%s;%s;0;100", l->range_text[0],
@@ -167,7 +167,7 @@ look_at_accounts(struct look *l, const json_t *metrics)
 		metrics, "postmeter_account_locked_until_timestamp_seconds"),
 	    i, s)
 		if (json_number_value(json_object_get(s, "value")) > 0)
-			say(l, CRITICAL, "%s is locked out",
+			status_say(l, CRITICAL, "%s is locked out",
 			    ctl_str(json_object_get(s, "labels"), "smarthost"));
 }
 
@@ -181,7 +181,7 @@ look_at_smarthosts(struct look *l, const json_t *metrics)
 		down += json_number_value(json_object_get(s, "value")) == 0;
 	json_array_foreach (list, i, s)
 		if (json_number_value(json_object_get(s, "value")) == 0)
-			say(l,
+			status_say(l,
 			    down == json_array_size(list) ? CRITICAL : WARNING,
 			    "%s is unhealthy",
 			    ctl_str(json_object_get(s, "labels"), "smarthost"));
@@ -199,17 +199,18 @@ look_at_all(struct look *l, const json_t *metrics)
 	    sum(metrics, "postmeter_held_oldest_age_seconds", NULL, "");
 
 	if (sum(metrics, "postmeter_store_healthy", NULL, "") == 0)
-		say(l, CRITICAL, "the store is unhealthy");
+		status_say(l, CRITICAL, "the store is unhealthy");
 	look_at_accounts(l, metrics);
 	look_at_smarthosts(l, metrics);
 	if (age > 86400)
-		say(l, WARNING, "mail is held since %.0f hours", age / 3600);
+		status_say(
+		    l, WARNING, "mail is held since %.0f hours", age / 3600);
 	if (waiting > 0)
-		say(l, OK, "%.0f senders have to wait", waiting);
+		status_say(l, OK, "%.0f senders have to wait", waiting);
 	if (held > 0)
-		say(l, OK, "%.0f messages are held", held);
+		status_say(l, OK, "%.0f messages are held", held);
 	if (sum(metrics, "postmeter_observing", NULL, "") > 0)
-		say(l, OK, "observing: nothing is refused");
+		status_say(l, OK, "observing: nothing is refused");
 	measured(l, "waiting", waiting, ";;;0");
 	measured(l, "held", held, ";;;0");
 	measured(l, "held_age", age, "s;86400;;0");
@@ -237,10 +238,10 @@ nagios(const struct ctl *ctl)
 	}
 	code = ctl_ask_daemon(ctl, request, &answer);
 	if (code == EX_UNAVAILABLE || code == 1)
-		say(&l, code == 1 ? UNKNOWN : CRITICAL, "%s",
+		status_say(&l, code == 1 ? UNKNOWN : CRITICAL, "%s",
 		    ctl_str(answer, "error"));
 	else if (code != EX_OK)
-		say(&l, UNKNOWN, "%s", ctl_str(answer, "error"));
+		status_say(&l, UNKNOWN, "%s", ctl_str(answer, "error"));
 	else
 		look_at_all(&l, answer);
 	for (char *p = l.text; *p != '\0'; p++)

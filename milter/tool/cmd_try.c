@@ -37,9 +37,10 @@ add_step(const struct probe_report *r, void *arg)
 	json_object_set_new(answer, "remedy", json_string(r->hint->remedy));
 }
 
-/* probe - the answer to a target that is complete */
+/* try_probe - the answer to a target that is complete */
 static int
-probe(const char *name, const struct probe_target *target, json_t **answer_r)
+try_probe(
+    const char *name, const struct probe_target *target, json_t **answer_r)
 {
 	json_t *answer = json_pack("{s:b, s:s, s:s, s:i, s:s?, s:[]}", "ok", 0,
 	    "smarthost", name, "host", target->host, "port", (int)target->port,
@@ -193,7 +194,7 @@ ctl_no_smarthost(const struct config *conf, const char *name)
 }
 
 static int
-run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
+try_run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
 	const struct smarthost *sh = config_smarthost(conf, ctl->word[0]);
 	struct probe_target target = { .to = ctl->send };
@@ -222,7 +223,7 @@ run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 		target.refusals = conf->refusals;
 		target.provider = sh->provider;
 		target.password = key.p;
-		rc = probe(sh->name, &target, answer_r);
+		rc = try_probe(sh->name, &target, answer_r);
 	}
 	secure_mem_free(&key);
 	return rc;
@@ -235,7 +236,7 @@ ctl_test(const struct ctl *ctl, json_t **answer_r)
 	int rc = EX_CONFIG;
 
 	if (conf != NULL)
-		rc = run(ctl, conf, answer_r);
+		rc = try_run(ctl, conf, answer_r);
 	config_free(&conf);
 	return rc;
 }

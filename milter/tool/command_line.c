@@ -98,9 +98,10 @@ long_options(struct option *dst)
 	dst[n] = (struct option){ NULL, 0, NULL, 0 };
 }
 
-/* row_of - the row of ctl_options that getopt means; NULL if none */
+/* command_line_row_of - the row of ctl_options that getopt means; NULL if none
+ */
 static const struct ctl_option *
-row_of(int letter)
+command_line_row_of(int letter)
 {
 	if (letter >= OPTION_FIRST)
 		return &ctl_options[letter - OPTION_FIRST];
@@ -156,13 +157,13 @@ note(struct command_line *l, int letter, const char *value)
 		l->version = true;
 		return true;
 	default:
-		return note_option(l, row_of(letter), value);
+		return note_option(l, command_line_row_of(letter), value);
 	}
 }
 
-/* takes - is the option among those of the command? */
+/* command_line_takes - is the option among those of the command? */
 static bool
-takes(const struct command *c, const char *name)
+command_line_takes(const struct command *c, const char *name)
 {
 	const size_t len = strlen(name);
 
@@ -188,7 +189,7 @@ misfit_options(const struct command_line *l)
 
 		if ((l->seen >> i & 1) == 0)
 			continue;
-		if (!takes(l->command, o->name))
+		if (!command_line_takes(l->command, o->name))
 			wrong = "is not for this command";
 		else
 			wrong = option_misfit(o, &l->ctl);

@@ -22,7 +22,7 @@ days(int year, int month, int day)
 }
 
 static int64_t
-plain(int year, const struct log_stamp *s)
+log_clock_plain(int year, const struct log_stamp *s)
 {
 	return days(year, s->month, s->day) * DAY + s->hour * HOUR +
 	       s->minute * MINUTE + s->second * SECOND + s->ms;
@@ -59,7 +59,8 @@ log_clock_begin(struct log_clock *c, const struct zone *zone,
 	c->year = tm.tm_year + 1900;
 	/* A day of grace: clocks and copies. */
 	if (first->year == 0 &&
-	    plain(c->year, first) - zone_offset(zone, mtime) * (int64_t)SECOND >
+	    log_clock_plain(c->year, first) -
+		    zone_offset(zone, mtime) * (int64_t)SECOND >
 		mtime + DAY)
 		c->year--;
 }
@@ -68,13 +69,14 @@ int64_t
 log_clock_at(struct log_clock *c, const struct log_stamp *s)
 {
 	if (s->year != 0 && s->has_offset)
-		c->last = plain(s->year, s) - s->offset * (int64_t)SECOND;
+		c->last =
+		    log_clock_plain(s->year, s) - s->offset * (int64_t)SECOND;
 	else {
 		if (s->year == 0 && c->month - s->month > 6)
 			c->year++;
 		c->month = s->month;
 		c->last = local_moment(c->zone,
-		    plain(s->year != 0 ? s->year : c->year, s),
+		    log_clock_plain(s->year != 0 ? s->year : c->year, s),
 		    c->last - MINUTE);
 	}
 	return c->last;

@@ -8,13 +8,13 @@
 /* --- spans --------------------------------------------------------------- */
 
 static bool
-is(struct bytes b, const char *text)
+mail_log_is(struct bytes b, const char *text)
 {
 	return b.len == strlen(text) && memcmp(b.p, text, b.len) == 0;
 }
 
 static bool
-begins(struct bytes b, const char *text)
+mail_log_begins(struct bytes b, const char *text)
 {
 	const size_t n = strlen(text);
 
@@ -22,7 +22,7 @@ begins(struct bytes b, const char *text)
 }
 
 static bool
-ends(struct bytes b, const char *text)
+mail_log_ends(struct bytes b, const char *text)
 {
 	const size_t n = strlen(text);
 
@@ -47,9 +47,9 @@ until(struct bytes b, char c)
 	return (struct bytes){ b.p, p != NULL ? (size_t)(p - b.p) : b.len };
 }
 
-/* find - b from the first text on; empty if it is not there */
+/* mail_log_find - b from the first text on; empty if it is not there */
 static struct bytes
-find(struct bytes b, const char *text)
+mail_log_find(struct bytes b, const char *text)
 {
 	const char *p =
 	    b.len > 0 ? memmem(b.p, b.len, text, strlen(text)) : NULL;
@@ -66,14 +66,14 @@ field(struct bytes b, const char *name)
 	struct bytes at;
 	const size_t n = strlen(name);
 
-	if (begins(b, name) && b.len > n && b.p[n] == '=')
+	if (mail_log_begins(b, name) && b.len > n && b.p[n] == '=')
 		return until(skip(b, n + 1), ',');
 	wanted[0] = ',';
 	wanted[1] = ' ';
 	memcpy(wanted + 2, name, n);
 	wanted[n + 2] = '=';
 	wanted[n + 3] = '\0';
-	at = find(b, wanted);
+	at = mail_log_find(b, wanted);
 	return at.p == NULL ? at : until(skip(at, n + 3), ',');
 }
 
@@ -111,18 +111,18 @@ address(struct bytes b, const char *name)
 	wanted[n] = '=';
 	wanted[n + 1] = '<';
 	wanted[n + 2] = '\0';
-	at = begins(b, wanted) ? b : (struct bytes){ NULL, 0 };
+	at = mail_log_begins(b, wanted) ? b : (struct bytes){ NULL, 0 };
 	if (at.p == NULL) {
 		memmove(wanted + 1, wanted, n + 3);
 		wanted[0] = ' ';
-		at = find(b, wanted);
+		at = mail_log_find(b, wanted);
 		at = skip(at, at.p == NULL ? 0 : 1);
 	}
 	return at.p == NULL ? at : bracketed(skip(at, n + 1));
 }
 
 static uint64_t
-number(struct bytes b)
+mail_log_number(struct bytes b)
 {
 	uint64_t n = 0;
 
@@ -249,7 +249,7 @@ log_line_parse(struct bytes line, struct log_line *l)
 	rest = skip(line, n);
 	rest = skip(rest, until(rest, ' ').len + 1); /* the host */
 	tag = until(rest, ' ');
-	if (!ends(tag, ":"))
+	if (!mail_log_ends(tag, ":"))
 		return false;
 	l->message = skip(rest, tag.len + 1);
 	tag.len--;
@@ -280,7 +280,7 @@ is_id(struct bytes b)
 static struct bytes
 host_of(struct bytes b)
 {
-	struct bytes at = find(b, "[");
+	struct bytes at = mail_log_find(b, "[");
 
 	return at.p == NULL ? at : until(skip(at, 1), ']');
 }
@@ -298,8 +298,8 @@ postfix_queued(struct bytes m, struct mail_event *e)
 {
 	e->kind = MAIL_QUEUED;
 	e->sender = address(m, "from");
-	e->size = number(field(m, "size"));
-	e->nrcpt = number(field(m, "nrcpt"));
+	e->size = mail_log_number(field(m, "size"));
+	e->nrcpt = mail_log_number(field(m, "nrcpt"));
 	if (e->nrcpt == 0) /* "status=expired, returned to sender" */
 		e->kind = MAIL_NOTHING;
 }
@@ -307,7 +307,7 @@ postfix_queued(struct bytes m, struct mail_event *e)
 static void
 postfix_to(struct bytes m, struct mail_event *e)
 {
-	struct bytes at = find(m, "queued as ");
+	struct bytes at = mail_log_find(m, "queued as ");
 
 	e->kind = MAIL_TO;
 	e->to = address(m, "to");
@@ -329,7 +329,8 @@ postfix_to(struct bytes m, struct mail_event *e)
 static void
 postfix_refused(struct bytes m, struct mail_event *e)
 {
-	struct bytes from = find(m, " from "), words = find(m, "; from=<");
+	struct bytes from = mail_log_find(m, " from "),
+		     words = mail_log_find(m, "; from=<");
 
 	if (from.p == NULL || words.p == NULL)
 		return;
@@ -338,7 +339,7 @@ postfix_refused(struct bytes m, struct mail_event *e)
 	words = skip(words, 2);
 	e->sender = address(words, "from");
 	e->to = address(words, "to");
-	words = find(words, " sasl_username=<");
+	words = mail_log_find(words, " sasl_username=<");
 	if (words.p != NULL)
 		e->login = bracketed(skip(words, 15));
 }
@@ -357,12 +358,12 @@ service_of(struct bytes program)
 static bool
 behind_filter(struct bytes program)
 {
-	struct bytes name = find(program, "/");
+	struct bytes name = mail_log_find(program, "/");
 
 	if (name.p == NULL)
 		return false;
 	name = until(skip(name, 1), '/');
-	return name.len >= 4 && number(name) >= 1024;
+	return name.len >= 4 && mail_log_number(name) >= 1024;
 }
 
 static void
@@ -371,7 +372,7 @@ postfix_event(const struct log_line *l, struct mail_event *e)
 	struct bytes service = service_of(l->program), m = l->message, id;
 
 	id = until(m, ':');
-	if (id.len == m.len || (!is_id(id) && !is(id, "NOQUEUE"))) {
+	if (id.len == m.len || (!is_id(id) && !mail_log_is(id, "NOQUEUE"))) {
 		e->kind = MAIL_NOTHING; /* connects, warnings */
 		return;
 	}
@@ -379,32 +380,32 @@ postfix_event(const struct log_line *l, struct mail_event *e)
 	e->id = id;
 	e->refiltered = behind_filter(l->program);
 	e->kind = MAIL_NOTHING;
-	if (begins(m, "client="))
+	if (mail_log_begins(m, "client="))
 		postfix_client(m, e);
-	else if (is(service, "pickup") && begins(m, "uid=")) {
+	else if (mail_log_is(service, "pickup") && mail_log_begins(m, "uid=")) {
 		e->kind = MAIL_SUBMITTED;
 		e->sender = address(m, "from");
-	} else if (begins(m, "removed"))
+	} else if (mail_log_begins(m, "removed"))
 		e->kind = MAIL_GONE;
-	else if (begins(m, "from=<"))
+	else if (mail_log_begins(m, "from=<"))
 		postfix_queued(m, e);
-	else if (begins(m, "to=<"))
+	else if (mail_log_begins(m, "to=<"))
 		postfix_to(m, e);
-	else if (begins(m, "milter-reject:"))
+	else if (mail_log_begins(m, "milter-reject:"))
 		postfix_refused(m, e);
 }
 
 /* --- Sendmail ------------------------------------------------------------ */
 
 static void
-sendmail_from(struct bytes m, struct mail_event *e)
+mail_log_sendmail_from(struct bytes m, struct mail_event *e)
 {
 	e->kind = MAIL_FROM;
 	e->sender = address(m, "from");
 	if (e->sender.p == NULL)
 		e->sender = field(m, "from");
-	e->size = number(field(m, "size"));
-	e->nrcpt = number(field(m, "nrcpts"));
+	e->size = mail_log_number(field(m, "size"));
+	e->nrcpt = mail_log_number(field(m, "nrcpts"));
 	e->relay = field(m, "relay");
 	e->client = host_of(e->relay);
 }
@@ -412,13 +413,13 @@ sendmail_from(struct bytes m, struct mail_event *e)
 static void
 sendmail_to(struct bytes m, struct mail_event *e)
 {
-	struct bytes end = find(m, ", delay=");
+	struct bytes end = mail_log_find(m, ", delay=");
 
 	e->kind = MAIL_TO_LIST;
 	e->to = skip(m, 3);
 	if (end.p != NULL)
 		e->to.len = (size_t)(end.p - e->to.p);
-	end = find(e->to, ", ctladdr=");
+	end = mail_log_find(e->to, ", ctladdr=");
 	if (end.p != NULL)
 		e->to.len = (size_t)(end.p - e->to.p);
 }
@@ -429,7 +430,7 @@ sendmail_event(const struct log_line *l, struct mail_event *e)
 	struct bytes m = l->message, id;
 
 	e->kind = MAIL_NOTHING;
-	if (begins(m, "AUTH=server, ")) {
+	if (mail_log_begins(m, "AUTH=server, ")) {
 		e->kind = MAIL_AUTH;
 		e->relay = field(m, "relay");
 		e->login = field(m, "authid");
@@ -440,13 +441,13 @@ sendmail_event(const struct log_line *l, struct mail_event *e)
 		return;
 	e->id = id;
 	m = skip(m, id.len + 2);
-	if (begins(m, "AUTH=server, ")) {
+	if (mail_log_begins(m, "AUTH=server, ")) {
 		e->kind = MAIL_AUTH;
 		e->relay = field(m, "relay");
 		e->login = field(m, "authid");
-	} else if (begins(m, "from="))
-		sendmail_from(m, e);
-	else if (begins(m, "to="))
+	} else if (mail_log_begins(m, "from="))
+		mail_log_sendmail_from(m, e);
+	else if (mail_log_begins(m, "to="))
 		sendmail_to(m, e);
 }
 
@@ -454,8 +455,9 @@ void
 mail_event_parse(const struct log_line *l, struct mail_event *e)
 {
 	memset(e, 0, sizeof(*e));
-	if (begins(l->program, "postfix"))
+	if (mail_log_begins(l->program, "postfix"))
 		postfix_event(l, e);
-	else if (begins(l->program, "sm-") || is(l->program, "sendmail"))
+	else if (mail_log_begins(l->program, "sm-") ||
+		 mail_log_is(l->program, "sendmail"))
 		sendmail_event(l, e);
 }

@@ -18,7 +18,7 @@ print(const struct screen *sc, const json_t *answer)
 }
 
 static void
-print_answer(
+print_json_answer(
     const struct screen *sc, const struct command *c, const json_t *answer)
 {
 	(void)c;
@@ -26,7 +26,7 @@ print_answer(
 }
 
 static void
-print_failure(
+print_json_failure(
     const struct screen *sc, const char *command, const json_t *answer)
 {
 	(void)command;
@@ -34,6 +34,6 @@ print_failure(
 }
 
 const struct output output_json = {
-	.answer = print_answer,
-	.failure = print_failure,
+	.answer = print_json_answer,
+	.failure = print_json_failure,
 };

@@ -89,9 +89,9 @@ print_cell(const struct text_table *t, const struct screen *sc,
 	}
 }
 
-/* measure - the width of each column; that of a row */
+/* table_measure - the width of each column; that of a row */
 static size_t
-measure(const struct text_table *t, size_t *wide)
+table_measure(const struct text_table *t, size_t *wide)
 {
 	size_t row = 0;
 
@@ -110,7 +110,7 @@ text_table_print(
     struct text_table *t, const struct screen *sc, const char *indent)
 {
 	size_t wide[TABLE_COLUMNS];
-	const size_t row = strlen(indent) + measure(t, wide);
+	const size_t row = strlen(indent) + table_measure(t, wide);
 	const unsigned out = sc->width > 0 && row > sc->width ? t->spare : 0;
 
 	for (size_t r = 0; r < t->rows; r++) {

@@ -16,7 +16,7 @@
 /* --- reading an answer --------------------------------------------------- */
 
 static bool
-is_plain(const char *s)
+print_text_is_plain(const char *s)
 {
 	for (; *s != '\0'; s++)
 		if (*s < ' ' || *s > '~')
@@ -24,7 +24,7 @@ is_plain(const char *s)
 	return true;
 }
 
-static json_t *harmless(const json_t *v);
+static json_t *print_text_harmless(const json_t *v);
 
 static json_t *
 harmless_string(const char *s)
@@ -33,7 +33,7 @@ harmless_string(const char *s)
 	char *safe;
 	json_t *copy;
 
-	if (is_plain(s))
+	if (print_text_is_plain(s))
 		return json_string(s);
 	safe = malloc(size);
 	if (safe == NULL)
@@ -51,13 +51,13 @@ harmless_object(const json_t *v)
 
 	/* The names of members are ours, their values need not be. */
 	json_object_foreach ((json_t *)(uintptr_t)v, name, member)
-		json_object_set_new(copy, name, harmless(member));
+		json_object_set_new(copy, name, print_text_harmless(member));
 	return copy;
 }
 
-/* harmless - a copy of v in which each string is printable ASCII */
+/* print_text_harmless - a copy of v in which each string is printable ASCII */
 static json_t *
-harmless(const json_t *v)
+print_text_harmless(const json_t *v)
 {
 	json_t *copy, *item;
 	size_t i;
@@ -70,7 +70,7 @@ harmless(const json_t *v)
 		return json_deep_copy(v);
 	copy = json_array();
 	json_array_foreach (v, i, item)
-		json_array_append_new(copy, harmless(item));
+		json_array_append_new(copy, print_text_harmless(item));
 	return copy;
 }
 
@@ -520,20 +520,20 @@ text_setup(const struct screen *sc, const json_t *a)
 }
 
 static void
-print_answer(
+print_text_answer(
     const struct screen *sc, const struct command *c, const json_t *answer)
 {
-	json_t *safe = harmless(answer);
+	json_t *safe = print_text_harmless(answer);
 
 	c->print(sc, safe);
 	json_decref(safe);
 }
 
 static void
-print_failure(
+print_text_failure(
     const struct screen *sc, const char *command, const json_t *answer)
 {
-	json_t *safe = harmless(answer);
+	json_t *safe = print_text_harmless(answer);
 
 	if (json_object_get(safe, "changes") != NULL)
 		text_setup(sc, safe);
@@ -551,6 +551,6 @@ print_failure(
 }
 
 const struct output output_text = {
-	.answer = print_answer,
-	.failure = print_failure,
+	.answer = print_text_answer,
+	.failure = print_text_failure,
 };

@@ -127,9 +127,11 @@ replay_who(const struct config *conf, const struct replay_message *m, char *dst,
 				   : "localhost");
 }
 
-/* fill - the transaction that the daemon would have seen; -1: memory is out */
+/* replay_desk_fill - the transaction that the daemon would have seen; -1:
+ * memory is out */
 static int
-fill(const struct replay_desk *d, const struct replay_message *m, struct txn *t)
+replay_desk_fill(
+    const struct replay_desk *d, const struct replay_message *m, struct txn *t)
 {
 	static const struct rcpt_word nothing = { NULL, NULL };
 
@@ -152,7 +154,7 @@ fill(const struct replay_desk *d, const struct replay_message *m, struct txn *t)
 }
 
 static struct stopped *
-row_of(struct replay_desk *d, const char *who, const char *policy,
+replay_desk_row_of(struct replay_desk *d, const char *who, const char *policy,
     const char *limit)
 {
 	struct stopped *r = d->row;
@@ -190,7 +192,7 @@ stop(struct replay_desk *d, const struct replay_message *m,
 	replay_who(d->conf, m, who, sizeof(who));
 	if (o->limit != NULL)
 		limit_text(o->limit, limit, sizeof(limit));
-	r = row_of(d, who, o->policy != NULL ? o->policy->name : "",
+	r = replay_desk_row_of(d, who, o->policy != NULL ? o->policy->name : "",
 	    limit[0] != '\0' ? limit : verdict_name(o->verdict));
 	if (r == NULL)
 		return;
@@ -247,7 +249,7 @@ replay_desk_message(void *arg, const struct replay_message *m)
 	if (d->first == 0)
 		d->first = m->when;
 	d->last = m->when;
-	if (fill(d, m, &t) == 0 && match_outgoing(d->conf, &t)) {
+	if (replay_desk_fill(d, m, &t) == 0 && match_outgoing(d->conf, &t)) {
 		meter_charge(d->conf, d->store, NULL, &t, m->when, &o);
 		d->outgoing++;
 		if (o.verdict == VERDICT_PASS) {
@@ -285,7 +287,7 @@ more_stopped(const void *a, const void *b)
 }
 
 static json_t *
-text_of(const char *s)
+replay_desk_text_of(const char *s)
 {
 	json_t *t = json_string(s);
 
@@ -301,13 +303,13 @@ rows_of(struct replay_desk *d)
 	for (size_t i = 0; i < d->nrow; i++) {
 		const struct stopped *r = &d->row[i];
 
-		json_array_append_new(
-		    list, json_pack("{s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:I}",
-			      "who", text_of(r->who), "policy", r->policy,
-			      "limit", r->limit, "times", (json_int_t)r->times,
-			      "messages", (json_int_t)r->messages, "first",
-			      moment(d, r->first), "last", moment(d, r->last),
-			      "longest_wait_ms", (json_int_t)r->wait));
+		json_array_append_new(list,
+		    json_pack("{s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:I}", "who",
+			replay_desk_text_of(r->who), "policy", r->policy,
+			"limit", r->limit, "times", (json_int_t)r->times,
+			"messages", (json_int_t)r->messages, "first",
+			moment(d, r->first), "last", moment(d, r->last),
+			"longest_wait_ms", (json_int_t)r->wait));
 	}
 	return list;
 }

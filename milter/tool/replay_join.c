@@ -73,7 +73,7 @@ hash(struct bytes id)
 }
 
 static struct live *
-find(const struct replay_join *j, struct bytes id)
+join_find(const struct replay_join *j, struct bytes id)
 {
 	struct live *l = j->bucket[hash(id)];
 
@@ -97,7 +97,7 @@ enlist(struct list *list, struct live *l)
 }
 
 static void
-unlist(struct live *l)
+join_unlist(struct live *l)
 {
 	struct list *list = l->list;
 
@@ -125,7 +125,7 @@ free_rcpts(struct live *l)
 }
 
 static void
-forget(struct replay_join *j, struct live *l)
+join_forget(struct replay_join *j, struct live *l)
 {
 	const struct bytes id = { l->id, strlen(l->id) };
 	struct live **at = &j->bucket[hash(id)];
@@ -133,16 +133,16 @@ forget(struct replay_join *j, struct live *l)
 	while (*at != l)
 		at = &(*at)->next_in_bucket;
 	*at = l->next_in_bucket;
-	unlist(l);
+	join_unlist(l);
 	free_rcpts(l);
 	free(l);
 	j->nlive--;
 }
 
 static struct live *
-find_or_add(struct replay_join *j, struct bytes id)
+join_find_or_add(struct replay_join *j, struct bytes id)
 {
-	struct live *l = find(j, id), **bucket;
+	struct live *l = join_find(j, id), **bucket;
 
 	if (l != NULL || id.len >= sizeof(l->id))
 		return l;
@@ -150,7 +150,7 @@ find_or_add(struct replay_join *j, struct bytes id)
 		j->dropped++;
 		if (j->done.first == NULL)
 			return NULL;
-		forget(j, j->done.first);
+		join_forget(j, j->done.first);
 	}
 	l = calloc(1, sizeof(*l));
 	if (l == NULL)
@@ -178,26 +178,26 @@ hand_over(struct replay_join *j)
 {
 	struct live *l = j->waiting.first;
 
-	unlist(l);
+	join_unlist(l);
 	if (!l->copy)
 		j->each(j->arg, &l->m);
 	free_rcpts(l);
 	if (l->gone)
-		forget(j, l);
+		join_forget(j, l);
 	else
 		enlist(&j->done, l);
 }
 
 static void
-advance(struct replay_join *j)
+join_advance(struct replay_join *j)
 {
 	while (j->waiting.first != NULL && is_complete(j, j->waiting.first))
 		hand_over(j);
 }
 
-/* add_rcpt - a recipient as it was named at RCPT, each once */
+/* join_add_rcpt - a recipient as it was named at RCPT, each once */
 static void
-add_rcpt(struct live *l, struct bytes rcpt)
+join_add_rcpt(struct live *l, struct bytes rcpt)
 {
 	char **more;
 
@@ -231,7 +231,8 @@ add_list(struct live *l, struct bytes list)
 		while (stop > p && stop[-1] == '>')
 			stop--;
 		if (stop > p)
-			add_rcpt(l, (struct bytes){ p, (size_t)(stop - p) });
+			join_add_rcpt(
+			    l, (struct bytes){ p, (size_t)(stop - p) });
 		p = comma != NULL ? comma + 1 : end;
 	}
 }
@@ -249,9 +250,9 @@ queue_it(struct replay_join *j, struct live *l, const struct mail_event *e)
 	enlist(&j->waiting, l);
 }
 
-/* refused - an attempt that a milter refused then: it is made again */
+/* join_refused - an attempt that a milter refused then: it is made again */
 static void
-refused(struct replay_join *j, const struct mail_event *e)
+join_refused(struct replay_join *j, const struct mail_event *e)
 {
 	char to[MAILADDR_MAX + 1], *rcpt[1] = { to };
 	struct replay_message m = { .when = j->now, .nrcpt = 1, .n = 1 };
@@ -297,7 +298,8 @@ login_of(
 }
 
 static void
-sendmail_from(struct replay_join *j, struct live *l, const struct mail_event *e)
+join_sendmail_from(
+    struct replay_join *j, struct live *l, const struct mail_event *e)
 {
 	copy_span(l->m.client, sizeof(l->m.client), e->client);
 	l->m.submitted = e->client.len == 0;
@@ -314,7 +316,7 @@ replay_join_line(
 
 	mail_event_parse(line, &e);
 	j->now = when;
-	advance(j);
+	join_advance(j);
 	if (e.kind == MAIL_NOTHING || e.kind == MAIL_UNKNOWN)
 		return;
 	if (e.kind == MAIL_AUTH) {
@@ -322,12 +324,12 @@ replay_join_line(
 		return;
 	}
 	if (e.kind == MAIL_REFUSED) {
-		refused(j, &e);
+		join_refused(j, &e);
 		return;
 	}
 	l = e.kind == MAIL_GONE || e.kind == MAIL_TO || e.kind == MAIL_TO_LIST
-		? find(j, e.id)
-		: find_or_add(j, e.id);
+		? join_find(j, e.id)
+		: join_find_or_add(j, e.id);
 	if (l == NULL)
 		return;
 	if (l->list == &j->done && e.kind != MAIL_GONE)
@@ -345,11 +347,11 @@ replay_join_line(
 		queue_it(j, l, &e);
 		break;
 	case MAIL_FROM:
-		sendmail_from(j, l, &e);
+		join_sendmail_from(j, l, &e);
 		break;
 	case MAIL_TO:
-		add_rcpt(l, e.orig_to.p != NULL ? e.orig_to : e.to);
-		if (e.next_id.len > 0 && (l = find(j, e.next_id)) != NULL)
+		join_add_rcpt(l, e.orig_to.p != NULL ? e.orig_to : e.to);
+		if (e.next_id.len > 0 && (l = join_find(j, e.next_id)) != NULL)
 			l->copy = true;
 		break;
 	case MAIL_TO_LIST:
@@ -358,7 +360,7 @@ replay_join_line(
 	case MAIL_GONE:
 		l->gone = true;
 		if (l->list != &j->waiting)
-			forget(j, l);
+			join_forget(j, l);
 		break;
 	case MAIL_NOTHING:
 	case MAIL_UNKNOWN:
@@ -398,6 +400,6 @@ replay_join_end(struct replay_join **jp)
 		hand_over(j);
 	for (size_t i = 0; i < BUCKETS; i++)
 		while (j->bucket[i] != NULL)
-			forget(j, j->bucket[i]);
+			join_forget(j, j->bucket[i]);
 	free(j);
 }

@@ -63,9 +63,9 @@ replay_suggest_new(const struct config *conf)
 	return s;
 }
 
-/* place - where who is or belongs; *found_r says which */
+/* suggest_place - where who is or belongs; *found_r says which */
 static size_t
-place(const struct replay_suggest *s, const char *who, bool *found_r)
+suggest_place(const struct replay_suggest *s, const char *who, bool *found_r)
 {
 	size_t low = 0, high = s->n;
 
@@ -85,11 +85,11 @@ place(const struct replay_suggest *s, const char *who, bool *found_r)
 }
 
 static struct sender *
-find_or_add(struct replay_suggest *s, const char *who)
+suggest_find_or_add(struct replay_suggest *s, const char *who)
 {
 	static const struct window_spec day = { .length = DAY };
 	bool found;
-	const size_t at = place(s, who, &found);
+	const size_t at = suggest_place(s, who, &found);
 	struct sender *x;
 
 	if (found)
@@ -112,7 +112,7 @@ find_or_add(struct replay_suggest *s, const char *who)
 }
 
 static struct sender_day *
-day_of(struct sender *x, int64_t day)
+suggest_day_of(struct sender *x, int64_t day)
 {
 	struct sender_day *more;
 
@@ -133,11 +133,12 @@ void
 replay_suggest_message(
     struct replay_suggest *s, const struct replay_message *m, const char *who)
 {
-	struct sender *x = find_or_add(s, who);
+	struct sender *x = suggest_find_or_add(s, who);
 	const uint64_t rcpts = m->n > 0 ? m->n : m->nrcpt;
 	const int64_t local =
 	    m->when + zone_offset(s->conf->zone, m->when) * (int64_t)SECOND;
-	struct sender_day *d = x == NULL ? NULL : day_of(x, local / DAY);
+	struct sender_day *d =
+	    x == NULL ? NULL : suggest_day_of(x, local / DAY);
 
 	if (d == NULL || m->sender[0] == '\0')
 		return;

@@ -117,9 +117,10 @@ mc_with(const char *mc, const char *dir, struct why *why)
 
 /* --- the two parts ------------------------------------------------------- */
 
-/* plain - will the path pass through m4 and Sendmail's own commas unharmed? */
+/* mc_plain - will the path pass through m4 and Sendmail's own commas unharmed?
+ */
 static bool
-plain(const char *path)
+mc_plain(const char *path)
 {
 	return path[strspn(path,
 		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-")] ==
@@ -142,7 +143,7 @@ mc_part_a(const struct config *conf, struct why *why)
 
 	why_set(why, "out of memory");
 	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++) {
-		if (plain(sockets[i].path))
+		if (mc_plain(sockets[i].path))
 			continue;
 		why_set(why,
 		    "the path of a socket may hold letters, digits and /._- only, for m4 and Sendmail take others apart");

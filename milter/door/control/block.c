@@ -36,9 +36,9 @@ network_of(const char *who, struct target *t)
 	return NULL;
 }
 
-/* is_ours - a domain without "@", of local-domains */
+/* control_block_is_ours - a domain without "@", of local-domains */
 static bool
-is_ours(const struct config *conf, const char *who)
+control_block_is_ours(const struct config *conf, const char *who)
 {
 	char domain[MAILADDR_MAX + 1];
 
@@ -83,7 +83,7 @@ target_of(const struct request *rq, const char *who, struct target *t)
 	    (strchr(who, '/') != NULL && strchr(who, '@') == NULL &&
 		strspn(who, "0123456789abcdefABCDEF.:/") == strlen(who)))
 		return network_of(who, t);
-	if (is_ours(rq->conf, who))
+	if (control_block_is_ours(rq->conf, who))
 		return "that is a domain of yours: write @ before it";
 	if (strncmp(who, "smarthost ", 10) == 0 ||
 	    strncmp(who, "others of ", 10) == 0)
@@ -278,9 +278,9 @@ struct holding {
 	json_t *list;
 };
 
-/* holds - does the block of who stop the target? */
+/* control_block_holds - does the block of who stop the target? */
 static bool
-holds(const struct holding *h, const char *who)
+control_block_holds(const struct holding *h, const char *who)
 {
 	struct netprefix net;
 
@@ -302,7 +302,7 @@ add_holding(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct holding *h = arg;
 
-	if (strcmp(who, BLOCK_NETWORKS) != 0 && holds(h, who))
+	if (strcmp(who, BLOCK_NETWORKS) != 0 && control_block_holds(h, who))
 		control_append(&h->list,
 		    json_pack("{s:o, s:o, s:o}", "who", control_text(who),
 			"until", control_moment(h->rq, until), "text",

@@ -54,16 +54,17 @@ step(struct place *at, char c)
 	return at->comments == 0 && strchr("<,;:", c) != NULL;
 }
 
-/* is_plain - nothing open: a blank or a special means what it says */
+/* from_header_is_plain - nothing open: a blank or a special means what it says
+ */
 static bool
-is_plain(const struct place *at)
+from_header_is_plain(const struct place *at)
 {
 	return !at->quoted && !at->escaped && at->comments == 0;
 }
 
-/* put - one byte; what cannot be kept makes the phrase too long */
+/* from_header_put - one byte; what cannot be kept makes the phrase too long */
 static void
-put(struct phrase *p, char c)
+from_header_put(struct phrase *p, char c)
 {
 	if (p->len < sizeof(p->text))
 		p->text[p->len++] = c;
@@ -76,16 +77,16 @@ put_blank(struct phrase *p, bool folded)
 	if (p->len == 0 || p->text[p->len - 1] == ' ')
 		return;
 	if (folded)
-		put(p, '\n');
-	put(p, ' ');
+		from_header_put(p, '\n');
+	from_header_put(p, ' ');
 }
 
 /*
- * take - the display name that begins the value.  False if there is none: a
- * bare address, or quotes that never close.
+ * from_header_take - the display name that begins the value.  False if there is
+ * none: a bare address, or quotes that never close.
  */
 static bool
-take(struct phrase *p, const char *value, size_t len)
+from_header_take(struct phrase *p, const char *value, size_t len)
 {
 	struct place at = { .quoted = false };
 	bool blank = false, folded = false;
@@ -104,7 +105,7 @@ take(struct phrase *p, const char *value, size_t len)
 		}
 		if ((unsigned char)c < ' ' || c == 0x7f)
 			continue;
-		if (is_plain(&at) && strchr("@[]>)\\", c) != NULL)
+		if (from_header_is_plain(&at) && strchr("@[]>)\\", c) != NULL)
 			p->odd = true;
 		if (step(&at, c))
 			return (c == '<' || c == ':') && p->len > 0 &&
@@ -112,24 +113,25 @@ take(struct phrase *p, const char *value, size_t len)
 		if (blank)
 			put_blank(p, folded);
 		blank = folded = false;
-		put(p, c);
+		from_header_put(p, c);
 	}
 	return false;
 }
 
-/* quote - all of an odd phrase as one quoted string; false: does not fit */
+/* from_header_quote - all of an odd phrase as one quoted string; false: does
+ * not fit */
 static bool
-quote(struct phrase *p)
+from_header_quote(struct phrase *p)
 {
 	struct phrase q = { .len = 0 };
 
-	put(&q, '"');
+	from_header_put(&q, '"');
 	for (size_t i = 0; i < p->len; i++) {
 		if (p->text[i] == '"' || p->text[i] == '\\')
-			put(&q, '\\');
-		put(&q, p->text[i]);
+			from_header_put(&q, '\\');
+		from_header_put(&q, p->text[i]);
 	}
-	put(&q, '"');
+	from_header_put(&q, '"');
 	*p = q;
 	return p->len < sizeof(p->text);
 }
@@ -140,7 +142,8 @@ from_header_rewrite(
 {
 	struct phrase p;
 
-	if (!take(&p, value, len) || (p.odd && !quote(&p)) ||
+	if (!from_header_take(&p, value, len) ||
+	    (p.odd && !from_header_quote(&p)) ||
 	    p.len + strlen(address) + sizeof("\n  <>") > size) {
 		snprintf(dst, size, "%s", address);
 		return;

@@ -37,7 +37,7 @@ event_pack(const struct store_event *e, struct event_text *t)
 
 /* The next of the texts between *p and end; "" if there is none. */
 static const char *
-next_text(const char **p, const char *end)
+redis_admin_next_text(const char **p, const char *end)
 {
 	const char *text = *p;
 
@@ -53,12 +53,17 @@ event_unpack(const char *bytes, size_t len, struct store_event *e_r)
 	const char *p = bytes, *end = bytes + len;
 
 	memset(e_r, 0, sizeof(*e_r));
-	e_r->when = strtoll(next_text(&p, end), NULL, 10);
-	snprintf(e_r->kind, sizeof(e_r->kind), "%s", next_text(&p, end));
-	snprintf(e_r->policy, sizeof(e_r->policy), "%s", next_text(&p, end));
-	snprintf(e_r->key, sizeof(e_r->key), "%s", next_text(&p, end));
-	snprintf(e_r->actor, sizeof(e_r->actor), "%s", next_text(&p, end));
-	snprintf(e_r->text, sizeof(e_r->text), "%s", next_text(&p, end));
+	e_r->when = strtoll(redis_admin_next_text(&p, end), NULL, 10);
+	snprintf(
+	    e_r->kind, sizeof(e_r->kind), "%s", redis_admin_next_text(&p, end));
+	snprintf(e_r->policy, sizeof(e_r->policy), "%s",
+	    redis_admin_next_text(&p, end));
+	snprintf(
+	    e_r->key, sizeof(e_r->key), "%s", redis_admin_next_text(&p, end));
+	snprintf(e_r->actor, sizeof(e_r->actor), "%s",
+	    redis_admin_next_text(&p, end));
+	snprintf(
+	    e_r->text, sizeof(e_r->text), "%s", redis_admin_next_text(&p, end));
 }
 
 void
@@ -77,7 +82,7 @@ redis_note(struct store *st, const struct store_event *e)
 
 /* The newest events first in one list, the oldest dropped. */
 static bool
-add_event(struct redis_work *w, const struct event_text *t)
+redis_admin_add_event(struct redis_work *w, const struct event_text *t)
 {
 	static const char most[] = REDIS_EVENT_LAST;
 	const struct redis_word put[] = { { "LPUSH", 5, NULL },
@@ -96,7 +101,7 @@ redis_tell_event(struct redis_work *w, const struct store_event *e)
 	struct event_text t;
 
 	event_pack(e, &t);
-	return add_event(w, &t);
+	return redis_admin_add_event(w, &t);
 }
 
 /* How many of the oldest events were taken into t. */
@@ -251,7 +256,7 @@ grants_at(const struct counter *c, int64_t now)
 }
 
 static enum store_answer
-change(struct redis_work *w, void *arg, struct why *why)
+redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 {
 	const struct change *c = arg;
 	const struct grant *g = c->grant;
@@ -288,7 +293,8 @@ redis_reset(struct store *st, const struct policy *policy, const char *key,
 	struct change c = { policy, key, NULL, now,
 		redis_event("reset", policy->name, key, now, actor, "") };
 
-	return redis_call(redis_of(st), change, &c, REDIS_PATIENCE, why);
+	return redis_call(
+	    redis_of(st), redis_admin_change, &c, REDIS_PATIENCE, why);
 }
 
 enum store_answer
@@ -299,5 +305,6 @@ redis_grant(struct store *st, const struct policy *policy, const char *key,
 	struct change c = { policy, key, g, now,
 		redis_event("grant", policy->name, key, now, actor, text) };
 
-	return redis_call(redis_of(st), change, &c, REDIS_PATIENCE, why);
+	return redis_call(
+	    redis_of(st), redis_admin_change, &c, REDIS_PATIENCE, why);
 }

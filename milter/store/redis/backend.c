@@ -48,7 +48,7 @@ look_at_server(struct redis_store *s)
 }
 
 static void *
-look_after(void *arg)
+redis_look_after(void *arg)
 {
 	struct redis_store *s = arg;
 
@@ -164,7 +164,7 @@ redis_open(const struct config *conf, const char *where,
 	    &w, conf->store_secret, env->password, s->timeout, why);
 	if (s->pool == NULL || look_first(s, why) == -1)
 		goto fail;
-	if (thread_start(&s->thread, look_after, s) != 0) {
+	if (thread_start(&s->thread, redis_look_after, s) != 0) {
 		why_set(why, "cannot start a thread");
 		*exit_r = EX_OSERR;
 		goto fail;

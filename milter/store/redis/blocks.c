@@ -28,7 +28,7 @@ struct block {
 
 /* The next of the texts between *p and end, or NULL. */
 static const char *
-next_text(const char **p, const char *end)
+redis_blocks_next_text(const char **p, const char *end)
 {
 	const char *text = *p;
 	size_t left = (size_t)(end - text), n = strnlen(text, left);
@@ -40,12 +40,12 @@ next_text(const char **p, const char *end)
 }
 
 static bool
-next_block(const char **p, const char *end, struct block *b)
+redis_blocks_next_block(const char **p, const char *end, struct block *b)
 {
-	const char *until = next_text(p, end);
+	const char *until = redis_blocks_next_text(p, end);
 
-	b->who = until == NULL ? NULL : next_text(p, end);
-	b->text = b->who == NULL ? NULL : next_text(p, end);
+	b->who = until == NULL ? NULL : redis_blocks_next_text(p, end);
+	b->text = b->who == NULL ? NULL : redis_blocks_next_text(p, end);
 	if (b->text == NULL)
 		return false;
 	b->until = strtoll(until, NULL, 10);
@@ -76,7 +76,7 @@ others(const struct redis_record *r, const struct block_change *c, FILE *f)
 	bool found = false;
 	struct block b;
 
-	while (p != NULL && next_block(&p, end, &b)) {
+	while (p != NULL && redis_blocks_next_block(&p, end, &b)) {
 		if (strcmp(b.who, c->block.who) == 0)
 			found |= b.until > c->now;
 		else if (b.until > c->now)
@@ -195,7 +195,7 @@ redis_blocked(struct store *st, const char *who, int64_t now, char *text_r,
 	}
 	p = b.bytes;
 	end = p + b.len;
-	while (a == STORE_NONE && next_block(&p, end, &block))
+	while (a == STORE_NONE && redis_blocks_next_block(&p, end, &block))
 		if (block.until > now && strcmp(block.who, who) == 0) {
 			snprintf(text_r, STORE_TEXT, "%s", block.text);
 			a = STORE_OK;
@@ -214,7 +214,7 @@ redis_blocks(struct store *st, int64_t now, store_block_fn *each, void *arg,
 	const char *p = b.bytes, *end = p + b.len;
 	struct block block;
 
-	while (a == STORE_OK && next_block(&p, end, &block))
+	while (a == STORE_OK && redis_blocks_next_block(&p, end, &block))
 		if (block.until > now &&
 		    !each(arg, block.who, block.until, block.text))
 			break;

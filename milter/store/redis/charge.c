@@ -57,7 +57,7 @@ binding_key(char dst[REDIS_KEY], const char *bound)
 }
 
 static bool
-bind_to(
+redis_charge_bind_to(
     struct redis_work *w, const char *bound, const char *smarthost, int64_t now)
 {
 	char key[REDIS_KEY], text[STORE_NAME + 32];
@@ -70,7 +70,7 @@ bind_to(
 
 /* Does line i apply with the choice that was made, and cost anything? */
 static bool
-is_spent(const struct bill *b, const struct decision *d, size_t i)
+redis_charge_is_spent(const struct bill *b, const struct decision *d, size_t i)
 {
 	const struct bill_choice *ch =
 	    b->nchoice == 0 ? NULL : &b->choice[d->choice];
@@ -83,7 +83,7 @@ is_spent(const struct bill *b, const struct decision *d, size_t i)
 
 /* The counter of line i, made if it was never used, with room for it. */
 static bool
-make_counter(struct redis_hand *h, size_t i)
+redis_charge_make_counter(struct redis_hand *h, size_t i)
 {
 	const struct bill_line *l = &h->bill.line[i];
 	struct redis_record *r = h->record[i];
@@ -114,20 +114,22 @@ lock(struct redis_work *w, struct redis_hand *h, struct decision *d)
 
 /* Makes what spending needs: nothing fails once it has begun. */
 static bool
-prepare(struct redis_work *w, struct redis_hand *h, const struct decision *d,
-    const char *bound)
+redis_charge_prepare(struct redis_work *w, struct redis_hand *h,
+    const struct decision *d, const char *bound)
 {
 	const struct bill *b = &h->bill;
 	const struct bill_choice *ch;
 
 	for (size_t i = 0; i < b->nline; i++)
-		if (is_spent(b, d, i) && !make_counter(h, i))
+		if (redis_charge_is_spent(b, d, i) &&
+		    !redis_charge_make_counter(h, i))
 			return false;
 	if (b->nchoice == 0)
 		return true;
 	ch = &b->choice[d->choice];
 	bound = ch->bound != NULL ? ch->bound : bound;
-	return bound[0] == '\0' || bind_to(w, bound, ch->smarthost, b->now);
+	return bound[0] == '\0' ||
+	       redis_charge_bind_to(w, bound, ch->smarthost, b->now);
 }
 
 enum store_answer
@@ -137,7 +139,7 @@ redis_spend(struct redis_work *w, struct redis_hand *h, const char *bound,
 	const struct bill *b = &h->bill;
 
 	quota_decide(b, h->counter, d);
-	if (d->fits && !prepare(w, h, d, bound)) {
+	if (d->fits && !redis_charge_prepare(w, h, d, bound)) {
 		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
@@ -147,7 +149,7 @@ redis_spend(struct redis_work *w, struct redis_hand *h, const char *bound,
 	else
 		lock(w, h, d);
 	for (size_t i = 0; d->fits && i < b->nline; i++)
-		if (is_spent(b, d, i))
+		if (redis_charge_is_spent(b, d, i))
 			work_changed(w, h->record[i]);
 	d->shortfall.again = callers_time(w, d->shortfall.again);
 	d->observed.again = callers_time(w, d->observed.again);

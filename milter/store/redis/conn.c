@@ -28,7 +28,7 @@ struct redis_conn {
 enum step { STEP_DONE, STEP_WANTS_IN, STEP_WANTS_OUT, STEP_GONE };
 
 static bool
-wait_for(int fd, enum step want, int64_t deadline)
+redis_conn_wait_for(int fd, enum step want, int64_t deadline)
 {
 	struct pollfd p = { .fd = fd,
 		.events = want == STEP_WANTS_IN ? POLLIN : POLLOUT };
@@ -85,7 +85,8 @@ connect_by(const struct redis_peer *peer, int64_t deadline)
 		return fd;
 	if (errno == EINPROGRESS) {
 		errno = ETIMEDOUT;
-		if (wait_for(fd, STEP_WANTS_OUT, deadline) && is_connected(fd))
+		if (redis_conn_wait_for(fd, STEP_WANTS_OUT, deadline) &&
+		    is_connected(fd))
 			return fd;
 	}
 	close(fd);
@@ -137,7 +138,8 @@ handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
 
 		step = done == 1 ? STEP_DONE : tls_step(l->ssl, done);
 		if (step == STEP_GONE ||
-		    (step != STEP_DONE && !wait_for(l->fd, step, deadline)))
+		    (step != STEP_DONE &&
+			!redis_conn_wait_for(l->fd, step, deadline)))
 			break;
 	}
 	if (step == STEP_DONE)
@@ -223,7 +225,8 @@ put_all(struct redis_conn *l, const char *bytes, size_t len, int64_t deadline)
 		enum step step = put_some(l, bytes + done, len - done, &done);
 
 		if (step == STEP_GONE ||
-		    (step != STEP_DONE && !wait_for(l->fd, step, deadline)))
+		    (step != STEP_DONE &&
+			!redis_conn_wait_for(l->fd, step, deadline)))
 			return false;
 	}
 	return true;
@@ -266,7 +269,8 @@ get_reply(struct redis_conn *l, int64_t deadline, struct why *why)
 	while (redisReaderGetReply(l->reader, &reply) == REDIS_OK) {
 		if (reply != NULL)
 			return reply;
-		if (step != STEP_DONE && !wait_for(l->fd, step, deadline)) {
+		if (step != STEP_DONE &&
+		    !redis_conn_wait_for(l->fd, step, deadline)) {
 			why_set(
 			    why, "the store's server did not answer in time");
 			return NULL;

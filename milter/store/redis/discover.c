@@ -135,7 +135,7 @@ info(const char *text, const char *name, char *dst, size_t size)
 }
 
 static enum redis_health
-judge(const char *text, struct why *why)
+discover_judge(const char *text, struct why *why)
 {
 	char v[64], policy[64];
 
@@ -174,7 +174,7 @@ judge(const char *text, struct why *why)
 }
 
 static enum redis_health
-check(struct redis_conn *l, int timeout, struct why *why)
+discover_check(struct redis_conn *l, int timeout, struct why *why)
 {
 	const char *argv[] = { "INFO" };
 	enum redis_health h = REDIS_SERVER_UNREACHABLE;
@@ -184,7 +184,7 @@ check(struct redis_conn *l, int timeout, struct why *why)
 	if (!redis_ask_one(l, 1, argv, clock_steady() + timeout, &r, why))
 		return REDIS_SERVER_UNREACHABLE;
 	if (r->type == REDIS_REPLY_STRING)
-		h = judge(r->str, why);
+		h = discover_judge(r->str, why);
 	freeReplyObject(r);
 	return h;
 }
@@ -198,7 +198,7 @@ redis_discover(const struct redis_login *p, int timeout,
 
 	if (!look_for(p, peer_r, &l, why))
 		return REDIS_SERVER_UNREACHABLE;
-	h = check(l, timeout, why);
+	h = discover_check(l, timeout, why);
 	redis_conn_close(&l);
 	return h;
 }

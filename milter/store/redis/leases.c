@@ -303,7 +303,7 @@ redis_settle(struct store *st, const struct bill *b, const struct lease *lease,
 
 /* What is in the set and is no lease any more leaves it. */
 static void
-unlist(struct redis_store *s, const char *member)
+redis_leases_unlist(struct redis_store *s, const char *member)
 {
 	const char *argv[] = { "ZREM", REDIS_OPEN, member };
 	redisReply *r = NULL;
@@ -341,7 +341,8 @@ each_of(struct redis_store *s, redisReply *const *member, size_t n,
 		if (read_lease(w.record[i], now, &lease))
 			*more = each(arg, &lease);
 		else
-			unlist(s, w.record[i]->key + strlen(REDIS_LEASES));
+			redis_leases_unlist(
+			    s, w.record[i]->key + strlen(REDIS_LEASES));
 	}
 	work_end(&w);
 	return a;

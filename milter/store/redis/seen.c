@@ -80,7 +80,7 @@ bytes_of(const struct entry *e)
 }
 
 static void
-forget(struct seen *s, struct entry *e)
+seen_forget(struct seen *s, struct entry *e)
 {
 	s->bytes -= bytes_of(e);
 	LIST_REMOVE(e, chain);
@@ -99,13 +99,13 @@ seen_free(struct seen **sp)
 	if (s == NULL)
 		return;
 	while (!TAILQ_EMPTY(&s->uses))
-		forget(s, TAILQ_FIRST(&s->uses));
+		seen_forget(s, TAILQ_FIRST(&s->uses));
 	pthread_mutex_destroy(&s->lock);
 	free(s);
 }
 
 static struct entry *
-find(struct seen *s, const char *key, uint64_t hash)
+seen_find(struct seen *s, const char *key, uint64_t hash)
 {
 	struct entry *e;
 
@@ -124,7 +124,7 @@ seen_get(struct seen *s, const char *key, uint8_t **bytes_r, size_t *len_r,
 	*bytes_r = NULL;
 	*len_r = 0;
 	pthread_mutex_lock(&s->lock);
-	e = find(s, key, hash_of(s, key));
+	e = seen_find(s, key, hash_of(s, key));
 	if (e != NULL && e->len > 0 && (*bytes_r = malloc(e->len)) == NULL)
 		e = NULL;
 	if (e != NULL) {
@@ -144,7 +144,7 @@ static struct entry *
 entry_of(struct seen *s, const char *key)
 {
 	uint64_t hash = hash_of(s, key);
-	struct entry *e = find(s, key, hash);
+	struct entry *e = seen_find(s, key, hash);
 
 	if (e != NULL || (e = calloc(1, sizeof(*e))) == NULL)
 		return e;
@@ -173,7 +173,7 @@ seen_put(struct seen *s, const char *key, const uint8_t *bytes, size_t len,
 			if (len == 0)
 				free(e->bytes);
 			if (len > 0 && own == NULL) {
-				forget(s, e);
+				seen_forget(s, e);
 				e = NULL;
 			} else {
 				s->bytes += len;
@@ -191,6 +191,6 @@ seen_put(struct seen *s, const char *key, const uint8_t *bytes, size_t len,
 		TAILQ_INSERT_TAIL(&s->uses, e, use);
 	}
 	while (s->bytes > BYTES_MAX && TAILQ_FIRST(&s->uses) != e)
-		forget(s, TAILQ_FIRST(&s->uses));
+		seen_forget(s, TAILQ_FIRST(&s->uses));
 	pthread_mutex_unlock(&s->lock);
 }

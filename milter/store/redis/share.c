@@ -27,7 +27,7 @@ struct merge {
 };
 
 static enum store_answer
-merge(struct redis_work *w, void *arg, struct why *why)
+redis_share_merge(struct redis_work *w, void *arg, struct why *why)
 {
 	const struct merge *m = arg;
 	int64_t now = work_now(w, m->now);
@@ -65,7 +65,8 @@ redis_merge(struct store *st, const struct policy *policy, const char *key,
 {
 	struct merge m = { policy, key, c, zone, mark, now };
 
-	return redis_call(redis_of(st), merge, &m, REDIS_PATIENCE, why);
+	return redis_call(
+	    redis_of(st), redis_share_merge, &m, REDIS_PATIENCE, why);
 }
 
 enum store_answer

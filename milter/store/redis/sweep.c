@@ -34,7 +34,7 @@ time_of(const char *content, size_t len)
 }
 
 static bool
-is_over(const struct redis_record *r, int64_t now)
+redis_sweep_is_over(const struct redis_record *r, int64_t now)
 {
 	size_t len;
 	const char *content = work_content(r, &len);
@@ -68,7 +68,7 @@ is_record(const char *key)
 }
 
 static bool
-drop(struct redis_work *w, const struct redis_record *r)
+redis_sweep_drop(struct redis_work *w, const struct redis_record *r)
 {
 	if (begins_with(r->key, REDIS_LEASES) &&
 	    !redis_unlist_lease(w, r->key + strlen(REDIS_LEASES)))
@@ -92,8 +92,8 @@ sweep_page(struct redis_store *s, const redisReply *page)
 	good = good && w.nrecord > 0 &&
 	       work_swap(&w, WORK_FIRST, REDIS_PATIENCE, &o, &why) == STORE_OK;
 	for (size_t i = 0; good && i < w.nrecord; i++)
-		if (is_over(w.record[i], now))
-			good = drop(&w, w.record[i]);
+		if (redis_sweep_is_over(w.record[i], now))
+			good = redis_sweep_drop(&w, w.record[i]);
 	if (good && work_pack(&w, &why) == STORE_OK && work_writes(&w))
 		(void)work_swap(&w, WORK_FIRST, REDIS_PATIENCE, &o, &why);
 	work_end(&w);

@@ -15,7 +15,7 @@
 #define AHEAD (5 * MINUTE) /* the highest time seen is worth a line */
 
 static void
-tell(enum clock_news news, int64_t step)
+redis_time_tell(enum clock_news news, int64_t step)
 {
 	switch (news) {
 	case CLOCK_QUIET:
@@ -72,7 +72,7 @@ redis_look_at_clock(struct redis_store *s)
 			 strtoll(r->element[1]->str, NULL, 10) / 1000;
 		now = before + (clock_now() - before) / 2;
 		step = server - now - s->guard.ahead;
-		tell(clock_believe(&s->guard, server, now), step);
+		redis_time_tell(clock_believe(&s->guard, server, now), step);
 		atomic_store(&s->skew, s->guard.ahead);
 		tell_ahead(s, now + s->guard.ahead);
 	}

@@ -62,7 +62,7 @@ work_end(struct redis_work *w)
 
 /* Where key stands in the index, or would. */
 static uint32_t *
-slot_of(const struct redis_work *w, const char *key)
+redis_work_slot_of(const struct redis_work *w, const char *key)
 {
 	uint32_t h = 2166136261;
 
@@ -79,7 +79,7 @@ slot_of(const struct redis_work *w, const char *key)
 
 /* Room for one record more. */
 static bool
-grow(struct redis_work *w)
+redis_work_grow(struct redis_work *w)
 {
 	size_t room = w->room == 0 ? 16 : 2 * w->room;
 	struct redis_record **record;
@@ -98,19 +98,19 @@ grow(struct redis_work *w)
 	w->nslot = 2 * room;
 	w->room = room;
 	for (size_t i = 0; i < w->nrecord; i++)
-		*slot_of(w, w->record[i]->key) = (uint32_t)i + 1;
+		*redis_work_slot_of(w, w->record[i]->key) = (uint32_t)i + 1;
 	return true;
 }
 
 struct redis_record *
 work_record(struct redis_work *w, const char *key)
 {
-	uint32_t *slot = w->nslot == 0 ? NULL : slot_of(w, key);
+	uint32_t *slot = w->nslot == 0 ? NULL : redis_work_slot_of(w, key);
 	struct redis_record *r;
 
 	if (slot != NULL && *slot != 0)
 		return w->record[*slot - 1];
-	if (!grow(w) || (r = calloc(1, sizeof(*r))) == NULL)
+	if (!redis_work_grow(w) || (r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
 	if ((r->key = strdup(key)) == NULL) {
 		free(r);
@@ -119,7 +119,7 @@ work_record(struct redis_work *w, const char *key)
 	if (!seen_get(w->store->seen, key, &r->bytes, &r->len, &r->at))
 		r->at = NEVER;
 	w->record[w->nrecord++] = r;
-	*slot_of(w, key) = (uint32_t)w->nrecord;
+	*redis_work_slot_of(w, key) = (uint32_t)w->nrecord;
 	return r;
 }
 
@@ -425,8 +425,8 @@ is_word(const redisReply *r, const char *word)
 
 /* EVALSHA, digest, number of keys, turn, keys, who, how, records, commands. */
 static enum store_answer
-run(struct redis_work *w, enum work_how how, int timeout, redisReply **r_r,
-    struct why *why)
+redis_work_run(struct redis_work *w, enum work_how how, int timeout,
+    redisReply **r_r, struct why *why)
 {
 	static const char *const hows[] = { [WORK_FIRST] = "first",
 		[WORK_AGAIN] = "again",
@@ -487,7 +487,7 @@ work_swap(struct redis_work *w, enum work_how how, int timeout,
 
 	for (size_t i = 0; i < w->nrecord; i++)
 		w->record[i]->told = false;
-	a = run(w, how, timeout, &r, why);
+	a = redis_work_run(w, how, timeout, &r, why);
 	if (a != STORE_OK)
 		return a;
 	if (is_word(r, "done")) {

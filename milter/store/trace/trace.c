@@ -58,18 +58,18 @@ static pthread_rwlock_t using = PTHREAD_RWLOCK_INITIALIZER;
 /* --- sums ---------------------------------------------------------------- */
 
 static size_t
-slot_of(const char *who, uint64_t more)
+trace_slot_of(const char *who, uint64_t more)
 {
 	return (
 	    size_t)((digest64(who, strlen(who)) ^ more * 0x9e3779b97f4a7c15u) %
 		    SUMS);
 }
 
-/* day_of - the sums of an account and day, made if there is room */
+/* trace_day_of - the sums of an account and day, made if there is room */
 static struct trace_day *
-day_of(struct sums *s, const char *who, int day)
+trace_day_of(struct sums *s, const char *who, int day)
 {
-	size_t i = slot_of(who, (uint64_t)day);
+	size_t i = trace_slot_of(who, (uint64_t)day);
 
 	while (s->day_used[i] &&
 	       (s->day[i].day != day || strcmp(s->day[i].who, who) != 0))
@@ -77,7 +77,7 @@ day_of(struct sums *s, const char *who, int day)
 	if (s->day_used[i])
 		return &s->day[i];
 	if (s->ndays >= SUMS - SUMS / 8 && strcmp(who, "(others)") != 0)
-		return day_of(s, "(others)", day);
+		return trace_day_of(s, "(others)", day);
 	if (s->ndays == SUMS - 1)
 		return NULL;
 	s->ndays++;
@@ -101,7 +101,7 @@ static struct trace_refusals *
 refusals_of(struct sums *s, const char *who, const struct trace_entry *e)
 {
 	const int64_t hour = e->when - e->when % HOUR;
-	size_t i = slot_of(who, (uint64_t)hour);
+	size_t i = trace_slot_of(who, (uint64_t)hour);
 
 	while (s->refusals_used[i] &&
 	       !same_refusals(&s->refusals[i], who, hour, e))
@@ -145,7 +145,7 @@ add_sums(struct sums *s, const struct trace_entry *e)
 
 	if (e->sum == TRACE_NOTHING)
 		return true;
-	d = day_of(s, e->who, e->day);
+	d = trace_day_of(s, e->who, e->day);
 	if (d != NULL) {
 		d->sent += e->sum == TRACE_SENT;
 		d->refused += e->sum == TRACE_REFUSED;
@@ -192,7 +192,7 @@ write_sums(const struct sums *s, struct why *why)
 }
 
 static int
-write_batch(size_t from, size_t to, const struct sums *s, struct why *why)
+trace_write_batch(size_t from, size_t to, const struct sums *s, struct why *why)
 {
 	if (trace_db_begin(db, why) == -1)
 		return -1;
@@ -219,7 +219,7 @@ write_round(void)
 	t.writing = s;
 	pthread_mutex_unlock(&t.lock);
 	if (from != to || s->ndays > 0 || s->nrefusals > 0)
-		rc = write_batch(from, to, s, &why);
+		rc = trace_write_batch(from, to, s, &why);
 	if (rc == -1)
 		trace_db_undo(db);
 	memset(s->day_used, 0, sizeof(s->day_used));
@@ -237,7 +237,7 @@ write_round(void)
 }
 
 static void *
-run(void *arg)
+trace_run(void *arg)
 {
 	bool last = false;
 
@@ -283,7 +283,7 @@ trace_open(const char *path, int64_t keep, uint64_t size, struct why *why)
 	cond_init(&t.work);
 	cond_init(&t.done);
 	if (t.ring == NULL || t.filling == NULL || t.writing == NULL ||
-	    thread_start(&t.thread, run, NULL) != 0) {
+	    thread_start(&t.thread, trace_run, NULL) != 0) {
 		why_set(why, "trace: out of resources");
 		free_all();
 		return -1;

@@ -92,7 +92,7 @@ struct trace_db {
 };
 
 static int
-failed(struct trace_db *db, sqlite3 *conn, struct why *why)
+trace_db_failed(struct trace_db *db, sqlite3 *conn, struct why *why)
 {
 	(void)db;
 	why_set(why, "trace: %s", sqlite3_errmsg(conn));
@@ -114,7 +114,7 @@ stmt(struct trace_db *db, enum statement i, struct why *why)
 	if (db->stmt[i] == NULL &&
 	    sqlite3_prepare_v3(conn, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 		&db->stmt[i], NULL) != SQLITE_OK) {
-		failed(db, conn, why);
+		trace_db_failed(db, conn, why);
 		return NULL;
 	}
 	sqlite3_reset(db->stmt[i]);
@@ -122,21 +122,21 @@ stmt(struct trace_db *db, enum statement i, struct why *why)
 	return db->stmt[i];
 }
 
-/* run - a statement that has no rows */
+/* trace_db_run - a statement that has no rows */
 static int
-run(struct trace_db *db, sqlite3_stmt *s, struct why *why)
+trace_db_run(struct trace_db *db, sqlite3_stmt *s, struct why *why)
 {
 	const int code = sqlite3_step(s);
 
 	sqlite3_reset(s);
 	return code == SQLITE_DONE || code == SQLITE_ROW
 		   ? 0
-		   : failed(db, db->writer, why);
+		   : trace_db_failed(db, db->writer, why);
 }
 
-/* number - what a PRAGMA says; 0 if it says nothing */
+/* trace_db_number - what a PRAGMA says; 0 if it says nothing */
 static int64_t
-number(struct trace_db *db, enum statement i)
+trace_db_number(struct trace_db *db, enum statement i)
 {
 	struct why why;
 	sqlite3_stmt *s = stmt(db, i, &why);
@@ -154,7 +154,7 @@ exec(struct trace_db *db, sqlite3 *conn, const char *text, struct why *why)
 {
 	return sqlite3_exec(conn, text, NULL, NULL, NULL) == SQLITE_OK
 		   ? 0
-		   : failed(db, conn, why);
+		   : trace_db_failed(db, conn, why);
 }
 
 /* version_is_ours - a file of a newer postmeter is left alone */
@@ -170,7 +170,7 @@ version_is_ours(struct trace_db *db, struct why *why)
 		version = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
 	if (version == -1)
-		return failed(db, db->writer, why);
+		return trace_db_failed(db, db->writer, why);
 	if (version <= SCHEMA)
 		return 0;
 	why_set(why, "trace: the file is of a newer postmeter (version %d)",
@@ -190,7 +190,7 @@ open_both(struct trace_db *db, const char *path, struct why *why)
 		     SQLITE_OPEN_NOMUTEX,
 		 NULL) == SQLITE_OK
 		 ? 0
-		 : failed(db, db->writer, why);
+		 : trace_db_failed(db, db->writer, why);
 	umask(old);
 	if (rc == -1)
 		return -1;
@@ -204,7 +204,7 @@ open_both(struct trace_db *db, const char *path, struct why *why)
 		return -1;
 	if (sqlite3_open_v2(path, &db->reader,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		return failed(db, db->reader, why);
+		return trace_db_failed(db, db->reader, why);
 	sqlite3_busy_timeout(db->reader, 2000);
 	return exec(db, db->reader, "PRAGMA query_only = 1", why);
 }
@@ -296,7 +296,7 @@ trace_db_put_entry(
 	bind_text(s, 21, e->smarthost);
 	bind_text(s, 22, e->text);
 	sqlite3_bind_int(s, 23, e->sum != TRACE_REFUSED);
-	return run(db, s, why);
+	return trace_db_run(db, s, why);
 }
 
 int
@@ -314,7 +314,7 @@ trace_db_add_day(
 	bind_number(s, 5, d->bytes);
 	bind_number(s, 6, d->refused);
 	bind_number(s, 7, d->held);
-	return run(db, s, why);
+	return trace_db_run(db, s, why);
 }
 
 int
@@ -334,13 +334,14 @@ trace_db_add_refusals(
 	sqlite3_bind_int64(s, 7, r->last);
 	bind_text(s, 8, r->rcpt);
 	bind_text(s, 9, r->text);
-	return run(db, s, why);
+	return trace_db_run(db, s, why);
 }
 
-/* drop - runs one of the statements that delete, with its two numbers */
+/* trace_db_drop - runs one of the statements that delete, with its two numbers
+ */
 static int
-drop(struct trace_db *db, enum statement i, int64_t before, int64_t most,
-    struct why *why)
+trace_db_drop(struct trace_db *db, enum statement i, int64_t before,
+    int64_t most, struct why *why)
 {
 	sqlite3_stmt *s = stmt(db, i, why);
 	int at = 1;
@@ -350,7 +351,7 @@ drop(struct trace_db *db, enum statement i, int64_t before, int64_t most,
 	if (i != DROP_OLDEST)
 		sqlite3_bind_int64(s, at++, before);
 	sqlite3_bind_int64(s, at, most);
-	return run(db, s, why);
+	return trace_db_run(db, s, why);
 }
 
 /* day_before - the local day so many days before the one of a moment, about */
@@ -367,15 +368,16 @@ day_before(int64_t now, int days)
 int
 trace_db_end(struct trace_db *db, int64_t now, struct why *why)
 {
-	const int64_t left =
-	    db->pages - number(db, PAGES) + number(db, FREE_PAGES);
+	const int64_t left = db->pages - trace_db_number(db, PAGES) +
+			     trace_db_number(db, FREE_PAGES);
 
-	if (drop(db, DROP_OLD, now - db->keep, DROP_MOST, why) == -1 ||
+	if (trace_db_drop(db, DROP_OLD, now - db->keep, DROP_MOST, why) == -1 ||
 	    (left < SPARE(db->pages) &&
-		drop(db, DROP_OLDEST, 0, DROP_MOST, why) == -1) ||
-	    drop(db, DROP_HOURS, now - db->keep, DROP_MOST, why) == -1 ||
-	    drop(db, DROP_DAYS, day_before(now, DAYS_KEPT), DROP_MOST, why) ==
+		trace_db_drop(db, DROP_OLDEST, 0, DROP_MOST, why) == -1) ||
+	    trace_db_drop(db, DROP_HOURS, now - db->keep, DROP_MOST, why) ==
 		-1 ||
+	    trace_db_drop(db, DROP_DAYS, day_before(now, DAYS_KEPT), DROP_MOST,
+		why) == -1 ||
 	    exec(db, db->writer, "COMMIT", why) == -1) {
 		trace_db_undo(db);
 		return -1;
@@ -391,7 +393,7 @@ trace_db_undo(struct trace_db *db)
 	if (sqlite3_get_autocommit(db->writer) == 0)
 		(void)exec(db, db->writer, "ROLLBACK", &why);
 	/* A full file: room for the next batch. */
-	(void)drop(db, DROP_OLDEST, 0, DROP_MOST, &why);
+	(void)trace_db_drop(db, DROP_OLDEST, 0, DROP_MOST, &why);
 }
 
 /* --- reading ------------------------------------------------------------- */
@@ -448,7 +450,7 @@ next(struct trace_db *db, sqlite3_stmt *s, int *rc_r, struct why *why)
 
 	if (code == SQLITE_ROW)
 		return true;
-	*rc_r = code == SQLITE_DONE ? 0 : failed(db, db->reader, why);
+	*rc_r = code == SQLITE_DONE ? 0 : trace_db_failed(db, db->reader, why);
 	return false;
 }
 
