@@ -45,6 +45,10 @@ ALL_CFLAGS = $(STD) $(HARDEN) $(WARN) $(WERROR) $(DEFS) $(INC) \
     $(PC_CFLAGS) -MMD -MP $(SAN) $(CFLAGS)
 ALL_LDFLAGS = $(HARDEN_LD) $(SAN) $(LDFLAGS)
 
+# Where libsasl looks for plugins: with its own modules.
+SASLDIR ?= $(shell $(PKG_CONFIG) --variable=libdir libsasl2 2>/dev/null)/sasl2
+DEFS += -DSASLDIR='"$(SASLDIR)"'
+
 # A floor is a folder, and sees the contracts of lower floors only: an include
 # that climbs does not compile.
 I_ground = -Iinclude/ground
@@ -138,8 +142,6 @@ $(BUILD)/postmeter-agent: $(call obj,$(SRC_postmeter-agent)) $(LIB)
 
 # Loaded by whatever logs in through Cyrus SASL; its functions come as pointers.
 SASL_SRC = milter/sasl/plugin.c
-# Where libsasl looks for it: with its own modules.
-SASLDIR ?= $(shell $(PKG_CONFIG) --variable=libdir libsasl2 2>/dev/null)/sasl2
 $(BUILD)/libpostmeter-oauth.so: $(SASL_SRC)
 	@mkdir -p $(@D)
 	$(if $(Q),$(say) LD $@)
@@ -190,8 +192,7 @@ $(call test,smtp_probe): LIBS += -lcurl -lssl
 # The plugin is loaded by the real library, beside those of the system.
 $(call test,sasl_plugin): $(BUILD)/libpostmeter-oauth.so
 $(call test,sasl_plugin): LIBS += -lsasl2
-$(call test,sasl_plugin): DEFS += -DPLUGINS='"$(abspath $(BUILD))"' \
-    -DSYSTEM_PLUGINS='"$(SASLDIR)"'
+$(call test,sasl_plugin): DEFS += -DPLUGINS='"$(abspath $(BUILD))"'
 $(BUILD)/tests/fuzz/sasl/fuzz_sasl_plugin $(BUILD)/libfuzzer_sasl_plugin: \
     $(BUILD)/milter/sasl/plugin.o
 

@@ -164,6 +164,7 @@ check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 		*answer_r = answer;
 		return EX_CONFIG;
 	}
+	ctl_oauth_audit(conf, found);
 	json_array_foreach (found, i, f)
 		musts += json_is_true(json_object_get(f, "must"));
 	json_object_set_new(*answer_r, "findings", found);

@@ -141,6 +141,9 @@ void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
 	    json_t **answer_r);
 
+/* `check --mta`: what smarthosts that log in with a token need here. */
+void	ctl_oauth_audit(const struct config *conf, json_t *found);
+
 /* `check --mta`: is it Sendmail that is to be looked at? */
 bool	ctl_sendmail_here(const struct ctl *ctl);
 

@@ -26,7 +26,7 @@ static char logged[1000];
 static int
 get_path(void *context, const char **path_r)
 {
-	*path_r = PLUGINS ":" SYSTEM_PLUGINS;
+	*path_r = PLUGINS ":" SASLDIR;
 	return SASL_OK;
 }
 
