@@ -12,6 +12,8 @@
 #include <sasl/sasl.h>
 #include <sasl/saslplug.h>
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int sasl_client_plug_init(const sasl_utils_t *utils, int max, int *version_r,
     sasl_client_plug_t **list_r, int *count_r);
 
