@@ -31,6 +31,7 @@
 #include "config.h"
 #include "control.h"
 #include "credentials.h"
+#include "gate.h"
 #include "log.h"
 #include "milter.h"
 #include "privileges.h"
@@ -56,6 +57,7 @@ static struct daemon {
 	int map_fd, auth_fd, control_fd, view_fd;
 	struct store *store;
 	struct health *health;
+	struct gate *gate;
 	struct socketmap_server *maps;
 	struct control_server *control, *view;
 	pthread_t milter;
@@ -292,13 +294,48 @@ open_doors(const struct config *conf, int *exit_r)
 	return d.view_fd == -1 ? -1 : 0;
 }
 
+/* desk_of_daemon - what the doors ask with; each adds a configuration */
+static struct desk
+desk_of_daemon(void)
+{
+	return (struct desk){
+		.store = d.store, .health = d.health, .gate = d.gate
+	};
+}
+
+/*
+ * open_gate - deliveries that were under way when the daemon ended last time
+ * are settled, or told on by those who are still at it.  0 or -1.
+ */
+static int
+open_gate(void)
+{
+	struct desk desk;
+	struct why why = WHY_NONE;
+
+	d.gate = gate_new();
+	if (d.gate == NULL) {
+		log_error("out of memory");
+		return -1;
+	}
+	desk = desk_of_daemon();
+	desk.conf = snapshot_hold();
+	if (gate_adopt(&desk, socketmap_owner, clock_now(), &why) != GATE_OPEN)
+		log_error(
+		    "exit: deliveries under way could not be read: %s; what they leased counts as sent until its window is over",
+		    why.text);
+	snapshot_release(&desk.conf);
+	return 0;
+}
+
 static void *
 serve(void *arg)
 {
+	const struct desk desk = desk_of_daemon();
 	int *rc = arg;
 	const char gone = 0;
 
-	*rc = mlfi_serve(d.store, d.health);
+	*rc = mlfi_serve(&desk);
 	if (*rc != 0)
 		log_error("libmilter gave up: the system's mail log says why");
 	(void)!write(d.wake[1], &gone, 1);
@@ -309,16 +346,18 @@ static int
 start_serving(int *milter_rc)
 {
 	static struct control_env env;
+	const struct desk desk = desk_of_daemon();
 	int rc = -1;
 
 	env = (struct control_env){
 		.store = d.store,
 		.health = d.health,
+		.gate = d.gate,
 		.config_file = d.file,
 		.started = clock_now(),
 		.reload = reload,
 	};
-	d.maps = socketmap_start(d.map_fd, d.auth_fd, d.store, d.health);
+	d.maps = socketmap_start(d.map_fd, d.auth_fd, &desk);
 	d.control = control_start(d.control_fd, CONTROL_DOOR, &env);
 	if (d.view_fd != -1)
 		d.view = control_start(d.view_fd, VIEW_DOOR, &env);
@@ -339,9 +378,8 @@ keep_trace(const struct config *conf)
 	if (conf->trace_file[0] != '\0' &&
 	    trace_open(conf->trace_file, conf->trace_for, conf->trace_size,
 		&why) == -1)
-		log_error(
-		    "%s: %s; mail goes on without a trace", conf->trace_file,
-		    why.text);
+		log_error("%s: %s; mail goes on without a trace",
+		    conf->trace_file, why.text);
 }
 
 /* --- signals ------------------------------------------------------------- */
@@ -547,11 +585,12 @@ main(int argc, char **argv)
 		log_error("store: %s", why.text);
 		return rc;
 	}
-	zone_freeze();          /* from here on there are threads */
+	zone_freeze(); /* from here on there are threads */
 	keep_trace(conf);
 	snapshot_publish(conf); /* no longer ours to look at */
 	d.health = health_new();
-	if (d.health == NULL || start_serving(&milter_rc) != 0)
+	if (d.health == NULL || open_gate() == -1 ||
+	    start_serving(&milter_rc) != 0)
 		return EX_OSERR;
 	if (log_start() == -1)
 		log_warn("no thread for the log: answers wait for its reader");

@@ -71,7 +71,9 @@ struct smarthost {
 	char *provider;		/* "" if it names none */
 	/*
 	 * Recipients in one delivery: the mail server splits a message with
-	 * more, and the provider counts each part.  0: it never splits.
+	 * more, and the provider counts each part.  Never more than a limit of
+	 * recipients of the account holds, so that a delivery always fits into
+	 * an unused one.
 	 */
 	uint32_t recipient_limit;
 	uint32_t concurrency;	/* connections at a time; 0: not limited */

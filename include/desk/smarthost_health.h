@@ -14,6 +14,10 @@
 #include "why.h"
 
 
+/* Unhealthy after BREAKER_FAILURES; how long until the next try. */
+#define HEALTH_PAUSE	(30 * SECOND)
+#define HEALTH_LONGEST	(10 * MINUTE)
+
 struct health;
 
 struct health *health_new(void);	/* NULL: out of memory */

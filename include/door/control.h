@@ -21,7 +21,7 @@
 
 #include <jansson.h>
 
-#include "smarthost_health.h"
+#include "desk.h"
 #include "store.h"
 
 #define CONTROL_REQUEST_MAX 65536	/* bytes */
@@ -39,6 +39,7 @@ struct control_peer {
 struct control_env {
 	struct store *store;
 	struct health *health;	/* NULL: nobody looks at smarthosts */
+	struct gate *gate;	/* NULL: no exit is metered */
 	const char *config_file;
 	int64_t started;		/* ms */
 	/*

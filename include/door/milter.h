@@ -11,8 +11,7 @@
 #include <stdint.h>
 
 #include "config.h"
-#include "smarthost_health.h"
-#include "store.h"
+#include "desk.h"
 #include "why.h"
 
 /*
@@ -23,10 +22,11 @@ int	mlfi_open(const struct config *conf,
 	    const struct unix_socket_owner *owner, bool *live_r, struct why *why);
 
 /*
- * Serves until the process ends, or libmilter gives up; store must be open and
- * stay so until then.  0 or -1.
+ * Serves until the process ends, or libmilter gives up; what desk points to
+ * must stay until then (each transaction holds a configuration of its own).
+ * 0 or -1.
  */
-int	mlfi_serve(struct store *store, struct health *health);
+int	mlfi_serve(const struct desk *desk);
 
 /*
  * From now on every new transaction is answered 451.  Returns when no callback

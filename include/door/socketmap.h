@@ -12,8 +12,8 @@
 #include <stddef.h>
 
 #include "bytes.h"
-#include "smarthost_health.h"
-#include "store.h"
+#include "desk.h"
+#include "gate.h"
 
 /*
  * Splits a request at its first blank (a key may hold blanks).  False if it
@@ -26,11 +26,18 @@ struct socketmap_server;
 
 /*
  * Starts the thread that answers on two listening descriptors, which it takes
- * over.  store and health (may be NULL) must outlive it.  NULL if out of
- * resources.
+ * over.  What desk points to must outlive it (each answer holds a configuration
+ * of its own).  NULL if out of resources.
  */
 struct socketmap_server *socketmap_start(int map_fd, int auth_fd,
-	    struct store *store, struct health *health);
+	    const struct desk *desk);
+
+/*
+ * An owner of deliveries as this door names them, "HOST-NAMESPACE:PID.START":
+ * is it of another machine, gone, or still there (also where that cannot be
+ * seen)?
+ */
+enum gate_owner socketmap_owner(const char *owner);
 
 /* Answers what is complete, closes all peers, joins the thread. */
 void	socketmap_stop(struct socketmap_server **sp);

@@ -15,8 +15,6 @@
 #include "clock.h"
 
 #define BREAKER_FAILURES	3
-#define BREAKER_PAUSE		(30 * SECOND)
-#define BREAKER_LONGEST		(10 * MINUTE)
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 
@@ -28,7 +26,9 @@ struct breaker {
 };
 
 void	breaker_good(struct breaker *b);
-void	breaker_bad(struct breaker *b, int64_t now);
+/* first: the first pause, doubled each time up to longest; ms. */
+void	breaker_bad(struct breaker *b, int64_t first, int64_t longest,
+	    int64_t now);
 
 enum breaker_state breaker_state(const struct breaker *b, int64_t now);
 

@@ -7,6 +7,8 @@
 
 #include "reader.h"
 
+#define RECIPIENT_LIMIT 50 /* what Postfix has by default */
+
 cfg_opt_t smarthost_options[] = {
 	CONF_ONE("provider"),
 	CONF_ONE("margin"),
@@ -118,6 +120,24 @@ read_envelope_sender(struct reading *r, cfg_t *sec, struct smarthost *sh)
 	sh->envelope_key = keep(r, a.text);
 }
 
+/* bound_recipient_limit - a delivery must fit into each budget of the account
+ */
+static void
+bound_recipient_limit(struct smarthost *sh)
+{
+	for (size_t i = 0; i < sh->policies.n; i++) {
+		const struct policy *p = sh->policies.v[i];
+
+		for (size_t j = 0;
+		     p->when_over != OVER_OBSERVE && j < p->nlimit; j++)
+			if (p->limit[j].dim == DIM_RECIPIENTS &&
+			    p->limit[j].max < sh->recipient_limit)
+				sh->recipient_limit = (uint32_t)p->limit[j].max;
+	}
+	if (sh->recipient_limit == 0)
+		sh->recipient_limit = 1; /* a limit of 0 fits nothing anyway */
+}
+
 static void
 read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 {
@@ -140,7 +160,9 @@ read_smarthost(struct reading *r, cfg_t *root, cfg_t *sec, struct smarthost *sh)
 	if (p != NULL)
 		provider_bring(r, p, margin, line, sh);
 	sh->recipient_limit = read_number(r, sec, "recipient-limit", 1, 100000,
-	    p != NULL ? p->recipient_limit : 0);
+	    p != NULL && p->recipient_limit > 0 ? p->recipient_limit
+						: RECIPIENT_LIMIT);
+	bound_recipient_limit(sh);
 	sh->concurrency = read_number(r, sec, "concurrency", 1, 1000,
 	    p != NULL && p->concurrency <= 1000 ? p->concurrency : 0);
 	sh->messages_per_minute = read_number(r, sec, "messages-per-minute", 1,

@@ -103,7 +103,8 @@ health_tell(struct health *h, const char *smarthost, bool good, const char *why,
 		if (good)
 			breaker_good(&p->breaker);
 		else
-			breaker_bad(&p->breaker, now);
+			breaker_bad(
+			    &p->breaker, HEALTH_PAUSE, HEALTH_LONGEST, now);
 		is = p->breaker.pause > 0;
 		p->seen = now;
 		why_set(&p->why, "%s", good ? "" : why);

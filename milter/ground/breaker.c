@@ -13,15 +13,15 @@ breaker_good(struct breaker *b)
 }
 
 void
-breaker_bad(struct breaker *b, int64_t now)
+breaker_bad(struct breaker *b, int64_t first, int64_t longest, int64_t now)
 {
 	if (b->failures < BREAKER_FAILURES)
 		b->failures++;
 	if (b->failures < BREAKER_FAILURES)
 		return;
-	b->pause = b->pause == 0 ? BREAKER_PAUSE : 2 * b->pause;
-	if (b->pause > BREAKER_LONGEST)
-		b->pause = BREAKER_LONGEST;
+	b->pause = b->pause == 0 ? first : 2 * b->pause;
+	if (b->pause > longest)
+		b->pause = longest;
 	b->until = now + b->pause;
 }
 

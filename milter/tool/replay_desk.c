@@ -250,7 +250,9 @@ replay_desk_message(void *arg, const struct replay_message *m)
 		d->first = m->when;
 	d->last = m->when;
 	if (replay_desk_fill(d, m, &t) == 0 && match_outgoing(d->conf, &t)) {
-		meter_charge(d->conf, d->store, NULL, &t, m->when, &o);
+		const struct desk desk = { .conf = d->conf, .store = d->store };
+
+		meter_charge(&desk, &t, m->when, &o);
 		d->outgoing++;
 		if (o.verdict == VERDICT_PASS) {
 			d->passed++;

@@ -11,6 +11,7 @@
 #include "digest.h"
 #include "house.h"
 #include "meter.h"
+#include "routing.h"
 #include "store_fail.h"
 
 static struct store_fail fail;
@@ -26,8 +27,10 @@ ask(const char *text, struct outcome *preview_r, struct outcome *charge_r)
 	netaddr_parse("10.0.0.1", &t.client);
 	t.sender = sender;
 	assert_int_equal(txn_add(&t, 7, WAY_ROUTED), 0);
-	meter_preview(conf, &fail.store, NULL, &t, MONDAY, preview_r);
-	meter_charge(conf, &fail.store, NULL, &t, MONDAY, charge_r);
+	meter_preview(&(struct desk){ .conf = conf, .store = &fail.store }, &t,
+	    MONDAY, preview_r);
+	meter_charge(&(struct desk){ .conf = conf, .store = &fail.store }, &t,
+	    MONDAY, charge_r);
 	txn_end(&t);
 	config_free(&conf);
 }
@@ -81,9 +84,10 @@ a_route_that_cannot_be_known_is_no_route(void **state)
 
 	store_fail_init(&fail, STORE_FAILED);
 	mailaddr_canon(&sender, "al@office.example", 17, "+");
-	assert_int_equal(
-	    meter_route(conf, &fail.store, NULL, &sender, MONDAY, &sh, &why),
-	    -1);
+	assert_int_equal(routing_of_sender(&(struct desk){ .conf = conf,
+					       .store = &fail.store },
+			     &sender, MONDAY, &sh, &why),
+	    ROUTE_UNKNOWN);
 	config_free(&conf);
 }
 

@@ -142,7 +142,7 @@ send_mail(const char *sender, unsigned n)
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
 	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(txn_add(&t, i + 1, WAY_ROUTED), 0);
-	meter_charge(conf, store, NULL, &t, house_time, &o);
+	meter_charge(&(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
 	txn_end(&t);
 	snapshot_release(&conf);
 	return o.verdict;
@@ -385,7 +385,7 @@ send_from(const char *client, const char *sender)
 	assert_int_equal(netaddr_parse(client, &t.client), 0);
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
 	assert_int_equal(txn_add(&t, 1, WAY_ROUTED), 0);
-	meter_charge(conf, store, NULL, &t, house_time, &o);
+	meter_charge(&(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
 	txn_end(&t);
 	snapshot_release(&conf);
 	return o.verdict;

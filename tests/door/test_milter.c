@@ -15,6 +15,7 @@
 #include "log.h"
 #include "match.h"
 #include "meter.h"
+#include "routing.h"
 #include "office.h"
 
 #define STAFF                                                                  \
@@ -599,7 +600,7 @@ assert_routed(const char *id, const char *name)
 
 	mailaddr_canon(&sender, "al@office.example", 17, "");
 	assert_int_equal(
-	    meter_route_id(conf, store, NULL, id, &sender, MONDAY, &sh, &why),
+	    routing_of_id(&(struct desk){ .conf = conf, .store = store }, id, &sender, MONDAY, &sh, &why),
 	    1);
 	assert_string_equal(sh->name, name);
 	snapshot_release(&conf);
@@ -810,7 +811,7 @@ explain_and_the_real_answer_agree(void **state)
 			txn_add(&t, mailaddr_exact(to, strlen(to)),
 			    match_recipient(conf, to, &none));
 		}
-		meter_explain(conf, store, NULL, &t, house_time, &o);
+		meter_explain(&(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
 		verdict_reply(&o, house_time, conf->zone, &r);
 		st = eom();
 		if (r.code != NULL) {

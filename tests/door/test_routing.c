@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "log.h"
 #include "meter.h"
+#include "routing.h"
 #include "office.h"
 
 /* A narrow smarthost that is preferred and a wide one behind it. */
@@ -38,7 +39,7 @@ next_of(const char *sender)
 
 	mailaddr_canon(&a, sender, strlen(sender), "+");
 	assert_int_equal(
-	    meter_route(conf, store, NULL, &a, house_time, &sh, &why), 1);
+	    routing_of_sender(&(struct desk){ .conf = conf, .store = store }, &a, house_time, &sh, &why), 1);
 	name = sh->name;
 	snapshot_release(&conf);
 	return name;

@@ -61,8 +61,8 @@ close_office(void **state)
 	return 0;
 }
 
-typedef void ask_fn(const struct config *, struct store *, struct health *,
-    struct bytes, int64_t, char *, size_t);
+typedef void ask_fn(
+    const struct desk *, struct bytes, int64_t, char *, size_t);
 
 static void
 assert_answer(ask_fn *ask, const char *key, const char *answer)
@@ -70,7 +70,7 @@ assert_answer(ask_fn *ask, const char *key, const char *answer)
 	char dst[4096];
 	size_t n = strlen(answer);
 
-	ask(conf, &fail.store, NULL, (struct bytes){ key, strlen(key) }, MONDAY,
+	ask(&(struct desk){ .conf = conf, .store = &fail.store }, (struct bytes){ key, strlen(key) }, MONDAY,
 	    dst, sizeof(dst));
 	/* The words behind TEMP are for people. */
 	if (strcmp(answer, "TEMP") == 0)

@@ -142,7 +142,8 @@ setup(void **state)
 	publish_secrets();
 	map = unix_socket_listen(&map_ep, &us, &live, &why);
 	auth = unix_socket_listen(&auth_ep, &us, &live, &why);
-	server = socketmap_start(map, auth, &fail.store, NULL);
+	server =
+	    socketmap_start(map, auth, &(struct desk){ .store = &fail.store });
 	return server == NULL ? -1 : 0;
 }
 
@@ -539,7 +540,8 @@ a_peer_that_never_reads_costs_only_itself(void **state)
 	size_t asked = 0, answered = 0;
 
 	assert_int_equal(fcntl(deaf, F_SETFL, O_NONBLOCK), 0);
-	for (int quiet = 0; quiet < 3; quiet++) {
+	/* It has its turn each time: what it asked may take many of them. */
+	for (int quiet = 0; quiet < 1000; quiet++) {
 		while (send(deaf, ask, sizeof(ask) - 1, MSG_NOSIGNAL) ==
 		       sizeof(ask) - 1) {
 			asked++;
@@ -561,19 +563,21 @@ a_peer_that_never_reads_costs_only_itself(void **state)
 static void
 the_longest_idle_makes_place_for_a_new_one(void **state)
 {
-	enum { PEERS = 1024 };
+	enum { PEERS = 512 }; /* of one door: half of all */
 	static int fd[PEERS];
 	struct rlimit more = files;
-	int extra;
+	int extra, other;
 
-	more.rlim_cur = 2 * PEERS + 64;
+	more.rlim_cur = 4 * PEERS + 64;
 	if (more.rlim_max < more.rlim_cur ||
 	    setrlimit(RLIMIT_NOFILE, &more) == -1)
 		skip();
+	other = enter(&auth_ep);
+	hears(other, "open [in.office.example]:25", "NOTFOUND ");
 	for (int i = 0; i < PEERS; i++) {
+		house_time += 1;
 		fd[i] = enter(&map_ep);
 		hears(fd[i], "transport @x.test", "NOTFOUND ");
-		house_time += 1;
 	}
 	hears(fd[0], "transport @x.test", "NOTFOUND ");
 	extra = enter(&map_ep);
@@ -584,6 +588,9 @@ the_longest_idle_makes_place_for_a_new_one(void **state)
 			assert_true(still_there(fd[i]));
 		close(fd[i]);
 	}
+	/* A crowd at one door takes nobody's place at the other. */
+	assert_true(still_there(other));
+	close(other);
 	close(extra);
 }
 
@@ -658,10 +665,12 @@ an_allowed_peer_gets_the_key_of_a_nexthop(void **state)
 	fd = enter(&auth_ep);
 	hears(fd, KEY, SECRET);
 	hears(fd, "workspace smtp.gmail.com", "NOTFOUND ");
-	hears(fd, "workspace [smtp.gmail.com]:588", "NOTFOUND ");
-	hears(fd, "workspace [smtp.gmail.com]:587 ", "NOTFOUND ");
 	hears(fd, "workspace al@office.example", "NOTFOUND ");
 	hears(fd, "open [in.office.example]:25", "NOTFOUND ");
+	/* Another server would get the mail without a login: it waits. */
+	hears_temp(fd, "workspace [smtp.gmail.com]:588");
+	hears_temp(fd, "workspace [smtp.gmail.com]:587 ");
+	hears_temp(fd, "workspace fallback.test:25");
 	hears(fd, KEY, SECRET);
 	close(fd);
 }

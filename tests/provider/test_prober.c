@@ -30,18 +30,18 @@ three_failures_in_a_row_open_a_breaker(void **state)
 	struct breaker b = { 0 };
 
 	for (int i = 0; i < 2; i++) {
-		breaker_bad(&b, MONDAY);
-		breaker_bad(&b, MONDAY);
+		breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, MONDAY);
+		breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, MONDAY);
 		assert_int_equal(breaker_state(&b, MONDAY), BREAKER_CLOSED);
 		breaker_good(&b);
 	}
 	for (int i = 0; i < 3; i++)
-		breaker_bad(&b, MONDAY);
+		breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, MONDAY);
 	assert_int_equal(breaker_state(&b, MONDAY), BREAKER_OPEN);
 	assert_int_equal(
-	    breaker_state(&b, MONDAY + BREAKER_PAUSE - 1), BREAKER_OPEN);
+	    breaker_state(&b, MONDAY + HEALTH_PAUSE - 1), BREAKER_OPEN);
 	assert_int_equal(
-	    breaker_state(&b, MONDAY + BREAKER_PAUSE), BREAKER_HALF_OPEN);
+	    breaker_state(&b, MONDAY + HEALTH_PAUSE), BREAKER_HALF_OPEN);
 	breaker_good(&b);
 	assert_int_equal(breaker_state(&b, MONDAY), BREAKER_CLOSED);
 }
@@ -50,15 +50,15 @@ static void
 a_pause_doubles_up_to_ten_minutes(void **state)
 {
 	struct breaker b = { 0 };
-	int64_t now = MONDAY, expected = BREAKER_PAUSE;
+	int64_t now = MONDAY, expected = HEALTH_PAUSE;
 
-	breaker_bad(&b, now);
-	breaker_bad(&b, now);
+	breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, now);
+	breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, now);
 	for (int i = 0; i < 20; i++) {
-		breaker_bad(&b, now);
+		breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, now);
 		assert_int_equal(b.until - now, expected);
 		now = b.until;
-		expected = 2 * expected > BREAKER_LONGEST ? BREAKER_LONGEST
+		expected = 2 * expected > HEALTH_LONGEST ? HEALTH_LONGEST
 							  : 2 * expected;
 	}
 	assert_int_equal(b.until - now, 0);
@@ -71,7 +71,7 @@ a_clock_put_back_keeps_no_breaker_open(void **state)
 	struct breaker b = { 0 };
 
 	for (int i = 0; i < 3; i++)
-		breaker_bad(&b, MONDAY);
+		breaker_bad(&b, HEALTH_PAUSE, HEALTH_LONGEST, MONDAY);
 	assert_int_equal(breaker_state(&b, MONDAY - DAY), BREAKER_HALF_OPEN);
 }
 
@@ -114,7 +114,7 @@ each_smarthost_has_its_own_breaker(void **state)
 	assert_true(health_ask(h, "a", MONDAY + 1, &r));
 	assert_int_equal(r.state, BREAKER_OPEN);
 	assert_int_equal(r.seen, MONDAY);
-	assert_int_equal(r.until, MONDAY + BREAKER_PAUSE);
+	assert_int_equal(r.until, MONDAY + HEALTH_PAUSE);
 	assert_string_equal(r.why.text, "gone");
 	/* Half open, it still comes last: the prober tries it, not mail. */
 	assert_true(health_ask(h, "a", MONDAY + HOUR, &r));
@@ -330,14 +330,14 @@ a_round_looks_at_who_is_due(void **state)
 		now += 5 * MINUTE;
 	}
 	assert_false(health_is_unhealthy(h, "a"));
-	assert_int_equal(a_round(p, now), BREAKER_PAUSE);
+	assert_int_equal(a_round(p, now), HEALTH_PAUSE);
 	assert_true(health_is_unhealthy(h, "a"));
-	now += BREAKER_PAUSE;
-	assert_int_equal(a_round(p, now), 2 * BREAKER_PAUSE);
+	now += HEALTH_PAUSE;
+	assert_int_equal(a_round(p, now), 2 * HEALTH_PAUSE);
 	/* A pause that is longer than probe-every is kept, too. */
 	in_force("5s", no_server());
-	now += 2 * BREAKER_PAUSE;
-	assert_int_equal(a_round(p, now), 4 * BREAKER_PAUSE);
+	now += 2 * HEALTH_PAUSE;
+	assert_int_equal(a_round(p, now), 4 * HEALTH_PAUSE);
 	assert_int_equal(a_round(p, now + MINUTE), MINUTE);
 	in_force("0", 25);
 	assert_int_equal(a_round(p, now), NEVER);

@@ -28,7 +28,7 @@ open_office_of(struct config *conf)
 	store = house_store(conf);
 	/* The callbacks register; the socket's folder may be refused. */
 	(void)mlfi_open(conf, &nobody, &live, &why);
-	(void)mlfi_serve(store, health);
+	(void)mlfi_serve(&(struct desk){ .store = store, .health = health });
 	snapshot_publish(conf);
 	memset(&server, 0, sizeof(server));
 }

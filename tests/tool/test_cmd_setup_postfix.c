@@ -219,7 +219,7 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 	assert_true(holds(
 	    o->main, "smarthost-first_destination_recipient_limit = 25\n"));
 	assert_true(holds(
-	    o->main, "smarthost-second_destination_recipient_limit = 0\n"));
+	    o->main, "smarthost-second_destination_recipient_limit = 50\n"));
 	assert_true(
 	    holds(o->master, "    -o smtp_tls_security_level=secure\n"));
 	assert_true(

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bill.h"
 #include "match.h"
 #include "meter.h"
 #include "request.h"
@@ -102,6 +103,7 @@ bill_limits(const struct request *rq, const struct rule *rule,
 {
 	json_t *limits = json_array();
 	struct bill_work *work = malloc(sizeof(*work));
+	struct desk desk;
 	struct bill bill;
 
 	*a_r = STORE_OK;
@@ -109,7 +111,8 @@ bill_limits(const struct request *rq, const struct rule *rule,
 		json_decref(limits);
 		return NULL;
 	}
-	meter_bill(rq->conf, rule, rq->env->health, t, rq->now, &bill, work);
+	desk = control_desk(rq);
+	bill_make(&desk, rule, t, rq->now, &bill, work);
 	for (size_t i = 0; i < bill.nline && *a_r == STORE_OK; i++)
 		*a_r = line_limits(rq, &bill.line[i], &limits, why);
 	free(work);
@@ -130,6 +133,7 @@ explain(const struct request *rq, const struct txn *t)
 	enum store_answer a = STORE_OK;
 	struct why why = WHY_NONE;
 	json_t *limits, *answer = json_null();
+	const struct desk desk = control_desk(rq);
 	struct outcome o;
 	struct reply r;
 
@@ -139,8 +143,7 @@ explain(const struct request *rq, const struct txn *t)
 		json_decref(limits);
 		return control_store_failure(a, why.text);
 	}
-	meter_explain(
-	    rq->conf, rq->env->store, rq->env->health, t, rq->now, &o);
+	meter_explain(&desk, t, rq->now, &o);
 	verdict_reply(&o, rq->now, rq->conf->zone, &r);
 	if (r.code != NULL)
 		answer = json_pack("{s:s, s:s, s:s}", "code", r.code, "xcode",

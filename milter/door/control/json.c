@@ -14,6 +14,15 @@
 #include "request.h"
 #include "verdict.h"
 
+struct desk
+control_desk(const struct request *rq)
+{
+	return (struct desk){ .conf = rq->conf,
+		.store = rq->env->store,
+		.health = rq->env->health,
+		.gate = rq->env->gate };
+}
+
 const char *
 control_arg(const struct request *rq, const char *name)
 {

@@ -50,6 +50,9 @@ json_t	*control_hello(const struct request *rq); /* when was it started? */
 
 /* --- control_json.c: the pieces that answers are made of ----------------- */
 
+/* What the desk is asked with. */
+struct desk control_desk(const struct request *rq);
+
 /* The string argument of that name; NULL if it is missing or no string. */
 const char *control_arg(const struct request *rq, const char *name);
 

@@ -18,6 +18,7 @@
 
 #include <libmilter/mfapi.h>
 
+#include "bill.h"
 #include "clock.h"
 #include "digest.h"
 #include "escape.h"
@@ -49,8 +50,7 @@ struct session {
 	bool has_reply_to;
 };
 
-static struct store *the_store;
-static struct health *the_health;
+static struct desk the_desk; /* its conf is each session's own */
 
 /* --- who is at the store ----------------------------------------------------
  *
@@ -183,6 +183,15 @@ finish(struct session *s)
 	s->has_reply_to = false;
 }
 
+static struct desk
+desk_of(const struct session *s)
+{
+	struct desk desk = the_desk;
+
+	desk.conf = s->conf;
+	return desk;
+}
+
 static struct session *
 session_of(SMFICTX *ctx)
 {
@@ -301,6 +310,7 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 	int64_t since = tally_clock(), now = clock_now();
 	struct rcpt_word word;
 	struct outcome o;
+	struct desk desk;
 	struct reply r;
 	enum txn_way way;
 
@@ -325,7 +335,8 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 		return SMFIS_CONTINUE;
 	if (!enter())
 		return unavailable(ctx);
-	meter_preview(s->conf, the_store, the_health, &s->txn, now, &o);
+	desk = desk_of(s);
+	meter_preview(&desk, &s->txn, now, &o);
 	leave(TALLY_RCPT, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	return r.code == NULL ? SMFIS_CONTINUE
@@ -405,7 +416,7 @@ rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
 				 : config_smarthost(s->conf, o->smarthost);
 	char sender[MAILADDR_MAX + 3];
 
-	if (sh == NULL || !meter_renames(sh, &s->txn.sender))
+	if (sh == NULL || !bill_renames(sh, &s->txn.sender))
 		return 0;
 	snprintf(sender, sizeof(sender), "<%s>", sh->envelope_sender);
 	if (smfi_chgfrom(ctx, sender, NULL) == MI_SUCCESS &&
@@ -423,6 +434,7 @@ mlfi_eom(SMFICTX *ctx)
 	struct session *s = smfi_getpriv(ctx);
 	int64_t since = tally_clock(), now = clock_now();
 	struct outcome o;
+	struct desk desk;
 	struct reply r;
 	sfsistat st;
 
@@ -437,7 +449,8 @@ mlfi_eom(SMFICTX *ctx)
 	note_queue_id(ctx, s);
 	if (s->sees_body)
 		s->txn.bytes = s->seen; /* no longer what was declared */
-	meter_charge(s->conf, the_store, the_health, &s->txn, now, &o);
+	desk = desk_of(s);
+	meter_charge(&desk, &s->txn, now, &o);
 	leave(TALLY_EOM, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
@@ -581,9 +594,8 @@ mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
 }
 
 int
-mlfi_serve(struct store *store, struct health *health)
+mlfi_serve(const struct desk *desk)
 {
-	the_store = store;
-	the_health = health;
+	the_desk = *desk;
 	return smfi_main() == MI_SUCCESS ? 0 : -1;
 }

@@ -10,7 +10,7 @@
 
 #include "credentials.h"
 #include "mailaddr.h"
-#include "meter.h"
+#include "routing.h"
 #include "sendmail_key.h"
 #include "sendmail_maps.h"
 
@@ -27,9 +27,9 @@ temp(char *dst, size_t size, const char *why)
  * none.  -1 if that could not be known: then dst is the answer.
  */
 static int
-message(const struct config *conf, struct store *store, struct health *health,
-    struct bytes key, int64_t now, struct sendmail_key *k,
-    const struct smarthost **sh_r, char *dst, size_t size)
+message(const struct desk *desk, struct bytes key, int64_t now,
+    struct sendmail_key *k, const struct smarthost **sh_r, char *dst,
+    size_t size)
 {
 	char id[TXN_QUEUE_ID];
 	struct why why = WHY_NONE;
@@ -44,10 +44,10 @@ message(const struct config *conf, struct store *store, struct health *health,
 	snprintf(id, sizeof(id), "%.*s", (int)k->id.len, k->id.p);
 	if (sendmail_is_notice(k->sender))
 		k->sender.len = 0;
-	mailaddr_canon(
-	    &sender, k->sender.p, k->sender.len, conf->recipient_delimiter);
-	if (meter_route_id(conf, store, health, id, &sender, now, sh_r, &why) ==
-	    -1) {
+	mailaddr_canon(&sender, k->sender.p, k->sender.len,
+	    desk->conf->recipient_delimiter);
+	if (routing_of_id(desk, id, &sender, now, sh_r, &why) ==
+	    ROUTE_UNKNOWN) {
 		temp(dst, size, why.text);
 		return -1;
 	}
@@ -55,15 +55,14 @@ message(const struct config *conf, struct store *store, struct health *health,
 }
 
 void
-sendmail_map_route(const struct config *conf, struct store *store,
-    struct health *health, struct bytes key, int64_t now, char *dst,
-    size_t size)
+sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
+    char *dst, size_t size)
 {
 	const struct smarthost *sh;
 	struct sendmail_key k;
 	struct why why;
 
-	if (message(conf, store, health, key, now, &k, &sh, dst, size) == -1)
+	if (message(desk, key, now, &k, &sh, dst, size) == -1)
 		return;
 	if (sh == NULL) {
 		snprintf(dst, size, "NOTFOUND ");
@@ -81,15 +80,14 @@ sendmail_map_route(const struct config *conf, struct store *store,
  * dst is the answer.
  */
 static bool
-due(const struct config *conf, struct store *store, struct health *health,
-    struct bytes key, int64_t now, const struct smarthost **sh_r, char *dst,
-    size_t size)
+due(const struct desk *desk, struct bytes key, int64_t now,
+    const struct smarthost **sh_r, char *dst, size_t size)
 {
 	struct sendmail_key k;
 
-	if (message(conf, store, health, key, now, &k, sh_r, dst, size) == -1)
+	if (message(desk, key, now, &k, sh_r, dst, size) == -1)
 		return false;
-	switch (sendmail_server(conf, *sh_r, k.about)) {
+	switch (sendmail_server(desk->conf, *sh_r, k.about)) {
 	case SENDMAIL_DUE:
 		return true;
 	case SENDMAIL_OTHER:
@@ -104,13 +102,12 @@ due(const struct config *conf, struct store *store, struct health *health,
 }
 
 void
-sendmail_map_tls(const struct config *conf, struct store *store,
-    struct health *health, struct bytes key, int64_t now, char *dst,
-    size_t size)
+sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now,
+    char *dst, size_t size)
 {
 	const struct smarthost *sh;
 
-	if (due(conf, store, health, key, now, &sh, dst, size))
+	if (due(desk, key, now, &sh, dst, size))
 		snprintf(dst, size, "OK %s", sendmail_tls(sh));
 }
 
@@ -145,12 +142,11 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 }
 
 void
-sendmail_map_auth(const struct config *conf, struct store *store,
-    struct health *health, struct bytes key, int64_t now, char *dst,
-    size_t size)
+sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now,
+    char *dst, size_t size)
 {
 	const struct smarthost *sh;
 
-	if (due(conf, store, health, key, now, &sh, dst, size))
-		login(conf, sh, dst, size);
+	if (due(desk, key, now, &sh, dst, size))
+		login(desk->conf, sh, dst, size);
 }

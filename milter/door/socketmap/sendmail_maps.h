@@ -12,23 +12,18 @@
 #include <stdint.h>
 
 #include "bytes.h"
-#include "config.h"
-#include "smarthost_health.h"
-#include "store.h"
+#include "desk.h"
 
 /* Which mailer and host for this recipient?  Map "route". */
-void	sendmail_map_route(const struct config *conf, struct store *store,
-	    struct health *health, struct bytes key, int64_t now, char *dst,
+void	sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
 /* How safe must this server be?  Map "tls". */
-void	sendmail_map_tls(const struct config *conf, struct store *store,
-	    struct health *health, struct bytes key, int64_t now, char *dst,
+void	sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
 /* Which login for this server?  Map "sendmail".  The caller wipes dst. */
-void	sendmail_map_auth(const struct config *conf, struct store *store,
-	    struct health *health, struct bytes key, int64_t now, char *dst,
+void	sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
 #endif

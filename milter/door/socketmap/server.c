@@ -19,11 +19,10 @@
 
 #include "clock.h"
 #include "credentials.h"
-#include "escape.h"
+#include "gate.h"
 #include "log.h"
-#include "mailaddr.h"
-#include "meter.h"
 #include "netstring.h"
+#include "postfix_maps.h"
 #include "sendmail_maps.h"
 #include "snapshot.h"
 #include "socketmap.h"
@@ -37,6 +36,7 @@
 #define OUT_SIZE (TOKEN_MAX + 2048)  /* the longest answer and its frame */
 #define PATIENCE (5 * SECOND)        /* to send a request, to take an answer */
 #define IDLE HOUR                    /* Postfix itself hangs up after 10 s */
+#define TURN 16 /* requests of one peer before it is another's */
 #define RATE 20 /* credentials a second that one process may ask for */
 #define BURST 100
 #define RECENT 64 /* processes whose rate is remembered */
@@ -47,7 +47,9 @@ struct peer {
 	int fd;
 	enum door door;
 	pid_t pid;
-	int64_t since; /* the state it is in: idle, asking, taking */
+	char owner[LEASE_OWNER]; /* of deliveries: see socketmap_owner */
+	bool ready;              /* more requests are in, for its next turn */
+	int64_t since;           /* the state it is in: idle, asking, taking */
 	size_t nin, nout, taken;
 	char in[IN_SIZE];
 	char out[OUT_SIZE];
@@ -63,13 +65,12 @@ struct pace {
 struct socketmap_server {
 	pthread_t thread;
 	int door[DOORS], stop;
-	struct store *store;
-	struct health *health;
+	struct desk desk; /* its conf is each answer's own */
 	size_t npeer, most;
 	struct peer *peer[PEERS];
 	struct pace pace[RECENT];
-	int64_t deaf_until; /* out of descriptors: listen again then */
-	int64_t told;       /* when a refusal was last logged */
+	int64_t accept_paused_until; /* out of descriptors: listen again then */
+	int64_t logged;              /* when a refusal was last logged */
 };
 
 bool
@@ -87,67 +88,20 @@ socketmap_split(struct bytes request, struct bytes *map_r, struct bytes *key_r)
 	return true;
 }
 
-/* tell - a line for the log, but not more than one a minute */
+/* log_throttled - a line for the log, but not more than one a minute */
 static void
-tell(struct socketmap_server *s, const struct peer *p, const char *what)
+log_throttled(
+    struct socketmap_server *s, const struct peer *p, const char *what)
 {
 	int64_t now = clock_steady();
 
-	if (s->told != 0 && now - s->told < MINUTE)
+	if (s->logged != 0 && now - s->logged < MINUTE)
 		return;
-	s->told = now;
+	s->logged = now;
 	log_warn("auth-socket: process %ld %s", (long)p->pid, what);
 }
 
 /* --- answers ------------------------------------------------------------- */
-
-/* no_value - why there is none: 0, it does not exist; else it is not known */
-static void
-no_value(int found, const char *why, char *dst, size_t size)
-{
-	if (found == 0)
-		snprintf(dst, size, "NOTFOUND ");
-	else
-		snprintf(dst, size, "TEMP %s", why);
-}
-
-/* transport - where mail of this envelope sender goes (Postfix) */
-static void
-transport(const struct config *conf, struct store *store, struct health *health,
-    struct bytes key, int64_t now, char *dst, size_t size)
-{
-	const struct smarthost *sh = NULL;
-	struct mailaddr sender;
-	struct why why = WHY_NONE;
-	int found;
-
-	/*
-	 * After NOTFOUND for an address Postfix asks for "@domain".  That is
-	 * nobody's mail, and a rule for the domain must not take back what an
-	 * earlier rule said of the sender.
-	 */
-	if (key.len > 0 && key.p[0] == '@') {
-		snprintf(dst, size, "NOTFOUND ");
-		return;
-	}
-	mailaddr_canon(&sender, key.p, key.len, conf->recipient_delimiter);
-	found = meter_route(conf, store, health, &sender, now, &sh, &why);
-	if (found == 1)
-		snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
-		    sh->host, sh->port);
-	else
-		no_value(found, why.text, dst, size);
-}
-
-static const struct map {
-	const char *name;
-	void (*answer)(const struct config *, struct store *, struct health *,
-	    struct bytes key, int64_t now, char *dst, size_t size);
-} maps[] = {
-	{ "transport", transport },
-	{ "route", sendmail_map_route }, /* the mailer for a recipient */
-	{ "tls", sendmail_map_tls },     /* how safe its server must be */
-};
 
 static bool
 is_map(struct bytes map, const char *name)
@@ -156,22 +110,26 @@ is_map(struct bytes map, const char *name)
 }
 
 static void
-answer_map(struct socketmap_server *s, struct bytes map, struct bytes key,
+answer_map(const struct desk *desk, struct bytes map, struct bytes key,
     char *dst, size_t size)
 {
-	const struct config *conf = snapshot_hold();
+	const int64_t now = clock_now();
 
-	snprintf(dst, size, "TEMP no such map here");
-	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]); i++)
-		if (is_map(map, maps[i].name))
-			maps[i].answer(conf, s->store, s->health, key,
-			    clock_now(), dst, size);
-	snapshot_release(&conf);
+	if (is_map(map, "transport"))
+		postfix_transport(desk, key, true, now, dst, size);
+	else if (is_map(map, "transport-in"))
+		postfix_transport(desk, key, false, now, dst, size);
+	else if (is_map(map, "route"))
+		sendmail_map_route(desk, key, now, dst, size);
+	else if (is_map(map, "tls"))
+		sendmail_map_tls(desk, key, now, dst, size);
+	else
+		snprintf(dst, size, "TEMP no such map here");
 }
 
-/* too_fast - a token bucket for each process that asks for credentials */
+/* rate_limited - a token bucket for each process that asks for credentials */
 static bool
-too_fast(struct socketmap_server *s, pid_t pid)
+rate_limited(struct socketmap_server *s, pid_t pid)
 {
 	int64_t now = clock_steady();
 	struct pace *slot = &s->pace[0];
@@ -196,62 +154,39 @@ too_fast(struct socketmap_server *s, pid_t pid)
 	return false;
 }
 
-/* smarthost_key - of the one that the map is named after (Postfix) */
-static void
-smarthost_key(const struct config *conf, struct bytes map, struct bytes key,
-    char *dst, size_t size)
-{
-	char name[STORE_NAME], nexthop[300];
-	struct why why = WHY_NONE;
-	int found;
-
-	if (map.len >= sizeof(name) || key.len >= sizeof(nexthop) ||
-	    memchr(map.p, '\0', map.len) != NULL ||
-	    memchr(key.p, '\0', key.len) != NULL) {
-		snprintf(dst, size, "TEMP no such smarthost");
-		return;
-	}
-	snprintf(name, sizeof(name), "%.*s", (int)map.len, map.p);
-	snprintf(nexthop, sizeof(nexthop), "%.*s", (int)key.len, key.p);
-	memcpy(dst, "OK ", 3);
-	found =
-	    credentials_lookup(conf, name, nexthop, dst + 3, size - 3, &why);
-	if (found != 1)
-		no_value(found, why.text, dst, size);
-}
-
 /* answer_auth - a credential, of a smarthost or (Sendmail) of a message */
 static void
-answer_auth(struct socketmap_server *s, const struct peer *p, struct bytes map,
-    struct bytes key, char *dst, size_t size)
+answer_auth(struct socketmap_server *s, const struct desk *desk,
+    const struct peer *p, struct bytes map, struct bytes key, char *dst,
+    size_t size)
 {
-	const struct config *conf;
+	const int64_t now = clock_now();
+	/* What a process tells of its deliveries costs no token. */
+	const bool tells = map.len > 7 && memcmp(map.p, "status-", 7) == 0;
 
-	if (too_fast(s, p->pid)) {
-		tell(s, p, "asks for credentials too fast: answered TEMP");
+	if (!tells && rate_limited(s, p->pid)) {
+		log_throttled(
+		    s, p, "asks for credentials too fast: answered TEMP");
 		snprintf(dst, size, "TEMP too many requests");
-		return;
+	} else if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[') {
+		/* A smarthost of that name is still found: its lookup key has
+		 * brackets. */
+		sendmail_map_auth(desk, key, now, dst, size);
+	} else {
+		postfix_auth(desk, p->owner, map, key, now, dst, size);
 	}
-	conf = snapshot_hold();
-	/* A smarthost of that name is still found: its lookup key has brackets. */
-	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[')
-		sendmail_map_auth(
-		    conf, s->store, s->health, key, clock_now(), dst, size);
-	else
-		smarthost_key(conf, map, key, dst, size);
-	snapshot_release(&conf);
 }
 
 /* count_lookup - a map's name is told only if we know it */
 static void
 count_lookup(const struct peer *p, struct bytes map, const char *text)
 {
-	static const char *const known[] = { "transport", "route", "tls" };
+	static const char *const known[] = { "transport", "transport-in",
+		"route", "tls" };
 	const char *name = p->door == DOOR_MAP ? "other" : "auth";
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (p->door == DOOR_MAP && map.len == strlen(known[i]) &&
-		    memcmp(map.p, known[i], map.len) == 0)
+		if (p->door == DOOR_MAP && is_map(map, known[i]))
 			name = known[i];
 	tally_add(TALLY_LOOKUPS, name,
 	    text[0] == 'O'   ? "ok"
@@ -266,13 +201,17 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 {
 	char text[OUT_SIZE - 16];
 	struct bytes map = { 0 }, key;
+	struct desk desk = s->desk;
 
+	desk.conf = snapshot_hold();
 	if (!socketmap_split(request, &map, &key))
-		snprintf(text, sizeof(text), "TEMP want a map and a lookup key");
+		snprintf(
+		    text, sizeof(text), "TEMP want a map and a lookup key");
 	else if (p->door == DOOR_MAP)
-		answer_map(s, map, key, text, sizeof(text));
+		answer_map(&desk, map, key, text, sizeof(text));
 	else
-		answer_auth(s, p, map, key, text, sizeof(text));
+		answer_auth(s, &desk, p, map, key, text, sizeof(text));
+	snapshot_release(&desk.conf);
 	count_lookup(p, map, text);
 	p->nout = netstring_put(p->out, sizeof(p->out), text, strlen(text));
 	p->taken = 0;
@@ -282,7 +221,7 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 /* --- peers --------------------------------------------------------------- */
 
 static void
-hang_up(struct socketmap_server *s, size_t i)
+peer_close(struct socketmap_server *s, size_t i)
 {
 	struct peer *p = s->peer[i];
 
@@ -292,10 +231,36 @@ hang_up(struct socketmap_server *s, size_t i)
 	s->peer[i] = s->peer[--s->npeer];
 }
 
-/* take_request - the next complete request, if no answer waits.  -1: nonsense
+/*
+ * peer_gone - the peer itself hung up: Postfix does so when it has been idle,
+ * never in a delivery, and when its process ends.  A second connection of the
+ * process (this daemon was away for a moment) still speaks for it.
+ */
+static void
+peer_gone(struct socketmap_server *s, size_t i)
+{
+	const struct peer *p = s->peer[i];
+	bool last = p->door == DOOR_AUTH && s->desk.gate != NULL;
+	char owner[LEASE_OWNER];
+
+	memcpy(owner, p->owner, sizeof(owner));
+	peer_close(s, i);
+	for (size_t k = 0; k < s->npeer && last; k++)
+		last = s->peer[k]->door != DOOR_AUTH ||
+		       strcmp(s->peer[k]->owner, owner) != 0;
+	if (last) {
+		struct desk desk = s->desk;
+
+		desk.conf = snapshot_hold();
+		gate_end(&desk, owner, clock_now());
+		snapshot_release(&desk.conf);
+	}
+}
+
+/* next_request - the next complete request, if no answer waits.  -1: nonsense
  */
 static int
-take_request(struct socketmap_server *s, struct peer *p)
+next_request(struct socketmap_server *s, struct peer *p)
 {
 	struct bytes request;
 	ssize_t used;
@@ -312,9 +277,9 @@ take_request(struct socketmap_server *s, struct peer *p)
 	return 1;
 }
 
-/* give - as much of the answer as the peer takes now.  -1: it is gone */
+/* peer_write - as much of the answer as the peer takes now.  -1: it is gone */
 static int
-give(struct peer *p)
+peer_write(struct peer *p)
 {
 	if (p->nout == 0)
 		return 0;
@@ -332,27 +297,31 @@ give(struct peer *p)
 	return 0;
 }
 
-/* converse - answers what is complete, until the peer has to do something */
+/*
+ * peer_serve - answers what is complete, until the peer has to do something or
+ * it is another's turn
+ */
 static int
-converse(struct socketmap_server *s, struct peer *p)
+peer_serve(struct socketmap_server *s, struct peer *p)
 {
-	int rc;
+	int rc = 1;
 
-	do {
-		if (give(p) == -1)
+	for (int n = 0; n < TURN && rc == 1; n++) {
+		if (peer_write(p) == -1)
 			return -1;
-		rc = take_request(s, p);
-	} while (rc == 1);
+		rc = next_request(s, p);
+	}
+	p->ready = rc == 1;
 	return rc;
 }
 
 static int
-hear(struct socketmap_server *s, struct peer *p)
+peer_read(struct socketmap_server *s, struct peer *p)
 {
 	ssize_t n;
 
 	if (p->nin == sizeof(p->in))
-		return converse(s, p); /* full: the answer must go first */
+		return peer_serve(s, p); /* full: the answer must go first */
 	n = recv(p->fd, p->in + p->nin, sizeof(p->in) - p->nin, 0);
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR ? 0 : -1;
@@ -361,28 +330,119 @@ hear(struct socketmap_server *s, struct peer *p)
 	if (p->nin == 0)
 		p->since = clock_steady();
 	p->nin += (size_t)n;
-	return converse(s, p);
+	return peer_serve(s, p);
+}
+
+/* is_busy - a delivery lasts as long as it lasts: silence is no fault */
+static bool
+is_busy(const struct socketmap_server *s, const struct peer *p)
+{
+	return p->door == DOOR_AUTH && s->desk.gate != NULL &&
+	       gate_is_busy(s->desk.gate, p->owner);
 }
 
 /* overdue - has the peer kept a request or an answer for too long? */
 static bool
-overdue(const struct peer *p, int64_t now)
+overdue(const struct socketmap_server *s, const struct peer *p, int64_t now)
 {
-	return now - p->since > (p->nin > 0 || p->nout > 0 ? PATIENCE : IDLE);
+	if (p->nin > 0 || p->nout > 0)
+		return now - p->since > PATIENCE;
+	return now - p->since > IDLE && !is_busy(s, p);
 }
 
-/* make_place - hangs up on the peer that has been idle for longest */
-static void
-make_place(struct socketmap_server *s)
+/*
+ * evict_idle - hangs up on the peer of that door that has been idle for
+ * longest; each door has half of the places, so a crowd at one costs the other
+ * nothing.  False if there is no place.
+ */
+static bool
+evict_idle(struct socketmap_server *s, enum door door)
 {
-	size_t oldest = 0;
+	size_t there = 0, oldest = s->npeer;
 
-	if (s->npeer == 0 || s->npeer < s->most)
-		return;
-	for (size_t i = 1; i < s->npeer; i++)
-		if (s->peer[i]->since < s->peer[oldest]->since)
+	for (size_t i = 0; i < s->npeer; i++) {
+		const struct peer *p = s->peer[i];
+
+		if (p->door != door)
+			continue;
+		there++;
+		if ((oldest == s->npeer || p->since < s->peer[oldest]->since) &&
+		    !is_busy(s, p))
 			oldest = i;
-	hang_up(s, oldest);
+	}
+	if (there < s->most / DOORS)
+		return true;
+	if (oldest == s->npeer)
+		return false;
+	peer_close(s, oldest);
+	return true;
+}
+
+/* start_time - of a process, in the kernel's ticks (proc(5) stat); "" unseen */
+static void
+start_time(long pid, char *dst, size_t size)
+{
+	char path[64], line[1024], *p;
+	FILE *f;
+
+	dst[0] = '\0';
+	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	/* Field 22; the second, a name in brackets, may hold anything. */
+	if (fgets(line, sizeof(line), f) != NULL &&
+	    (p = strrchr(line, ')')) != NULL) {
+		char *rest, *field = strtok_r(p + 1, " ", &rest);
+
+		for (int n = 3; n < 22 && field != NULL; n++)
+			field = strtok_r(NULL, " ", &rest);
+		snprintf(dst, size, "%s", field != NULL ? field : "");
+	}
+	fclose(f);
+}
+
+/*
+ * here - this machine and its process numbers, for a store may be shared and
+ * two containers may have one name
+ */
+static void
+here(char *dst, size_t size)
+{
+	char host[25] = "", space[64] = "";
+	ssize_t n = readlink("/proc/self/ns/pid", space, sizeof(space) - 1);
+
+	(void)gethostname(host, sizeof(host) - 1);
+	snprintf(dst, size, "%s-%lx:", host,
+	    n > 5 ? strtoul(space + 5, NULL, 10) : 0); /* "pid:[NUMBER]" */
+}
+
+static void
+name_owner(struct peer *p)
+{
+	char place[32], started[16];
+
+	here(place, sizeof(place));
+	start_time(p->pid, started, sizeof(started));
+	snprintf(p->owner, sizeof(p->owner), "%s%ld.%s", place, (long)p->pid,
+	    started);
+}
+
+enum gate_owner
+socketmap_owner(const char *owner)
+{
+	char place[48], started[32];
+	const char *dot;
+
+	here(place, sizeof(place));
+	if (strncmp(owner, place, strlen(place)) != 0)
+		return OWNER_ELSEWHERE;
+	owner += strlen(place);
+	dot = strchr(owner, '.');
+	if (dot == NULL || dot[1] == '\0')
+		return OWNER_THERE;
+	start_time(strtol(owner, NULL, 10), started, sizeof(started));
+	return strcmp(started, dot + 1) == 0 ? OWNER_THERE : OWNER_GONE;
 }
 
 static bool
@@ -402,13 +462,13 @@ admitted(struct socketmap_server *s, const struct peer *p)
 	snapshot_release(&conf);
 	if (!ok) {
 		tally_add(TALLY_AUTH_REFUSED, NULL, NULL, 1);
-		tell(s, p, "is not in auth-peers: hung up");
+		log_throttled(s, p, "is not in auth-peers: hung up");
 	}
 	return ok;
 }
 
 static void
-welcome(struct socketmap_server *s, enum door door)
+peer_accept(struct socketmap_server *s, enum door door)
 {
 	int fd =
 	    accept4(s->door[door], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -418,11 +478,10 @@ welcome(struct socketmap_server *s, enum door door)
 	if (fd == -1) {
 		/* Out of descriptors or memory: poll would call at once. */
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			s->deaf_until = clock_steady() + 100;
+			s->accept_paused_until = clock_steady() + 100;
 		return;
 	}
-	make_place(s);
-	p = calloc(1, sizeof(*p));
+	p = evict_idle(s, door) ? calloc(1, sizeof(*p)) : NULL;
 	if (p == NULL) {
 		close(fd);
 		return;
@@ -431,9 +490,10 @@ welcome(struct socketmap_server *s, enum door door)
 	p->door = door;
 	p->since = clock_steady();
 	(void)unix_socket_peer(fd, &uid, &p->pid);
+	name_owner(p);
 	s->peer[s->npeer++] = p;
 	if (!admitted(s, p))
-		hang_up(s, s->npeer - 1);
+		peer_close(s, s->npeer - 1);
 }
 
 /* --- the thread ---------------------------------------------------------- */
@@ -446,9 +506,9 @@ listen_for(struct socketmap_server *s, struct pollfd *fds)
 
 	for (int i = 0; i < DOORS; i++)
 		fds[i] = (struct pollfd){ .fd = s->door[i],
-			.events = now < s->deaf_until ? 0 : POLLIN };
-	if (now < s->deaf_until)
-		wait = s->deaf_until - now;
+			.events = now < s->accept_paused_until ? 0 : POLLIN };
+	if (now < s->accept_paused_until)
+		wait = s->accept_paused_until - now;
 	fds[DOORS] = (struct pollfd){ .fd = s->stop, .events = POLLIN };
 	for (size_t i = 0; i < s->npeer; i++) {
 		const struct peer *p = s->peer[i];
@@ -457,6 +517,8 @@ listen_for(struct socketmap_server *s, struct pollfd *fds)
 			.events = p->nout > 0 ? POLLOUT : POLLIN };
 		if ((p->nin > 0 || p->nout > 0) && wait > SECOND)
 			wait = SECOND;
+		if (p->ready)
+			wait = 0;
 	}
 	return (int)wait;
 }
@@ -472,12 +534,14 @@ serve_peers(struct socketmap_server *s, const struct pollfd *fds)
 		short got = fds[DOORS + 1 + i].revents;
 		int rc = 0;
 
-		if (got & POLLOUT)
-			rc = converse(s, p);
+		if (got & POLLOUT || p->ready)
+			rc = peer_serve(s, p);
 		else if (got & (POLLIN | POLLHUP | POLLERR))
-			rc = hear(s, p);
-		if (rc == -1 || overdue(p, now))
-			hang_up(s, i);
+			rc = peer_read(s, p);
+		if (rc == -1)
+			peer_gone(s, i);
+		else if (overdue(s, p, now))
+			peer_close(s, i);
 	}
 }
 
@@ -498,10 +562,10 @@ serve(void *arg)
 			break;
 		for (int i = 0; i < DOORS; i++)
 			if (fds[i].revents & POLLIN)
-				welcome(s, (enum door)i);
+				peer_accept(s, (enum door)i);
 	}
 	while (s->npeer > 0)
-		hang_up(s, s->npeer - 1);
+		peer_close(s, s->npeer - 1);
 	return NULL;
 }
 
@@ -517,8 +581,7 @@ most_peers(void)
 }
 
 struct socketmap_server *
-socketmap_start(
-    int map_fd, int auth_fd, struct store *store, struct health *health)
+socketmap_start(int map_fd, int auth_fd, const struct desk *desk)
 {
 	struct socketmap_server *s = calloc(1, sizeof(*s));
 
@@ -527,8 +590,7 @@ socketmap_start(
 	s->most = most_peers();
 	s->door[DOOR_MAP] = map_fd;
 	s->door[DOOR_AUTH] = auth_fd;
-	s->store = store;
-	s->health = health;
+	s->desk = *desk;
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	if (s->stop == -1 || thread_start(&s->thread, serve, s) != 0) {
 		if (s->stop != -1)

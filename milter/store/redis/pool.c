@@ -19,6 +19,8 @@
 #include "script.h"
 #include "thread.h"
 
+#define PAUSE (30 * SECOND) /* of the breaker, and its longest */
+#define LONGEST_PAUSE (10 * MINUTE)
 #define IDLE_TRUSTED 100 /* ms: nobody hangs up that soon */
 #define DIGEST_TEXT 41   /* SHA-1 in hex */
 
@@ -98,7 +100,8 @@ redis_pool_reconnect(struct redis_pool *p, struct why *why)
 	pthread_mutex_lock(&p->lock);
 	p->is_unwell = true;
 	while (!is_down(p))
-		breaker_bad(&p->breaker, clock_steady());
+		breaker_bad(&p->breaker, PAUSE, LONGEST_PAUSE,
+		    clock_steady());
 	p->trouble = *why;
 	pthread_mutex_unlock(&p->lock);
 	return h;
@@ -227,7 +230,8 @@ count_failure(
 		p->is_unwell = true;
 		if (begun >= p->failed_at) {
 			p->failed_at = clock_steady();
-			breaker_bad(&p->breaker, p->failed_at);
+			breaker_bad(
+			    &p->breaker, PAUSE, LONGEST_PAUSE, p->failed_at);
 		}
 		why_set(&p->trouble, "%s", why);
 		if (is_down(p))

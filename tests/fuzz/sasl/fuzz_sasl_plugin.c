@@ -70,6 +70,8 @@ get_memory(size_t n)
 	return malloc(n);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

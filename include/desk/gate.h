@@ -1,0 +1,119 @@
+/*
+ * gate.h - an account is metered where its mail leaves.
+ *
+ * The milter sees what is submitted, the provider counts what is delivered;
+ * aliases, lists, forwards, retries, requeued and held mail lie between.  So
+ * the exit asks before each delivery, and the credential is the answer: it is
+ * handed out only while the account has capacity for one message and as many
+ * recipients as a delivery can have.  What is spent here is *sent*, beside what
+ * the milter *promised*, under the same policies.
+ *
+ * A delivery belongs to an owner: a process of the mail server, by its number
+ * and start time, for it may reconnect in the middle.  It begins at the door,
+ * shows the credential, and is settled by what became of its recipients.  What
+ * nobody knows counts as sent.
+ *
+ * Three outcomes in a row that nobody knows, or three refused logins, close
+ * the gate of the account for GATE_PAUSE, then for longer; the next success
+ * opens it.
+ *
+ * Every function may be called from any thread.
+ */
+#ifndef GATE_H
+#define GATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "desk.h"
+#include "why.h"
+
+#define GATE_PAUSE	(5 * MINUTE)
+#define GATE_LONGEST	HOUR
+
+enum gate_answer {
+	GATE_OPEN,
+	GATE_SHUT,		/* not now: why and, where known, until when */
+	GATE_UNKNOWN		/* could not know: why */
+};
+
+struct gate *gate_new(void);		/* NULL: out of memory */
+void	gate_free(struct gate **gp);
+
+/* Whose is a lease that the store still holds? */
+enum gate_owner { OWNER_ELSEWHERE, OWNER_GONE, OWNER_THERE };
+
+/*
+ * At start: deliveries that were under way when the daemon ended.  An owner
+ * that is gone can tell nothing more: what it had counts as sent.  Those of
+ * other servers, on a shared store, are left to them.
+ */
+enum gate_answer gate_adopt(const struct desk *d,
+	    enum gate_owner (*owner_is)(const char *owner), int64_t now,
+	    struct why *why);
+
+/* A delivery to that account begins: a lease on what it may send. */
+enum gate_answer gate_begin(const struct desk *d, const char *owner,
+	    const struct smarthost *sh, int64_t now, struct why *why);
+
+/*
+ * The envelope sender of the delivery under way, as the mail server has it:
+ * policies of the account that count each sender are leased here.
+ */
+void	gate_sender(const struct desk *d, const char *owner,
+	    const struct smarthost *sh, const char *sender, int64_t now);
+
+/* May it log in?  A delivery that asked no door is leased here. */
+enum gate_answer gate_login(const struct desk *d, const char *owner,
+	    const struct smarthost *sh, int64_t now, struct why *why);
+
+/*
+ * What became of one recipient: "X.Y.Z reason".  True if better says it better
+ * than the mail server: why the gate was shut.
+ */
+bool	gate_status(const struct desk *d, const char *owner,
+	    const struct smarthost *sh, const char *text, size_t len,
+	    int64_t now, struct why *better);
+
+/* The owner is gone, or idle: its delivery has ended. */
+void	gate_end(const struct desk *d, const char *owner, int64_t now);
+
+/* Has the owner a delivery under way that may still tell something? */
+bool	gate_is_busy(const struct gate *g, const char *owner);
+
+/* What keeps an account from taking a delivery now. */
+struct gate_capacity {
+	bool closed;		/* by the breaker */
+	bool full;		/* a limit of its own is used up */
+	int64_t again;		/* ms: closed or full until then; NEVER */
+	const struct policy *policy;	/* full: that limit */
+	const struct limit *limit;	/* NULL: a lockout */
+	uint64_t used, max;
+};
+
+/*
+ * Has the account capacity for one more delivery, and is its gate open?  A
+ * question: it leases nothing.  A store that does not answer is no reason to
+ * look elsewhere: both are false.
+ */
+void	gate_preview(const struct desk *d, const struct smarthost *sh,
+	    int64_t now, struct gate_capacity *c_r);
+
+/* The same in words, for a queue and for people; false if nothing keeps it. */
+bool	gate_preview_words(const struct desk *d, const struct smarthost *sh,
+	    int64_t now, struct why *why);
+
+struct gate_report {
+	bool closed;
+	int64_t until;		/* ms; 0 if it is open */
+	unsigned leases;	/* deliveries under way */
+	struct why why;		/* why it was closed */
+};
+void	gate_report(struct gate *g, const char *account, int64_t now,
+	    struct gate_report *r_r);
+
+/* The key of an account's, or a sender's, counter of what was sent. */
+void	gate_key(const char *name, char *dst, size_t size);
+
+#endif

@@ -1,0 +1,206 @@
+/*
+ * postfix_maps.c - Postfix's questions, answered whole.
+ *
+ * smtp(8) asks the maps of its service in a fixed order: door-NAME with the
+ * nexthop before any connection; NAME with the envelope sender (without and
+ * with its quotes), the host and the nexthop, for each server that offers a
+ * login; status-NAME for each recipient.  All on one connection, for they are
+ * written with the same socket.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "credentials.h"
+#include "gate.h"
+#include "mailaddr.h"
+#include "postfix_maps.h"
+#include "routing.h"
+
+#define DOOR "door-"
+#define STATUS "status-"
+#define NEXTHOP 300 /* "[", a host name, "]:65535" */
+
+static void
+temp(const char *why, char *dst, size_t size)
+{
+	snprintf(dst, size, "TEMP %s", why);
+}
+
+void
+postfix_transport(const struct desk *desk, struct bytes key, bool exit,
+    int64_t now, char *dst, size_t size)
+{
+	const struct smarthost *sh = NULL;
+	struct mailaddr sender;
+	struct why why = WHY_NONE;
+	enum route_answer a;
+
+	/*
+	 * After NOTFOUND for an address Postfix asks for "@domain".  That is
+	 * nobody's mail, and a rule for the domain must not take back what an
+	 * earlier rule said of the sender.
+	 */
+	if (key.len > 0 && key.p[0] == '@') {
+		snprintf(dst, size, "NOTFOUND ");
+		return;
+	}
+	/* "<>" with its quotes is the null sender, too: Postfix asks it first.
+	 */
+	if (key.len == 4 && memcmp(key.p, "\"<>\"", 4) == 0)
+		key.len = 0;
+	mailaddr_canon(
+	    &sender, key.p, key.len, desk->conf->recipient_delimiter);
+	/* A probe of an address (verify(8)) takes no account. */
+	if (strncmp(sender.text, "double-bounce@", 14) == 0) {
+		snprintf(dst, size, "NOTFOUND ");
+		return;
+	}
+	a = exit ? routing_now(desk, &sender, now, &sh, &why)
+		 : routing_of_sender(desk, &sender, now, &sh, &why);
+	switch (a) {
+	case ROUTE_NONE:
+		snprintf(dst, size, "NOTFOUND ");
+		break;
+	case ROUTE_FOUND:
+		snprintf(dst, size, "OK smarthost-%s:[%s]:%u", sh->name,
+		    sh->host, sh->port);
+		break;
+	case ROUTE_FULL:
+		snprintf(dst, size, "OK retry:4.7.1 %s", why.text);
+		break;
+	case ROUTE_UNKNOWN:
+		temp(why.text, dst, size);
+		break;
+	}
+}
+
+/* nexthop_of - as setup writes it for the service of that smarthost */
+static void
+nexthop_of(const struct smarthost *sh, char nexthop[NEXTHOP])
+{
+	snprintf(nexthop, NEXTHOP, "[%s]:%u", sh->host, (unsigned)sh->port);
+}
+
+/*
+ * door - a delivery begins: the TLS policy is the answer, so that no policy of
+ * main.cf can weaken it (postconf(5) smtp_tls_policy_maps)
+ */
+static void
+door(const struct desk *desk, const char *owner, const struct smarthost *sh,
+    const char *key, int64_t now, char *dst, size_t size)
+{
+	char nexthop[NEXTHOP];
+	struct why why = WHY_NONE;
+
+	nexthop_of(sh, nexthop);
+	if (strcmp(key, nexthop) != 0)
+		temp("this server is not that of the smarthost", dst, size);
+	else if (gate_begin(desk, owner, sh, now, &why) != GATE_OPEN)
+		temp(why.text, dst, size);
+	else
+		snprintf(dst, size, "OK %s",
+		    sh->tls == TLS_VERIFY ? "secure match=nexthop" : "encrypt");
+}
+
+/* credential - "user:password" for the exact nexthop, and for nothing else */
+static void
+credential(const struct desk *desk, const char *owner,
+    const struct smarthost *sh, const char *key, int64_t now, char *dst,
+    size_t size)
+{
+	char nexthop[NEXTHOP];
+	struct why why = WHY_NONE;
+	int found;
+
+	nexthop_of(sh, nexthop);
+	if (strcmp(key, nexthop) != 0) {
+		const bool server =
+		    key[0] == '[' ||
+		    (strchr(key, '@') == NULL && strchr(key, ':') != NULL);
+
+		/* NOTFOUND would let a fallback relay have it without a login.
+		 */
+		if (server)
+			temp("this server is not that of the smarthost", dst,
+			    size);
+		else
+			snprintf(dst, size, "NOTFOUND ");
+		if (strchr(key, '@') != NULL && key[0] != '[' &&
+		    desk->gate != NULL)
+			gate_sender(desk, owner, sh, key, now);
+		return;
+	}
+	if (desk->gate != NULL &&
+	    gate_login(desk, owner, sh, now, &why) != GATE_OPEN) {
+		temp(why.text, dst, size);
+		return;
+	}
+	memcpy(dst, "OK ", 3);
+	found = credentials_lookup(
+	    desk->conf, sh->name, nexthop, dst + 3, size - 3, &why);
+	if (found == 0)
+		snprintf(dst, size, "NOTFOUND ");
+	else if (found == -1)
+		temp(why.text, dst, size);
+}
+
+static void
+status(const struct desk *desk, const char *owner, const struct smarthost *sh,
+    const char *text, int64_t now, char *dst, size_t size)
+{
+	struct why better;
+
+	if (gate_status(desk, owner, sh, text, strlen(text), now, &better))
+		snprintf(dst, size, "OK 4.7.1 %s", better.text);
+	else
+		snprintf(dst, size, "NOTFOUND ");
+}
+
+/* text_of - bytes as a string; false if they do not fit or hold a NUL */
+static bool
+text_of(struct bytes b, char *dst, size_t size)
+{
+	if (b.len >= size || memchr(b.p, '\0', b.len) != NULL)
+		return false;
+	memcpy(dst, b.p, b.len);
+	dst[b.len] = '\0';
+	return true;
+}
+
+/* after - map without its prefix; NULL if it does not begin with that */
+static const char *
+after(const char *map, const char *prefix)
+{
+	const size_t n = strlen(prefix);
+
+	return strncmp(map, prefix, n) == 0 ? map + n : NULL;
+}
+
+void
+postfix_auth(const struct desk *desk, const char *owner, struct bytes map,
+    struct bytes key, int64_t now, char *dst, size_t size)
+{
+	char name[STORE_NAME + sizeof(STATUS)], text[4096];
+	const struct smarthost *sh;
+	const char *account;
+
+	if (!text_of(map, name, sizeof(name)) ||
+	    !text_of(key, text, sizeof(text))) {
+		temp("no such smarthost", dst, size);
+		return;
+	}
+	/* A smarthost may be called "door-x": its own name comes first. */
+	sh = config_smarthost(desk->conf, name);
+	if (sh != NULL) {
+		credential(desk, owner, sh, text, now, dst, size);
+	} else if ((account = after(name, DOOR)) != NULL &&
+		   (sh = config_smarthost(desk->conf, account)) != NULL) {
+		door(desk, owner, sh, text, now, dst, size);
+	} else if ((account = after(name, STATUS)) != NULL &&
+		   (sh = config_smarthost(desk->conf, account)) != NULL) {
+		status(desk, owner, sh, text, now, dst, size);
+	} else {
+		temp("there is no smarthost of that name, see postmeter.conf",
+		    dst, size);
+	}
+}

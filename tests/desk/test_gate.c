@@ -1,0 +1,338 @@
+/*
+ * The gate over a real store: what is leased, given back, kept, and charged
+ * without a lease; what a question costs; what a restart leaves.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gate.h"
+#include "house.h"
+
+#define RULES                                                                   \
+	"policy \"day\" { messages = {\"3/24h\"} recipients = {\"20/24h\"} }\n" \
+	"policy \"each\" { per = \"sender\" messages = {\"1/24h\"} }\n"         \
+	"smarthost \"a\" { host = \"smtp.a.test\" recipient-limit = 5\n"        \
+	"    policies = {\"day\"} }\n"                                          \
+	"smarthost \"b\" { host = \"smtp.b.test\" policies = {\"each\"} }\n"    \
+	"smarthost \"free\" { host = \"smtp.c.test\" }\n"                       \
+	"route \"r\" { smarthosts = {\"a\"} }\n"                                \
+	"rule \"all\" { route = \"r\" }\n"
+
+static struct desk desk;
+static struct config *conf;
+
+static void
+open_gate(void)
+{
+	conf = house_config(RULES);
+	desk = (struct desk){
+		.conf = conf, .store = house_store(conf), .gate = gate_new()
+	};
+	assert_non_null(desk.gate);
+}
+
+static void
+close_gate(void)
+{
+	gate_free(&desk.gate);
+	store_close(&desk.store);
+	config_free(&conf);
+}
+
+static const struct smarthost *
+account(const char *name)
+{
+	return config_smarthost(conf, name);
+}
+
+static enum gate_answer
+begins(const char *owner, const char *name)
+{
+	struct why why = WHY_NONE;
+
+	return gate_begin(&desk, owner, account(name), MONDAY, &why);
+}
+
+static enum gate_answer
+logs_in(const char *owner, const char *name)
+{
+	struct why why = WHY_NONE;
+
+	return gate_login(&desk, owner, account(name), MONDAY, &why);
+}
+
+static void
+tells(const char *owner, const char *name, const char *text)
+{
+	struct why better;
+
+	(void)gate_status(
+	    &desk, owner, account(name), text, strlen(text), MONDAY, &better);
+}
+
+/* used - of limit i of the policy, by that key */
+static uint64_t
+used(const char *policy, const char *key, size_t i)
+{
+	const struct policy *p = config_policy(conf, policy);
+	struct counter *c = NULL;
+	uint64_t n = 0, max;
+	struct why why;
+
+	if (store_read(desk.store, p, key, MONDAY, &c, &why) == STORE_OK)
+		quota_usage(p, c, i, MONDAY, &n, &max);
+	counter_free(&c);
+	return n;
+}
+
+#define MESSAGES() used("day", "sent a", 0)
+#define RECIPIENTS() used("day", "sent a", 1)
+#define OK "2.0.0 250 2.0.0 queued"
+#define NO                                                                     \
+	"5.1.1 host h[1.2.3.4] said: 550 5.1.1 no (in reply to RCPT TO command)"
+#define LOST                                                                   \
+	"4.4.2 lost connection with h[1.2.3.4] while sending end of data -- message may be sent more than once"
+
+static void
+a_delivery_is_leased_at_the_door_and_settled_by_its_statuses(void **state)
+{
+	open_gate();
+	assert_int_equal(begins("1", "a"), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 1);
+	assert_int_equal(RECIPIENTS(), 5);
+	assert_int_equal(logs_in("1", "a"), GATE_OPEN);
+	tells("1", "a", OK);
+	tells("1", "a", OK);
+	gate_end(&desk, "1", MONDAY);
+	assert_int_equal(MESSAGES(), 1);
+	assert_int_equal(RECIPIENTS(), 2);
+	/* The next door closes what went before as well. */
+	assert_int_equal(begins("1", "a"), GATE_OPEN);
+	assert_int_equal(logs_in("1", "a"), GATE_OPEN);
+	tells("1", "a", NO);
+	assert_int_equal(begins("1", "a"), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 2);
+	assert_int_equal(RECIPIENTS(), 2 + 5);
+	close_gate();
+}
+
+static void
+an_account_never_sends_more_than_its_limit(void **state)
+{
+	unsigned open = 0;
+
+	open_gate();
+	for (int i = 0; i < 20; i++) {
+		char owner[8];
+
+		snprintf(owner, sizeof(owner), "%d", i);
+		open += begins(owner, "a") == GATE_OPEN;
+	}
+	assert_int_equal(open, 3);
+	assert_int_equal(MESSAGES(), 3);
+	/* Where nothing was sent the next may go. */
+	tells("0", "a", NO);
+	gate_end(&desk, "0", MONDAY);
+	assert_int_equal(begins("x", "a"), GATE_OPEN);
+	assert_int_equal(begins("y", "a"), GATE_SHUT);
+	close_gate();
+}
+
+static void
+a_shut_door_says_why_to_the_queue(void **state)
+{
+	struct why why = WHY_NONE, better;
+	static const char ours[] = "4.7.5 client TLS configuration problem";
+
+	open_gate();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    begins((char[]){ (char)('1' + i), 0 }, "a"), GATE_OPEN);
+	assert_int_equal(
+	    gate_begin(&desk, "9", account("a"), MONDAY, &why), GATE_SHUT);
+	assert_non_null(strstr(why.text, "account a: 3 of 3 messages in 24h"));
+	assert_true(gate_status(
+	    &desk, "9", account("a"), ours, sizeof(ours) - 1, MONDAY, &better));
+	assert_string_equal(better.text, why.text);
+	gate_end(&desk, "9", MONDAY);
+	assert_int_equal(MESSAGES(), 3);
+	close_gate();
+}
+
+static void
+what_nobody_knows_stays_charged(void **state)
+{
+	open_gate();
+	assert_int_equal(begins("1", "a"), GATE_OPEN);
+	assert_int_equal(logs_in("1", "a"), GATE_OPEN);
+	tells("1", "a", LOST);
+	gate_end(&desk, "1", MONDAY);
+	assert_int_equal(MESSAGES(), 1);
+	assert_int_equal(RECIPIENTS(), 1);
+	/* Killed without a word: all that was leased. */
+	assert_int_equal(begins("2", "a"), GATE_OPEN);
+	assert_int_equal(logs_in("2", "a"), GATE_OPEN);
+	gate_end(&desk, "2", MONDAY);
+	assert_int_equal(MESSAGES(), 2);
+	assert_int_equal(RECIPIENTS(), 6);
+	close_gate();
+}
+
+static void
+a_success_without_a_lease_is_charged_limit_or_not(void **state)
+{
+	open_gate();
+	for (int i = 0; i < 5; i++) {
+		tells("1", "a", OK);
+		tells("1", "a", OK);
+		gate_end(&desk, "1", MONDAY);
+	}
+	assert_int_equal(MESSAGES(), 5);
+	assert_int_equal(RECIPIENTS(), 10);
+	assert_int_equal(begins("2", "a"), GATE_SHUT);
+	close_gate();
+}
+
+static void
+a_credential_without_a_door_is_leased_too(void **state)
+{
+	open_gate();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    logs_in((char[]){ (char)('1' + i), 0 }, "a"), GATE_OPEN);
+	assert_int_equal(logs_in("9", "a"), GATE_SHUT);
+	/* One delivery may log in to several servers: one lease. */
+	assert_int_equal(logs_in("1", "a"), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 3);
+	close_gate();
+}
+
+static void
+a_policy_for_each_sender_holds_at_the_exit(void **state)
+{
+	open_gate();
+	assert_int_equal(begins("1", "b"), GATE_OPEN);
+	gate_sender(&desk, "1", account("b"), "al@office.example", MONDAY);
+	assert_int_equal(logs_in("1", "b"), GATE_OPEN);
+	tells("1", "b", OK);
+	gate_end(&desk, "1", MONDAY);
+	assert_int_equal(used("each", "sent al@office.example", 0), 1);
+	assert_int_equal(begins("1", "b"), GATE_OPEN);
+	gate_sender(&desk, "1", account("b"), "AL@office.example", MONDAY);
+	assert_int_equal(logs_in("1", "b"), GATE_SHUT);
+	tells("1", "b", "4.3.0 local data error while talking to h[1.2.3.4]");
+	gate_end(&desk, "1", MONDAY);
+	assert_int_equal(begins("1", "b"), GATE_OPEN);
+	gate_sender(&desk, "1", account("b"), "bo@office.example", MONDAY);
+	assert_int_equal(logs_in("1", "b"), GATE_OPEN);
+	close_gate();
+}
+
+static void
+three_doubtful_deliveries_close_the_gate_and_a_success_opens_it(void **state)
+{
+	struct gate_report r;
+	struct why why;
+
+	open_gate();
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(begins("1", "free"), GATE_OPEN);
+		assert_int_equal(logs_in("1", "free"), GATE_OPEN);
+		tells("1", "free", LOST);
+		gate_end(&desk, "1", MONDAY);
+	}
+	assert_int_equal(begins("1", "free"), GATE_SHUT);
+	gate_report(desk.gate, "free", MONDAY, &r);
+	assert_true(r.closed);
+	assert_int_equal(r.until, MONDAY + GATE_PAUSE);
+	/* One try after the pause; it takes mail, and all is as before. */
+	assert_int_equal(
+	    gate_begin(&desk, "1", account("free"), MONDAY + GATE_PAUSE, &why),
+	    GATE_OPEN);
+	assert_int_equal(
+	    gate_login(&desk, "1", account("free"), MONDAY + GATE_PAUSE, &why),
+	    GATE_OPEN);
+	tells("1", "free", OK);
+	gate_end(&desk, "1", MONDAY + GATE_PAUSE);
+	gate_report(desk.gate, "free", MONDAY, &r);
+	assert_false(r.closed);
+	close_gate();
+}
+
+static void
+a_question_leases_nothing(void **state)
+{
+	struct gate_capacity c;
+
+	open_gate();
+	for (int i = 0; i < 10; i++) {
+		gate_preview(&desk, account("a"), MONDAY, &c);
+		assert_false(c.full);
+	}
+	assert_int_equal(MESSAGES(), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    begins((char[]){ (char)('1' + i), 0 }, "a"), GATE_OPEN);
+	gate_preview(&desk, account("a"), MONDAY, &c);
+	assert_true(c.full);
+	assert_int_equal(c.used, 3);
+	close_gate();
+}
+
+static enum gate_owner
+owner_is(const char *owner)
+{
+	return owner[0] == 'g'   ? OWNER_GONE
+	       : owner[0] == 'e' ? OWNER_ELSEWHERE
+				 : OWNER_THERE;
+}
+
+static void
+deliveries_outlive_the_daemon(void **state)
+{
+	struct why why = WHY_NONE;
+
+	open_gate();
+	assert_int_equal(begins("there", "a"), GATE_OPEN);
+	assert_int_equal(begins("gone", "a"), GATE_OPEN);
+	assert_int_equal(begins("elsewhere", "a"), GATE_OPEN);
+	gate_free(&desk.gate);
+	desk.gate = gate_new();
+	assert_int_equal(gate_adopt(&desk, owner_is, MONDAY, &why), GATE_OPEN);
+	/* It tells on: of one recipient, so four come back. */
+	tells("there", "a", OK);
+	gate_end(&desk, "there", MONDAY);
+	assert_int_equal(MESSAGES(), 3);
+	assert_int_equal(RECIPIENTS(), 1 + 5 + 5);
+	/* What was asked twice, for the daemon was away, is one delivery. */
+	assert_int_equal(begins("x", "a"), GATE_SHUT);
+	close_gate();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_delivery_is_leased_at_the_door_and_settled_by_its_statuses),
+		cmocka_unit_test(an_account_never_sends_more_than_its_limit),
+		cmocka_unit_test(a_shut_door_says_why_to_the_queue),
+		cmocka_unit_test(what_nobody_knows_stays_charged),
+		cmocka_unit_test(
+		    a_success_without_a_lease_is_charged_limit_or_not),
+		cmocka_unit_test(a_credential_without_a_door_is_leased_too),
+		cmocka_unit_test(a_policy_for_each_sender_holds_at_the_exit),
+		cmocka_unit_test(
+		    three_doubtful_deliveries_close_the_gate_and_a_success_opens_it),
+		cmocka_unit_test(a_question_leases_nothing),
+		cmocka_unit_test(deliveries_outlive_the_daemon),
+	};
+
+	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);
+}
