@@ -4,7 +4,7 @@ _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
 	local commands='status top show explain events reset grant block
-	    unblock reload trace history replay export metrics check setup login test secret providers'
+	    unblock reload trace history replay import export metrics check setup login test secret providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
@@ -14,6 +14,8 @@ _postmeterctl()
 	case $command in
 	'') word="$commands -c -s --json -h --version" ;;
 	status) word='--nagios --warning --critical' ;;
+	import) word="postfix sendmail msmtp iredapd --secrets --postfix-config
+	    $(compgen -f -- "$cur")" ;;
 	replay) word="--suggest $(compgen -f -- "$cur")" ;;
 	metrics) word='--openmetrics' ;;
 	top) word='-n --refused' ;;

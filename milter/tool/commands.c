@@ -168,6 +168,18 @@ const struct command commands[] = {
 	    .print = ctl_replay_text,
 	    .example = { "replay /var/log/mail.log.1 /var/log/mail.log",
 		"-c new.conf replay --suggest /var/log/mail.log*" } },
+	{ .name = "import",
+	    .words =
+		"postfix | sendmail|msmtp|iredapd FILE... [--secrets FILE] [--postfix-config DIR]",
+	    .least = 1,
+	    .most = 1000,
+	    .options = "secrets postfix-config",
+	    .what = "what another program was told, as a configuration",
+	    .run = ctl_import,
+	    .print = ctl_import_text,
+	    .example = { "import postfix --secrets /etc/postmeter/secrets.conf >new.conf",
+		"import iredapd throttle.tsv >new.conf" },
+	    .misfit = ctl_import_misfit },
 	{ .name = "check",
 	    .words =
 		"[FILE] [--mta [--postfix-config DIR] [--sendmail-config DIR]]",

@@ -33,6 +33,7 @@ const struct ctl_option ctl_options[] = {
 	{ "critical", 0, OPTION_TEXT, AT(critical), NULL },
 	{ "send", 0, OPTION_TEXT, AT(send), NULL },
 	{ "postfix-config", 0, OPTION_TEXT, AT(postfix), NULL },
+	{ "secrets", 0, OPTION_TEXT, AT(secrets), NULL },
 	{ "sendmail-config", 0, OPTION_TEXT, AT(sendmail), NULL },
 	{ NULL, 0, OPTION_FLAG, 0, NULL },
 };

@@ -30,6 +30,12 @@ struct postfix {
 int	postfix_read(struct postfix *pf, const char *dir, json_t **failure_r);
 void	postfix_free(struct postfix *pf);
 
+/*
+ * What a lookup table ("hash:/etc/postfix/x") holds: a line each, key, tab and
+ * value.  To be freed; NULL if postmap(1) cannot list it (it said why).
+ */
+char	*postfix_map_list(const char *dir, const char *map);
+
 /* Carries out one change; to is "value" or "before".  0 or -1. */
 int	postfix_change(const struct postfix *pf, const json_t *change,
 	    const char *to);

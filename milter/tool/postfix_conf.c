@@ -1,5 +1,5 @@
 /*
- * postfix_conf.c - reads and edits Postfix's files with Postfix's own editor.
+ * postfix_conf.c - reads and edits Postfix's files with Postfix's own tools.
  *
  * postconf(1) knows every corner of main.cf and master.cf and replaces them
  * in one step.  It is run directly, never through a shell: no value from a
@@ -23,10 +23,10 @@ struct run {
 };
 
 static void
-run_begin(struct run *r, const char *dir)
+run_begin(struct run *r, const char *program, const char *dir)
 {
 	r->n = 0;
-	r->argv[r->n++] = "postconf";
+	r->argv[r->n++] = program;
 	if (dir != NULL) {
 		r->argv[r->n++] = "-c";
 		r->argv[r->n++] = dir;
@@ -44,14 +44,15 @@ run_add(struct run *r, const char *arg)
 static void
 become(const struct run *r, int out)
 {
-	char **argv;
+	char **argv, path[64];
 
 	if (dup2(out, STDOUT_FILENO) == -1)
 		_exit(127);
 	memcpy(&argv, &(const char *const *){ r->argv }, sizeof(argv));
 	execvp(argv[0], argv);
 	/* A plain user's path often has no sbin. */
-	execv("/usr/sbin/postconf", argv);
+	snprintf(path, sizeof(path), "/usr/sbin/%s", argv[0]);
+	execv(path, argv);
 	_exit(127);
 }
 
@@ -119,10 +120,21 @@ ask(const char *dir, const char *option, const char *name)
 {
 	struct run r;
 
-	run_begin(&r, dir);
+	run_begin(&r, "postconf", dir);
 	run_add(&r, option);
 	if (name != NULL)
 		run_add(&r, name);
+	return run(&r);
+}
+
+char *
+postfix_map_list(const char *dir, const char *map)
+{
+	struct run r;
+
+	run_begin(&r, "postmap", dir);
+	run_add(&r, "-s");
+	run_add(&r, map);
 	return run(&r);
 }
 

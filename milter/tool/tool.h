@@ -44,6 +44,7 @@ struct ctl {
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
 	const char *postfix;	/* directory of main.cf, NULL: Postfix's own */
+	const char *secrets;	/* where import puts passwords; NULL: nowhere */
 	const char *sendmail;	/* directory of sendmail.mc, NULL: /etc/mail */
 	const char *word[CTL_WORDS];	/* arguments, after the command */
 	size_t nword;
@@ -124,6 +125,10 @@ int	ctl_status(const struct ctl *ctl, json_t **answer_r);
 int	ctl_block(const struct ctl *ctl, json_t **answer_r);
 int	ctl_replay(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
+int	ctl_import(const struct ctl *ctl, json_t **answer_r);
+
+/* What is wrong with the kind or its files; NULL if nothing is. */
+const char *ctl_import_misfit(const struct ctl *ctl);
 
 /* Are the words "list", "set NAME" or "remove NAME"? */
 bool	ctl_secret_words(const struct ctl *ctl);
@@ -135,6 +140,7 @@ void	ctl_providers_text(const struct screen *sc, const json_t *answer);
 void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
 void	ctl_block_text(const struct screen *sc, const json_t *answer);
 void	ctl_replay_text(const struct screen *sc, const json_t *answer);
+void	ctl_import_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */

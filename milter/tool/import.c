@@ -1,0 +1,207 @@
+/*
+ * import.c - the pieces that every importer tells, and the text they become.
+ */
+#include "import.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+import_begin(struct import *im)
+{
+	FILE **stream[4] = { &im->top, &im->routes, &im->policies, &im->rules };
+
+	*im = (struct import){ .hosts = json_object(),
+		.keys = json_object(),
+		.left = json_array() };
+	for (size_t i = 0; i < 4; i++)
+		if ((*stream[i] = open_memstream(&im->part[i], &im->size[i])) ==
+		    NULL)
+			return -1;
+	return im->hosts != NULL && im->keys != NULL && im->left != NULL ? 0
+									 : -1;
+}
+
+char *
+import_end(struct import *im)
+{
+	FILE *const stream[4] = { im->top, im->routes, im->policies,
+		im->rules };
+	const char *name;
+	json_t *key;
+	char *text = NULL;
+
+	for (size_t i = 0; i < 4; i++)
+		if (stream[i] != NULL)
+			fclose(stream[i]);
+	if (asprintf(&text, "%s%s%s%s", im->part[0], im->part[2], im->part[1],
+		im->part[3]) == -1)
+		text = NULL;
+	for (size_t i = 0; i < 4; i++)
+		free(im->part[i]);
+	json_object_foreach (im->keys, name, key) {
+		char *p;
+
+		memcpy(
+		    &p, &(const char *){ json_string_value(key) }, sizeof(p));
+		explicit_bzero(p, strlen(p));
+	}
+	json_decref(im->keys);
+	json_decref(im->hosts);
+	return text;
+}
+
+void
+import_left(struct import *im, const char *where, const char *fmt, ...)
+{
+	char what[500], text[800];
+	va_list ap;
+	json_t *s;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	snprintf(text, sizeof(text), "%s: %s", where, what);
+	s = json_string(text);
+	json_array_append_new(
+	    im->left, s != NULL ? s : json_string("a line that is no UTF-8"));
+}
+
+const char *
+import_quoted(const char *text)
+{
+	static char quoted[600];
+	size_t n = 0;
+
+	quoted[n++] = '"';
+	for (; *text != '\0' && n < sizeof(quoted) - 4; text++) {
+		if (*text == '"' || *text == '\\')
+			quoted[n++] = '\\';
+		/* No file of another program writes to a terminal. */
+		quoted[n++] =
+		    (unsigned char)*text < ' ' || *text == 127 ? '?' : *text;
+	}
+	quoted[n++] = '"';
+	quoted[n] = '\0';
+	return quoted;
+}
+
+/* name_of - a-z, 0-9 and dashes, made of the host and a number */
+static void
+name_of(const struct import *im, const char *host, char *dst, size_t size)
+{
+	const size_t n = json_object_size(im->hosts);
+	size_t len = 0;
+
+	for (; *host != '\0' && len + 8 < size && len < 30; host++) {
+		const char c = *host >= 'A' && *host <= 'Z'
+				   ? (char)(*host + 'a' - 'A')
+				   : *host;
+
+		dst[len++] =
+		    (char)((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')
+			       ? c
+			       : '-');
+	}
+	snprintf(dst + len, size - len, "-%zu", n + 1);
+	if (dst[0] == '-')
+		dst[0] = 'x';
+}
+
+const char *
+import_smarthost(struct import *im, const char *host, unsigned port,
+    const char *user, const char *password)
+{
+	char account[700], name[48];
+	json_t *known;
+
+	snprintf(account, sizeof(account), "%s %u %s", host, port, user);
+	known = json_object_get(im->hosts, account);
+	if (known != NULL)
+		return json_string_value(known);
+	name_of(im, host, name, sizeof(name));
+	json_object_set_new(im->hosts, account, json_string(name));
+	fprintf(im->routes, "smarthost \"%s\" {\n\thost = %s\n", name,
+	    import_quoted(host));
+	if (port != 587)
+		fprintf(im->routes, "\tport = %u\n", port);
+	if (user[0] != '\0')
+		fprintf(im->routes, "\tusername = %s\n\tsecret = \"%s\"\n",
+		    import_quoted(user), name);
+	fputs("}\n", im->routes);
+	if (password != NULL && user[0] != '\0')
+		json_object_set_new(im->keys, name, json_string(password));
+	else if (user[0] != '\0')
+		import_left(im, name,
+		    "its password was not found: postmeterctl secret set %s",
+		    name);
+	return json_string_value(json_object_get(im->hosts, account));
+}
+
+const char *
+import_route(struct import *im, const char *const *smarthost, size_t n)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "route-%zu", ++im->nroute);
+	fprintf(im->routes, "route \"%s\" { smarthosts = {", name);
+	for (size_t i = 0; i < n; i++)
+		fprintf(
+		    im->routes, "%s\"%s\"", i > 0 ? ", " : "", smarthost[i]);
+	fputs("} }\n", im->routes);
+	return name;
+}
+
+void
+import_rule(struct import *im, const char *where, const char *condition,
+    const char *value, const char *policies, const char *route)
+{
+	fprintf(im->rules, "# %s\nrule \"rule-%zu\" { ", where, ++im->nrule);
+	if (condition != NULL)
+		fprintf(
+		    im->rules, "%s = {%s} ", condition, import_quoted(value));
+	fprintf(
+	    im->rules, "policies = {%s}", policies[0] != '\0' ? policies : "");
+	if (route[0] != '\0')
+		fprintf(im->rules, " route = \"%s\"", route);
+	fputs(" }\n", im->rules);
+}
+
+int
+import_nexthop(
+    const char *text, unsigned usual, char *host, size_t size, unsigned *port_r)
+{
+	const char *start = text, *end;
+	char *rest;
+
+	*port_r = usual;
+	if (*text == '[') {
+		start = text + 1;
+		end = strchr(start, ']');
+		text = end != NULL ? end + 1 : "?";
+	} else {
+		end = start + strcspn(start, ":");
+		text = end;
+	}
+	if (end == NULL || end == start || (size_t)(end - start) >= size)
+		return -1;
+	snprintf(host, size, "%.*s", (int)(end - start), start);
+	if (*text == '\0')
+		return 0;
+	if (*text != ':')
+		return -1;
+	if (strcmp(text + 1, "submission") == 0)
+		*port_r = 587;
+	else if (strcmp(text + 1, "submissions") == 0 ||
+		 strcmp(text + 1, "smtps") == 0)
+		*port_r = 465;
+	else if (strcmp(text + 1, "smtp") == 0)
+		*port_r = 25;
+	else {
+		*port_r = (unsigned)strtoul(text + 1, &rest, 10);
+		return *rest == '\0' && *port_r > 0 && *port_r < 65536 ? 0 : -1;
+	}
+	return 0;
+}
