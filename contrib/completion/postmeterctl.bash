@@ -4,7 +4,7 @@ _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
 	local commands='status top show explain events reset grant block
-	    unblock reload trace history replay import export metrics check setup login test secret providers'
+	    unblock reload trace history replay import export metrics check setup smarthost login test secret providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
@@ -28,6 +28,7 @@ _postmeterctl()
 	setup) word='postfix sendmail --apply --undo --check
 	    --postfix-config --sendmail-config' ;;
 	test) word='--send --sender' ;;
+	smarthost) word='open close --for --why' ;;
 	secret) word='set list remove' ;;
 	*) word='' ;;
 	esac

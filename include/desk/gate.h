@@ -13,6 +13,10 @@
  * shows the credential, and is settled by what became of its recipients.  What
  * nobody knows counts as sent.
  *
+ * A refusal of the provider's that means the account closes it for as long as
+ * the reply or its kind says (refusal.h); meanwhile one message at a time may
+ * try.
+ *
  * Three outcomes in a row that nobody knows, or three refused logins, close
  * the gate of the account for GATE_PAUSE, then for longer; the next success
  * opens it.
@@ -27,6 +31,7 @@
 #include <stdint.h>
 
 #include "desk.h"
+#include "refusal.h"
 #include "why.h"
 
 #define GATE_PAUSE	(5 * MINUTE)
@@ -108,10 +113,18 @@ struct gate_report {
 	bool closed;
 	int64_t until;		/* ms; 0 if it is open */
 	unsigned leases;	/* deliveries under way */
+	enum refusal_class class; /* what the provider refuses; else none */
 	struct why why;		/* why it was closed */
 };
 void	gate_report(struct gate *g, const char *account, int64_t now,
 	    struct gate_report *r_r);
+
+/*
+ * A person closes an account until that time (ms, or NEVER), or opens it (0),
+ * whoever closed it.  False if out of memory.
+ */
+bool	gate_by_hand(struct gate *g, const char *account, int64_t until,
+	    const char *why, int64_t now);
 
 /* The key of an account's, or a sender's, counter of what was sent. */
 void	gate_key(const char *name, char *dst, size_t size);

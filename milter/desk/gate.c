@@ -11,6 +11,7 @@
 #include "delivery.h"
 #include "escape.h"
 #include "gate.h"
+#include "holds.h"
 #include "limit.h"
 #include "log.h"
 #include "verdict.h"
@@ -35,6 +36,7 @@ struct gate {
 	/* guarded by lock */
 	struct visitor *visitor;
 	struct account *account;
+	struct holds holds;
 };
 
 /* The lines of a bill, and the keys that it points to. */
@@ -73,6 +75,7 @@ gate_free(struct gate **gp)
 		g->account = a->next;
 		free(a);
 	}
+	holds_free(&g->holds);
 	pthread_mutex_destroy(&g->lock);
 	free(g);
 }
@@ -271,7 +274,8 @@ settle_one(const struct desk *d, const struct smarthost *sh, const char *sender,
 			return;
 		/* It left without a lease: nothing is leased, all is beyond. */
 		none.messages = none.recipients = none.bytes = 0;
-		snprintf(none.smarthost, sizeof(none.smarthost), "%s", sh->name);
+		snprintf(
+		    none.smarthost, sizeof(none.smarthost), "%s", sh->name);
 		snprintf(none.owner, sizeof(none.owner), "none");
 		a = store_lease(d->store, &w.bill, &none, &decision, &why);
 	}
@@ -394,6 +398,9 @@ begin(const struct desk *d, struct visitor *v, const struct smarthost *sh,
 	finish(d, v, now);
 	snprintf(del->account, sizeof(del->account), "%s", sh->name);
 	a = is_closed(d, sh->name, now, why);
+	if (a == GATE_OPEN &&
+	    holds_shut(&d->gate->holds, d, sh->name, "", true, now, why))
+		a = GATE_SHUT;
 	if (a == GATE_OPEN)
 		a = take(d, sh, v->owner, NULL, now, &del->lease, why);
 	del->stage = a == GATE_OPEN ? DELIVERY_OPEN : DELIVERY_REFUSED;
@@ -449,7 +456,9 @@ gate_sender(const struct desk *d, const char *owner, const struct smarthost *sh,
 	    del->sender[0] == '\0' && strcmp(del->account, sh->name) == 0) {
 		memcpy(del->sender, sender.text, sizeof(del->sender));
 		del->probe = is_probe(&sender);
-		if (take(d, sh, owner, del->sender, now, &del->sender_lease,
+		if (holds_shut(&d->gate->holds, d, sh->name, del->sender, true,
+			now, &why) ||
+		    take(d, sh, owner, del->sender, now, &del->sender_lease,
 			&why) != GATE_OPEN)
 			del->why = why;
 	}
@@ -492,11 +501,11 @@ gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
 	struct visitor *v;
 	bool said = false;
 
-	(void)now;
 	pthread_mutex_lock(&d->gate->lock);
 	v = visitor_add(d->gate, owner);
 	if (v != NULL) {
 		struct delivery *del = &v->delivery;
+		struct holds *holds = &d->gate->holds;
 
 		if (del->stage == DELIVERY_NONE)
 			snprintf(
@@ -508,6 +517,11 @@ gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
 		said = s == STATUS_WAITED && del->why.text[0] != '\0';
 		if (said)
 			*better = del->why;
+		else if (s == STATUS_SENT)
+			holds_delivered(holds, d, sh, del->sender, now);
+		else
+			said = holds_heard(
+			    holds, d, sh, del->sender, text, now, better);
 	}
 	pthread_mutex_unlock(&d->gate->lock);
 	return said;
@@ -561,6 +575,10 @@ gate_preview(const struct desk *d, const struct smarthost *sh, int64_t now,
 	if (a != NULL && breaker_state(&a->breaker, now) == BREAKER_OPEN) {
 		c_r->closed = true;
 		c_r->again = a->breaker.until;
+	} else if (holds_shut(
+		       &d->gate->holds, d, sh->name, "", false, now, &why)) {
+		c_r->closed = true;
+		c_r->again = holds_find(&d->gate->holds, sh->name)->until;
 	}
 	pthread_mutex_unlock(&d->gate->lock);
 	sent_bill(d->conf, sh, NULL, &most, now, &w);
@@ -582,10 +600,40 @@ gate_preview_words(const struct desk *d, const struct smarthost *sh,
 		capacity_words(d->conf, sh->name, &c, now, why);
 	} else if (c.closed) {
 		pthread_mutex_lock(&d->gate->lock);
-		(void)is_closed(d, sh->name, now, why);
+		if (is_closed(d, sh->name, now, why) == GATE_OPEN)
+			(void)holds_shut(
+			    &d->gate->holds, d, sh->name, "", false, now, why);
 		pthread_mutex_unlock(&d->gate->lock);
 	}
 	return c.full || c.closed;
+}
+
+/* report_hold - what the provider refuses comes before what we saw ourselves */
+static void
+report_hold(const struct hold *h, int64_t now, struct gate_report *r_r)
+{
+	if (h == NULL || hold_state(h, now) == HOLD_OPEN)
+		return;
+	r_r->closed = true;
+	r_r->until = h->until;
+	r_r->class = h->class;
+	why_set(&r_r->why, "%s", h->why);
+}
+
+bool
+gate_by_hand(struct gate *g, const char *account, int64_t until,
+    const char *why, int64_t now)
+{
+	struct account *a;
+	bool done;
+
+	pthread_mutex_lock(&g->lock);
+	a = account_of(g, account);
+	if (until == 0 && a != NULL)
+		breaker_good(&a->breaker);
+	done = holds_by_hand(&g->holds, account, until, why, now);
+	pthread_mutex_unlock(&g->lock);
+	return done;
 }
 
 void
@@ -602,6 +650,7 @@ gate_report(
 		r_r->until = a->breaker.until;
 		r_r->why = a->why;
 	}
+	report_hold(holds_find(&g->holds, account), now, r_r);
 	for (const struct visitor *v = g->visitor; v != NULL; v = v->next)
 		r_r->leases += v->delivery.stage >= DELIVERY_OPEN &&
 			       strcmp(v->delivery.account, account) == 0;

@@ -146,6 +146,19 @@ health_text(const json_t *health, char *dst, size_t size)
 		    until[0] != '\0' ? until : "now", trouble);
 }
 
+/* print_gate - of an account that takes no mail now */
+static void
+print_gate(const struct screen *sc, const json_t *gate)
+{
+	const char *until = print_moment(gate, "until");
+	char text[600];
+
+	snprintf(text, sizeof(text), "  CLOSED until %s: %s",
+	    until[0] != '\0' ? until : "a person opens it",
+	    ctl_str(gate, "why"));
+	print_line(sc, "", text);
+}
+
 /* print_oauth - the smarthost's token: how it is had, and for how long */
 static void
 print_oauth(const struct screen *sc, const json_t *oauth)
@@ -194,6 +207,9 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 			health_text(json_object_get(sh, "health"), text + n,
 			    sizeof(text) - (size_t)n);
 		print_line(sc, i == 0 ? "smarthosts" : "", text);
+		if (json_is_false(
+			json_object_get(json_object_get(sh, "gate"), "open")))
+			print_gate(sc, json_object_get(sh, "gate"));
 		if (json_is_object(json_object_get(sh, "oauth")))
 			print_oauth(sc, json_object_get(sh, "oauth"));
 	}
@@ -451,6 +467,19 @@ void
 text_unblock(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out, "unblocked: %s\n", ctl_str(a, "who"));
+}
+
+void
+text_smarthost(const struct screen *sc, const json_t *a)
+{
+	const char *until = print_moment(a, "until");
+
+	if (print_yes(a, "open"))
+		fprintf(sc->out, "open: %s\n", ctl_str(a, "smarthost"));
+	else
+		fprintf(sc->out, "closed: %s until %s\n",
+		    ctl_str(a, "smarthost"),
+		    until[0] != '\0' ? until : "it is opened again");
 }
 
 void

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "escape.h"
+#include "gate.h"
+#include "limit.h"
 #include "log.h"
 #include "request.h"
 #include "tokens.h"
@@ -86,4 +88,51 @@ control_hello(const struct request *rq)
 {
 	return json_pack(
 	    "{s:b, s:I}", "ok", 1, "started", (json_int_t)rq->env->started);
+}
+
+/* gate_until - what `open` (0), `close`, `close --for 2h` mean; -1: nonsense */
+static int64_t
+gate_until(const struct request *rq)
+{
+	const char *act = control_arg(rq, "act");
+	const char *span = control_arg(rq, "for");
+	struct why why;
+	int64_t ms;
+
+	if (act != NULL && strcmp(act, "open") == 0)
+		return span == NULL ? 0 : -1;
+	if (act == NULL || strcmp(act, "close") != 0)
+		return -1;
+	if (span == NULL)
+		return NEVER;
+	return duration_parse(span, &ms, &why) == -1 || ms <= 0 ||
+		       ms > INT64_MAX / 2 - rq->now
+		   ? -1
+		   : rq->now + ms;
+}
+
+/* control_smarthost - a person closes or opens an account's gate */
+json_t *
+control_smarthost(const struct request *rq)
+{
+	const char *name = control_arg(rq, "smarthost");
+	const char *text = control_arg(rq, "why");
+	const int64_t until = gate_until(rq);
+	const struct smarthost *sh =
+	    name != NULL ? config_smarthost(rq->conf, name) : NULL;
+	char why[300];
+
+	if (sh == NULL)
+		return no_smarthost(name);
+	if (until == -1)
+		return control_failure("smarthost NAME open|close [--for SPAN]",
+		    "it was not said what to do with smarthost %s", sh->name);
+	escape_str(why, sizeof(why), text != NULL ? text : "closed by hand");
+	if (rq->env->gate == NULL ||
+	    !gate_by_hand(rq->env->gate, sh->name, until, why, rq->now))
+		return control_failure(
+		    "try again", "memory is out, or no exit is metered");
+	control_log_act(rq, until == 0 ? "open" : "close", sh->name);
+	return json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "smarthost", sh->name,
+	    "open", until == 0, "until", control_moment(rq, until));
 }

@@ -30,6 +30,7 @@ static const struct command {
 	{ "block", ACTS, control_block },
 	{ "unblock", ACTS, control_unblock },
 	{ "reload", ACTS, control_reload },
+	{ "smarthost", ACTS, control_smarthost },
 	{ "health", ACTS, control_health },
 	{ "token", ACTS, control_token },
 	{ "hello", ACTS, control_hello },

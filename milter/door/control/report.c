@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gate.h"
 #include "limit.h"
 #include "meter.h"
 #include "request.h"
@@ -59,6 +60,21 @@ oauth(const struct request *rq, const struct smarthost *sh)
 		     : json_integer((json_int_t)((end - rq->now) / DAY)));
 }
 
+/* gate - is the account's exit open, and if not, why and until when? */
+static json_t *
+gate(const struct request *rq, const struct smarthost *sh)
+{
+	struct gate_report r;
+
+	if (rq->env->gate == NULL)
+		return json_null();
+	gate_report(rq->env->gate, sh->name, rq->now, &r);
+	return json_pack("{s:b, s:o, s:s, s:o, s:i}", "open", !r.closed,
+	    "until", control_moment(rq, r.until), "class",
+	    refusal_class_words[r.class], "why", control_text(r.why.text),
+	    "leases", (int)r.leases);
+}
+
 static json_t *
 smarthosts(const struct request *rq)
 {
@@ -74,12 +90,12 @@ smarthosts(const struct request *rq)
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
-		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o, s:o}", "name",
-			control_text(sh->name), "host", control_text(sh->host),
-			"port", (int)sh->port, "tls",
+		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o}",
+			"name", control_text(sh->name), "host",
+			control_text(sh->host), "port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
-			routes, "health", look(rq, sh), "oauth",
-			oauth(rq, sh)));
+			routes, "health", look(rq, sh), "oauth", oauth(rq, sh),
+			"gate", gate(rq, sh)));
 	}
 	return list;
 }

@@ -45,6 +45,7 @@ json_t	*control_reload(const struct request *rq);
 
 /* agent.c: what postmeter-agent saw and fetched. */
 json_t	*control_health(const struct request *rq);
+json_t	*control_smarthost(const struct request *rq);
 json_t	*control_token(const struct request *rq);
 json_t	*control_hello(const struct request *rq); /* when was it started? */
 

@@ -1,0 +1,53 @@
+/*
+ * holds.h - the accounts, and the senders of them, that a provider refuses for
+ * a while.
+ *
+ * Told of each outcome, asked before each delivery.  Not guarded: the gate's
+ * lock is.
+ */
+#ifndef HOLDS_H
+#define HOLDS_H
+
+#include "desk.h"
+#include "hold.h"
+
+struct held;
+
+/* All zero: nobody is held. */
+struct holds {
+	struct held *first;
+	size_t n;
+};
+
+void	holds_free(struct holds *h);
+
+/*
+ * What the provider said of a delivery (Postfix's status, "X.Y.Z reason") by
+ * sh for sender: shuts what it means, and tells of that once.  True if it
+ * means the account, not the message, and the mail should wait for another way
+ * instead of going back: then better says so.
+ */
+bool	holds_heard(struct holds *h, const struct desk *d,
+	    const struct smarthost *sh, const char *sender, const char *status,
+	    int64_t now, struct why *better);
+
+/* Mail of that sender left by sh. */
+void	holds_delivered(struct holds *h, const struct desk *d,
+	    const struct smarthost *sh, const char *sender, int64_t now);
+
+/*
+ * Is the account (sender: that sender of it) shut at now?  take: a delivery is
+ * about to begin, and is the one that may try.  True and why.
+ */
+bool	holds_shut(struct holds *h, const struct desk *d, const char *account,
+	    const char *sender, bool take, int64_t now, struct why *why);
+
+/* The account's own; NULL if it was never held. */
+const struct hold *holds_find(const struct holds *h, const char *account);
+
+/* A person shuts (until: ms, or NEVER) or opens (until: 0) the account.
+ * False if out of memory. */
+bool	holds_by_hand(struct holds *h, const char *account, int64_t until,
+	    const char *why, int64_t now);
+
+#endif

@@ -1,0 +1,195 @@
+/*
+ * test_holds.c - what a provider refuses closes the gate of whom it means, as
+ * the gate hears it from Postfix.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gate.h"
+#include "house.h"
+
+#define RULES                                                                     \
+	"smarthost \"a\" { host = \"a.test\" provider = \"google-workspace\"\n"   \
+	"    tenant = \"one.test\" }\n"                                           \
+	"smarthost \"relay\" { host = \"r.test\" provider = \"google-relay\" }\n" \
+	"smarthost \"m1\" { host = \"m.test\" provider = \"microsoft-365\"\n"     \
+	"    tenant = \"one.test\" }\n"                                           \
+	"smarthost \"m2\" { host = \"m.test\" provider = \"microsoft-365\"\n"     \
+	"    tenant = \"one.test\" }\n"                                           \
+	"smarthost \"m3\" { host = \"m.test\" provider = \"microsoft-365\"\n"     \
+	"    tenant = \"two.test\" }\n"                                           \
+	"rule \"all\" { }\n"
+
+#define DAILY                                                                  \
+	"5.4.5 host a.test[192.0.2.1] said: 550-5.4.5 Daily user sending limit exceeded. For more 550 5.4.5 information (in reply to end of DATA command)"
+#define USER                                                                   \
+	"5.4.5 host r.test[192.0.2.1] said: 550 5.4.5 Daily SMTP relay limit exceeded for user (in reply to MAIL FROM command)"
+#define TENANT                                                                 \
+	"5.7.233 host m.test[192.0.2.1] said: 550 5.7.233 Your message can't be sent because your tenant exceeded (in reply to end of DATA command)"
+#define UNKNOWN                                                                \
+	"5.1.1 host a.test[192.0.2.1] said: 550 5.1.1 no such user (in reply to RCPT TO command)"
+
+static struct desk desk;
+static struct config *conf;
+
+static int
+set_up(void **state)
+{
+	char text[2000], here[512];
+
+	assert_non_null(getcwd(here, sizeof(here)));
+	snprintf(text, sizeof(text),
+	    "providers = \"%s/conf/providers.conf\"\n" RULES, here);
+	conf = house_config(text);
+	desk = (struct desk){
+		.conf = conf, .store = house_store(conf), .gate = gate_new()
+	};
+	return desk.gate == NULL ? -1 : 0;
+}
+
+static int
+tear_down(void **state)
+{
+	gate_free(&desk.gate);
+	store_close(&desk.store);
+	config_free(&conf);
+	return 0;
+}
+
+static enum gate_answer
+delivers(const char *name, const char *sender, int64_t now)
+{
+	const struct smarthost *sh = config_smarthost(conf, name);
+	struct why why = WHY_NONE;
+	const enum gate_answer a = gate_begin(&desk, "1", sh, now, &why);
+
+	if (a != GATE_OPEN)
+		return a;
+	gate_sender(&desk, "1", sh, sender, now);
+	return gate_login(&desk, "1", sh, now, &why);
+}
+
+/* hears - what is better said than status; "" if nothing is */
+static const char *
+hears(const char *name, const char *status, int64_t now)
+{
+	static struct why better;
+
+	better = WHY_NONE;
+	if (!gate_status(&desk, "1", config_smarthost(conf, name), status,
+		strlen(status), now, &better))
+		return "";
+	return better.text;
+}
+
+static void
+a_full_day_closes_the_account_and_the_mail_waits(void **state)
+{
+	struct gate_capacity c;
+	struct gate_report r;
+	struct why why;
+
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	for (int i = 0; i < 50; i++)
+		assert_non_null(strstr(hears("a", DAILY, MONDAY),
+		    "account a, not the message: 550 5.4.5 Daily user"));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	gate_preview(&desk, config_smarthost(conf, "a"), MONDAY + MINUTE, &c);
+	assert_true(c.closed);
+	assert_int_equal(c.again, MONDAY + DAY);
+	assert_true(gate_preview_words(
+	    &desk, config_smarthost(conf, "a"), MONDAY + MINUTE, &why));
+	assert_non_null(strstr(why.text, "account a is closed until"));
+	gate_report(desk.gate, "a", MONDAY + MINUTE, &r);
+	assert_true(r.closed);
+	assert_int_equal(r.class, REFUSAL_QUOTA_DAY);
+	assert_int_equal(delivers("m1", "x@o.test", MONDAY), GATE_OPEN);
+}
+
+static void
+one_message_tries_and_opens_it(void **state)
+{
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	hears("a", DAILY, MONDAY);
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + HOUR - 1), GATE_SHUT);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + HOUR), GATE_OPEN);
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + HOUR + 1), GATE_SHUT);
+	assert_string_equal(
+	    hears("a", "2.0.0 250 2.0.0 queued", MONDAY + HOUR + SECOND), "");
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + HOUR + 2 * SECOND), GATE_OPEN);
+}
+
+static void
+a_limit_of_one_sender_closes_the_relay_for_that_sender_only(void **state)
+{
+	assert_int_equal(delivers("relay", "x@o.test", MONDAY), GATE_OPEN);
+	assert_non_null(
+	    strstr(hears("relay", USER, MONDAY), "not the message"));
+	assert_int_equal(
+	    delivers("relay", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	assert_int_equal(
+	    delivers("relay", "y@o.test", MONDAY + MINUTE), GATE_OPEN);
+}
+
+static void
+a_limit_of_the_tenant_closes_all_its_accounts(void **state)
+{
+	assert_int_equal(delivers("m1", "x@o.test", MONDAY), GATE_OPEN);
+	hears("m1", TENANT, MONDAY);
+	assert_int_equal(delivers("m1", "x@o.test", MONDAY), GATE_SHUT);
+	assert_int_equal(delivers("m2", "x@o.test", MONDAY), GATE_SHUT);
+	assert_int_equal(delivers("m3", "x@o.test", MONDAY), GATE_OPEN);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+}
+
+static void
+a_recipient_that_is_not_there_closes_nothing(void **state)
+{
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	assert_string_equal(hears("a", UNKNOWN, MONDAY), "");
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+}
+
+static void
+a_person_closes_and_opens_an_account(void **state)
+{
+	struct gate_report r;
+
+	assert_true(gate_by_hand(
+	    desk.gate, "a", MONDAY + HOUR, "moving house", MONDAY));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_SHUT);
+	gate_report(desk.gate, "a", MONDAY, &r);
+	assert_string_equal(r.why.text, "moving house");
+	assert_true(gate_by_hand(desk.gate, "a", 0, "", MONDAY));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	assert_true(gate_by_hand(
+	    desk.gate, "a", MONDAY + HOUR, "moving house", MONDAY));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + HOUR), GATE_OPEN);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_full_day_closes_the_account_and_the_mail_waits),
+		T(one_message_tries_and_opens_it),
+		T(a_limit_of_one_sender_closes_the_relay_for_that_sender_only),
+		T(a_limit_of_the_tenant_closes_all_its_accounts),
+		T(a_recipient_that_is_not_there_closes_nothing),
+		T(a_person_closes_and_opens_an_account),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
