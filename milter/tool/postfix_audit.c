@@ -112,18 +112,53 @@ lets_pass(const char *item, size_t len, const char *usual)
 	return strncmp(own, "accept", 6) == 0;
 }
 
+/*
+ * expand - list with each $name, ${name} and $(name) as main.cf sets it.  What
+ * is too long is cut; so are more than eight in each other.
+ */
+static void
+expand(const struct audit *a, const char *list, char *dst, size_t size,
+    unsigned depth)
+{
+	size_t n = strlen(dst);
+	char name[100];
+
+	while (*list != '\0' && n + 1 < size) {
+		const bool closed =
+		    list[0] == '$' && (list[1] == '{' || list[1] == '(');
+		const char *start = list + 1 + closed;
+		const size_t len = strspn(start,
+		    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+		if (list[0] != '$' || len == 0 || len >= sizeof(name) ||
+		    depth == 8) {
+			dst[n++] = *list++;
+			dst[n] = '\0';
+			continue;
+		}
+		snprintf(name, sizeof(name), "%.*s", (int)len, start);
+		expand(a, setting(a, name), dst, size, depth + 1);
+		n = strlen(dst);
+		list = start + len + (closed && start[len] != '\0');
+	}
+}
+
 /* audit_milters - the list that mail of some kind goes through */
 static void
 audit_milters(struct audit *a, const char *where, const char *name,
     const char *list, const char *usual)
 {
-	const char *item;
+	char expanded[4096] = "", remedy[5000];
+	const char *item, *socket = inside(a, a->conf->milter_socket.path);
 	bool ours = false, last = false, pass = false;
+	const bool override = list != setting(a, name);
 	size_t len;
 
-	if (has_word(list, "$smtpd_milters") ||
-	    has_word(list, "${smtpd_milters}"))
-		list = setting(a, "smtpd_milters");
+	snprintf(remedy, sizeof(remedy),
+	    "postconf -P '%s/%s=%s%s{ unix:%s, default_action=tempfail }'",
+	    where, name, list, list[0] != '\0' ? ", " : "", socket);
+	expand(a, list, expanded, sizeof(expanded), 0);
+	list = expanded;
 	while ((item = postfix_next_item(&list, &len)) != NULL) {
 		last = is_ours(a, item, len);
 		ours |= last;
@@ -131,7 +166,8 @@ audit_milters(struct audit *a, const char *where, const char *name,
 	}
 	if (!ours)
 		ctl_finding(a->found, true,
-		    "postmeterctl setup postfix --apply adds it",
+		    override ? remedy
+			     : "postmeterctl setup postfix --apply adds it",
 		    "%s: %s does not name postmeter: that mail is not metered",
 		    where, name);
 	else if (!last)
@@ -143,6 +179,30 @@ audit_milters(struct audit *a, const char *where, const char *name,
 		ctl_finding(a->found, true,
 		    "set default_action=tempfail for postmeter",
 		    "%s: mail passes unmetered while postmeter is away", where);
+}
+
+/* audit_override - a service told to ask no milter at all */
+static void
+audit_override(struct audit *a, const char *service)
+{
+	const char *list = effective(a, service, "receive_override_options");
+	char left[400] = "", remedy[600];
+	const char *item;
+	size_t len;
+
+	if (!has_word(list, "no_milters"))
+		return;
+	while ((item = postfix_next_item(&list, &len)) != NULL)
+		if (len != strlen("no_milters") ||
+		    memcmp(item, "no_milters", len) != 0)
+			snprintf(left + strlen(left),
+			    sizeof(left) - strlen(left), "%s%.*s",
+			    left[0] != '\0' ? "," : "", (int)len, item);
+	snprintf(remedy, sizeof(remedy),
+	    "postconf -P '%s/receive_override_options=%s'", service, left);
+	ctl_finding(a->found, true, remedy,
+	    "%s: receive_override_options has no_milters: that mail is not metered",
+	    service);
 }
 
 static void
@@ -158,6 +218,7 @@ audit_inputs(struct audit *a)
 		    strncmp(name, "127.0.0.1:", 10) == 0 ||
 		    strncmp(name, "localhost:", 10) == 0)
 			continue;
+		audit_override(a, name);
 		audit_milters(a, name, "smtpd_milters",
 		    effective(a, name, "smtpd_milters"),
 		    effective(a, name, "milter_default_action"));

@@ -22,6 +22,7 @@
 struct plan {
 	const struct postfix *pf;
 	const struct config *conf;
+	const json_t *made; /* what earlier runs changed */
 	json_t *want, *notes;
 	char milter[256], map[256], auth[256]; /* as Postfix sees them */
 };
@@ -114,10 +115,44 @@ without(const char *list,
 }
 
 static bool
-is_milter(const struct plan *p, const char *item, size_t len)
+has_item(const char *list, const char *item, size_t len)
+{
+	const char *other;
+	size_t n;
+
+	while (list != NULL && (other = postfix_next_item(&list, &n)) != NULL)
+		if (n == len && memcmp(other, item, n) == 0)
+			return true;
+	return false;
+}
+
+/* came_from_us - did an earlier run add that item to a list? */
+static bool
+came_from_us(const struct plan *p, const char *item, size_t len)
+{
+	const json_t *m;
+	size_t i;
+
+	json_array_foreach (p->made, i, m)
+		if (strcmp(value_of(m, "file"), "main") == 0 &&
+		    has_item(value_of(m, "value"), item, len) &&
+		    !has_item(value_of(m, "before"), item, len))
+			return true;
+	return false;
+}
+
+static bool
+names_milter(const struct plan *p, const char *item, size_t len)
 {
 	return postfix_names_socket(item, len, p->milter) ||
 	       postfix_names_socket(item, len, p->conf->milter_socket.path);
+}
+
+/* is_milter - ours, also at the place of an earlier run */
+static bool
+is_milter(const struct plan *p, const char *item, size_t len)
+{
+	return names_milter(p, item, len) || came_from_us(p, item, len);
 }
 
 static bool
@@ -131,7 +166,7 @@ is_map(const struct plan *p, const char *item, size_t len)
 	for (size_t i = 0; i < 2; i++)
 		if (strlen(one[i]) == len && memcmp(one[i], item, len) == 0)
 			return true;
-	return false;
+	return came_from_us(p, item, len);
 }
 
 static bool
@@ -285,10 +320,12 @@ note_override(struct plan *p, const char *name, const char *value)
 	if (strncmp(name, "127.0.0.1:", 10) == 0 ||
 	    strncmp(name, "localhost:", 10) == 0)
 		return;
-	if (!has(p, value, is_milter) && !has(p, value, is_reference))
+	if (!has(p, value, names_milter) && !has(p, value, is_reference) &&
+	    strchr(value, '$') == NULL)
 		ctl_finding(p->notes, true, "",
-		    "master.cf sets %s = %s: mail that comes in there is not metered; remove it or name postmeter's socket in it",
-		    name, value);
+		    "master.cf sets %s = %s: mail that comes in there is not metered; postconf -P '%s=%s%s{ unix:%s, default_action=tempfail }'",
+		    name, value, name, value, value[0] != '\0' ? ", " : "",
+		    p->milter);
 }
 
 static void
@@ -404,7 +441,9 @@ json_t *
 postfix_plan(const struct postfix *pf, const struct config *conf,
     const json_t *made, json_t *notes_r, json_t **failure_r)
 {
-	struct plan p = { .pf = pf, .conf = conf, .notes = notes_r };
+	struct plan p = {
+		.pf = pf, .conf = conf, .made = made, .notes = notes_r
+	};
 	bool verify = false;
 	json_t *changes;
 
@@ -442,18 +481,6 @@ postfix_plan(const struct postfix *pf, const struct config *conf,
 	changes = only_changes(&p, made);
 	json_decref(p.want);
 	return changes;
-}
-
-static bool
-has_item(const char *list, const char *item, size_t len)
-{
-	const char *other;
-	size_t n;
-
-	while (list != NULL && (other = postfix_next_item(&list, &n)) != NULL)
-		if (n == len && memcmp(other, item, n) == 0)
-			return true;
-	return false;
 }
 
 /*

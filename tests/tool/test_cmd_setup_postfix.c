@@ -256,6 +256,32 @@ applying_twice_changes_nothing(void **state)
 }
 
 static void
+what_is_ours_moves_when_its_sockets_do(void **state)
+{
+	static const char place[] = "/var/spool/postfix/postmeter/";
+	struct office *o = *state;
+	char *conf = slurp(o->conf), *moved = calloc(1, 2 * strlen(TWO));
+	size_t n;
+
+	/* .../postmeter/milter.sock becomes .../postmeteX/milter.sock */
+	assert_non_null(moved);
+	strcpy(moved, conf);
+	for (char *p = moved; (p = strstr(p, place)) != NULL;)
+		p[sizeof(place) - 3] = 'X';
+	assert_string_not_equal(moved, conf);
+	assert_int_equal(setup(o, APPLY, &n), EX_OK);
+	put(o->conf, moved);
+	assert_int_equal(setup(o, APPLY, &n), EX_OK);
+	assert_false(holds(o->main, "unix:postmeter/"));
+	assert_true(holds(o->main, "unix:postmeteX/"));
+	assert_int_equal(setup(o, UNDO, &n), EX_OK);
+	assert_file(o->main, main_cf);
+	assert_file(o->master, master_cf);
+	free(conf);
+	free(moved);
+}
+
+static void
 undo_leaves_the_files_as_they_were_byte_for_byte(void **state)
 {
 	struct office *o = *state;
@@ -387,6 +413,7 @@ main(void)
 		TEST(show_changes_nothing_and_check_finds_it_missing),
 		TEST(apply_wires_each_smarthost_with_its_own_key_and_tls),
 		TEST(applying_twice_changes_nothing),
+		TEST(what_is_ours_moves_when_its_sockets_do),
 		TEST(undo_leaves_the_files_as_they_were_byte_for_byte),
 		TEST(undo_works_when_the_configuration_is_gone),
 		TEST(a_smarthost_that_is_gone_takes_its_service_along),

@@ -72,6 +72,15 @@ static const struct pair pairs[] = {
 	    GOOD "submission inet n - y - - smtpd -o smtpd_milters=\n"
 		 "127.0.0.1:10025 inet n - y - - smtpd -o smtpd_milters=\n",
 	    { "!submission/inet: smtpd_milters does not name" } },
+	{ "named by another name",
+	    "office_milters = unix:other.sock, " OURS
+	    "\nsmtpd_milters = ${office_milters}",
+	    GOOD "submission inet n - y - - smtpd -o smtpd_milters=$office_milters\n",
+	    { NULL } },
+	{ "a door told to ask nobody", NULL,
+	    GOOD "submission inet n - y - - smtpd"
+		 " -o receive_override_options=no_milters,no_address_mappings\n",
+	    { "!submission/inet: receive_override_options has no_milters" } },
 	{ "it stands before another one",
 	    "smtpd_milters = " OURS ", unix:other.sock\n"
 	    "non_smtpd_milters = $smtpd_milters",
