@@ -1,0 +1,142 @@
+#!/bin/bash
+# refusals.sh - a provider refuses as Google, Microsoft, Amazon SES and SendGrid
+# do: the account's gate closes for as long as that means, nothing bounces, and
+# mail leaves by the second account.
+#
+# shellcheck source=tests/scenario/lib.sh
+. "$(dirname "$0")/lib.sh"
+on_stage "$@"
+
+title "a provider refuses the account, not the message"
+FIRST=smtp.provider.test
+OTHER=smtp.second.test
+LOG=$STAGE/postmeter.log
+
+# configure PROVIDER - whose words the first one speaks
+configure() {
+	meter_configure <<-END
+		providers = "$TREE/conf/providers.conf"
+		smarthost "first" { provider = "$1" host = "$FIRST" port = 587
+		    username = "first@p" secret = "first" margin = 0 recipient-limit = 50 }
+		smarthost "other" { host = "$OTHER" username = "other@s" secret = "other" }
+		route "both" { smarthosts = {"first", "other"} }
+		rule "everybody" { route = "both" }
+	END
+}
+
+# refuses WHERE REPLY - what the first provider says to a recipient, or at the
+# end of a message; "" again: it takes mail
+refuses() {
+	local rules=permit_sasl_authenticated,reject
+	postconf -c "$STAGE/$FIRST" -e "smtpd_recipient_restrictions=$rules" \
+	    smtpd_end_of_data_restrictions=
+	case $1 in
+	recipient)
+		postconf -c "$STAGE/$FIRST" -e "smtpd_recipient_restrictions=check_client_access static:{$2},$rules" ;;
+	end)
+		postconf -c "$STAGE/$FIRST" -e "smtpd_end_of_data_restrictions=check_client_access static:{$2}" ;;
+	esac
+	postfix -c "$STAGE/$FIRST" reload 2>/dev/null
+}
+
+gate_is() {
+	ctl --json status | tr -d ' \n' |
+	    grep -F "\"name\":\"first\"" | grep -qE "\"gate\":\\{\"open\":$1"
+}
+
+closed_because() {
+	ctl status | grep -F "CLOSED" | grep -F -- "$1"
+}
+
+configure google-workspace
+meter_secrets first "one secret" other "another secret"
+chown "$METER_USER" "$STAGE/secrets.conf"
+make_ca
+start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
+start_provider $OTHER 127.0.0.3 good yes "other@s:another secret"
+office_folder
+start_postmeter
+wire_office
+for name in first other; do
+	socket=socketmap:unix:postmeter/auth.sock
+	for setting in "smtp_delivery_status_filter=$socket:status-$name" \
+	    "smtp_tls_policy_maps=$socket:door-$name" \
+	    smtp_sender_dependent_authentication=yes \
+	    smtp_connection_cache_on_demand=no smtp_mx_session_limit=1; do
+		postconf -c "$STAGE/office" -P \
+		    "smarthost-$name/unix/${setting%%=*}=${setting#*=}"
+	done
+done
+start_office
+
+step "Google: the day is full at the fourth message"
+for i in 1 2 3; do
+	send "s$i@office.example" "google $i" x@customer.test >/dev/null
+done
+wait_for_arrival $FIRST 3
+refuses end '550 5.4.5 Daily user sending limit exceeded. For more information on Gmail sending limits go to https://support.google.com/a/answer/166852'
+send s4@office.example "google 4" x@customer.test >/dev/null
+wait_until 60 "the gate closes" "$LOG" closed_because "Daily user sending limit"
+matches "the message waits, it does not bounce" \
+    'dsn=4\.[0-9.]+, status=deferred \(account first, not the message: 550 5.4.5' \
+    "$(cat "$STAGE/office/mail.log")"
+for i in 5 6 7; do
+	send "s$i@office.example" "google $i" x@customer.test >/dev/null
+done
+wait_until 60 "new mail leaves by the second account" "$STAGE/office/mail.log" \
+    eval "(( \$(arrived $OTHER) >= 3 ))"
+retry_now
+wait_for_arrival $OTHER 4
+is "the refused one, too: none is lost, none doubled" "3 4" \
+    "$(arrived $FIRST) $(arrived $OTHER)"
+is "nobody was sent a bounce" 0 "$(mailbox s4)"
+is "the administrator was told once" 1 \
+    "$(grep -c 'gate: account=first closed' "$LOG")"
+
+step "opened by hand, it takes mail again"
+refuses nothing
+matches "it says so" "open: first" "$(ctl smarthost first open)"
+send s8@office.example "google 8" x@customer.test >/dev/null
+wait_for_arrival $FIRST 4
+
+step "fifty recipients are one refusal"
+refuses recipient '550 5.4.5 Daily user sending limit exceeded'
+mapfile -t many < <(printf 'c%d@customer.test\n' {1..50})
+send s9@office.example "fifty" "${many[@]}" >/dev/null
+wait_until 60 "the gate closes" "$LOG" closed_because "Daily user sending limit"
+sleep 2
+is "one more line for the administrator" 2 \
+    "$(grep -c 'gate: account=first closed' "$LOG")"
+
+# another PROVIDER WHERE REPLY EXPECTED - the same with other words
+another() {
+	refuses nothing
+	configure "$1"
+	ctl reload >/dev/null
+	ctl smarthost first open >/dev/null
+	retry_now
+	refuses "$2" "$3"
+	send "t$RANDOM@office.example" "$1" x@customer.test >/dev/null
+	wait_until 60 "$1: $4" "$LOG" closed_because "$4"
+	ok "$1: $4"
+}
+
+step "others say it in other words"
+another microsoft-365 end \
+    '554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; message quota' \
+    SubmissionQuotaExceeded
+another amazon-ses recipient '454 Throttling failure: Daily message quota exceeded' \
+    "Daily message quota"
+another sendgrid recipient '451 Authentication failed: Maximum credits exceeded' \
+    "Maximum credits"
+
+step "what is said of a recipient closes nothing"
+refuses nothing
+configure google-workspace
+ctl reload >/dev/null
+ctl smarthost first open >/dev/null
+refuses recipient '552 5.2.2 The email account that you tried to reach is over quota'
+send u1@office.example "over quota" x@customer.test >/dev/null
+wait_until 60 "it is returned to its sender" "$STAGE/office/mail.log" \
+    grep -q 'status=bounced.*over quota' "$STAGE/office/mail.log"
+is "the gate is open" "" "$(ctl status | grep CLOSED || true)"
