@@ -6,16 +6,15 @@
  */
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "escape.h"
+#include "net_deadline.h"
 #include "smtp_hello.h"
 
 #define IMPLICIT_TLS 465
@@ -28,30 +27,6 @@ struct talk {
 	size_t len, total;
 	struct why *why;
 };
-
-/* --- waiting ------------------------------------------------------------- */
-
-/* smtp_hello_wait_for - 0 when fd is ready, -1 and errno if that does not come
- * in time */
-static int
-smtp_hello_wait_for(const struct talk *t, short events)
-{
-	for (;;) {
-		const int64_t left = t->deadline - clock_steady();
-		struct pollfd p = { .fd = t->fd, .events = events };
-		int n;
-
-		if (left <= 0) {
-			errno = ETIMEDOUT;
-			return -1;
-		}
-		n = poll(&p, 1, (int)left);
-		if (n > 0)
-			return 0;
-		if (n == -1 && errno != EINTR)
-			return -1;
-	}
-}
 
 /* --- connecting ---------------------------------------------------------- */
 
@@ -77,31 +52,6 @@ smtp_hello_is_ours(int error)
 	}
 }
 
-/* connect_one - 0 or the error */
-static int
-connect_one(struct talk *t, const struct addrinfo *ai)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	t->fd = socket(
-	    ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (t->fd == -1)
-		return errno;
-	if (connect(t->fd, ai->ai_addr, ai->ai_addrlen) == 0)
-		return 0;
-	if (errno != EINPROGRESS)
-		error = errno;
-	else if (smtp_hello_wait_for(t, POLLOUT) == -1 ||
-		 getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		error = errno;
-	if (error != 0) {
-		close(t->fd);
-		t->fd = -1;
-	}
-	return error;
-}
-
 /* connect_any - to the first address that answers */
 static enum greeting
 connect_any(struct talk *t, const struct addrinfo *all)
@@ -110,10 +60,12 @@ connect_any(struct talk *t, const struct addrinfo *all)
 	bool theirs = false;
 
 	for (const struct addrinfo *ai = all; ai != NULL; ai = ai->ai_next) {
-		const int e = connect_one(t, ai);
+		int e;
 
-		if (e == 0)
+		t->fd = net_connect(ai->ai_addr, ai->ai_addrlen, t->deadline);
+		if (t->fd != -1)
 			return GREETING_GOOD;
+		e = errno;
 		if (!smtp_hello_is_ours(e) || !theirs)
 			error = e;
 		theirs |= !smtp_hello_is_ours(e);
@@ -157,7 +109,7 @@ smtp_hello_read_line(struct talk *t)
 			return -1;
 		if (n == -1) {
 			t->total--;
-			if (smtp_hello_wait_for(t, POLLIN) == -1)
+			if (net_wait(t->fd, POLLIN, t->deadline) == -1)
 				return -1;
 		} else if (c == '\n') {
 			t->line[t->len] = '\0';

@@ -6,8 +6,6 @@
  * last byte never happened once the connection is closed.
  */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdio.h>
@@ -17,6 +15,7 @@
 
 #include "clock.h"
 #include "conn.h"
+#include "net_deadline.h"
 
 struct redis_conn {
 	int fd;
@@ -30,15 +29,8 @@ enum step { STEP_DONE, STEP_WANTS_IN, STEP_WANTS_OUT, STEP_GONE };
 static bool
 redis_conn_wait_for(int fd, enum step want, int64_t deadline)
 {
-	struct pollfd p = { .fd = fd,
-		.events = want == STEP_WANTS_IN ? POLLIN : POLLOUT };
-	int64_t left = deadline - clock_steady();
-	int n;
-
-	do
-		n = left > 0 ? poll(&p, 1, (int)left) : 0;
-	while (n == -1 && errno == EINTR);
-	return n == 1;
+	return net_wait(
+		   fd, want == STEP_WANTS_IN ? POLLIN : POLLOUT, deadline) == 0;
 }
 
 static enum step
@@ -55,43 +47,6 @@ tls_step(SSL *ssl, int rc)
 }
 
 /* --- connecting --------------------------------------------------------- */
-
-static bool
-is_connected(int fd)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		return false;
-	errno = error;
-	return error == 0;
-}
-
-static int
-connect_by(const struct redis_peer *peer, int64_t deadline)
-{
-	const int on = 1;
-	int fd = socket(peer->addr.ss_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd == -1)
-		return -1;
-	if (peer->addr.ss_family != AF_UNIX) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	}
-	if (connect(fd, (const struct sockaddr *)&peer->addr, peer->len) == 0)
-		return fd;
-	if (errno == EINPROGRESS) {
-		errno = ETIMEDOUT;
-		if (redis_conn_wait_for(fd, STEP_WANTS_OUT, deadline) &&
-		    is_connected(fd))
-			return fd;
-	}
-	close(fd);
-	return -1;
-}
 
 static const char *
 tls_reason(const SSL *ssl)
@@ -123,7 +78,7 @@ handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
 	ERR_clear_error();
 	if ((l->ssl = SSL_new(peer->tls)) == NULL ||
 	    SSL_set_fd(l->ssl, l->fd) != 1) {
-		why_set(why, "%.100s: out of memory", peer->name);
+		why_set(why, "%s: out of memory", peer->name);
 		return false;
 	}
 	if (is_address(peer->name)) {
@@ -144,7 +99,7 @@ handshake(struct redis_conn *l, const struct redis_peer *peer, int64_t deadline,
 	}
 	if (step == STEP_DONE)
 		return true;
-	why_set(why, "%.60s: TLS: %.80s", peer->name, tls_reason(l->ssl));
+	why_set(why, "%s: TLS: %s", peer->name, tls_reason(l->ssl));
 	return false;
 }
 
@@ -156,12 +111,13 @@ redis_conn_open(
 
 	if (l == NULL || (l->reader = redisReaderCreate()) == NULL) {
 		free(l);
-		why_set(why, "%.100s: out of memory", peer->name);
+		why_set(why, "%s: out of memory", peer->name);
 		return NULL;
 	}
-	l->fd = connect_by(peer, deadline);
+	l->fd = net_connect(
+	    (const struct sockaddr *)&peer->addr, peer->len, deadline);
 	if (l->fd == -1)
-		why_set(why, "cannot connect to %.90s: %s", peer->name,
+		why_set(why, "cannot connect to %s: %s", peer->name,
 		    strerror(errno));
 	if (l->fd == -1 ||
 	    (peer->tls != NULL && !handshake(l, peer, deadline, why)))

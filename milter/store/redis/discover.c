@@ -38,7 +38,7 @@ reach(const struct redis_login *p, const struct redis_host *host,
 
 	*link_r = NULL;
 	if (rc != 0) {
-		why_set(why, "the store's server %.80s: %.50s", host->name,
+		why_set(why, "the store's server %s: %s", host->name,
 		    gai_strerror(rc));
 		return false;
 	}
@@ -90,7 +90,7 @@ ask_sentinel(const struct redis_login *p, const struct redis_host *sentinel,
 		strcpy(master_r->name, r->element[0]->str);
 		strcpy(master_r->port, r->element[1]->str);
 	} else {
-		why_set(why, "Sentinel %.50s knows no master \"%.50s\"",
+		why_set(why, "Sentinel %s knows no master \"%s\"",
 		    sentinel->name, p->where->master);
 	}
 	freeReplyObject(r);
@@ -154,7 +154,7 @@ discover_judge(const char *text, struct why *why)
 	    strcmp(info(text, "maxmemory_policy", policy, sizeof(policy)),
 		"noeviction") != 0) {
 		why_set(why,
-		    "the store's server may throw counters away: set maxmemory-policy noeviction (it is %.30s)",
+		    "the store's server may throw counters away: set maxmemory-policy noeviction (it is %s)",
 		    policy);
 		return REDIS_SERVER_UNSUPPORTED;
 	}

@@ -410,7 +410,7 @@ make_tls(const char *ca, struct why *why)
 		   : SSL_CTX_load_verify_locations(tls, ca, NULL) == 1;
 	if (good)
 		return tls;
-	why_set(why, "store: cannot read certificates from %.90s",
+	why_set(why, "store: cannot read certificates from %s",
 	    ca[0] != '\0' ? ca : "the system's folder");
 	SSL_CTX_free(tls);
 	return NULL;

@@ -14,7 +14,7 @@ redis_is_good(const redisReply *r, struct why *why)
 		return false;
 	if (r->type != REDIS_REPLY_ERROR)
 		return true;
-	why_set(why, "the store's server says: %.120s", r->str);
+	why_set(why, "the store's server says: %s", r->str);
 	return false;
 }
 
@@ -48,7 +48,7 @@ redis_log_in(const struct redis_login *p, struct redis_conn *l,
 	if (p->password == NULL ||
 	    p->password(p->secret, password, sizeof(password)) == -1) {
 		why_set(why,
-		    "the store's secret is not there: add it with `postmeterctl secret set %.40s`",
+		    "the store's secret is not there: add it with `postmeterctl secret set %s`",
 		    p->secret);
 		return false;
 	}
