@@ -71,11 +71,11 @@ int	sendmail_route(const struct smarthost *sh, char *dst, size_t size);
 const char *sendmail_tls(const struct smarthost *sh);
 
 /*
- * "U=..." "I=..." "P=..." "M:PLAIN LOGIN" with values in base64.  -1 if a
+ * "U=..." "I=..." "P=..." "M:METHODS" with values in base64.  -1 if a
  * value is longer than SENDMAIL_VALUE or size does not suffice.  The caller
  * wipes dst.
  */
-int	sendmail_auth(const char *user, const char *password, char *dst,
-	    size_t size);
+int	sendmail_auth(const char *user, const char *password,
+	    const char *methods, char *dst, size_t size);
 
 #endif

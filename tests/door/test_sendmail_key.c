@@ -268,11 +268,13 @@ a_login_is_answered_in_base64(void **state)
 	char dst[SENDMAIL_ANSWER];
 
 	assert_int_equal(
-	    sendmail_auth("userA", "secretA", dst, sizeof(dst)), 0);
+	    sendmail_auth("userA", "secretA", "PLAIN LOGIN", dst, sizeof(dst)),
+	    0);
 	assert_string_equal(dst, "\"U=dXNlckE=\" \"I=dXNlckE=\" "
 				 "\"P=c2VjcmV0QQ==\" \"M:PLAIN LOGIN\"");
-	assert_int_equal(
-	    sendmail_auth("u", "\"<TMPF>\" $# temp", dst, sizeof(dst)), 0);
+	assert_int_equal(sendmail_auth("u", "\"<TMPF>\" $# temp", "PLAIN LOGIN",
+			     dst, sizeof(dst)),
+	    0);
 	assert_string_equal(dst,
 	    "\"U=dQ==\" \"I=dQ==\" "
 	    "\"P=IjxUTVBGPiIgJCMgdGVtcA==\" \"M:PLAIN LOGIN\"");
@@ -292,8 +294,9 @@ every_secret_that_fits_a_token_comes_back_whole(void **state)
 		memset(secret, 'x', len);
 		secret[len] = '\0';
 		dst[SENDMAIL_ANSWER] = '!';
-		assert_int_equal(
-		    sendmail_auth(secret, secret, dst, SENDMAIL_ANSWER), 0);
+		assert_int_equal(sendmail_auth(secret, secret, "PLAIN LOGIN",
+				     dst, SENDMAIL_ANSWER),
+		    0);
 		assert_int_equal(dst[SENDMAIL_ANSWER], '!');
 		p = strstr(dst, "\"P=") + 3;
 		end = strchr(p, '"');
@@ -305,7 +308,9 @@ every_secret_that_fits_a_token_comes_back_whole(void **state)
 	}
 	memset(secret, 'x', SENDMAIL_VALUE + 1);
 	secret[SENDMAIL_VALUE + 1] = '\0';
-	assert_int_equal(sendmail_auth("u", secret, dst, SENDMAIL_ANSWER), -1);
+	assert_int_equal(
+	    sendmail_auth("u", secret, "PLAIN LOGIN", dst, SENDMAIL_ANSWER),
+	    -1);
 }
 
 static void
@@ -320,7 +325,8 @@ a_short_buffer_gets_no_answer_and_no_overflow(void **state)
 
 		assert_non_null(dst);
 		dst[size] = '!';
-		assert_int_equal(sendmail_auth("userA", "secretA", dst, size),
+		assert_int_equal(
+		    sendmail_auth("userA", "secretA", "PLAIN LOGIN", dst, size),
 		    size == need ? 0 : -1);
 		assert_int_equal(dst[size], '!');
 		free(dst);

@@ -18,6 +18,7 @@
 #include "house.h"
 #include "meter.h"
 #include "store_fail.h"
+#include "tokens.h"
 
 static struct store_fail fail; /* what a message is bound to, at most */
 
@@ -39,6 +40,12 @@ static struct store_fail fail; /* what a message is bound to, at most */
 		    "\"b\" }\n"                                                \
 		    "rule \"im\" { sender = {\"im@office.example\"} route = "  \
 		    "\"i\" }\n"                                                \
+		    "smarthost \"o\" { host = \"smtp.oauth.test\" username = " \
+		    "\"u@o\" auth = \"oauth\" grant = \"microsoft-app\" "      \
+		    "client-id = \"c\" tenant = \"t\" secret = \"a\" }\n"      \
+		    "route \"o\" { smarthosts = {\"o\"} }\n"                   \
+		    "rule \"oa\" { sender = {\"oa@office.example\"} route = "  \
+		    "\"o\" }\n"                                                \
 		    "rule \"ceo\" { login = {\"ceo\"} route = \"c\" }\n"       \
 		    "rule \"own\" { sender = {\"own@office.example\"} }\n"     \
 		    "rule \"notices\" { sender = {\"<>\"} route = \"c\" }\n"
@@ -61,8 +68,7 @@ close_office(void **state)
 	return 0;
 }
 
-typedef void ask_fn(
-    const struct desk *, struct bytes, int64_t, char *, size_t);
+typedef void ask_fn(const struct desk *, struct bytes, int64_t, char *, size_t);
 
 static void
 assert_answer(ask_fn *ask, const char *key, const char *answer)
@@ -70,8 +76,8 @@ assert_answer(ask_fn *ask, const char *key, const char *answer)
 	char dst[4096];
 	size_t n = strlen(answer);
 
-	ask(&(struct desk){ .conf = conf, .store = &fail.store }, (struct bytes){ key, strlen(key) }, MONDAY,
-	    dst, sizeof(dst));
+	ask(&(struct desk){ .conf = conf, .store = &fail.store },
+	    (struct bytes){ key, strlen(key) }, MONDAY, dst, sizeof(dst));
 	/* The words behind TEMP are for people. */
 	if (strcmp(answer, "TEMP") == 0)
 		dst[n] = '\0';
@@ -120,6 +126,32 @@ the_server_gets_the_key_of_the_account_that_the_message_is_bound_to(
 	    "OK VERIFY:112+CN", DUE);
 	assert_server(
 	    "6AL7<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
+}
+
+static void
+a_token_is_given_by_handle_while_there_is_one(void **state)
+{
+	struct why why;
+
+	tokens_forget();
+	assert_answer(sendmail_map_auth,
+	    "6AL7<oa@office.example><smtp.oauth.test>", "TEMP");
+	assert_answer(sendmail_map_token, "o", "TEMP");
+	assert_int_equal(
+	    tokens_put("o", "to.ken", 6, MONDAY + HOUR, MONDAY, &why), 0);
+	/* oauth2-ref:/tmp/pm/auth.sock o */
+	assert_answer(sendmail_map_auth,
+	    "6AL7<oa@office.example><smtp.oauth.test>",
+	    "OK \"U=dUBv\" \"I=dUBv\" "
+	    "\"P=b2F1dGgyLXJlZjovdG1wL3BtL2F1dGguc29jayBv\" "
+	    "\"M:XOAUTH2\"");
+	assert_answer(sendmail_map_token, "o", "OK to.ken");
+	assert_answer(sendmail_map_token, "a", "TEMP");
+	assert_answer(sendmail_map_token, "nobody", "TEMP");
+	assert_int_equal(
+	    tokens_put("o", "to.ken", 6, MONDAY + SECOND, MONDAY, &why), 0);
+	assert_answer(sendmail_map_token, "o", "TEMP");
+	tokens_forget();
 }
 
 static void
@@ -239,6 +271,7 @@ main(void)
 		in_the_office(a_message_goes_by_its_sender_until_it_is_bound),
 		in_the_office(
 		    the_server_gets_the_key_of_the_account_that_the_message_is_bound_to),
+		in_the_office(a_token_is_given_by_handle_while_there_is_one),
 		in_the_office(mail_without_a_route_is_left_to_the_stock_rules),
 		in_the_office(mail_with_a_route_waits_before_any_other_server),
 		in_the_office(a_notice_goes_its_own_way_whatever_its_id),

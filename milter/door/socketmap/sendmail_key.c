@@ -221,9 +221,9 @@ put(char *dst, size_t size, const char *name, const char *value)
 }
 
 int
-sendmail_auth(const char *user, const char *password, char *dst, size_t size)
+sendmail_auth(const char *user, const char *password, const char *methods,
+    char *dst, size_t size)
 {
-	static const char methods[] = "\"M:PLAIN LOGIN\"";
 	const struct {
 		const char *name, *value;
 	} item[] = { { "\"U=", user }, { "\"I=", user }, { "\"P=", password } };
@@ -237,8 +237,8 @@ sendmail_auth(const char *user, const char *password, char *dst, size_t size)
 			return -1;
 		at += n;
 	}
-	if (size - at < sizeof(methods))
-		return -1;
-	memcpy(dst + at, methods, sizeof(methods));
-	return 0;
+	return snprintf(dst + at, size - at, "\"M:%s\"", methods) <
+		       (int)(size - at)
+		   ? 0
+		   : -1;
 }

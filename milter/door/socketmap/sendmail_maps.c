@@ -13,6 +13,7 @@
 #include "routing.h"
 #include "sendmail_key.h"
 #include "sendmail_maps.h"
+#include "tokens.h"
 
 #define CREDENTIALS_MAX (2 * SECRET_MAX) /* "user:password" */
 
@@ -111,6 +112,51 @@ sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now,
 		snprintf(dst, size, "OK %s", sendmail_tls(sh));
 }
 
+/*
+ * login_by_handle - a token is longer than what Sendmail's rules hold: its
+ * plugin asks for it (map "token"), where there is one to be had
+ */
+static void
+login_by_handle(const struct config *conf, const struct smarthost *sh,
+    int64_t now, char *dst, size_t size)
+{
+	char token[TOKEN_MAX + 1], handle[SENDMAIL_VALUE + 1];
+	struct why why = WHY_NONE;
+	const bool there =
+	    tokens_get(sh->name, token, sizeof(token), now, &why) != -1;
+
+	explicit_bzero(token, sizeof(token));
+	if (!there) {
+		temp(dst, size, why.text);
+		return;
+	}
+	memcpy(dst, "OK ", 3);
+	if (snprintf(handle, sizeof(handle), "oauth2-ref:%s %s",
+		conf->auth_socket.path, sh->name) >= (int)sizeof(handle) ||
+	    sendmail_auth(sh->username, handle, "XOAUTH2", dst + 3, size - 3) ==
+		-1)
+		temp(dst, size,
+		    "user name or auth-socket are too long for Sendmail");
+}
+
+void
+sendmail_map_token(const struct desk *desk, struct bytes key, int64_t now,
+    char *dst, size_t size)
+{
+	char name[STORE_NAME];
+	const struct smarthost *sh;
+	struct why why = WHY_NONE;
+
+	snprintf(name, sizeof(name), "%.*s",
+	    (int)(key.len < sizeof(name) ? key.len : 0), key.p);
+	sh = config_smarthost(desk->conf, name);
+	memcpy(dst, "OK ", 3);
+	if (sh == NULL || sh->oauth.grant == GRANT_NONE)
+		temp(dst, size, "there is no such smarthost with a token");
+	else if (tokens_get(sh->name, dst + 3, size - 3, now, &why) == -1)
+		temp(dst, size, why.text);
+}
+
 /* login - the answer that logs in to sh */
 static void
 login(const struct config *conf, const struct smarthost *sh, char *dst,
@@ -127,7 +173,8 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 		colon = both + strlen(sh->username);
 		*colon = '\0';
 		memcpy(dst, "OK ", 3);
-		if (sendmail_auth(both, colon + 1, dst + 3, size - 3) == -1)
+		if (sendmail_auth(both, colon + 1, "PLAIN LOGIN", dst + 3,
+			size - 3) == -1)
 			temp(dst, size,
 			    "user name or password is longer than 189 bytes, which Sendmail cannot take");
 		break;
@@ -147,6 +194,10 @@ sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now,
 {
 	const struct smarthost *sh;
 
-	if (due(desk, key, now, &sh, dst, size))
+	if (!due(desk, key, now, &sh, dst, size))
+		return;
+	if (sh->oauth.grant != GRANT_NONE)
+		login_by_handle(desk->conf, sh, now, dst, size);
+	else
 		login(desk->conf, sh, dst, size);
 }

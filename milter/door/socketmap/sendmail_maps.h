@@ -23,6 +23,13 @@ void	sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now, ch
 	    size_t size);
 
 /* Which login for this server?  Map "sendmail".  The caller wipes dst. */
+/*
+ * The token of the smarthost that key names, for the plugin that was given a
+ * handle of it.  Whoever asks is root.
+ */
+void	sendmail_map_token(const struct desk *desk, struct bytes key,
+	    int64_t now, char *dst, size_t size);
+
 void	sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 

@@ -47,6 +47,7 @@ struct peer {
 	int fd;
 	enum door door;
 	pid_t pid;
+	uid_t uid;
 	char owner[LEASE_OWNER]; /* of deliveries: see socketmap_owner */
 	bool ready;              /* more requests are in, for its next turn */
 	int64_t since;           /* the state it is in: idle, asking, taking */
@@ -172,6 +173,10 @@ answer_auth(struct socketmap_server *s, const struct desk *desk,
 		/* A smarthost of that name is still found: its lookup key has
 		 * brackets. */
 		sendmail_map_auth(desk, key, now, dst, size);
+	} else if (is_map(map, "token") && p->uid == 0 &&
+		   config_smarthost(desk->conf, "token") == NULL) {
+		/* The handle that Sendmail was given; its client is root. */
+		sendmail_map_token(desk, key, now, dst, size);
 	} else {
 		postfix_auth(desk, p->owner, map, key, now, dst, size);
 	}
@@ -473,7 +478,6 @@ peer_accept(struct socketmap_server *s, enum door door)
 	int fd =
 	    accept4(s->door[door], NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct peer *p;
-	uid_t uid;
 
 	if (fd == -1) {
 		/* Out of descriptors or memory: poll would call at once. */
@@ -489,7 +493,8 @@ peer_accept(struct socketmap_server *s, enum door door)
 	p->fd = fd;
 	p->door = door;
 	p->since = clock_steady();
-	(void)unix_socket_peer(fd, &uid, &p->pid);
+	if (unix_socket_peer(fd, &p->uid, &p->pid) == -1)
+		p->uid = (uid_t)-1;
 	name_owner(p);
 	s->peer[s->npeer++] = p;
 	if (!admitted(s, p))
