@@ -3,7 +3,7 @@
 _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
-	local commands='status top show explain events reset grant block
+	local commands='status top show explain events reset grant revoke held release block
 	    unblock reload trace history replay import export metrics check setup smarthost login test secret providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -23,7 +23,9 @@ _postmeterctl()
 	trace) word='--sender --rcpt --since --refused -n' ;;
 	explain) word='--sender --login --client --size --rcpt' ;;
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
-	block) word='--for --why --hold-queue' ;;
+	held) word='--postfix-config' ;;
+	release) word='--due --now --postfix-config' ;;
+	block) word='--for --why --hold-queue --postfix-config' ;;
 	check) word="--mta --postfix-config --sendmail-config $(compgen -f -- "$cur")" ;;
 	setup) word='postfix sendmail --apply --undo --check
 	    --postfix-config --sendmail-config' ;;

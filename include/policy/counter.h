@@ -81,7 +81,10 @@ void	counter_return(struct counter *c, const uint64_t amount[DIM_COUNT],
 /* Forgets what was spent and the lock; grants stay. */
 void	counter_reset(struct counter *c);
 
-/* Adds a grant; a full list drops one that has expired.  -1 if none has. */
+/*
+ * Adds a grant; a full list drops one that has expired.  -1 if none has.  A
+ * grant of nothing (extra 0) takes back those of its dimension.
+ */
 int	counter_grant(struct counter *c, const struct grant *g, int64_t now);
 
 /* True if nothing in it matters at moment now: it may be forgotten. */

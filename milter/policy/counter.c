@@ -234,9 +234,12 @@ counter_grant(struct counter *c, const struct grant *g, int64_t now)
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->ngrant; i++)
-		if (c->grant[i].until > now)
+		if (c->grant[i].until > now &&
+		    (g->extra > 0 || c->grant[i].dim != g->dim))
 			c->grant[n++] = c->grant[i];
 	c->ngrant = n;
+	if (g->extra == 0)
+		return 0;
 	if (n == COUNTER_GRANTS)
 		return -1;
 	c->grant[c->ngrant++] = *g;

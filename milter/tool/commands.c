@@ -22,6 +22,15 @@ misfit_grant(const struct ctl *ctl)
 }
 
 static const char *
+misfit_release(const struct ctl *ctl)
+{
+	if (ctl->due == (ctl->nword == 1))
+		return "it is WHO, QUEUEID or --due";
+	return ctl->due && ctl->now ? "--due lets nothing go past a limit"
+				    : NULL;
+}
+
+static const char *
 misfit_setup(const struct ctl *ctl)
 {
 	if (ctl->apply + ctl->undo + ctl->check > 1)
@@ -118,11 +127,38 @@ const struct command commands[] = {
 	    .example = { "grant alice@office.example staff messages +200 --for 1d --why \"trade fair\"",
 		"grant news@office.example bulk recipients +2k --for 8h" },
 	    .misfit = misfit_grant },
+	{ .name = "revoke",
+	    .words = "WHO [POLICY]",
+	    .least = 1,
+	    .most = 2,
+	    .options = "",
+	    .what = "take grants back",
+	    .print = text_revoke,
+	    .name_of = { "who", "policy" },
+	    .example = { "revoke alice@office.example",
+		"revoke alice@office.example staff" } },
+	{ .name = "held",
+	    .words = "[--postfix-config DIR]",
+	    .options = "postfix-config",
+	    .what = "the mail that is held, and why",
+	    .run = ctl_held,
+	    .print = ctl_held_text,
+	    .example = { "held", "--json held" } },
+	{ .name = "release",
+	    .words = "WHO|QUEUEID [--now] | --due [--postfix-config DIR]",
+	    .most = 1,
+	    .options = "due now postfix-config",
+	    .what = "let held mail go, charged",
+	    .run = ctl_release,
+	    .print = ctl_release_text,
+	    .example = { "release alice@office.example", "release --due" },
+	    .misfit = misfit_release },
 	{ .name = "block",
-	    .words = "WHO [--for SPAN] [--why TEXT] [--hold-queue]",
+	    .words =
+		"WHO [--for SPAN] [--why TEXT] [--hold-queue] [--postfix-config DIR]",
 	    .least = 1,
 	    .most = 1,
-	    .options = "for why hold-queue",
+	    .options = "for why hold-queue postfix-config",
 	    .what = "refuse all mail of WHO",
 	    .run = ctl_block,
 	    .print = ctl_block_text,

@@ -23,6 +23,8 @@ const struct ctl_option ctl_options[] = {
 	{ "refused", 0, OPTION_FLAG, AT(refused), "refused" },
 	{ "hold-queue", 0, OPTION_FLAG, AT(hold_queue), NULL },
 	{ "suggest", 0, OPTION_FLAG, AT(suggest), NULL },
+	{ "due", 0, OPTION_FLAG, AT(due), NULL },
+	{ "now", 0, OPTION_FLAG, AT(now), NULL },
 	{ "apply", 0, OPTION_FLAG, AT(apply), NULL },
 	{ "undo", 0, OPTION_FLAG, AT(undo), NULL },
 	{ "check", 0, OPTION_FLAG, AT(check), NULL },

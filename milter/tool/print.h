@@ -37,6 +37,7 @@ void	text_events(const struct screen *sc, const json_t *answer);
 void	text_reset(const struct screen *sc, const json_t *answer);
 void	text_grant(const struct screen *sc, const json_t *answer);
 void	text_smarthost(const struct screen *sc, const json_t *answer);
+void	text_revoke(const struct screen *sc, const json_t *answer);
 void	text_unblock(const struct screen *sc, const json_t *answer);
 void	text_reload(const struct screen *sc, const json_t *answer);
 void	text_export(const struct screen *sc, const json_t *answer);

@@ -464,6 +464,18 @@ text_grant(const struct screen *sc, const json_t *a)
 }
 
 void
+text_revoke(const struct screen *sc, const json_t *a)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach (json_object_get(a, "revoked"), i, r)
+		fprintf(sc->out, "revoked: more %s for %s under policy %s\n",
+		    ctl_str(r, "dimension"), ctl_str(r, "key"),
+		    ctl_str(r, "policy"));
+}
+
+void
 text_unblock(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out, "unblocked: %s\n", ctl_str(a, "who"));

@@ -40,6 +40,7 @@ struct ctl {
 	bool apply, undo, check, mta;
 	const char *since;
 	bool refused, hold_queue, suggest;
+	bool due, now;		/* of release */
 	bool openmetrics, nagios;
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
@@ -124,6 +125,8 @@ int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
 int	ctl_status(const struct ctl *ctl, json_t **answer_r);
 int	ctl_block(const struct ctl *ctl, json_t **answer_r);
 int	ctl_replay(const struct ctl *ctl, json_t **answer_r);
+int	ctl_held(const struct ctl *ctl, json_t **answer_r);
+int	ctl_release(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 int	ctl_import(const struct ctl *ctl, json_t **answer_r);
 
@@ -141,6 +144,8 @@ void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
 void	ctl_block_text(const struct screen *sc, const json_t *answer);
 void	ctl_replay_text(const struct screen *sc, const json_t *answer);
 void	ctl_import_text(const struct screen *sc, const json_t *answer);
+void	ctl_held_text(const struct screen *sc, const json_t *answer);
+void	ctl_release_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */

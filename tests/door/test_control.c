@@ -142,7 +142,8 @@ send_mail(const char *sender, unsigned n)
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
 	for (unsigned i = 0; i < n; i++)
 		assert_int_equal(txn_add(&t, i + 1, WAY_ROUTED), 0);
-	meter_charge(&(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
+	meter_charge(
+	    &(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
 	txn_end(&t);
 	snapshot_release(&conf);
 	return o.verdict;
@@ -311,6 +312,29 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 }
 
 static void
+a_grant_is_taken_back_before_it_ends(void **state)
+{
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_false(accepted("{'command': 'revoke', 'who':"
+			      " 'a@office.example'}"));
+	/* Eight fill the list: taking back needs no place in it. */
+	for (int i = 0; i < 8; i++)
+		assert_true(accepted(GRANT(GOOD "'extra': '+1', 'for': '1h'")));
+	assert_false(accepted(GRANT(GOOD "'extra': '+1', 'for': '1h'")));
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_true(accepted("{'command': 'revoke', 'who':"
+			     " 'A@office.example', 'policy': 'staff'}"));
+	assert_int_equal(at("{'command': 'show', 'who': 'a@office.example'}",
+			     "counters/0/grants"),
+	    0);
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_DEFER);
+	assert_false(accepted("{'command': 'revoke', 'who':"
+			      " 'a@office.example', 'policy': 'staf'}"));
+}
+
+static void
 a_grant_that_cannot_be_meant_is_refused(void **state)
 {
 	assert_false(accepted(GRANT(GOOD "'extra': '+2'")));
@@ -385,7 +409,8 @@ send_from(const char *client, const char *sender)
 	assert_int_equal(netaddr_parse(client, &t.client), 0);
 	mailaddr_canon(&t.sender, sender, strlen(sender), "+");
 	assert_int_equal(txn_add(&t, 1, WAY_ROUTED), 0);
-	meter_charge(&(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
+	meter_charge(
+	    &(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
 	txn_end(&t);
 	snapshot_release(&conf);
 	return o.verdict;
@@ -746,6 +771,7 @@ main(void)
 		    mail_from_programs_is_explained_as_from_the_machine_itself),
 		DESK(of_a_blocked_sender_the_rule_is_told_too),
 		DESK(a_grant_widens_a_limit_until_it_ends),
+		DESK(a_grant_is_taken_back_before_it_ends),
 		DESK(a_grant_that_cannot_be_meant_is_refused),
 		DESK(reset_forgets_what_was_spent_under_one_policy_or_all),
 		DESK(a_block_holds_until_it_ends_or_is_taken_back),

@@ -39,6 +39,11 @@ json_t	*control_explain(const struct request *rq);
 /* control_act.c: what the operator changes. */
 json_t	*control_reset(const struct request *rq);
 json_t	*control_grant(const struct request *rq);
+json_t	*control_revoke(const struct request *rq);
+
+/* release.c: mail that is held. */
+json_t	*control_held(const struct request *rq);
+json_t	*control_release(const struct request *rq);
 json_t	*control_block(const struct request *rq);
 json_t	*control_unblock(const struct request *rq);
 json_t	*control_reload(const struct request *rq);

@@ -269,7 +269,7 @@ redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 		return a;
 	if (g == NULL && (a == STORE_NONE || counter_idle(r->counter, now)))
 		return STORE_NONE;
-	if (a == STORE_OK && g != NULL &&
+	if (a == STORE_OK && g != NULL && g->extra > 0 &&
 	    grants_at(r->counter, now) == COUNTER_GRANTS)
 		return STORE_NONE;
 	if (r->counter == NULL)

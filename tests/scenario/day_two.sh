@@ -1,0 +1,136 @@
+#!/bin/bash
+# day_two.sh - what an administrator asks on the second day, on a real Postfix:
+# who was refused and why, an exception that is taken back, a stolen password,
+# mail that is held and leaves by itself, and what the log would have said.
+#
+# shellcheck source=tests/scenario/lib.sh
+. "$(dirname "$0")/lib.sh"
+on_stage "$@"
+
+title "the second day"
+LOG=$STAGE/postmeter.log
+HOST=smtp.provider.test
+
+stage_office <<'END'
+policy "staff" { messages = {"3/24h"} text = "ask it@office.example" }
+policy "patient" { messages = {"1/15s"} when-over = "hold" }
+policy "few" { messages = {"60/24h"} }
+rule "patient" { sender = {"patient@office.example"} policies = {"patient"} route = "office" }
+rule "thief" { sender = {"thief@office.example"} policies = {"few"} route = "office" }
+rule "everybody" { sender = {"@office.example"} policies = {"staff"} route = "office" }
+END
+
+# asked PATTERN COMMAND... - the tool answers, and says that
+asked() {
+	local pattern=$1 out
+
+	shift
+	out=$(ctl "$@" 2>&1) || true
+	[[ $out =~ $pattern ]] || {
+		printf '%s\n' "$out" >"$STAGE/answer.log"
+		fail "$* does not say $pattern" "$STAGE/answer.log"
+	}
+}
+
+step "somebody is refused: why, and how often"
+for n in 1 2 3; do
+	send alice@office.example "mail $n" x@customer.test
+	is "message $n is accepted" 250 "$CODE" "$LOG"
+done
+for n in 4 5; do
+	send alice@office.example "mail $n" y@customer.test
+	is "message $n is refused" 450 "$CODE" "$LOG"
+done
+asked 'defer at RCPT.*recipient +<y@customer\.test>.*limit +staff: 3 messages in 24h for alice@office\.example, then 3 of 3 used.*450 4\.7\.1 Sending limit reached' \
+    trace --sender Alice@Office.Example --refused
+ok "trace has the recipient, the rule, the limit and its numbers"
+asked 'defer at RCPT' trace --rcpt y@customer.test
+ok "and finds it by the recipient"
+asked '3 sent .* 2 refused' history alice@office.example
+ok "history has the day"
+asked '2 +alice@office\.example' top --refused
+ok "top --refused has her"
+asked 'refused +staff +alice@office\.example +2 times since' events
+ok "events have one line for both"
+asked 'refused +2 recipients, 0 messages' status
+ok "status counts them"
+
+step "every message is in the log and in the trace alike"
+is "accepted in Postfix's log, passed in the trace" \
+    "$(grep -c 'postfix/qmgr.*from=<alice@office.example>.*queue active' \
+	"$STAGE/office/mail.log")" \
+    "$(ctl --json trace --sender alice@office.example -n 100 |
+	tr '{' '\n' | grep -c '"verdict":"pass"')"
+
+step "an exception, and it is taken back"
+ctl grant alice@office.example staff messages +1 --for 1h --why "trade fair" \
+    >/dev/null
+asked 'granted \+1 messages' show alice@office.example
+ctl revoke alice@office.example >/dev/null
+send alice@office.example "too many" x@customer.test
+is "the exception is gone" 450 "$CODE" "$LOG"
+asked 'no grant' revoke alice@office.example
+ok "a second time there is nothing to take back"
+
+step "a stolen password floods; a block stops what is queued, too"
+wait_for_arrival $HOST 3
+postfix_stop "$STAGE/$HOST"
+for n in {1..6}; do
+	send thief@office.example "offer $n" "v$n@customer.test"
+done
+asked '6 messages to 6 recipients of thief@office\.example are queued' \
+    block thief@office.example --postfix-config "$STAGE/office" --why "stolen"
+ok "the tool says what is queued already"
+asked 'held: 6 queued messages' \
+    block thief@office.example --postfix-config "$STAGE/office" --hold-queue
+send thief@office.example "offer 7" v7@customer.test
+is "and nothing more is accepted" 550 "$CODE" "$LOG"
+is "six are on hold" 6 "$(postqueue -c "$STAGE/office" -j |
+    grep -c '"queue_name": "hold"')"
+asked 'blocked +thief@office\.example' show thief@office.example
+asked 'is no network|bits behind' block 10.1.0.0/8
+ok "what can match nothing is refused"
+postfix_again "$STAGE/$HOST" 127.0.0.2:587
+before=$(arrived $HOST)
+
+step "held mail leaves by itself, charged, and never two in fifteen seconds"
+for n in 1 2 3; do
+	send patient@office.example "patience $n" z@customer.test
+	is "message $n is accepted" 250 "$CODE" "$LOG"
+done
+asked 'patient@office\.example +1 recipients +Sending limit reached: 1 message' \
+    held --postfix-config "$STAGE/office"
+ok "held says whose and why"
+asked 'waits: .*Sending limit reached' \
+    release patient@office.example --postfix-config "$STAGE/office"
+ok "release lets nothing go before its time"
+end=$((SECONDS + 120))
+while ctl --json held --postfix-config "$STAGE/office" |
+    grep -q '"who":"patient@'; do
+	((SECONDS < end)) || fail "held mail does not leave" "$LOG"
+	ctl release --due --postfix-config "$STAGE/office" >>"$STAGE/release.log"
+	sleep 1
+done
+wait_for_arrival $HOST $((before + 3))
+ok "all three arrived"
+asked '3 sent' history patient@office.example
+ok "and the day has three sent"
+# spans - ms between one that was charged and the next, the newest first
+spans() {
+	ctl --json trace --sender patient@office.example -n 100 |
+	    tr -d '\n ' | sed 's/{"when":/\n/g' |
+	    sed -nE 's/^\{"ms":([0-9]+).*"verdict":"(pass|released)".*/\1/p' |
+	    awk 'NR > 1 { print last - $1 } { last = $1 }'
+}
+is "three were charged" 2 "$(spans | wc -l)"
+is "and no two of them within fifteen seconds" "" \
+    "$(spans | awk '$1 < 15000')"
+
+step "what the log would have said"
+ctl replay "$STAGE/office/mail.log" >"$STAGE/replay.txt" 2>&1 || true
+# Alice's three passed and three were refused; the replay refuses as many.
+matches "the replay stops alice as the daemon did" \
+    'alice@office\.example +staff: 3 messages in 24h +1 time, 3 messages' \
+    "$(cat "$STAGE/replay.txt")"
+matches "and nobody of the thief's sixty" \
+    '^replay of 1 file' "$(cat "$STAGE/replay.txt")"
