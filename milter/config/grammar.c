@@ -19,6 +19,7 @@ struct grammar {
 	struct token t; /* the next one */
 	const cfg_opt_t *root;
 	struct conf_items *items;
+	unsigned open; /* line of the brace that is open */
 	struct diag *m;
 };
 
@@ -43,14 +44,47 @@ grammar_wrong(struct grammar *g, const char *what)
 	return -1;
 }
 
+/* pasted - what a sign is that no keyboard types; NULL: it is none of them */
+static const char *
+pasted(const char *p, size_t len)
+{
+	static const struct {
+		const char *bytes, *what;
+	} signs[] = {
+		{ "\xef\xbb\xbf",
+		    "a byte order mark: save the file as UTF-8 without one" },
+		{ "\xe2\x80\x9c", "a curly quote: type a straight one (\")" },
+		{ "\xe2\x80\x9d", "a curly quote: type a straight one (\")" },
+		{ "\xe2\x80\x9e", "a curly quote: type a straight one (\")" },
+		{ "\xe2\x80\x98", "a curly quote: type a straight one (\")" },
+		{ "\xe2\x80\x99", "a curly quote: type a straight one (\")" },
+		{ "\xc2\xa0", "a no-break space: type a common one" },
+		{ "\xe2\x80\x8b",
+		    "a blank without width, not to be seen: type the line anew" },
+		{ ";", "a setting ends without a sign: leave out the ;" },
+	};
+
+	for (size_t i = 0; i < sizeof(signs) / sizeof(signs[0]); i++) {
+		const size_t n = strlen(signs[i].bytes);
+
+		if (len >= n && memcmp(p, signs[i].bytes, n) == 0)
+			return signs[i].what;
+	}
+	return NULL;
+}
+
 static int
 wrong_token(struct grammar *g)
 {
+	const char *what = NULL;
 	const char quote = *g->t.p;
 	char sign[8];
 
 	switch (g->t.kind) {
 	case TOKEN_BAD_SIGN:
+		what = pasted(g->t.p, (size_t)(g->scanner.end - g->t.p));
+		if (what != NULL)
+			return grammar_wrong(g, what);
 		diag_error(g->m, g->t.line,
 		    "\"%s\" has no meaning here: put text into quotes",
 		    g->m->discreet ? "a sign"
@@ -99,6 +133,11 @@ unknown(struct grammar *g, const cfg_opt_t *known, const char *what,
 		diag_error(g->m, name->line,
 		    "unknown %s here, see postmeter.conf(5) for those there are",
 		    what);
+		return;
+	}
+	if (token_is(name, "password")) {
+		diag_error(g->m, name->line,
+		    "a password does not belong here: write secret = \"NAME\", then `postmeterctl secret set NAME`");
 		return;
 	}
 	suggest_init(&near, name_text(text, name));
@@ -160,8 +199,10 @@ syntax(struct grammar *g, unsigned line)
 static int
 one_too_deep(struct grammar *g)
 {
-	return grammar_wrong(g,
-	    "a { inside a section or list: close the one before with } first");
+	diag_error(g->m, g->t.line,
+	    "a { inside a section or list: close the one of line %u with } first",
+	    g->open);
+	return -1;
 }
 
 static int
@@ -194,6 +235,9 @@ read_value(struct grammar *g, bool heard)
 static int
 read_list(struct grammar *g, bool heard)
 {
+	const unsigned around = g->open;
+
+	g->open = g->t.line;
 	while (g->t.kind != TOKEN_CLOSE) {
 		if (read_value(g, heard) == -1)
 			return -1;
@@ -208,6 +252,7 @@ read_list(struct grammar *g, bool heard)
 			return syntax(g, g->t.line);
 		}
 	}
+	g->open = around;
 	return grammar_advance(g);
 }
 
@@ -315,7 +360,7 @@ read_section(struct grammar *g, const struct token *name)
 		return -1;
 	if (section.opt != NULL)
 		scope.opts = section.opt->subopts;
-	begin = g->t.line;
+	g->open = begin = g->t.line;
 	if (grammar_advance(g) == -1)
 		return -1;
 	while (g->t.kind != TOKEN_CLOSE) {

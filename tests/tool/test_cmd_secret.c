@@ -268,7 +268,14 @@ values_that_no_line_can_hold_are_refused(void **state)
 	assert_non_null(secret_value_unfit("a\rb", 3));
 	assert_non_null(secret_value_unfit("a\tb", 3));
 	assert_non_null(secret_value_unfit("a\0b", 3));
+	assert_non_null(secret_value_unfit("ab\xc2\xa0"
+					   "cd",
+	    6));
+	assert_non_null(secret_value_unfit("\xef\xbb\xbf"
+					   "abc",
+	    6));
 	assert_null(secret_value_unfit("a b", 3));
+	assert_null(secret_value_unfit("\xc3\xa4", 2));
 	assert_false(secrets_name_good("a\" { }"));
 	assert_false(secrets_name_good(""));
 	assert_true(secrets_name_good("Gmail-2.a_b"));
