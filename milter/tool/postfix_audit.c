@@ -259,6 +259,27 @@ audit_options(struct audit *a, const char *service, bool verify)
 	    service);
 }
 
+/* audit_token_options - the plugin is taken only by who asks for it so */
+static void
+audit_token_options(struct audit *a, const char *service)
+{
+	static const char *const empty[] = { "smtp_sasl_security_options",
+		"smtp_sasl_tls_security_options",
+		"smtp_sasl_tls_verified_security_options" };
+	const char *filter =
+	    effective(a, service, "smtp_sasl_mechanism_filter");
+	bool good =
+	    has_word(filter, "xoauth2") || has_word(filter, "oauthbearer");
+
+	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
+		good = good && effective(a, service, empty[i])[0] == '\0';
+	if (!good)
+		ctl_finding(a->found, true,
+		    "postmeterctl setup postfix --apply sets them",
+		    "%s: smtp_sasl_mechanism_filter and the smtp_sasl_*security_options do not let it log in with a token",
+		    service);
+}
+
 static void
 audit_tls(struct audit *a, const char *service, const struct smarthost *sh)
 {
@@ -321,7 +342,10 @@ audit_smarthost(struct audit *a, const struct smarthost *sh)
 		return;
 	}
 	audit_tls(a, service, sh);
-	audit_options(a, service, sh->tls == TLS_VERIFY);
+	if (sh->oauth.grant != GRANT_NONE)
+		audit_token_options(a, service);
+	else
+		audit_options(a, service, sh->tls == TLS_VERIFY);
 	fallback = effective(a, service, "smtp_fallback_relay");
 	if (fallback[0] != '\0')
 		ctl_finding(a->found, true, "set smtp_fallback_relay= for it",

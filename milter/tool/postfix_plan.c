@@ -231,6 +231,21 @@ want_map(struct plan *p)
 
 /* --- services ------------------------------------------------------------ */
 
+/*
+ * sasl_options - what the client may log in with.  A password in clear crosses
+ * only a session that was verified; the plugin that logs in with a token is
+ * taken only where nothing but its mechanism is wanted of it.
+ */
+static const char *
+sasl_options(const struct smarthost *sh)
+{
+	if (sh->oauth.grant != GRANT_NONE)
+		return "-o smtp_sasl_type=cyrus -o smtp_sasl_mechanism_filter=xoauth2 -o smtp_sasl_security_options= -o smtp_sasl_tls_security_options= -o smtp_sasl_tls_verified_security_options=";
+	return sh->tls == TLS_VERIFY
+		   ? "-o smtp_sasl_security_options=noanonymous,noplaintext -o smtp_sasl_tls_security_options=noanonymous,noplaintext -o smtp_sasl_tls_verified_security_options=noanonymous"
+		   : "-o smtp_sasl_security_options=noanonymous,noplaintext -o smtp_sasl_tls_security_options=noanonymous -o smtp_sasl_tls_verified_security_options=noanonymous";
+}
+
 static void
 want_service(struct plan *p, const struct smarthost *sh)
 {
@@ -238,12 +253,11 @@ want_service(struct plan *p, const struct smarthost *sh)
 	char name[128], *entry;
 
 	snprintf(name, sizeof(name), "smarthost-%s/unix", sh->name);
-	/* A password in clear crosses only a session that was verified. */
 	if (asprintf(&entry,
-		"smarthost-%s unix - - n - - smtp -o syslog_name=postfix/smarthost-%s -o smtp_tls_security_level=%s -o smtp_tls_policy_maps= -o smtp_tls_secure_cert_match=nexthop%s -o smtp_sasl_auth_enable=yes -o smtp_sasl_password_maps=socketmap:unix:%s:%s -o smtp_sender_dependent_authentication=no -o smtp_sasl_security_options=noanonymous,noplaintext -o smtp_sasl_tls_security_options=noanonymous%s -o smtp_sasl_tls_verified_security_options=noanonymous -o smtp_fallback_relay=",
+		"smarthost-%s unix - - n - - smtp -o syslog_name=postfix/smarthost-%s -o smtp_tls_security_level=%s -o smtp_tls_policy_maps= -o smtp_tls_secure_cert_match=nexthop%s -o smtp_sasl_auth_enable=yes -o smtp_sasl_password_maps=socketmap:unix:%s:%s -o smtp_sender_dependent_authentication=no %s -o smtp_fallback_relay=",
 		sh->name, sh->name, verify ? "secure" : "encrypt",
 		sh->port == 465 ? " -o smtp_tls_wrappermode=yes" : "", p->auth,
-		sh->name, verify ? ",noplaintext" : "") == -1)
+		sh->name, sasl_options(sh)) == -1)
 		return;
 	want(p, "master", name, entry,
 	    "a client of its own, with its own key, that speaks only over TLS");

@@ -152,11 +152,6 @@ start_tokens good 8443
 office_folder
 start_postmeter
 wire_office
-for setting in smtp_sasl_mechanism_filter=xoauth2 \
-    smtp_sasl_security_options= smtp_sasl_tls_security_options= \
-    smtp_sasl_tls_verified_security_options=; do
-	service_says "${setting%%=*}" "${setting#*=}"
-done
 start_office
 start_agent
 

@@ -256,6 +256,35 @@ applying_twice_changes_nothing(void **state)
 }
 
 static void
+a_token_service_asks_for_the_plugin_and_a_password_service_does_not(
+    void **state)
+{
+	static const char token[] =
+	    SOCKETS "smarthost \"first\" { host = \"first.example\"\n"
+		    "username = \"office\" auth = \"oauth\"\n"
+		    "grant = \"microsoft-device\" client-id = \"c\" }\n"
+		    "route \"r\" { smarthosts = {\"first\"} }\n"
+		    "rule \"all\" { route = \"r\" }\n";
+	struct office *o = *state;
+	size_t n;
+
+	assert_int_equal(setup(o, APPLY, &n), EX_OK);
+	assert_false(holds(o->master, "xoauth2"));
+	put(o->conf, token);
+	assert_int_equal(setup(o, APPLY, &n), EX_OK);
+	assert_true(
+	    holds(o->master, "    -o smtp_sasl_mechanism_filter=xoauth2\n"));
+	assert_true(holds(o->master, "    -o smtp_sasl_security_options=\n"));
+	assert_true(
+	    holds(o->master, "    -o smtp_sasl_tls_security_options=\n"));
+	assert_true(
+	    holds(o->master, "    -o smtp_tls_security_level=secure\n"));
+	assert_int_equal(setup(o, UNDO, &n), EX_OK);
+	assert_file(o->main, main_cf);
+	assert_file(o->master, master_cf);
+}
+
+static void
 what_is_ours_moves_when_its_sockets_do(void **state)
 {
 	static const char place[] = "/var/spool/postfix/postmeter/";
@@ -413,6 +442,8 @@ main(void)
 		TEST(show_changes_nothing_and_check_finds_it_missing),
 		TEST(apply_wires_each_smarthost_with_its_own_key_and_tls),
 		TEST(applying_twice_changes_nothing),
+		TEST(
+		    a_token_service_asks_for_the_plugin_and_a_password_service_does_not),
 		TEST(what_is_ours_moves_when_its_sockets_do),
 		TEST(undo_leaves_the_files_as_they_were_byte_for_byte),
 		TEST(undo_works_when_the_configuration_is_gone),
