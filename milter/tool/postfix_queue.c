@@ -82,8 +82,8 @@ queue_ids_add(struct queue_ids *ids, const char *id)
 	void *more;
 
 	if (ids->n == ids->capacity) {
-		more =
-		    realloc(ids->v, (ids->capacity * 2 + 64) * sizeof(ids->v[0]));
+		more = realloc(
+		    ids->v, (ids->capacity * 2 + 64) * sizeof(ids->v[0]));
 		if (more == NULL)
 			return;
 		ids->v = more;

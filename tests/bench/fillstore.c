@@ -41,7 +41,8 @@ charge(const struct config *conf, struct store *store, size_t n)
 	memcpy(t.login, t.sender.text, sizeof(t.login));
 	if (txn_add(&t, digest64(rcpt, strlen(rcpt)), WAY_ROUTED) == -1)
 		fatal("out of memory");
-	meter_charge(&(struct desk){ .conf = conf, .store = store }, &t, clock_now(), &o);
+	meter_charge(&(struct desk){ .conf = conf, .store = store }, &t,
+	    clock_now(), &o);
 	txn_end(&t);
 	if (o.verdict != VERDICT_PASS)
 		fatal(o.why.text[0] != '\0' ? o.why.text

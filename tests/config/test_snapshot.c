@@ -1,8 +1,8 @@
 /*
  * test_snapshot.c - a configuration lives as long as somebody holds it.
  *
- * What config.c does of that is done here too, and counts; what is used after it, the
- * sanitizers see.
+ * What config.c does of that is done here too, and counts; what is used after
+ * it, the sanitizers see.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -600,7 +600,8 @@ assert_routed(const char *id, const char *name)
 
 	mailaddr_canon(&sender, "al@office.example", 17, "");
 	assert_int_equal(
-	    routing_of_id(&(struct desk){ .conf = conf, .store = store }, id, &sender, MONDAY, &sh, &why),
+	    routing_of_id(&(struct desk){ .conf = conf, .store = store }, id,
+		&sender, MONDAY, &sh, &why),
 	    1);
 	assert_string_equal(sh->name, name);
 	snapshot_release(&conf);
@@ -811,7 +812,8 @@ explain_and_the_real_answer_agree(void **state)
 			txn_add(&t, mailaddr_exact(to, strlen(to)),
 			    match_recipient(conf, to, &none));
 		}
-		meter_explain(&(struct desk){ .conf = conf, .store = store }, &t, house_time, &o);
+		meter_explain(&(struct desk){ .conf = conf, .store = store },
+		    &t, house_time, &o);
 		verdict_reply(&o, house_time, conf->zone, &r);
 		st = eom();
 		if (r.code != NULL) {

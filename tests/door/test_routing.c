@@ -39,7 +39,9 @@ next_of(const char *sender)
 
 	mailaddr_canon(&a, sender, strlen(sender), "+");
 	assert_int_equal(
-	    routing_of_sender(&(struct desk){ .conf = conf, .store = store }, &a, house_time, &sh, &why), 1);
+	    routing_of_sender(&(struct desk){ .conf = conf, .store = store },
+		&a, house_time, &sh, &why),
+	    1);
 	name = sh->name;
 	snapshot_release(&conf);
 	return name;

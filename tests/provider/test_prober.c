@@ -59,7 +59,7 @@ a_pause_doubles_up_to_ten_minutes(void **state)
 		assert_int_equal(b.until - now, expected);
 		now = b.until;
 		expected = 2 * expected > HEALTH_LONGEST ? HEALTH_LONGEST
-							  : 2 * expected;
+							 : 2 * expected;
 	}
 	assert_int_equal(b.until - now, 0);
 	assert_int_equal(expected, 10 * MINUTE);

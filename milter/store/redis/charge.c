@@ -34,7 +34,8 @@ redis_gather(struct redis_work *w, const struct bill *b, struct redis_hand *h,
 
 		h->record[i] = NULL;
 		h->counter[i] = NULL;
-		/* What costs nothing goes by the account with more left, too. */
+		/* What costs nothing goes by the account with more left, too.
+		 */
 		if (quota_is_free(l) && (!b->spread || i < b->ncommon))
 			continue;
 		if (work_counter(w, l->policy, l->key, h->bill.now, b->zone,

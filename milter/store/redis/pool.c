@@ -100,8 +100,7 @@ redis_pool_reconnect(struct redis_pool *p, struct why *why)
 	pthread_mutex_lock(&p->lock);
 	p->is_unwell = true;
 	while (!is_down(p))
-		breaker_bad(&p->breaker, PAUSE, LONGEST_PAUSE,
-		    clock_steady());
+		breaker_bad(&p->breaker, PAUSE, LONGEST_PAUSE, clock_steady());
 	p->trouble = *why;
 	pthread_mutex_unlock(&p->lock);
 	return h;

@@ -51,6 +51,7 @@ debian_enter() {
 
 	shift
 	cp /etc/resolv.conf "$folder/etc/resolv.conf"
+	# shellcheck disable=SC2153 # lib.sh knows it
 	setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
 	    bash "$HERE/lib/enter.sh" "$folder" "$@"
 }
