@@ -42,6 +42,7 @@ struct policy {
 	struct limit limit[POLICY_LIMITS];
 	uint32_t recipients_per_message; /* 0: no cap */
 	int64_t lockout;		/* ms, 0: none */
+	struct limit block_after;	/* refusals that block; max 0: none */
 	size_t nwarn;
 	uint8_t warn_at[POLICY_WARNINGS]; /* percent, ascending, 1 to 100 */
 	char *text;			/* added to the reply; "" if none */

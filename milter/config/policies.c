@@ -22,6 +22,7 @@ cfg_opt_t policy_options[] = {
 	CONF_ONE("recipients-per-message"),
 	CONF_ONE("when-over"),
 	CONF_ONE("lockout"),
+	CONF_ONE("block-after"),
 	CONF_LIST("warn-at"),
 	CONF_ONE("text"),
 	CFG_END(),
@@ -95,6 +96,22 @@ read_warnings(struct reading *r, cfg_t *sec, struct policy *p)
 }
 
 static void
+policies_read_block_after(struct reading *r, cfg_t *sec, struct policy *p)
+{
+	const struct conf_value *v = read_one(sec, "block-after");
+	char text[SHOWN];
+	struct why why;
+
+	if (v == NULL || strcmp(v->text, "0") == 0)
+		return;
+	if (limit_parse(v->text, DIM_MESSAGES, &p->block_after, &why) == -1 ||
+	    p->block_after.max == 0)
+		diag_error(&r->m, v->line,
+		    "block-after = \"%s\": write so many refused messages in a span, such as 20/10m, or \"0\" for never",
+		    shown(text, v));
+}
+
+static void
 policies_read_lockout(struct reading *r, cfg_t *sec, struct policy *p)
 {
 	const struct conf_value *v = read_one(sec, "lockout");
@@ -155,6 +172,7 @@ read_policy(struct reading *r, cfg_t *sec, struct policy *p)
 	p->when_over = (enum when_over)read_choice(
 	    r, sec, "when-over", when_over_words, OVER_DEFER);
 	policies_read_lockout(r, sec, p);
+	policies_read_block_after(r, sec, p);
 	read_warnings(r, sec, p);
 	read_words(r, sec, p);
 }

@@ -233,6 +233,40 @@ who_waits_as_long_as_told_gets_through(void **state)
 }
 
 static void
+who_is_refused_again_and_again_is_blocked(void **state)
+{
+	open_office("policy \"p\" { messages = {\"1/24h\"} "
+		    "block-after = \"3/10m\" }\n"
+		    "rule \"r\" { policies = {\"p\"} }\n");
+	connect_from("10.0.0.1");
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
+	/* A person who tries again now and then is not stopped ... */
+	for (unsigned i = 0; i < 6; i++, house_time += 5 * MINUTE)
+		assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+		    SMFIS_TEMPFAIL);
+	house_time += 10 * MINUTE;
+	/* ... nor one message to many, but a program is. */
+	mail("<al@office.example>");
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(rcpt("<x@y.test>"), SMFIS_TEMPFAIL);
+	rset();
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(send_one("<al@office.example>", "<x@y.test>"),
+		    SMFIS_TEMPFAIL);
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_REJECT);
+	assert_non_null(strstr(server.reply, "Sending is blocked"));
+	assert_int_equal(
+	    send_one("<bo@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
+	house_time += HOUR;
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
+static void
 a_half_full_quota_takes_the_recipients_that_fit(void **state)
 {
 	open_office("policy \"p\" { recipients = {\"3/24h\"} }\n"
@@ -859,6 +893,7 @@ main(void)
 		cmocka_unit_test(
 		    the_message_over_the_limit_is_deferred_before_its_body),
 		cmocka_unit_test(who_waits_as_long_as_told_gets_through),
+		cmocka_unit_test(who_is_refused_again_and_again_is_blocked),
 		cmocka_unit_test(
 		    a_half_full_quota_takes_the_recipients_that_fit),
 		cmocka_unit_test(

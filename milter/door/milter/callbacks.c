@@ -28,6 +28,7 @@
 #include "meter.h"
 #include "milter.h"
 #include "record.h"
+#include "runaway.h"
 #include "snapshot.h"
 #include "tally.h"
 
@@ -291,9 +292,16 @@ refusal(SMFICTX *ctx, struct session *s, const char *raw,
     const struct outcome *o, const struct reply *r)
 {
 	char rcpt[MAILADDR_MAX];
+	struct desk desk;
 
 	txn_undo(&s->txn);
 	record_outcome(s->conf, &s->txn, raw, o, r, clock_now());
+	/* Once a message, however many recipients it has. */
+	if (s->refused == 0 && enter()) {
+		desk = desk_of(s);
+		runaway_note(&desk, &s->txn, o, clock_now());
+		atomic_fetch_sub(&visitors, 1);
+	}
 	if (s->refused++ == 0) {
 		note_queue_id(ctx, s);
 		log_message(s, o, r);
@@ -451,6 +459,7 @@ mlfi_eom(SMFICTX *ctx)
 		s->txn.bytes = s->seen; /* no longer what was declared */
 	desk = desk_of(s);
 	meter_charge(&desk, &s->txn, now, &o);
+	runaway_note(&desk, &s->txn, &o, now);
 	leave(TALLY_EOM, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
