@@ -8,7 +8,8 @@ dnl # this is the last.
 define(`confPRIVACY_FLAGS', ifdef(`confPRIVACY_FLAGS', `defn(`confPRIVACY_FLAGS')`,'')`noverb,restrictqrun,restrictexpand')dnl
 dnl # One mailer for each port of a smarthost, the ports that postmeter answers with.
 dnl # m=1: a connection, and so its login, never serves a second message.
-define(`PM_MAILER', `Mpm$1, P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\r\n, L=2040, m=1, T=DNS/RFC822/SMTP, A=TCP DOL(h) $1')dnl
+dnl # r=: recipients of one delivery, the smallest recipient limit behind that port.
+define(`PM_MAILER', `Mpm$1, P=[IPC], F=mDFMuXa8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\r\n, L=2040, m=1, r=ifdef(`PM_RCPTS_$1', `indir(`PM_RCPTS_$1')', `100'), T=DNS/RFC822/SMTP, A=TCP DOL(h) $1')dnl
 MAILER_DEFINITIONS
 PM_MAILER(25)
 PM_MAILER(26)
@@ -23,6 +24,8 @@ LOCAL_CONFIG
 # -t makes that mark reach the authinfo rules.  Never -o: it fails open.
 Kroute socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
 Ktls socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
+Klogin socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
+Kleave socket -f -q -T<TMPF> unix:PM_AUTH_SOCKET
 Ksendmail socket -f -q -t -T<TMPF> unix:PM_AUTH_SOCKET
 
 LOCAL_NET_CONFIG
@@ -52,17 +55,19 @@ LOCAL_TLS_SERVER
 R$*			$: $1 $| $(tls $&i<$&f><$&{server_name}> $: ? $)
 R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say how safe this server must be"
 R$* $| ?		$: $1 $(macro {PmLogin} $@ $)	not ours: access_db may know
-R$* $| $+		$: $1 $| $2 $| $(sendmail $&i<$&f><$&{server_name}> $: ? $)
-R$* $| $+ $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter has no login for this server now"
-R$* $| $+ $| ?		$: $1 $(macro {PmLogin} $@ $) $| $2
-R$* $| $+ $| $+		$: $1 $(macro {PmLogin} $@ due $) $| $2
+R$* $| $+		$: $1 $| $2 $| $(login $&i<$&f><$&{server_name}> $: <TMPF> $)
+R$* $| $+ $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say whether this server wants a login"
+R$* $| $+ $| $+		$: $1 $(macro {PmLogin} $@ $3 $) $| $2
 R$* $| $+		$: $1 $(macro {TLS_Name} $@ $&{server_name} $) $| <$2>
 R$* $| <$+>		$@ $>"TLS_connection" $1 $| <$2>
 
 LOCAL_TLS_RCPT
 R$*			$: $1 $| $&{PmLogin} $| $&{auth_type}
 R$* $| due $|		$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
-R$* $| $* $| $*		$: $1				logged in, or no login is due
+R$* $| $+ $| $*		$: $1 $| $(leave $&i<$&f><$&{server_name}> $: <TMPF> $)
+R$* $| $* <TMPF>	$#error $@ 4.7.1 $: "450 the account takes no more recipients now"
+R$* $| $*		$: $1				it takes this one, or is not ours
+R$* $| $* $| $*		$: $1
 
 LOCAL_RULESETS
 Stls_clt_features

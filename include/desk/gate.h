@@ -36,6 +36,7 @@
 
 #define GATE_PAUSE	(5 * MINUTE)
 #define GATE_LONGEST	HOUR
+#define GATE_MESSAGE	DAY	/* as long a message without outcome is known */
 
 enum gate_answer {
 	GATE_OPEN,
@@ -83,6 +84,21 @@ bool	gate_status(const struct desk *d, const char *owner,
 
 /* The owner is gone, or idle: its delivery has ended. */
 void	gate_end(const struct desk *d, const char *owner, int64_t now);
+
+/*
+ * A mail server that names the message and tells no outcome (Sendmail) asks
+ * gate_message when a delivery logs in, then gate_recipient before each of its
+ * recipients, the first included: one message and as many recipients count as
+ * sent.  The next delivery of a message that only ever had one recipient
+ * proves that the one before did not leave: that is given back.
+ * sender is canonical, "" for none.
+ */
+enum gate_answer gate_message(const struct desk *d, const char *id,
+	    const char *sender, const struct smarthost *sh, int64_t now,
+	    struct why *why);
+enum gate_answer gate_recipient(const struct desk *d, const char *id,
+	    const char *sender, const struct smarthost *sh, int64_t now,
+	    struct why *why);
 
 /* Has the owner a delivery under way that may still tell something? */
 bool	gate_is_busy(const struct gate *g, const char *owner);

@@ -29,8 +29,8 @@ enum route_answer routing_of_sender(const struct desk *desk,
 	    const struct smarthost **sh_r, struct why *why);
 
 /*
- * The same by the queue id that a charge bound.  An id that is not known, as of
- * a split or cloned message, goes by its sender.
+ * The same by the queue id that a charge bound.  A notice of the mail server
+ * goes by its sender; any other id was never charged and has no route.
  */
 enum route_answer routing_of_id(const struct desk *desk, const char *queue_id,
 	    const struct mailaddr *sender, int64_t now,

@@ -46,7 +46,8 @@ enum sendmail_server {
 /*
  * sh is the smarthost of the message, NULL if it has none.  A message that
  * has one may meet no other server, but those inside the office: named in
- * or below local-domains, or with an address in networks.
+ * or below local-domains, or with an address in networks.  No message may meet
+ * the server of a smarthost that is not its own: it was not charged there.
  */
 enum sendmail_server sendmail_server(const struct config *conf,
 	    const struct smarthost *sh, struct bytes server);

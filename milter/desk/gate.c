@@ -31,10 +31,23 @@ struct account {
 	char name[STORE_NAME];
 };
 
+/* A message of a mail server that tells no outcome, and its last delivery. */
+struct message {
+	struct message *next;
+	struct lease lease, sender_lease;
+	int64_t when;   /* last asked about */
+	uint64_t rcpts; /* of that delivery, so far */
+	bool many;      /* a delivery of it had more than one */
+	char account[STORE_NAME];
+	char sender[MAILADDR_MAX + 1];
+	char id[LEASE_OWNER];
+};
+
 struct gate {
 	pthread_mutex_t lock;
 	/* guarded by lock */
 	struct visitor *visitor;
+	struct message *message;
 	struct account *account;
 	struct holds holds;
 };
@@ -62,6 +75,7 @@ gate_free(struct gate **gp)
 {
 	struct gate *g = *gp;
 	struct visitor *v;
+	struct message *m;
 	struct account *a;
 
 	*gp = NULL;
@@ -70,6 +84,10 @@ gate_free(struct gate **gp)
 	while ((v = g->visitor) != NULL) {
 		g->visitor = v->next;
 		free(v);
+	}
+	while ((m = g->message) != NULL) {
+		g->message = m->next;
+		free(m);
 	}
 	while ((a = g->account) != NULL) {
 		g->account = a->next;
@@ -214,21 +232,21 @@ capacity_words(const struct config *conf, const char *account,
 }
 
 /*
- * take - a lease, if the account has the capacity.  With on-store-failure =
- * accept a store that cannot answer leases nothing and stops nobody.
+ * take - a lease of as much as *lease says, if the account has the capacity.
+ * With on-store-failure = accept a store that cannot answer leases nothing and
+ * stops nobody.
  */
 static enum gate_answer
 take(const struct desk *d, const struct smarthost *sh, const char *owner,
     const char *sender, int64_t now, struct lease *lease, struct why *why)
 {
-	const struct settlement most = { 1, sh->recipient_limit, 0 };
+	const struct settlement most = { lease->messages, lease->recipients,
+		0 };
 	struct decision decision;
 	struct gate_capacity full;
 	struct work w;
 
 	sent_bill(d->conf, sh, sender, &most, now, &w);
-	*lease =
-	    (struct lease){ .messages = 1, .recipients = sh->recipient_limit };
 	snprintf(lease->smarthost, sizeof(lease->smarthost), "%s", sh->name);
 	snprintf(lease->owner, sizeof(lease->owner), "%s", owner);
 	snprintf(lease->sender, sizeof(lease->sender), "%s",
@@ -387,6 +405,14 @@ finish(const struct desk *d, struct visitor *v, int64_t now)
 	v->adopted = false;
 }
 
+/* whole_delivery - as much as one delivery can send */
+static struct lease
+whole_delivery(const struct smarthost *sh)
+{
+	return (
+	    struct lease){ .messages = 1, .recipients = sh->recipient_limit };
+}
+
 /* begin - a new delivery of v; what went before is over */
 static enum gate_answer
 begin(const struct desk *d, struct visitor *v, const struct smarthost *sh,
@@ -397,6 +423,7 @@ begin(const struct desk *d, struct visitor *v, const struct smarthost *sh,
 
 	finish(d, v, now);
 	snprintf(del->account, sizeof(del->account), "%s", sh->name);
+	del->lease = whole_delivery(sh);
 	a = is_closed(d, sh->name, now, why);
 	if (a == GATE_OPEN &&
 	    holds_shut(&d->gate->holds, d, sh->name, "", true, now, why))
@@ -456,6 +483,7 @@ gate_sender(const struct desk *d, const char *owner, const struct smarthost *sh,
 	    del->sender[0] == '\0' && strcmp(del->account, sh->name) == 0) {
 		memcpy(del->sender, sender.text, sizeof(del->sender));
 		del->probe = is_probe(&sender);
+		del->sender_lease = whole_delivery(sh);
 		if (holds_shut(&d->gate->holds, d, sh->name, del->sender, true,
 			now, &why) ||
 		    take(d, sh, owner, del->sender, now, &del->sender_lease,
@@ -553,6 +581,157 @@ gate_is_busy(const struct gate *g, const char *owner)
 	busy = v != NULL && v->delivery.stage >= DELIVERY_OPEN;
 	pthread_mutex_unlock(&own->lock);
 	return busy;
+}
+
+/* --- messages, of a server that tells no outcome ------------------------- */
+
+/* end_lease - left of what was taken for m; lease->id 0: nothing was */
+static void
+end_lease(const struct desk *d, const struct message *m, struct lease *lease,
+    const struct settlement *left, int64_t now)
+{
+	const struct smarthost *sh = config_smarthost(d->conf, m->account);
+
+	if (lease->id != 0 && sh != NULL)
+		settle_one(d, sh, lease == &m->lease ? NULL : m->sender, lease,
+		    left, now);
+	*lease = (struct lease){ .id = 0 };
+}
+
+/*
+ * end_delivery - of m, for another begins, or it is forgotten.  A message that
+ * never had more than one recipient comes again because the provider did not
+ * take it; in any other case a part may have left.
+ */
+static void
+end_delivery(const struct desk *d, struct message *m, bool again, int64_t now)
+{
+	const struct settlement none = { 0, 0, 0 }, one = { 1, 1, 0 };
+	const bool back = m->rcpts == 0 || (again && !m->many && m->rcpts == 1);
+
+	end_lease(d, m, &m->lease, back ? &none : &one, now);
+	end_lease(d, m, &m->sender_lease, back ? &none : &one, now);
+	m->rcpts = 0;
+}
+
+/* message_of - the message of that id; those that are long gone leave */
+static struct message *
+message_of(const struct desk *d, const char *id, int64_t now)
+{
+	struct message *found = NULL, **at = &d->gate->message, *m;
+
+	while ((m = *at) != NULL) {
+		if (strcmp(m->id, id) == 0) {
+			found = m;
+		} else if (m->when < now - GATE_MESSAGE) {
+			*at = m->next;
+			end_delivery(d, m, false, now);
+			free(m);
+			continue;
+		}
+		at = &m->next;
+	}
+	if (found == NULL && (found = calloc(1, sizeof(*found))) != NULL) {
+		snprintf(found->id, sizeof(found->id), "%s", id);
+		*at = found;
+	}
+	if (found != NULL)
+		found->when = now;
+	return found;
+}
+
+/* deliver - a delivery of m begins: one message and its first recipient */
+static enum gate_answer
+deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
+    const char *sender, int64_t now, struct why *why)
+{
+	const struct lease first = { .messages = 1, .recipients = 1 };
+	enum gate_answer a;
+
+	end_delivery(d, m, sh->recipient_limit > 1, now);
+	snprintf(m->account, sizeof(m->account), "%s", sh->name);
+	snprintf(m->sender, sizeof(m->sender), "%s", sender);
+	a = is_closed(d, sh->name, now, why);
+	if (a == GATE_OPEN &&
+	    (holds_shut(&d->gate->holds, d, sh->name, "", true, now, why) ||
+		(sender[0] != '\0' && holds_shut(&d->gate->holds, d, sh->name,
+					  sender, true, now, why))))
+		a = GATE_SHUT;
+	if (a == GATE_OPEN) {
+		m->lease = first;
+		a = take(d, sh, m->id, NULL, now, &m->lease, why);
+	}
+	if (a == GATE_OPEN && sender[0] != '\0') {
+		m->sender_lease = first;
+		a = take(d, sh, m->id, m->sender, now, &m->sender_lease, why);
+	}
+	if (a != GATE_OPEN) {
+		end_delivery(d, m, false, now);
+		m->account[0] = '\0';
+	}
+	log_info("exit: account=%s message=%s login=%s%s%s", sh->name, m->id,
+	    a == GATE_OPEN ? "given" : "refused",
+	    a == GATE_OPEN ? "" : " why=", a == GATE_OPEN ? "" : why->text);
+	return a;
+}
+
+enum gate_answer
+gate_message(const struct desk *d, const char *id, const char *sender,
+    const struct smarthost *sh, int64_t now, struct why *why)
+{
+	enum gate_answer a = GATE_UNKNOWN;
+	struct message *m;
+
+	pthread_mutex_lock(&d->gate->lock);
+	m = message_of(d, id, now);
+	if (m == NULL)
+		why_set(why, "out of memory");
+	else
+		a = deliver(d, m, sh, sender, now, why);
+	pthread_mutex_unlock(&d->gate->lock);
+	return a;
+}
+
+/* one_more - a recipient beside the first; nobody will give it back */
+static enum gate_answer
+one_more(const struct desk *d, const struct message *m,
+    const struct smarthost *sh, const char *sender, int64_t now,
+    struct why *why)
+{
+	const struct settlement one = { 0, 1, 0 };
+	struct lease lease = { .recipients = 1 };
+	enum gate_answer a = take(d, sh, m->id, sender, now, &lease, why);
+
+	if (a == GATE_OPEN && lease.id != 0)
+		settle_one(d, sh, sender, &lease, &one, now);
+	return a;
+}
+
+enum gate_answer
+gate_recipient(const struct desk *d, const char *id, const char *sender,
+    const struct smarthost *sh, int64_t now, struct why *why)
+{
+	enum gate_answer a = GATE_OPEN;
+	struct message *m;
+
+	pthread_mutex_lock(&d->gate->lock);
+	m = message_of(d, id, now);
+	if (m == NULL) {
+		why_set(why, "out of memory");
+		a = GATE_UNKNOWN;
+	} else if (strcmp(m->account, sh->name) != 0) {
+		/* It needs no login, or the daemon was restarted since. */
+		a = deliver(d, m, sh, sender, now, why);
+	} else if (m->rcpts > 0) {
+		m->many = true;
+		a = one_more(d, m, sh, NULL, now, why);
+		if (a == GATE_OPEN && sender[0] != '\0')
+			a = one_more(d, m, sh, sender, now, why);
+	}
+	if (a == GATE_OPEN)
+		m->rcpts++;
+	pthread_mutex_unlock(&d->gate->lock);
+	return a;
 }
 
 /* --- questions ----------------------------------------------------------- */

@@ -130,7 +130,8 @@ routing_of_id(const struct desk *desk, const char *queue_id,
 	case STORE_UNCERTAIN:
 		return ROUTE_UNKNOWN;
 	}
-	return routing_of_sender(desk, sender, now, sh_r, why);
+	*sh_r = NULL;
+	return ROUTE_NONE;
 }
 
 /* route_through - the route of the sender's rule, else one that offers sh */

@@ -7,6 +7,7 @@
  * it needs.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "replace_file.h"
 #include "run_program.h"
 #include "sendmail_mc.h"
+#include "sendmail_wiring.h"
 #include "tool.h"
 
 #define MAIL_DIR "/etc/mail"
@@ -33,7 +35,7 @@ struct plan {
 	char *dir; /* absolute, without links */
 	bool ours; /* the system's own directory: make may run */
 	struct file file[FILES];
-	char *cf, *access; /* for notes; NULL: not there */
+	char *cf, *access, *relay; /* for notes; NULL: not there */
 };
 
 static const char *
@@ -134,6 +136,7 @@ plan_free(struct plan *p)
 	}
 	free(p->cf);
 	free(p->access);
+	free(p->relay);
 	free(p->dir);
 }
 
@@ -161,7 +164,8 @@ plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 			goto fail;
 	if (p->dir == NULL || p->file[MC].have == NULL ||
 	    setup_slurp(p->dir, "sendmail.cf", &p->cf) == -1 ||
-	    setup_slurp(p->dir, "access", &p->access) == -1)
+	    setup_slurp(p->dir, "access", &p->access) == -1 ||
+	    setup_slurp(p->dir, "relay-domains", &p->relay) == -1)
 		goto fail;
 	return 0;
 fail:
@@ -205,19 +209,29 @@ differs(const struct file *f)
 	return strcmp(f->have, f->want) != 0;
 }
 
-/* setup_carry_out - the parts first, or last.  0, or -1 and a failure */
+/* settle_parts - the two parts written or removed.  0, or -1 and a failure */
 static int
-setup_carry_out(const struct plan *p, bool undo, json_t **failure_r)
+settle_parts(const struct plan *p, json_t **failure_r)
 {
-	for (size_t i = 0; i < FILES; i++) {
-		const struct file *f = &p->file[undo ? FILES - 1 - i : i];
-
-		/* sendmail.mc is written anew so that make sees a change. */
-		if ((differs(f) || f == &p->file[MC]) &&
-		    setup_settle(p->dir, f, failure_r) == -1)
+	for (size_t i = 0; i < MC; i++)
+		if (differs(&p->file[i]) &&
+		    setup_settle(p->dir, &p->file[i], failure_r) == -1)
 			return -1;
-	}
 	return 0;
+}
+
+/* is_named - does a Makefile still say that sendmail.cf is made of our parts?
+ */
+static bool
+is_named(const char *dir)
+{
+	char *makefile = NULL;
+	bool named;
+
+	named = setup_slurp(dir, "Makefile", &makefile) == 0 &&
+		makefile != NULL && strstr(makefile, "postmeter-") != NULL;
+	free(makefile);
+	return named;
 }
 
 /* shows_keys - is there a sendmail.cf that shows keys to others than root? */
@@ -259,16 +273,35 @@ make_cf(struct plan *p, json_t **failure_r)
 	return -1;
 }
 
+/*
+ * setup_carry_out - the parts before sendmail.mc that names them; taken back,
+ * behind the make that forgets them: Debian's Makefile writes itself anew with
+ * every file that sendmail.mc includes, and without one of them it never runs
+ * again.  0, or -1 and a failure
+ */
+static int
+setup_carry_out(struct plan *p, bool undo, json_t **failure_r)
+{
+	/* sendmail.mc is written anew so that make sees a change. */
+	if ((!undo && settle_parts(p, failure_r) == -1) ||
+	    setup_settle(p->dir, &p->file[MC], failure_r) == -1 ||
+	    (p->ours && make_cf(p, failure_r) == -1))
+		return -1;
+	return undo && !is_named(p->dir) ? settle_parts(p, failure_r) : 0;
+}
+
 /* --- the answer ---------------------------------------------------------- */
 
 static const char *
-setup_summary(const struct ctl *ctl, size_t changes)
+setup_summary(const struct ctl *ctl, const struct plan *p, size_t changes)
 {
 	if (changes == 0)
 		return ctl->undo ? "nothing to take back"
 				 : "nothing to change: Sendmail is set up";
 	if (!ctl->apply && !ctl->undo)
 		return "nothing was changed; --apply does it, --undo takes it back";
+	if (ctl->undo && is_named(p->dir))
+		return "the lines are out; now run make in that directory, --undo once more for the two parts, and restart Sendmail";
 	return ctl->sendmail == NULL
 		   ? "done; now restart Sendmail"
 		   : "done; now run make in that directory and restart Sendmail";
@@ -312,6 +345,28 @@ setup_verdict(
 	return 1;
 }
 
+/* note_wiring - what that sendmail.cf does with postmeter's half */
+static void
+note_wiring(const struct ctl *ctl, const struct config *conf, const char *cf,
+    const char *access, const char *relay, json_t *notes)
+{
+	char apply[PATH_MAX + 128];
+	const struct wiring w = { .conf = conf,
+		.cf = cf,
+		.access = access,
+		.relay = relay,
+		.apply = apply };
+
+	if (ctl->sendmail == NULL)
+		snprintf(apply, sizeof(apply),
+		    "postmeterctl setup sendmail --apply");
+	else
+		snprintf(apply, sizeof(apply),
+		    "postmeterctl setup sendmail --apply --sendmail-config %s && make -C %s",
+		    ctl->sendmail, ctl->sendmail);
+	wiring_notes(&w, notes);
+}
+
 /* setup_work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
 setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
@@ -326,8 +381,7 @@ setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 	changes = setup_list(p);
 	n = json_array_size(changes);
 	if ((ctl->apply || ctl->undo) && (n > 0 || stale) &&
-	    (setup_carry_out(p, ctl->undo, failure_r) == -1 ||
-		(p->ours && make_cf(p, failure_r) == -1))) {
+	    setup_carry_out(p, ctl->undo, failure_r) == -1) {
 		json_decref(changes);
 		return NULL;
 	}
@@ -342,10 +396,12 @@ setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 	/* What is in force shows keys now, whatever else is to be done. */
 	if (!ctl->undo && p->cf != NULL && (p->ours || !ctl->apply))
 		mc_shown(p->cf, p->access, notes);
+	if (!ctl->undo && p->cf != NULL && n == 0)
+		note_wiring(ctl, conf, p->cf, p->access, p->relay, notes);
 	if (!ctl->undo && p->ours)
 		mc_program(PROGRAM, notes);
 	answer = json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "changes", changes,
-	    "notes", notes, "summary", setup_summary(ctl, n + stale));
+	    "notes", notes, "summary", setup_summary(ctl, p, n + stale));
 	*code_r = setup_verdict(ctl, notes, n, answer);
 	return answer;
 }
@@ -388,13 +444,15 @@ int
 ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
     json_t *found, json_t **failure_r)
 {
-	char *cf = NULL, *table = NULL;
+	char *cf = NULL, *table = NULL, *relay = NULL;
 	int rc = -1;
 
 	if (setup_slurp(mail_dir(ctl), "sendmail.cf", &cf) == 0 && cf != NULL &&
-	    setup_slurp(mail_dir(ctl), "access", &table) == 0) {
+	    setup_slurp(mail_dir(ctl), "access", &table) == 0 &&
+	    setup_slurp(mail_dir(ctl), "relay-domains", &relay) == 0) {
 		mc_notes(conf, cf, table, found);
 		mc_shown(cf, table, found);
+		note_wiring(ctl, conf, cf, table, relay, found);
 		if (ctl->sendmail == NULL)
 			mc_program(PROGRAM, found);
 		rc = 0;
@@ -406,5 +464,6 @@ ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
 	}
 	free(cf);
 	free(table);
+	free(relay);
 	return rc;
 }

@@ -127,6 +127,28 @@ mc_plain(const char *path)
 	       '\0';
 }
 
+/* part_rcpts - how many recipients a delivery to each port may have */
+static void
+part_rcpts(const struct config *conf, FILE *out)
+{
+	for (size_t i = 0; i < conf->nsmarthost; i++) {
+		const uint16_t port = conf->smarthost[i].port;
+		uint32_t least = conf->smarthost[i].recipient_limit;
+		bool earlier = false;
+
+		for (size_t j = 0; j < conf->nsmarthost; j++) {
+			if (conf->smarthost[j].port != port)
+				continue;
+			earlier |= j < i;
+			if (conf->smarthost[j].recipient_limit < least)
+				least = conf->smarthost[j].recipient_limit;
+		}
+		if (!earlier && least > 0)
+			fprintf(out, "define(`PM_RCPTS_%u', `%u')dnl\n",
+			    (unsigned)port, (unsigned)least);
+	}
+}
+
 char *
 mc_part_a(const struct config *conf, struct why *why)
 {
@@ -155,6 +177,7 @@ mc_part_a(const struct config *conf, struct why *why)
 	for (size_t i = 0; i < sizeof(sockets) / sizeof(sockets[0]); i++)
 		fprintf(out, "define(`%s', `%s')dnl\n", sockets[i].name,
 		    sockets[i].path);
+	part_rcpts(conf, out);
 	fputs(part_a, out);
 	if (fclose(out) != 0) {
 		free(text);

@@ -315,6 +315,115 @@ deliveries_outlive_the_daemon(void **state)
 	close_gate();
 }
 
+/* --- a mail server that names the message and tells no outcome ----------- */
+
+static enum gate_answer
+message(const char *id, const char *sender, const char *name, int64_t now)
+{
+	struct why why = WHY_NONE;
+
+	return gate_message(&desk, id, sender, account(name), now, &why);
+}
+
+static enum gate_answer
+recipient(const char *id, const char *sender, const char *name, int64_t now)
+{
+	struct why why = WHY_NONE;
+
+	return gate_recipient(&desk, id, sender, account(name), now, &why);
+}
+
+static void
+a_message_costs_one_and_each_of_its_recipients(void **state)
+{
+	open_gate();
+	assert_int_equal(message("1", "al@x.test", "a", MONDAY), GATE_OPEN);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(
+		    recipient("1", "al@x.test", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 1);
+	assert_int_equal(RECIPIENTS(), 4);
+	/* Part of it may have left: what was spent stays. */
+	assert_int_equal(message("1", "al@x.test", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(recipient("1", "al@x.test", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 2);
+	assert_int_equal(RECIPIENTS(), 5);
+	close_gate();
+}
+
+static void
+a_message_that_comes_again_moves_its_lease(void **state)
+{
+	open_gate();
+	for (int i = 0; i < 48; i++) {
+		assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+		/* Sometimes it gets no further than the login. */
+		if (i % 2 == 0)
+			assert_int_equal(
+			    recipient("1", "", "a", MONDAY), GATE_OPEN);
+	}
+	assert_int_equal(MESSAGES(), 1);
+	assert_int_equal(RECIPIENTS(), 1);
+	/* Two recipients, one after the other: nobody knows of the first. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 3);
+	close_gate();
+}
+
+static void
+no_message_logs_in_beyond_the_limit(void **state)
+{
+	char id[8];
+	unsigned open = 0;
+
+	open_gate();
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "%d", i);
+		if (message(id, "", "a", MONDAY) != GATE_OPEN)
+			continue;
+		open++;
+		assert_int_equal(recipient(id, "", "a", MONDAY), GATE_OPEN);
+	}
+	assert_int_equal(open, 3);
+	assert_int_equal(MESSAGES(), 3);
+	/* 20 recipients a day, three are spent. */
+	open = 0;
+	for (int i = 0; i < 30; i++)
+		open += recipient("0", "", "a", MONDAY) == GATE_OPEN;
+	assert_int_equal(open, 17);
+	assert_int_equal(RECIPIENTS(), 20);
+	/* That others wait does not close it for ever. */
+	assert_int_equal(message("x", "", "a", MONDAY + 2 * DAY), GATE_OPEN);
+	close_gate();
+}
+
+static void
+a_senders_own_limit_holds_for_messages_too(void **state)
+{
+	open_gate();
+	assert_int_equal(message("1", "al@x.test", "b", MONDAY), GATE_OPEN);
+	assert_int_equal(recipient("1", "al@x.test", "b", MONDAY), GATE_OPEN);
+	assert_int_equal(message("2", "al@x.test", "b", MONDAY), GATE_SHUT);
+	assert_int_equal(message("3", "bo@x.test", "b", MONDAY), GATE_OPEN);
+	close_gate();
+}
+
+/* After a restart it is asked for a recipient of a message it never heard of.
+ */
+static void
+a_recipient_of_an_unknown_message_begins_one(void **state)
+{
+	open_gate();
+	assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 1);
+	assert_int_equal(RECIPIENTS(), 1);
+	close_gate();
+}
+
 int
 main(void)
 {
@@ -332,6 +441,12 @@ main(void)
 		    three_doubtful_deliveries_close_the_gate_and_a_success_opens_it),
 		cmocka_unit_test(a_question_leases_nothing),
 		cmocka_unit_test(deliveries_outlive_the_daemon),
+		cmocka_unit_test(
+		    a_message_costs_one_and_each_of_its_recipients),
+		cmocka_unit_test(a_message_that_comes_again_moves_its_lease),
+		cmocka_unit_test(no_message_logs_in_beyond_the_limit),
+		cmocka_unit_test(a_senders_own_limit_holds_for_messages_too),
+		cmocka_unit_test(a_recipient_of_an_unknown_message_begins_one),
 	};
 
 	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arrivals.h"
 #include "credentials.h"
 #include "door/socketmap/sendmail_maps.h"
 #include "house.h"
@@ -51,6 +52,7 @@ static struct store_fail fail; /* what a message is bound to, at most */
 		    "rule \"notices\" { sender = {\"<>\"} route = \"c\" }\n"
 
 static struct config *conf;
+static struct arrival arrival; /* 6AL7 is being submitted */
 
 static int
 open_office(void **state)
@@ -58,12 +60,14 @@ open_office(void **state)
 	conf = house_config(OFFICE);
 	store_fail_init(&fail, STORE_FAILED);
 	fail.knows_bindings = true;
+	arrivals_add(&arrival, "6AL7");
 	return 0;
 }
 
 static int
 close_office(void **state)
 {
+	arrivals_remove(&arrival);
 	config_free(&conf);
 	return 0;
 }
@@ -95,6 +99,15 @@ assert_server(const char *key, const char *tls, const char *auth)
 /* Without secrets a login that is due is "could not know". */
 #define DUE "TEMP"
 
+/* charged - 6AL7 was, to that smarthost */
+static void
+charged(const char *smarthost)
+{
+	arrivals_remove(&arrival);
+	fail.bound = "\t6AL7";
+	fail.smarthost = smarthost;
+}
+
 static void
 a_message_goes_by_its_sender_until_it_is_bound(void **state)
 {
@@ -104,24 +117,52 @@ a_message_goes_by_its_sender_until_it_is_bound(void **state)
 	    "OK pm2525:[smtp.provider.test]");
 	assert_answer(sendmail_map_route, "6AL7<own@office.example><x@y.test>",
 	    "NOTFOUND ");
-	fail.bound = "\t6AL7";
-	fail.smarthost = "c";
+	charged("c");
 	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
 	    "OK pm587:[smtp.second.test]");
+}
+
+/* A clone, a split, a stranger's mail to an alias: whatever its sender. */
+static void
+an_id_that_was_never_charged_has_no_route_and_no_login(void **state)
+{
+	arrivals_remove(&arrival);
+	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
+	    "NOTFOUND ");
+	charged("a");
 	assert_answer(sendmail_map_route, "6AL8<al@office.example><x@y.test>",
-	    "OK pm587:[smtp.provider.test]");
+	    "NOTFOUND ");
+	assert_answer(sendmail_map_login,
+	    "6AL8<al@office.example><smtp.provider.test>", "TEMP");
+	assert_server(
+	    "6AL8<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
+	assert_server(
+	    "<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
+	assert_server("6AL8<al@office.example><mx.customer.test>", "NOTFOUND ",
+	    "NOTFOUND ");
+}
+
+/* The guess before the charge is for the route, and for nothing else. */
+static void
+a_message_that_is_being_submitted_has_no_login(void **state)
+{
+	assert_server(
+	    "6AL7<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
 }
 
 static void
 the_server_gets_the_key_of_the_account_that_the_message_is_bound_to(
     void **state)
 {
+	charged("a");
 	assert_server("6AL7<al@office.example><smtp.provider.test>",
 	    "OK VERIFY:112+CN", DUE);
+	assert_answer(sendmail_map_login,
+	    "6AL7<al@office.example><smtp.provider.test>", "OK due");
+	charged("b");
 	assert_server(
 	    "6AL7<bo@office.example><smtp.provider.test>", "OK ENCR:112", DUE);
-	fail.bound = "\t6AL7";
-	fail.smarthost = "c";
+	charged("c");
 	assert_server("6AL7<al@office.example><smtp.second.test>",
 	    "OK VERIFY:112+CN", DUE);
 	assert_server(
@@ -133,6 +174,7 @@ a_token_is_given_by_handle_while_there_is_one(void **state)
 {
 	struct why why;
 
+	charged("o");
 	tokens_forget();
 	assert_answer(sendmail_map_auth,
 	    "6AL7<oa@office.example><smtp.oauth.test>", "TEMP");
@@ -155,17 +197,20 @@ a_token_is_given_by_handle_while_there_is_one(void **state)
 }
 
 static void
-mail_without_a_route_is_left_to_the_stock_rules(void **state)
+no_message_meets_the_server_of_another_account(void **state)
 {
-	assert_server("6AL7<own@office.example><smtp.provider.test>",
-	    "NOTFOUND ", "NOTFOUND ");
-	assert_server("6AL7<al@office.example><mx.office.example>", "NOTFOUND ",
+	assert_server(
+	    "6AL7<own@office.example><smtp.provider.test>", "TEMP", "TEMP");
+	assert_server("6AL7<own@office.example><mx.customer.test>", "NOTFOUND ",
 	    "NOTFOUND ");
 }
 
 static void
 mail_with_a_route_waits_before_any_other_server(void **state)
 {
+	charged("a");
+	assert_server("6AL7<al@office.example><mx.office.example>", "NOTFOUND ",
+	    "NOTFOUND ");
 	assert_server(
 	    "6AL7<al@office.example><smtp.elsewhere.test>", "TEMP", "TEMP");
 	assert_server("6AL7<al@office.example><[192.0.2.1]>", "TEMP", "TEMP");
@@ -240,10 +285,12 @@ the_login_of_each_account_is_its_own(void **state)
 	rmdir(dir);
 	assert_non_null(secrets);
 	credentials_publish(secrets);
+	charged("a");
 	assert_answer(sendmail_map_auth,
 	    "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1h\" \"I=dXNlci1h\" \"P=a2V5LUE=\" "
 	    "\"M:PLAIN LOGIN\"");
+	charged("b");
 	assert_answer(sendmail_map_auth,
 	    "6AL7<bo@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
@@ -261,6 +308,32 @@ the_login_of_each_account_is_its_own(void **state)
 	credentials_publish(NULL);
 }
 
+/* Where the agent looks: what it saw last speaks, for a while. */
+static void
+a_refused_login_waits(void **state)
+{
+	struct health *health = health_new();
+	const char key[] = "6AL7<al@office.example><smtp.provider.test>";
+	struct bytes b = { key, sizeof(key) - 1 };
+	struct desk desk = {
+		.conf = conf, .store = &fail.store, .health = health
+	};
+	char dst[4096];
+
+	assert_non_null(health);
+	charged("a");
+	(void)health_tell(health, "a", false, "535 no", MONDAY);
+	sendmail_map_auth(&desk, b, MONDAY, dst, sizeof(dst));
+	assert_string_equal(dst, "TEMP account a: 535 no");
+	sendmail_map_auth(
+	    &desk, b, MONDAY + 3 * HEALTH_LONGEST, dst, sizeof(dst));
+	assert_null(strstr(dst, "535"));
+	(void)health_tell(health, "a", true, "", MONDAY);
+	sendmail_map_auth(&desk, b, MONDAY, dst, sizeof(dst));
+	assert_null(strstr(dst, "535"));
+	health_free(&health);
+}
+
 #define in_the_office(f)                                                       \
 	cmocka_unit_test_setup_teardown(f, open_office, close_office)
 
@@ -272,7 +345,11 @@ main(void)
 		in_the_office(
 		    the_server_gets_the_key_of_the_account_that_the_message_is_bound_to),
 		in_the_office(a_token_is_given_by_handle_while_there_is_one),
-		in_the_office(mail_without_a_route_is_left_to_the_stock_rules),
+		in_the_office(
+		    an_id_that_was_never_charged_has_no_route_and_no_login),
+		in_the_office(a_message_that_is_being_submitted_has_no_login),
+		in_the_office(no_message_meets_the_server_of_another_account),
+		in_the_office(a_refused_login_waits),
 		in_the_office(mail_with_a_route_waits_before_any_other_server),
 		in_the_office(a_notice_goes_its_own_way_whatever_its_id),
 		in_the_office(a_binding_to_a_smarthost_that_is_gone_is_none),

@@ -18,6 +18,7 @@
 
 #include <libmilter/mfapi.h>
 
+#include "arrivals.h"
 #include "bill.h"
 #include "clock.h"
 #include "digest.h"
@@ -43,6 +44,7 @@ struct session {
 	bool sendmail;             /* the mail server is Sendmail */
 	const struct config *conf; /* held while a transaction runs */
 	struct txn txn;
+	struct arrival arrival; /* Sendmail's: from MAIL on it has an id */
 	bool outgoing;
 	unsigned refused; /* recipients of this transaction */
 	uint64_t seen;    /* bytes of header and body */
@@ -174,6 +176,7 @@ finish(struct session *s)
 {
 	if (s->conf != NULL)
 		snapshot_release(&s->conf);
+	arrivals_remove(&s->arrival);
 	txn_begin(&s->txn);
 	s->outgoing = false;
 	s->refused = 0;
@@ -267,6 +270,8 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 		config_login(s->conf, login, s->txn.login);
 	note_queue_id(ctx, s);
 	s->txn.by_id = s->sendmail;
+	if (s->sendmail && s->txn.queue_id[0] != '\0')
+		arrivals_add(&s->arrival, s->txn.queue_id);
 	/*
 	 * Over SMTP the address has brackets, and no queue id exists yet.  In
 	 * Sendmail it does, and sendmail(1) speaks SMTP like everybody else.

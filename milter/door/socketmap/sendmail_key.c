@@ -140,21 +140,29 @@ inside(const struct config *conf, struct bytes server)
 	return false;
 }
 
+/* is_host - is that the server of this smarthost? */
+static bool
+is_host(const struct smarthost *sh, struct bytes server)
+{
+	const struct bytes due =
+	    bare((struct bytes){ sh->host, strlen(sh->host) });
+
+	return server.len > 0 && server.len == due.len &&
+	       strncasecmp(server.p, due.p, due.len) == 0;
+}
+
 enum sendmail_server
 sendmail_server(
     const struct config *conf, const struct smarthost *sh, struct bytes server)
 {
-	const char *host;
-	struct bytes due;
-
+	server = bare(server);
+	if (sh != NULL && is_host(sh, server))
+		return SENDMAIL_DUE;
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		if (is_host(&conf->smarthost[i], server))
+			return SENDMAIL_ASTRAY;
 	if (sh == NULL)
 		return SENDMAIL_OTHER;
-	host = sh->host;
-	due = bare((struct bytes){ host, strlen(host) });
-	server = bare(server);
-	if (server.len > 0 && server.len == due.len &&
-	    strncasecmp(server.p, due.p, due.len) == 0)
-		return SENDMAIL_DUE;
 	if (server.len > 0 && inside(conf, server))
 		return SENDMAIL_OTHER;
 	return SENDMAIL_ASTRAY;

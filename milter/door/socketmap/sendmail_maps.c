@@ -1,14 +1,16 @@
 /*
  * sendmail_maps.c - what Sendmail's rules are told of one message.
  *
- * All three answers start from the same smarthost, found the same way: so a
+ * All answers start from the same smarthost, found the same way: so a
  * message is never routed by one account, checked for a second and logged in
  * with a third.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "arrivals.h"
 #include "credentials.h"
+#include "gate.h"
 #include "mailaddr.h"
 #include "routing.h"
 #include "sendmail_key.h"
@@ -23,18 +25,24 @@ temp(char *dst, size_t size, const char *why)
 	snprintf(dst, size, "TEMP %s", why);
 }
 
+/* What is asked: about which message, and what else stands in the key. */
+struct question {
+	struct sendmail_key key;
+	char id[TXN_QUEUE_ID];
+	struct mailaddr sender;
+};
+
 /*
- * message - the parts of key and the message's smarthost, NULL if it has
- * none.  -1 if that could not be known: then dst is the answer.
+ * message - the parts of key and the smarthost that the message was charged to,
+ * NULL if there is none.  -1 if that could not be known: then dst is the
+ * answer.
  */
 static int
 message(const struct desk *desk, struct bytes key, int64_t now,
-    struct sendmail_key *k, const struct smarthost **sh_r, char *dst,
-    size_t size)
+    struct question *q, const struct smarthost **sh_r, char *dst, size_t size)
 {
-	char id[TXN_QUEUE_ID];
+	struct sendmail_key *k = &q->key;
 	struct why why = WHY_NONE;
-	struct mailaddr sender;
 
 	*sh_r = NULL;
 	if (!sendmail_parse(key, k)) {
@@ -42,13 +50,14 @@ message(const struct desk *desk, struct bytes key, int64_t now,
 		    "this key is not of postmeter's rules for Sendmail: run postmeterctl setup sendmail");
 		return -1;
 	}
-	snprintf(id, sizeof(id), "%.*s", (int)k->id.len, k->id.p);
+	snprintf(q->id, sizeof(q->id), "%.*s", (int)k->id.len, k->id.p);
 	if (sendmail_is_notice(k->sender))
 		k->sender.len = 0;
-	mailaddr_canon(&sender, k->sender.p, k->sender.len,
+	mailaddr_canon(&q->sender, k->sender.p, k->sender.len,
 	    desk->conf->recipient_delimiter);
-	if (routing_of_id(desk, id, &sender, now, sh_r, &why) ==
-	    ROUTE_UNKNOWN) {
+	/* An address test has no id, and nothing that could leave. */
+	if (q->id[0] != '\0' && routing_of_id(desk, q->id, &q->sender, now,
+				    sh_r, &why) == ROUTE_UNKNOWN) {
 		temp(dst, size, why.text);
 		return -1;
 	}
@@ -60,12 +69,17 @@ sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
     char *dst, size_t size)
 {
 	const struct smarthost *sh;
-	struct sendmail_key k;
-	struct why why;
+	struct question q;
+	struct why why = WHY_NONE;
 
-	if (message(desk, key, now, &k, &sh, dst, size) == -1)
+	if (message(desk, key, now, &q, &sh, dst, size) == -1)
 		return;
-	if (sh == NULL) {
+	/* Asked at RCPT, before the charge: a guess, and no more than that. */
+	if (sh == NULL && (q.id[0] == '\0' || arrivals_has(q.id)) &&
+	    routing_of_sender(desk, &q.sender, now, &sh, &why) ==
+		ROUTE_UNKNOWN) {
+		temp(dst, size, why.text);
+	} else if (sh == NULL) {
 		snprintf(dst, size, "NOTFOUND ");
 	} else if (!sendmail_can(sh, &why)) {
 		temp(dst, size, why.text);
@@ -81,14 +95,12 @@ sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
  * dst is the answer.
  */
 static bool
-due(const struct desk *desk, struct bytes key, int64_t now,
+due(const struct desk *desk, struct bytes key, int64_t now, struct question *q,
     const struct smarthost **sh_r, char *dst, size_t size)
 {
-	struct sendmail_key k;
-
-	if (message(desk, key, now, &k, sh_r, dst, size) == -1)
+	if (message(desk, key, now, q, sh_r, dst, size) == -1)
 		return false;
-	switch (sendmail_server(desk->conf, *sh_r, k.about)) {
+	switch (sendmail_server(desk->conf, *sh_r, q->key.about)) {
 	case SENDMAIL_DUE:
 		return true;
 	case SENDMAIL_OTHER:
@@ -96,7 +108,9 @@ due(const struct desk *desk, struct bytes key, int64_t now,
 		break;
 	case SENDMAIL_ASTRAY:
 		temp(dst, size,
-		    "this server is not the smarthost of the message");
+		    *sh_r == NULL
+			? "this message was never counted for that smarthost"
+			: "this server is not the smarthost of the message");
 		break;
 	}
 	return false;
@@ -107,8 +121,9 @@ sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now,
     char *dst, size_t size)
 {
 	const struct smarthost *sh;
+	struct question q;
 
-	if (due(desk, key, now, &sh, dst, size))
+	if (due(desk, key, now, &q, &sh, dst, size))
 		snprintf(dst, size, "OK %s", sendmail_tls(sh));
 }
 
@@ -157,6 +172,36 @@ sendmail_map_token(const struct desk *desk, struct bytes key, int64_t now,
 		temp(dst, size, why.text);
 }
 
+void
+sendmail_map_login(const struct desk *desk, struct bytes key, int64_t now,
+    char *dst, size_t size)
+{
+	const struct smarthost *sh;
+	struct question q;
+
+	if (due(desk, key, now, &q, &sh, dst, size))
+		snprintf(dst, size, "OK %s",
+		    sh->username[0] != '\0' ? "due" : "none");
+}
+
+/*
+ * was_refused - did whoever looked at the account last see it refuse?  Sendmail
+ * goes on without a login that is refused, and a provider that then refuses
+ * MAIL has the message returned: so it waits until somebody saw it well.
+ */
+static bool
+was_refused(const struct desk *desk, const struct smarthost *sh, int64_t now,
+    struct why *why)
+{
+	struct health_report r;
+
+	if (!health_ask(desk->health, sh->name, now, &r) ||
+	    r.why.text[0] == '\0' || r.seen < now - 2 * HEALTH_LONGEST)
+		return false;
+	why_set(why, "account %s: %s", sh->name, r.why.text);
+	return true;
+}
+
 /* login - the answer that logs in to sh */
 static void
 login(const struct config *conf, const struct smarthost *sh, char *dst,
@@ -193,11 +238,34 @@ sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now,
     char *dst, size_t size)
 {
 	const struct smarthost *sh;
+	struct why why = WHY_NONE;
+	struct question q;
 
-	if (!due(desk, key, now, &sh, dst, size))
+	if (!due(desk, key, now, &q, &sh, dst, size))
 		return;
-	if (sh->oauth.grant != GRANT_NONE)
+	if (was_refused(desk, sh, now, &why) ||
+	    (desk->gate != NULL && gate_message(desk, q.id, q.sender.text, sh,
+				       now, &why) != GATE_OPEN))
+		temp(dst, size, why.text);
+	else if (sh->oauth.grant != GRANT_NONE)
 		login_by_handle(desk->conf, sh, now, dst, size);
 	else
 		login(desk->conf, sh, dst, size);
+}
+
+void
+sendmail_map_leave(const struct desk *desk, struct bytes key, int64_t now,
+    char *dst, size_t size)
+{
+	const struct smarthost *sh;
+	struct why why = WHY_NONE;
+	struct question q;
+
+	if (!due(desk, key, now, &q, &sh, dst, size))
+		return;
+	if (desk->gate != NULL && gate_recipient(desk, q.id, q.sender.text, sh,
+				      now, &why) != GATE_OPEN)
+		temp(dst, size, why.text);
+	else
+		snprintf(dst, size, "OK yes");
 }

@@ -1,7 +1,7 @@
 /*
- * sendmail_maps.h - Sendmail's three questions, answered whole.
+ * sendmail_maps.h - Sendmail's questions, answered whole.
  *
- * The desk behind the maps route, tls and sendmail.  Each writes one answer
+ * The desk behind the maps route, tls, login, sendmail and leave.  Each writes one answer
  * of the socketmap protocol: "OK data", "NOTFOUND " when the stock rules may
  * go on, "TEMP why" when the message must wait.
  */
@@ -22,7 +22,6 @@ void	sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now, 
 void	sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 
-/* Which login for this server?  Map "sendmail".  The caller wipes dst. */
 /*
  * The token of the smarthost that key names, for the plugin that was given a
  * handle of it.  Whoever asks is root.
@@ -30,6 +29,15 @@ void	sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now, ch
 void	sendmail_map_token(const struct desk *desk, struct bytes key,
 	    int64_t now, char *dst, size_t size);
 
+/* Is a login due there?  "OK due", "OK none".  Map "login"; it costs nothing. */
+void	sendmail_map_login(const struct desk *desk, struct bytes key,
+	    int64_t now, char *dst, size_t size);
+
+/* May one more recipient leave there?  Map "leave": each is metered. */
+void	sendmail_map_leave(const struct desk *desk, struct bytes key,
+	    int64_t now, char *dst, size_t size);
+
+/* Which login for this server?  Map "sendmail": a delivery is metered.  The caller wipes dst. */
 void	sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now, char *dst,
 	    size_t size);
 

@@ -124,6 +124,8 @@ answer_map(const struct desk *desk, struct bytes map, struct bytes key,
 		sendmail_map_route(desk, key, now, dst, size);
 	else if (is_map(map, "tls"))
 		sendmail_map_tls(desk, key, now, dst, size);
+	else if (is_map(map, "login"))
+		sendmail_map_login(desk, key, now, dst, size);
 	else
 		snprintf(dst, size, "TEMP no such map here");
 }
@@ -163,7 +165,8 @@ answer_auth(struct socketmap_server *s, const struct desk *desk,
 {
 	const int64_t now = clock_now();
 	/* What a process tells of its deliveries costs no token. */
-	const bool tells = map.len > 7 && memcmp(map.p, "status-", 7) == 0;
+	const bool tells = is_map(map, "leave") ||
+			   (map.len > 7 && memcmp(map.p, "status-", 7) == 0);
 
 	if (!tells && rate_limited(s, p->pid)) {
 		log_throttled(
@@ -177,6 +180,8 @@ answer_auth(struct socketmap_server *s, const struct desk *desk,
 		   config_smarthost(desk->conf, "token") == NULL) {
 		/* The handle that Sendmail was given; its client is root. */
 		sendmail_map_token(desk, key, now, dst, size);
+	} else if (is_map(map, "leave") && key.len > 0 && key.p[0] != '[') {
+		sendmail_map_leave(desk, key, now, dst, size);
 	} else {
 		postfix_auth(desk, p->owner, map, key, now, dst, size);
 	}
@@ -187,7 +192,7 @@ static void
 count_lookup(const struct peer *p, struct bytes map, const char *text)
 {
 	static const char *const known[] = { "transport", "transport-in",
-		"route", "tls" };
+		"route", "tls", "login" };
 	const char *name = p->door == DOOR_MAP ? "other" : "auth";
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)

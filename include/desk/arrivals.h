@@ -1,0 +1,30 @@
+/*
+ * arrivals.h - queue ids of messages that are being submitted now.
+ *
+ * Sendmail asks for the route of a recipient before the message is charged.
+ * An id that is neither here nor bound is nobody's message: a clone, a split,
+ * or what came in by a way that has no meter.
+ *
+ * Every function may be called from any thread.
+ */
+#ifndef ARRIVALS_H
+#define ARRIVALS_H
+
+#include <stdbool.h>
+
+#include "transaction.h"
+
+/* Lies in the session that it speaks for; all zero: not there. */
+struct arrival {
+	struct arrival *next, *prev;
+	char id[TXN_QUEUE_ID];
+};
+
+/* a has arrived as id; what it was before is over. */
+void	arrivals_add(struct arrival *a, const char *id);
+
+void	arrivals_remove(struct arrival *a);	/* no harm if it is not there */
+
+bool	arrivals_has(const char *id);
+
+#endif
