@@ -186,13 +186,13 @@ offer(const struct desk *desk, const struct smarthost *sh, bool last,
 
 	ch->smarthost = sh->name;
 	ch->first = b->nline;
-	ch->n = sh->policies.n;
+	ch->n = routed->count > 0 ? sh->policies.n : 0;
 	ch->last = last;
 	/* The mail server will ask with the sender that it is told now. */
 	if (bill_renames(sh, &t->sender) &&
 	    !(t->by_id && bill_has_id(t->queue_id, &t->sender)))
 		ch->bound = sh->envelope_key;
-	for (size_t i = 0; i < sh->policies.n; i++) {
+	for (size_t i = 0; i < ch->n; i++) {
 		size_t at = b->nline++;
 
 		(void)sender_key(
@@ -235,7 +235,7 @@ offer_route(const struct desk *desk, const struct route *route,
 			w->capacity = c;
 		}
 	}
-	if (b->nchoice > 0)
+	if (b->nchoice > 0 || txn_count(t, WAY_ROUTED) == 0)
 		w->full = NULL;
 }
 
@@ -263,7 +263,13 @@ bill_make(const struct desk *desk, const struct rule *rule, const struct txn *t,
     int64_t now, struct bill *b_r, struct bill_work *w)
 {
 	const struct config *conf = desk->conf;
-	const bool routed = rule->route != NULL && txn_count(t, WAY_ROUTED) > 0;
+	/*
+	 * What Sendmail's aliases make of a message that stays in the office
+	 * may leave: it is bound for that, at no cost, and metered at the exit.
+	 */
+	const bool leaves = txn_count(t, WAY_ROUTED) > 0;
+	const bool routed = rule->route != NULL &&
+			    (leaves || (t->by_id && t->queue_id[0] != '\0'));
 	bool made_up = false;
 
 	memset(b_r, 0, sizeof(*b_r));

@@ -657,6 +657,30 @@ sendmail_hears_for_each_message_what_its_charge_chose(void **state)
 	close_office();
 }
 
+/* An alias may lead outside: then it leaves by the account, and is metered. */
+static void
+a_message_that_stays_in_the_office_is_bound_at_no_cost(void **state)
+{
+	open_office("secrets = \"/nonexistent\"\n"
+		    "policy \"none\" { messages = {\"0/24h\"} }\n"
+		    "smarthost \"a\" { host = \"a.test\" username = \"u\" "
+		    "secret = \"s\" policies = {\"none\"} }\n"
+		    "route \"a\" { smarthosts = {\"a\"} }\n"
+		    "rule \"all\" { route = \"a\" }\n");
+	server.version = "8.17.1.9";
+	server.queue_id = "6AL1";
+	connect_from("127.0.0.1");
+	assert_int_equal(
+	    send_one("<al@office.example>", "<team@office.example>"),
+	    SMFIS_CONTINUE);
+	assert_routed("6AL1", "a");
+	server.queue_id = "6AL2";
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_REJECT);
+	hang_up();
+	close_office();
+}
+
 /* From outside, so none of our business, whatever the address looks like. */
 static void
 an_address_without_brackets_makes_nobody_sendmail(void **state)
@@ -920,6 +944,8 @@ main(void)
 		    one_exempt_recipient_does_not_free_the_message),
 		cmocka_unit_test(
 		    sendmail_hears_for_each_message_what_its_charge_chose),
+		cmocka_unit_test(
+		    a_message_that_stays_in_the_office_is_bound_at_no_cost),
 		cmocka_unit_test(
 		    an_address_without_brackets_makes_nobody_sendmail),
 		cmocka_unit_test(

@@ -337,9 +337,8 @@ in_office chmod 4755 /usr/libexec/sendmail/sendmail
 users third
 in_office chmod 2755 /usr/libexec/sendmail/sendmail
 is "no secret in any output" "" "$(found "$SEEN" "$ROOT/home" "$ROOT/var/mail")"
-matches "but a user's -d puts one into the log, so check names that mode" \
-    'getauth password=' "$(cat "$ROOT/var/log/all")"
-: >"$ROOT/var/log/all"
+is "nor in the log: what never came by the meter has no key" "" \
+    "$(grep -F 'getauth password=' "$ROOT/var/log/all")"
 
 step "Notices, with all headers: delivered, refused, given up"
 mail_after refused "$OFFICE_ADDRESS" al@office.example nobody@customer.test \
