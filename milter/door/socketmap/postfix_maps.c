@@ -130,18 +130,19 @@ credential(const struct desk *desk, const char *owner,
 			gate_sender(desk, owner, sh, key, now);
 		return;
 	}
-	if (desk->gate != NULL &&
-	    gate_login(desk, owner, sh, now, &why) != GATE_OPEN) {
-		temp(why.text, dst, size);
-		return;
-	}
 	memcpy(dst, "OK ", 3);
 	found = credentials_lookup(
 	    desk->conf, sh->name, nexthop, dst + 3, size - 3, &why);
-	if (found == 0)
-		snprintf(dst, size, "NOTFOUND ");
-	else if (found == -1)
+	/* What is not known is no login: the gate hears of none. */
+	if (found == -1) {
 		temp(why.text, dst, size);
+	} else if (desk->gate != NULL &&
+		   gate_login(desk, owner, sh, now, &why) != GATE_OPEN) {
+		explicit_bzero(dst, size);
+		temp(why.text, dst, size);
+	} else if (found == 0) {
+		snprintf(dst, size, "NOTFOUND ");
+	}
 }
 
 static void
