@@ -4,7 +4,7 @@ _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
 	local commands='status top show explain events reset grant revoke held release block
-	    unblock reload trace history replay import export metrics check setup smarthost login test secret providers'
+	    unblock reload trace history report replay import export metrics check setup smarthost login test secret providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
@@ -16,6 +16,7 @@ _postmeterctl()
 	status) word='--nagios --warning --critical' ;;
 	import) word="postfix sendmail msmtp iredapd --secrets --postfix-config
 	    $(compgen -f -- "$cur")" ;;
+	report) word='--week' ;;
 	replay) word="--suggest $(compgen -f -- "$cur")" ;;
 	metrics) word='--openmetrics' ;;
 	top) word='-n --refused' ;;

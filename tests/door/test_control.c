@@ -460,6 +460,16 @@ what_can_match_nothing_is_not_blocked(void **state)
 }
 
 static void
+without_a_trace_nothing_is_said_of_what_was(void **state)
+{
+	assert_false(accepted("{'command': 'trace'}"));
+	assert_false(accepted("{'command': 'history'}"));
+	assert_false(accepted("{'command': 'top', 'refused': true}"));
+	assert_true(accepted("{'command': 'top'}"));
+	assert_true(accepted("{'command': 'events'}"));
+}
+
+static void
 show_tells_every_block_that_stops_somebody(void **state)
 {
 	assert_true(accepted("{'command': 'block', 'who': '@office.example'}"));
@@ -778,6 +788,7 @@ main(void)
 		DESK(everything_stops_when_the_star_is_blocked),
 		DESK(a_network_is_blocked_whole_and_no_other),
 		DESK(what_can_match_nothing_is_not_blocked),
+		DESK(without_a_trace_nothing_is_said_of_what_was),
 		DESK(show_tells_every_block_that_stops_somebody),
 		DESK(an_export_holds_every_counter_and_block),
 		DESK(a_reload_that_fails_lists_the_mistakes),

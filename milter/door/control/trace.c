@@ -29,6 +29,24 @@ trace_failure(const struct why *why)
 	    "look at the daemon's log; mail is not affected", "%s", why->text);
 }
 
+/* is_kept - not knowing is no zero */
+static bool
+is_kept(void)
+{
+	struct trace_stats st;
+
+	trace_stats(&st);
+	return st.open;
+}
+
+static json_t *
+not_kept(void)
+{
+	return control_failure(
+	    "give trace-file a path in the configuration and restart; the log says if it could not be opened",
+	    "no trace is kept");
+}
+
 static bool
 add_entry(void *arg, const struct trace_entry *e)
 {
@@ -112,11 +130,9 @@ control_trace(const struct request *rq)
 		return control_failure(
 		    "trace [QUEUEID] [--sender WHO] [--rcpt ADDRESS] [--since SPAN]",
 		    "%s", wrong);
+	if (!is_kept())
+		return not_kept();
 	trace_stats(&st);
-	if (!st.open)
-		return control_failure(
-		    "give trace-file a path in the configuration and restart; the log says if it could not be opened",
-		    "no trace is kept");
 	entries = control_trace_list(rq, &q, &why, &rc);
 	if (rc == -1) {
 		json_decref(entries);
@@ -174,10 +190,13 @@ control_history(const struct request *rq)
 {
 	const char *who = control_arg(rq, "who");
 	const size_t days = control_count(rq, HISTORY_SOME, 400);
-	struct list l = { .rq = rq, .array = json_array() };
+	struct list l = { .rq = rq };
 	char key[MAILADDR_MAX + 1] = "";
 	struct why why;
 
+	if (!is_kept())
+		return not_kept();
+	l.array = json_array();
 	if (who != NULL)
 		canonical(rq, who, key, sizeof(key));
 	if (trace_history(who != NULL ? key : NULL, first_day(rq, days - 1),
@@ -324,16 +343,19 @@ sum_up(const json_t *hours)
 json_t *
 control_top_refused(const struct request *rq, size_t most)
 {
-	struct why why;
-	int rc;
-	json_t *hours =
-	    control_refusals(rq, NULL, rq->now - DAY, DAYS_MOST, &rc, &why);
-	json_t *rows = sum_up(hours), *list = json_array(), *row;
-	const size_t n = json_object_size(rows);
-	json_t **sorted = calloc(n + 1, sizeof(json_t *));
+	json_t *hours, *rows, *list, *row, **sorted;
 	const char *who;
-	size_t i = 0;
+	struct why why;
+	size_t i = 0, n;
+	int rc;
 
+	if (!is_kept())
+		return not_kept();
+	hours = control_refusals(rq, NULL, rq->now - DAY, DAYS_MOST, &rc, &why);
+	rows = sum_up(hours);
+	list = json_array();
+	n = json_object_size(rows);
+	sorted = calloc(n + 1, sizeof(json_t *));
 	json_decref(hours);
 	if (rc == -1 || sorted == NULL) {
 		json_decref(rows);
