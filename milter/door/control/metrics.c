@@ -16,6 +16,8 @@
 #include "limit.h"
 #include "meter.h"
 #include "request.h"
+#include "tokens.h"
+#include "gate.h"
 #include "tally.h"
 #include "version.h"
 
@@ -400,6 +402,37 @@ add_smarthosts(const struct request *rq, json_t **families)
 	}
 }
 
+/* add_tokens - whether accounts take mail, and how long their tokens last */
+static void
+add_tokens(const struct request *rq, json_t **families)
+{
+	json_t *open = add_family(families, "gauge", "postmeter_gate_open",
+	    "May mail leave by the account?");
+	json_t *left = add_family(families, "gauge",
+	    "postmeter_token_left_seconds",
+	    "Until the access token of the smarthost ends; 0: there is none.");
+
+	for (size_t i = 0; i < rq->conf->nsmarthost; i++) {
+		const struct smarthost *sh = &rq->conf->smarthost[i];
+		struct gate_report gate;
+		struct token_report token;
+
+		if (rq->env->gate != NULL) {
+			gate_report(rq->env->gate, sh->name, rq->now, &gate);
+			add(open, label("smarthost", sh->name),
+			    json_integer(!gate.closed));
+		}
+		if (sh->oauth.grant == GRANT_NONE)
+			continue;
+		(void)tokens_report(sh->name, rq->now, &token);
+		add(left, label("smarthost", sh->name),
+		    json_integer(
+			token.there
+			    ? (json_int_t)((token.expires - rq->now) / SECOND)
+			    : 0));
+	}
+}
+
 static bool
 count_block(void *arg, const char *who, int64_t until, const char *text)
 {
@@ -513,6 +546,7 @@ control_metrics(const struct request *rq)
 	add_times(&families);
 	a = add_use(rq, &families, &why);
 	add_smarthosts(rq, &families);
+	add_tokens(rq, &families);
 	add_store(rq, &families);
 	add_process(rq, &families);
 	/* A store that is out is what the rest is needed for. */
