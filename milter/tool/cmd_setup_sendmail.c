@@ -35,7 +35,7 @@ struct plan {
 	char *dir; /* absolute, without links */
 	bool ours; /* the system's own directory: make may run */
 	struct file file[FILES];
-	char *cf, *access, *relay; /* for notes; NULL: not there */
+	char *cf, *access, *relay, *aliases; /* for notes; NULL: not there */
 };
 
 static const char *
@@ -137,6 +137,7 @@ plan_free(struct plan *p)
 	free(p->cf);
 	free(p->access);
 	free(p->relay);
+	free(p->aliases);
 	free(p->dir);
 }
 
@@ -165,7 +166,8 @@ plan_read(struct plan *p, const struct ctl *ctl, json_t **failure_r)
 	if (p->dir == NULL || p->file[MC].have == NULL ||
 	    setup_slurp(p->dir, "sendmail.cf", &p->cf) == -1 ||
 	    setup_slurp(p->dir, "access", &p->access) == -1 ||
-	    setup_slurp(p->dir, "relay-domains", &p->relay) == -1)
+	    setup_slurp(p->dir, "relay-domains", &p->relay) == -1 ||
+	    setup_slurp(p->dir, "aliases", &p->aliases) == -1)
 		goto fail;
 	return 0;
 fail:
@@ -345,16 +347,17 @@ setup_verdict(
 	return 1;
 }
 
-/* note_wiring - what that sendmail.cf does with postmeter's half */
+/* note_wiring - what the sendmail.cf in force does with postmeter's half */
 static void
-note_wiring(const struct ctl *ctl, const struct config *conf, const char *cf,
-    const char *access, const char *relay, json_t *notes)
+note_wiring(const struct ctl *ctl, const struct config *conf,
+    const struct plan *p, json_t *notes)
 {
 	char apply[PATH_MAX + 128];
 	const struct wiring w = { .conf = conf,
-		.cf = cf,
-		.access = access,
-		.relay = relay,
+		.cf = p->cf,
+		.access = p->access,
+		.relay = p->relay,
+		.aliases = p->aliases,
 		.apply = apply };
 
 	if (ctl->sendmail == NULL)
@@ -397,7 +400,7 @@ setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 	if (!ctl->undo && p->cf != NULL && (p->ours || !ctl->apply))
 		mc_shown(p->cf, p->access, notes);
 	if (!ctl->undo && p->cf != NULL && n == 0)
-		note_wiring(ctl, conf, p->cf, p->access, p->relay, notes);
+		note_wiring(ctl, conf, p, notes);
 	if (!ctl->undo && p->ours)
 		mc_program(PROGRAM, notes);
 	answer = json_pack("{s:b, s:o, s:o, s:s}", "ok", 1, "changes", changes,
@@ -444,26 +447,25 @@ int
 ctl_sendmail_audit(const struct ctl *ctl, const struct config *conf,
     json_t *found, json_t **failure_r)
 {
-	char *cf = NULL, *table = NULL, *relay = NULL;
+	const char *dir = mail_dir(ctl);
+	struct plan p = { .dir = NULL };
 	int rc = -1;
 
-	if (setup_slurp(mail_dir(ctl), "sendmail.cf", &cf) == 0 && cf != NULL &&
-	    setup_slurp(mail_dir(ctl), "access", &table) == 0 &&
-	    setup_slurp(mail_dir(ctl), "relay-domains", &relay) == 0) {
-		mc_notes(conf, cf, table, found);
-		mc_shown(cf, table, found);
-		note_wiring(ctl, conf, cf, table, relay, found);
+	if (setup_slurp(dir, "sendmail.cf", &p.cf) == 0 && p.cf != NULL &&
+	    setup_slurp(dir, "access", &p.access) == 0 &&
+	    setup_slurp(dir, "relay-domains", &p.relay) == 0 &&
+	    setup_slurp(dir, "aliases", &p.aliases) == 0) {
+		mc_notes(conf, p.cf, p.access, found);
+		mc_shown(p.cf, p.access, found);
+		note_wiring(ctl, conf, &p, found);
 		if (ctl->sendmail == NULL)
 			mc_program(PROGRAM, found);
 		rc = 0;
 	} else {
 		*failure_r = ctl_failure(
 		    "is Sendmail here? If its directory is another, name it with --sendmail-config; run as root",
-		    "%s/sendmail.cf and access beside it cannot be read",
-		    mail_dir(ctl));
+		    "%s/sendmail.cf and access beside it cannot be read", dir);
 	}
-	free(cf);
-	free(table);
-	free(relay);
+	plan_free(&p);
 	return rc;
 }

@@ -288,6 +288,28 @@ note_queues(const struct wiring *w, json_t *notes)
 	}
 }
 
+/* note_clones - Sendmail gives a list with an owner an id of its own */
+static void
+note_clones(const struct wiring *w, json_t *notes)
+{
+	const char *at = w->aliases != NULL ? w->aliases : "";
+	struct bytes line;
+
+	while (next(&at, "owner-", &line)) {
+		const size_t name = strcspn(line.p + 6, ": \t\n");
+
+		ctl_finding(notes, false,
+		    "take that owner- line out and run newaliases, or let the list's own program send it",
+		    "the list %.*s has an owner: its mail leaves under an id that was never counted, so what goes outside waits",
+		    (int)name, line.p + 6);
+	}
+	at = w->cf;
+	if (next(&at, "Kmailertable ", &line))
+		ctl_finding(notes, false,
+		    "give mail to a domain of mailertable a rule without a route",
+		    "mailertable is in use: mail that has an account and goes to a server of mailertable waits there");
+}
+
 /* in_networks - does the network of an access entry lie in networks? */
 static bool
 in_networks(const struct config *conf, struct bytes net)
@@ -396,6 +418,7 @@ wiring_notes(const struct wiring *w, json_t *notes)
 		note_mailer(w, &conf->smarthost[i], notes);
 	note_filter(w, notes);
 	note_queues(w, notes);
+	note_clones(w, notes);
 	note_relay(w, notes);
 	note_keys(w, notes);
 }

@@ -16,6 +16,7 @@ struct wiring {
 	const char *cf;		/* sendmail.cf */
 	const char *access;	/* the access table, NULL: there is none */
 	const char *relay;	/* relay-domains, NULL: there is none */
+	const char *aliases;	/* the alias file, NULL: there is none */
 	const char *apply;	/* the command that writes our part anew */
 };
 

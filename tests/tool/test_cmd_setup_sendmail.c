@@ -416,7 +416,8 @@ assert_wiring(const char *cf, const char *access, const char *relay, size_t all,
 		.auth_socket = { "/run/postmeter/auth.sock" },
 		.networks = { 1, &office },
 	};
-	const struct wiring w = { &conf, cf, access, relay, "apply it" };
+	const struct wiring w = { &conf, cf, access, relay,
+		"root: al\nmyowner-x: al\n", "apply it" };
 	json_t *list = json_array(), *n;
 	size_t i;
 
@@ -483,6 +484,8 @@ each_way_to_spoil_it_is_told_with_a_remedy(void **state)
 		{ "O PrivacyOptions",
 		    "Qmany, P=/var/spool/mqueue, r=1\nO PrivacyOptions",
 		    "queue group" },
+		{ "Kroute socket", "Kmailertable hash /x\nKroute socket",
+		    "mailertable" },
 		{ "O PrivacyOptions",
 		    "DSrelay:smtp.example.com\nO PrivacyOptions",
 		    "SMART_HOST" },
@@ -498,6 +501,25 @@ each_way_to_spoil_it_is_told_with_a_remedy(void **state)
 	assert_wiring(WHOLE, "AuthInfo:SMTP.example.com \"U:x\" \"P:y\"\n",
 	    NULL, 1, "AuthInfo");
 	assert_wiring(WHOLE, NULL, "partner.example\n", 1, "partner.example");
+}
+
+static void
+a_list_with_an_owner_is_told(void **state)
+{
+	const struct config conf = {
+		.map_socket = { "/run/postmeter/map.sock" },
+		.milter_socket = { "/run/postmeter/milter.sock" },
+		.auth_socket = { "/run/postmeter/auth.sock" }
+	};
+	const struct wiring w = { &conf, WHOLE, NULL, NULL,
+		"root: al\nowner-friends: al\n", "apply it" };
+	json_t *list = json_array();
+
+	wiring_notes(&w, list);
+	assert_int_equal(json_array_size(list), 1);
+	assert_non_null(
+	    strstr(ctl_str(json_array_get(list, 0), "text"), "friends"));
+	json_decref(list);
 }
 
 /* --- the command --------------------------------------------------------- */
@@ -796,6 +818,7 @@ main(void)
 		cmocka_unit_test(whatever_shows_a_key_is_told),
 		cmocka_unit_test(nothing_is_found_where_nothing_is_wrong),
 		cmocka_unit_test(each_way_to_spoil_it_is_told_with_a_remedy),
+		cmocka_unit_test(a_list_with_an_owner_is_told),
 		in_a_house(showing_and_checking_change_nothing),
 		in_a_house(apply_writes_three_files_and_undo_takes_them_back),
 		in_a_house(undo_leaves_the_parts_until_no_makefile_names_them),
