@@ -101,6 +101,8 @@ done
 asked 'patient@office\.example +1 recipients +Sending limit reached: 1 message' \
     held --postfix-config "$STAGE/office"
 ok "held says whose and why"
+asked 'postmeter_held_messages 2' metrics
+ok "and monitoring is told how many"
 asked 'waits: .*Sending limit reached' \
     release patient@office.example --postfix-config "$STAGE/office"
 ok "release lets nothing go before its time"

@@ -476,6 +476,22 @@ add_store(const struct request *rq, json_t **families)
 	    NULL, control_number(st.events_dropped));
 }
 
+/* add_held - only root can see the queue: what its last round saw */
+static void
+add_held(const struct request *rq, json_t **families)
+{
+	int64_t count, oldest;
+
+	if (!control_held_seen(&count, &oldest))
+		return;
+	gauge(families, "postmeter_held_messages",
+	    "Messages held when the queue was last looked at.",
+	    json_integer(count));
+	gauge(families, "postmeter_held_oldest_age_seconds",
+	    "How long the oldest of them is held.",
+	    seconds(oldest == 0 ? 0 : rq->now - oldest));
+}
+
 static json_t *
 open_descriptors(void)
 {
@@ -548,6 +564,7 @@ control_metrics(const struct request *rq)
 	add_smarthosts(rq, &families);
 	add_tokens(rq, &families);
 	add_store(rq, &families);
+	add_held(rq, &families);
 	add_process(rq, &families);
 	/* A store that is out is what the rest is needed for. */
 	return json_pack("{s:b, s:b, s:s, s:o}", "ok", 1, "complete",

@@ -7,6 +7,7 @@
  * the answer: whoever dies between the answer and the queue asks again, and is
  * not charged again.
  */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -82,6 +83,40 @@ held_row(const struct request *rq, const json_t *item, struct why *why)
 	    control_text(s.hold.text));
 }
 
+/* What the last look at the queue found, for metrics: only root can look. */
+static atomic_llong held_seen, held_count, held_oldest;
+
+/* remember - how many are ours, and since when the oldest is held */
+static void
+remember(const struct request *rq, const json_t *list)
+{
+	const json_t *row;
+	long long n = 0, oldest = 0;
+	size_t i;
+
+	json_array_foreach (list, i, row) {
+		const long long when = json_integer_value(
+		    json_object_get(json_object_get(row, "when"), "ms"));
+
+		if (when == 0)
+			continue;
+		n++;
+		if (oldest == 0 || when < oldest)
+			oldest = when;
+	}
+	atomic_store(&held_count, n);
+	atomic_store(&held_oldest, oldest);
+	atomic_store(&held_seen, rq->now);
+}
+
+bool
+control_held_seen(int64_t *count_r, int64_t *oldest_r)
+{
+	*count_r = atomic_load(&held_count);
+	*oldest_r = atomic_load(&held_oldest);
+	return atomic_load(&held_seen) != 0;
+}
+
 json_t *
 control_held(const struct request *rq)
 {
@@ -93,6 +128,7 @@ control_held(const struct request *rq)
 	json_array_foreach (ids, i, item)
 		if (i < IDS_MOST)
 			control_append(&list, held_row(rq, item, &why));
+	remember(rq, list);
 	return json_pack("{s:b, s:o}", "ok", 1, "held", list);
 }
 
