@@ -300,7 +300,7 @@ $(BUILD)/libfuzzer_%: $$(filter %/fuzz_$$*.o,$$(call obj,$(FUZZ_SRC))) $(SUPPORT
 
 SCENARIOS = message_goes_all_the_way accounts own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
-    kill_nine restart_in_the_middle sendmail sendmail_secrets \
+    kill_nine restart_in_the_middle sendmail sendmail_gate sendmail_secrets \
     day_two shared_store shared_store_trouble oauth refusals
 
 packages:

@@ -1,0 +1,300 @@
+#!/bin/bash
+# sendmail_gate.sh - a real Sendmail and the gate: whatever spelling, alias or
+# list a message takes, the copies at the provider are those that were counted
+# as sent; what was never charged does not leave by the account; and an account
+# never sends more than it may.
+#
+# Root.  Exits 77 where no Debian with Sendmail can be had.
+
+LID=${LID:-400}
+# shellcheck source=/dev/null
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=/dev/null
+. "$HERE/lib/sendmail.sh"
+
+with_sendmail "$@"
+on_stage "$@"
+
+PROVIDER=smtp.provider.test	# two accounts: al-at-p, bo-at-p
+OUTSIDE=198.51.100.7		# where strangers come from
+LIMIT=7				# of bo's account
+
+meter_rules() {
+	cat <<-END
+		auth-peers = {"root"}
+		policy "wide" { per = "everyone" messages = {"10000/24h"}
+		    recipients = {"10000/24h"} }
+		policy "small" { per = "everyone" messages = {"$LIMIT/24h"} }
+		smarthost "a" { host = "$PROVIDER" username = "al-at-p" secret = "a"
+		    policies = {"wide"} }
+		smarthost "b" { host = "$PROVIDER" username = "bo-at-p" secret = "b"
+		    policies = {"small"} }
+		route "a" { smarthosts = {"a"} }
+		route "b" { smarthosts = {"b"} }
+		rule "bo" { sender = {"bo@office.example"} route = "b" }
+		rule "notices" { sender = {"<>"} route = "a" }
+		rule "al" { route = "a" }
+	END
+}
+
+# recipients - what the gate has counted for al's account
+recipients() {
+	ctl metrics | awk '/^postmeter_account_used_ratio/ &&
+	    /smarthost="a"/ && /budget="sent"/ && /recipients/ {
+		n = int($NF * 10000 + 0.5)
+	} END { print n + 0 }'
+}
+
+# queue_is_empty - what waits is tried again: a busy machine makes Sendmail
+# queue what it would deliver at once
+queue_is_empty() {
+	sendmail_queue_empty && return
+	queue_run
+	sendmail_queue_empty
+}
+
+# handed - recipients that the provider was given; it may make one copy of two
+handed() {
+	sed -nE '/ disconnect from /s/.* rcpt=([0-9]+).*/\1/p' \
+	    "$STAGE/$PROVIDER/mail.log" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+handed_is() {
+	(($(handed) >= $1))
+}
+
+# counted WHAT FROM TO... - one message to all of them: at the provider there
+# are as many copies more as the gate has counted recipients
+counted() {
+	local what=$1 from=$2 before=$AT charged left to accepted=0
+
+	shift 2
+	charged=$(recipients)
+	smtp_connect
+	smtp_quietly "MAIL FROM:$from"
+	for to; do
+		smtp_quietly "RCPT TO:$to"
+		[[ $CODE != 2* ]] || accepted=$((accepted + 1))
+	done
+	((accepted == 0)) || smtp_message al@office.example "$what" >/dev/null
+	smtp_hang_up
+	sendmail_waiting >"$STAGE/waiting.log"
+	wait_until 60 "$what has left" "$STAGE/waiting.log" queue_is_empty
+	charged=$(($(recipients) - charged))
+	wait_until 60 "$what: $charged copies" "$STAGE/sendmail.log" \
+	    handed_is $((before + charged))
+	AT=$(handed)
+	left=$((AT - before))
+	[[ $left == "$charged" ]] ||
+	    fail "$what: $left copies, $charged counted" "$STAGE/postmeter.log"
+	CASES=$((CASES + 1))
+}
+
+stranger_says() {
+	local command
+
+	# shellcheck disable=SC2034
+	exec {SMTP}<>"/dev/tcp/$OUTSIDE/25"
+	smtp_answer
+	for command in "EHLO stranger.test" "MAIL FROM:<$1>" "RCPT TO:<$2>"; do
+		smtp_quietly "$command"
+	done
+	[[ $CODE != 2* ]] || smtp_message "$1" "from a stranger" >/dev/null
+	smtp_hang_up
+}
+
+title "postmeter, Sendmail and the gate"
+
+step "An office with aliases, a list, a virtual domain; and strangers"
+echo "$OUTSIDE stranger.test" >>/etc/hosts
+ip address add "$OUTSIDE/32" dev lo
+make_ca
+meter_secrets a canary-A b canary-B
+sendmail_root
+meter_rules | meter_configure
+# shellcheck disable=SC2016
+sed -i '/^FEATURE(`greet_pause/d; /^define(`confCONNECTION_RATE/d' \
+    "$ROOT/etc/mail/sendmail.mc"
+sed -i "/^MAILER_DEFINITIONS/i \\
+DAEMON_OPTIONS(\`Family=inet, Name=MTA-out, Port=smtp, Addr=$OUTSIDE')dnl \\
+FEATURE(\`virtusertable', \`text:-k0 -v1 /etc/mail/virtusers')dnl \\
+VIRTUSER_DOMAIN(\`virtual.example')dnl" "$ROOT/etc/mail/sendmail.mc"
+echo "sold@virtual.example x@customer.test" >"$ROOT/etc/mail/virtusers"
+cat >>"$ROOT/etc/aliases" <<-END
+	away: x@customer.test
+	team: $(printf '%s@customer.test,' t{1,2,3,4,5,6,7,8,9,10,11}) bob
+	friends: :include:/etc/mail/friends
+	listed: :include:/etc/mail/friends
+	owner-listed: al
+END
+printf '%s@client.test\n' f1 f2 f3 >"$ROOT/etc/mail/friends"
+sendmail_configure al bo bob
+in_office newaliases >"$STAGE/setup.log" 2>&1
+start_postmeter
+start_provider "$PROVIDER" 127.0.0.2 good yes al-at-p:canary-A bo-at-p:canary-B
+start_sendmail
+ok "they greet"
+AT=0 CASES=0
+
+step "Spellings of a recipient: each copy is counted"
+O=office.example C=customer.test
+while IFS= read -r to; do
+	counted "$to" "<al@$O>" "$to"
+done <<-END
+	<x@$C>
+	<X@$C>
+	<x@CUSTOMER.test>
+	<x@$C.>
+	<"x"@$C>
+	<"x@$C">
+	<"x y"@$C>
+	<"x\\"y"@$C>
+	<"q1@$C"@$O>
+	<"q1@$C">
+	<x%$C@$O>
+	<x%$C@localhost>
+	<@$O:x@$C>
+	<@$O,@mail.$O:x@$C>
+	<$C!x>
+	<$C!x@$O>
+	<x+tag@$C>
+	<x+TAG@$C>
+	<x-tag@$C>
+	<x=y@$C>
+	<x/y@$C>
+	<x.y@$C>
+	<.x@$C>
+	<x.@$C>
+	<x..y@$C>
+	<_@$C>
+	<1@$C>
+	<x'y@$C>
+	<x*y@$C>
+	<x#y@$C>
+	<x\$y@$C>
+	<x&y@$C>
+	<x?y@$C>
+	<{x}@$C>
+	<x|y@$C>
+	<x~y@$C>
+	<x^y@$C>
+	<\`x@$C>
+	<postmaster@$C>
+	<x@$C> NOTIFY=NEVER
+	<x@$C> NOTIFY=FAILURE ORCPT=rfc822;x@$C
+	<x@[192.0.2.9]>
+	<x@sub.$C>
+	<x@client.test>
+	x@$C
+	x
+	<bob>
+	<BOB@$O>
+	<bob+tag@$O>
+	<"bob"@$O>
+	<bob@localhost>
+	<\\bob@$O>
+	<away@$O>
+	<AWAY@$O>
+	<"away"@$O>
+	<away>
+	<team@$O>
+	<Team>
+	<friends@$O>
+	<owner-listed@$O>
+	<sold@virtual.example>
+	<SOLD@VIRTUAL.example>
+	<nobody-there@$O>
+END
+ok "$CASES spellings of one recipient"
+
+step "Spellings of a sender"
+before=$CASES
+while IFS= read -r from; do
+	counted "$from" "$from" "<x@$C>"
+done <<-END
+	<al@$O>
+	<AL@$O>
+	<al@OFFICE.example>
+	<al>
+	<"al"@$O>
+	<al+tag@$O>
+	<al@$O.>
+	<@$O:al@$O>
+	<prvs=0711abcdef=al@$O>
+	<al%$O@localhost>
+	<al@$O> BODY=8BITMIME
+	<al@$O> SIZE=1000
+	<al@$O> RET=HDRS ENVID=abc
+	<al@$O> AUTH=<>
+	<al@elsewhere.test>
+	<"a b"@$O>
+	<x@$C>
+	al@$O
+	<>
+END
+ok "$((CASES - before)) spellings of a sender"
+((CASES >= 80)) || fail "only $CASES spellings"
+
+step "Doubles"
+before=$CASES
+counted "twice" "<al@$O>" "<x@$C>" "<x@$C>"
+counted "case" "<al@$O>" "<x@$C>" "<X@$C>" "<x@CUSTOMER.test>"
+counted "quotes" "<al@$O>" "<x@$C>" '<"x"@'"$C>"
+counted "whole quotes" "<al@$O>" "<x@$C>" "<\"x@$C\">"
+counted "dot" "<al@$O>" "<x@$C>" "<x@$C.>"
+counted "percent" "<al@$O>" "<x@$C>" "<x%$C@$O>"
+counted "route" "<al@$O>" "<x@$C>" "<@$O:x@$C>"
+counted "bang" "<al@$O>" "<x@$C>" "<$C!x>"
+counted "tag" "<al@$O>" "<x@$C>" "<x+1@$C>" "<x+2@$C>"
+counted "alias" "<al@$O>" "<x@$C>" "<away@$O>"
+counted "team" "<al@$O>" "<t1@$C>" "<team@$O>"
+counted "team twice" "<al@$O>" "<team@$O>" "<TEAM@$O>"
+counted "list" "<al@$O>" "<f1@client.test>" "<friends@$O>"
+counted "virtual" "<al@$O>" "<x@$C>" "<sold@virtual.example>"
+counted "orcpt" "<al@$O>" "<x@$C> ORCPT=rfc822;a@b.test" "<x@$C> ORCPT=rfc822;c@d.test"
+counted "inside" "<al@$O>" "<bob@$O>" "<x@$C>" "<al@$O>"
+counted "many" "<al@$O>" "<"{a,A,b,B,c,C,d,D}"@$C>"
+ok "$((CASES - before)) sets of doubles"
+
+step "A stranger's mail to an alias that leads outside takes no account"
+login=$(grep -c 'login=given' "$STAGE/postmeter.log")
+stranger_says al@$O away@$O
+queue_run
+is "logins" "$login" "$(grep -c 'login=given' "$STAGE/postmeter.log")" "$STAGE/postmeter.log"
+is "copies by the account" "$AT" "$(handed)"
+
+step "Through a virtual domain it is relayed mail: counted, by its client"
+charged=$(recipients)
+stranger_says bob@$O sold@virtual.example
+wait_until 60 "it is counted" "$STAGE/postmeter.log" \
+    grep 'client=198.51.100.7 .* external=1 .* verdict=pass' \
+    "$STAGE/postmeter.log"
+wait_until 60 "it has left" "$STAGE/sendmail.log" handed_is $((AT + 1))
+is "counted at the exit" $((charged + 1)) "$(recipients)"
+AT=$(handed) login=$(grep -c 'login=given' "$STAGE/postmeter.log")
+
+step "A list with an owner is a clone with an id of its own: it takes no account"
+smtp_connect
+smtp_quietly "MAIL FROM:<al@$O>"
+smtp_quietly "RCPT TO:<listed@$O>"
+smtp_message al@$O "to the list" >/dev/null
+smtp_hang_up
+wait_until 60 "the clone waits" "$STAGE/sendmail.log" \
+    sendmail_waits_for "f1@client.test"
+queue_run
+is "logins" "$login" "$(grep -c 'login=given' "$STAGE/postmeter.log")" "$STAGE/postmeter.log"
+is "copies by the account" "$AT" "$(handed)"
+
+step "An account never sends more than it may, whatever was accepted before"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	send bo@$O "small $i" x@$C >/dev/null
+	# Each of these is cost 0 at the door, and a copy at the exit.
+	send bo@$O "away $i" away@$O >/dev/null
+done
+end_postmeter KILL
+start_postmeter
+queue_run
+queue_run
+n=$(grep -rlF '(Authenticated sender: bo-at-p)' "$STAGE/$PROVIDER/mail/inbox/new" | grep -c . || true)
+((n <= LIMIT && n > 0)) || fail "$n left, $LIMIT may" "$STAGE/postmeter.log"
+ok "$n of at most $LIMIT left by bo's account"
