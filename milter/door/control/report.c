@@ -359,6 +359,7 @@ control_show(const struct request *rq)
 	    json_array_size(block) == 0) {
 		json_decref(counters);
 		json_decref(events);
+		json_decref(block);
 		json_decref(refused);
 		return control_failure("`postmeterctl top` lists who has",
 		    "%s has sent nothing that counts", key);
