@@ -64,7 +64,7 @@ R$* $| <$+>		$@ $>"TLS_connection" $1 $| <$2>
 LOCAL_TLS_RCPT
 R$*			$: $1 $| $&{PmLogin} $| $&{auth_type}
 R$* $| due $|		$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
-R$* $| $+ $| $*		$: $1 $| $(leave $&i<$&f><$&{server_name}> $: <TMPF> $)
+R$* $| $+ $| $*		$: $1 $| $(leave $&i<$&f><$&{server_name}>$1 $: <TMPF> $)
 R$* $| $* <TMPF>	$#error $@ 4.7.1 $: "450 the account takes no more recipients now"
 R$* $| $*		$: $1				it takes this one, or is not ours
 R$* $| $* $| $*		$: $1

@@ -89,15 +89,19 @@ void	gate_end(const struct desk *d, const char *owner, int64_t now);
  * A mail server that names the message and tells no outcome (Sendmail) asks
  * gate_message when a delivery logs in, then gate_recipient before each of its
  * recipients, the first included: one message and as many recipients count as
- * sent.  The next delivery of a message that only ever had one recipient
- * proves that the one before did not leave: that is given back.
- * sender is canonical, "" for none.
+ * sent.  A delivery that had one recipient did not leave if the next one of
+ * the message begins with the same: it is given back.
+ * sender is canonical, "" for none; digest is that of the recipient.
  */
 enum gate_answer gate_message(const struct desk *d, const char *id,
 	    const char *sender, const struct smarthost *sh, int64_t now,
 	    struct why *why);
-enum gate_answer gate_recipient(const struct desk *d, const char *id,
-	    const char *sender, const struct smarthost *sh, int64_t now,
+struct gate_rcpt {
+	const char *id, *sender;
+	uint64_t digest;
+};
+enum gate_answer gate_recipient(const struct desk *d,
+	    const struct gate_rcpt *r, const struct smarthost *sh, int64_t now,
 	    struct why *why);
 
 /* Has the owner a delivery under way that may still tell something? */

@@ -18,7 +18,7 @@
 
 /*
  * A key in its parts: QUEUEID<sender><recipient>ENVID, or
- * QUEUEID<sender><server>.
+ * QUEUEID<sender><server>, with a recipient behind it where one is asked about.
  */
 struct sendmail_key {
 	struct bytes id;		/* may be empty, as in an address test */

@@ -31,13 +31,18 @@ struct account {
 	char name[STORE_NAME];
 };
 
-/* A message of a mail server that tells no outcome, and its last delivery. */
+/* What was taken for one delivery of a message. */
+struct taken {
+	struct lease lease, sender_lease;
+	uint64_t rcpts; /* so far */
+	uint64_t first; /* digest of its first recipient */
+};
+
+/* A message of a mail server that tells no outcome. */
 struct message {
 	struct message *next;
-	struct lease lease, sender_lease;
-	int64_t when;   /* last asked about */
-	uint64_t rcpts; /* of that delivery, so far */
-	bool many;      /* a delivery of it had more than one */
+	struct taken now, before; /* its last delivery, and the one before */
+	int64_t when;             /* last asked about */
 	char account[STORE_NAME];
 	char sender[MAILADDR_MAX + 1];
 	char id[LEASE_OWNER];
@@ -585,33 +590,36 @@ gate_is_busy(const struct gate *g, const char *owner)
 
 /* --- messages, of a server that tells no outcome ------------------------- */
 
-/* end_lease - left of what was taken for m; lease->id 0: nothing was */
+/* end_taken - left of what was taken for m; without leases: nothing was */
 static void
-end_lease(const struct desk *d, const struct message *m, struct lease *lease,
+end_taken(const struct desk *d, const struct message *m, struct taken *t,
     const struct settlement *left, int64_t now)
 {
 	const struct smarthost *sh = config_smarthost(d->conf, m->account);
 
-	if (lease->id != 0 && sh != NULL)
-		settle_one(d, sh, lease == &m->lease ? NULL : m->sender, lease,
-		    left, now);
-	*lease = (struct lease){ .id = 0 };
+	if (sh != NULL && t->lease.id != 0)
+		settle_one(d, sh, NULL, &t->lease, left, now);
+	if (sh != NULL && t->sender_lease.id != 0)
+		settle_one(d, sh, m->sender, &t->sender_lease, left, now);
+	*t = (struct taken){ .rcpts = 0 };
 }
 
+static const struct settlement nothing_left = { 0, 0, 0 };
+static const struct settlement one_left = { 1, 1, 0 };
+
 /*
- * end_delivery - of m, for another begins, or it is forgotten.  A message that
- * never had more than one recipient comes again because the provider did not
- * take it; in any other case a part may have left.
+ * end_delivery - of m, for another begins.  Where it came to no recipient
+ * nothing left; where it had one, the next delivery will say.
  */
 static void
-end_delivery(const struct desk *d, struct message *m, bool again, int64_t now)
+end_delivery(const struct desk *d, struct message *m, int64_t now)
 {
-	const struct settlement none = { 0, 0, 0 }, one = { 1, 1, 0 };
-	const bool back = m->rcpts == 0 || (again && !m->many && m->rcpts == 1);
-
-	end_lease(d, m, &m->lease, back ? &none : &one, now);
-	end_lease(d, m, &m->sender_lease, back ? &none : &one, now);
-	m->rcpts = 0;
+	if (m->now.rcpts == 1)
+		m->before = m->now;
+	else
+		end_taken(d, m, &m->now,
+		    m->now.rcpts == 0 ? &nothing_left : &one_left, now);
+	m->now = (struct taken){ .rcpts = 0 };
 }
 
 /* message_of - the message of that id; those that are long gone leave */
@@ -625,7 +633,8 @@ message_of(const struct desk *d, const char *id, int64_t now)
 			found = m;
 		} else if (m->when < now - GATE_MESSAGE) {
 			*at = m->next;
-			end_delivery(d, m, false, now);
+			end_delivery(d, m, now);
+			end_taken(d, m, &m->before, &one_left, now);
 			free(m);
 			continue;
 		}
@@ -648,7 +657,9 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 	const struct lease first = { .messages = 1, .recipients = 1 };
 	enum gate_answer a;
 
-	end_delivery(d, m, sh->recipient_limit > 1, now);
+	end_delivery(d, m, now);
+	if (strcmp(m->account, sh->name) != 0 || strcmp(m->sender, sender) != 0)
+		end_taken(d, m, &m->before, &one_left, now);
 	snprintf(m->account, sizeof(m->account), "%s", sh->name);
 	snprintf(m->sender, sizeof(m->sender), "%s", sender);
 	a = is_closed(d, sh->name, now, why);
@@ -658,17 +669,16 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 					  sender, true, now, why))))
 		a = GATE_SHUT;
 	if (a == GATE_OPEN) {
-		m->lease = first;
-		a = take(d, sh, m->id, NULL, now, &m->lease, why);
+		m->now.lease = first;
+		a = take(d, sh, m->id, NULL, now, &m->now.lease, why);
 	}
 	if (a == GATE_OPEN && sender[0] != '\0') {
-		m->sender_lease = first;
-		a = take(d, sh, m->id, m->sender, now, &m->sender_lease, why);
+		m->now.sender_lease = first;
+		a = take(
+		    d, sh, m->id, m->sender, now, &m->now.sender_lease, why);
 	}
-	if (a != GATE_OPEN) {
-		end_delivery(d, m, false, now);
-		m->account[0] = '\0';
-	}
+	if (a != GATE_OPEN)
+		end_taken(d, m, &m->now, &nothing_left, now);
 	log_info("exit: account=%s message=%s login=%s%s%s", sh->name, m->id,
 	    a == GATE_OPEN ? "given" : "refused",
 	    a == GATE_OPEN ? "" : " why=", a == GATE_OPEN ? "" : why->text);
@@ -707,29 +717,37 @@ one_more(const struct desk *d, const struct message *m,
 	return a;
 }
 
+/* first_of - rcpt is the first of a delivery of m: did it go out before? */
+static void
+first_of(const struct desk *d, struct message *m, uint64_t rcpt, int64_t now)
+{
+	end_taken(d, m, &m->before,
+	    m->before.first == rcpt ? &nothing_left : &one_left, now);
+	m->now.first = rcpt;
+}
+
 enum gate_answer
-gate_recipient(const struct desk *d, const char *id, const char *sender,
+gate_recipient(const struct desk *d, const struct gate_rcpt *r,
     const struct smarthost *sh, int64_t now, struct why *why)
 {
 	enum gate_answer a = GATE_OPEN;
 	struct message *m;
 
 	pthread_mutex_lock(&d->gate->lock);
-	m = message_of(d, id, now);
+	m = message_of(d, r->id, now);
 	if (m == NULL) {
 		why_set(why, "out of memory");
 		a = GATE_UNKNOWN;
 	} else if (strcmp(m->account, sh->name) != 0) {
 		/* It needs no login, or the daemon was restarted since. */
-		a = deliver(d, m, sh, sender, now, why);
-	} else if (m->rcpts > 0) {
-		m->many = true;
+		a = deliver(d, m, sh, r->sender, now, why);
+	} else if (m->now.rcpts > 0) {
 		a = one_more(d, m, sh, NULL, now, why);
-		if (a == GATE_OPEN && sender[0] != '\0')
-			a = one_more(d, m, sh, sender, now, why);
+		if (a == GATE_OPEN && r->sender[0] != '\0')
+			a = one_more(d, m, sh, r->sender, now, why);
 	}
-	if (a == GATE_OPEN)
-		m->rcpts++;
+	if (a == GATE_OPEN && m->now.rcpts++ == 0)
+		first_of(d, m, r->digest, now);
 	pthread_mutex_unlock(&d->gate->lock);
 	return a;
 }

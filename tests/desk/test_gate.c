@@ -325,12 +325,16 @@ message(const char *id, const char *sender, const char *name, int64_t now)
 	return gate_message(&desk, id, sender, account(name), now, &why);
 }
 
+static uint64_t rcpt_digest = 1;
+
 static enum gate_answer
 recipient(const char *id, const char *sender, const char *name, int64_t now)
 {
 	struct why why = WHY_NONE;
 
-	return gate_recipient(&desk, id, sender, account(name), now, &why);
+	return gate_recipient(&desk,
+	    &(struct gate_rcpt){ id, sender, rcpt_digest }, account(name), now,
+	    &why);
 }
 
 static void
@@ -355,7 +359,7 @@ static void
 a_message_that_comes_again_moves_its_lease(void **state)
 {
 	open_gate();
-	for (int i = 0; i < 48; i++) {
+	for (int i = 0; i < 49; i++) {
 		assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
 		/* Sometimes it gets no further than the login. */
 		if (i % 2 == 0)
@@ -364,13 +368,21 @@ a_message_that_comes_again_moves_its_lease(void **state)
 	}
 	assert_int_equal(MESSAGES(), 1);
 	assert_int_equal(RECIPIENTS(), 1);
-	/* Two recipients, one after the other: nobody knows of the first. */
-	for (int i = 0; i < 2; i++)
+	close_gate();
+}
+
+/* Two recipients of one message, each in a delivery of its own. */
+static void
+another_recipient_gives_nothing_back(void **state)
+{
+	open_gate();
+	for (rcpt_digest = 1; rcpt_digest <= 3; rcpt_digest++) {
+		assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
 		assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
-	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
-	assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
-	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	}
 	assert_int_equal(MESSAGES(), 3);
+	assert_int_equal(RECIPIENTS(), 3);
+	rcpt_digest = 1;
 	close_gate();
 }
 
@@ -444,6 +456,7 @@ main(void)
 		cmocka_unit_test(
 		    a_message_costs_one_and_each_of_its_recipients),
 		cmocka_unit_test(a_message_that_comes_again_moves_its_lease),
+		cmocka_unit_test(another_recipient_gives_nothing_back),
 		cmocka_unit_test(no_message_logs_in_beyond_the_limit),
 		cmocka_unit_test(a_senders_own_limit_holds_for_messages_too),
 		cmocka_unit_test(a_recipient_of_an_unknown_message_begins_one),

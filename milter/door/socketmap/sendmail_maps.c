@@ -10,6 +10,7 @@
 
 #include "arrivals.h"
 #include "credentials.h"
+#include "digest.h"
 #include "gate.h"
 #include "mailaddr.h"
 #include "routing.h"
@@ -263,8 +264,11 @@ sendmail_map_leave(const struct desk *desk, struct bytes key, int64_t now,
 
 	if (!due(desk, key, now, &q, &sh, dst, size))
 		return;
-	if (desk->gate != NULL && gate_recipient(desk, q.id, q.sender.text, sh,
-				      now, &why) != GATE_OPEN)
+	if (desk->gate != NULL &&
+	    gate_recipient(desk,
+		&(struct gate_rcpt){ q.id, q.sender.text,
+		    digest64(q.key.envid.p, q.key.envid.len) },
+		sh, now, &why) != GATE_OPEN)
 		temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK yes");
