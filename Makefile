@@ -291,8 +291,9 @@ fuzz:
 $(BUILD)/libfuzzer_from_header: $(BUILD)/milter/door/milter/from_header.o
 $(BUILD)/libfuzzer_control: $(HOUSE_CLOCK)
 $(BUILD)/libfuzzer_mail_log: $(BUILD)/milter/tool/mail_log.o
-.SECONDEXPANSION:
-$(BUILD)/libfuzzer_%: $$(filter %/fuzz_$$*.o,$$(call obj,$(FUZZ_SRC))) $(SUPPORT) $(LIB)
+$(foreach f,$(FUZZ_SRC),$(eval \
+    $(BUILD)/libfuzzer_$(patsubst fuzz_%,%,$(basename $(notdir $f))): $(call obj,$f)))
+$(BUILD)/libfuzzer_%: $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
