@@ -43,6 +43,15 @@ int	postfix_change(const struct postfix *pf, const json_t *change,
 /* The same as a command for a shell: "postconf -e 'a = b'".  To be freed. */
 char	*postfix_command(const struct postfix *pf, const json_t *change);
 
+/* --- postfix_service.c: the client of a smarthost; pure ------------------ */
+
+/*
+ * What the service of sh sets (-o), in order: an array of {"name", "value",
+ * "why"}, why being what happens without it; null if nothing does.  auth is
+ * the auth-socket as Postfix sees it.
+ */
+json_t	*postfix_service(const char *auth, const struct smarthost *sh);
+
 /* --- ctl_postfix.c: pure ------------------------------------------------- */
 
 /*

@@ -237,71 +237,72 @@ audit_inputs(struct audit *a)
 
 /* --- smarthosts ---------------------------------------------------------- */
 
-/* audit_options - TLS first, then the password */
-static void
-audit_options(struct audit *a, const char *service, bool verify)
+/* is_default - has Postfix that value where nothing is set? */
+static bool
+is_default(const char *name, const char *wanted)
 {
-	const char *plain = effective(a, service, "smtp_sasl_security_options");
-	const char *tls =
-	    effective(a, service, "smtp_sasl_tls_security_options");
-	const char *verified =
-	    effective(a, service, "smtp_sasl_tls_verified_security_options");
+	static const char *const defaults[][2] = {
+		{ "smtp_sasl_auth_soft_bounce", "yes" },
+		{ "smtp_never_send_ehlo", "no" },
+		{ "smtp_always_send_ehlo", "yes" },
+		{ "smtp_tls_connection_reuse", "no" },
+		{ "smtp_tls_wrappermode", "no" },
+	};
 
-	if (has_word(plain, "noplaintext") && has_word(plain, "noanonymous") &&
-	    has_word(tls, "noanonymous") &&
-	    (!verify || has_word(tls, "noplaintext")) &&
-	    has_word(verified, "noanonymous") &&
-	    !has_word(verified, "noplaintext"))
-		return;
-	ctl_finding(a->found, true,
-	    "postmeterctl setup postfix --apply sets them",
-	    "%s: the three smtp_sasl_*security_options do not keep the password from a session that is not verified",
-	    service);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		if (strcmp(name, defaults[i][0]) == 0)
+			return strcmp(wanted, defaults[i][1]) == 0;
+	return wanted[0] == '\0';
 }
 
-/* audit_token_options - the plugin is taken only by who asks for it so */
-static void
-audit_token_options(struct audit *a, const char *service)
+/* same_list - the same, blanks aside */
+static bool
+same_list(const char *a, const char *b)
 {
-	static const char *const empty[] = { "smtp_sasl_security_options",
-		"smtp_sasl_tls_security_options",
-		"smtp_sasl_tls_verified_security_options" };
-	const char *filter =
-	    effective(a, service, "smtp_sasl_mechanism_filter");
-	bool good =
-	    has_word(filter, "xoauth2") || has_word(filter, "oauthbearer");
-
-	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++)
-		good = good && effective(a, service, empty[i])[0] == '\0';
-	if (!good)
-		ctl_finding(a->found, true,
-		    "postmeterctl setup postfix --apply sets them",
-		    "%s: smtp_sasl_mechanism_filter and the smtp_sasl_*security_options do not let it log in with a token",
-		    service);
+	for (;;) {
+		a += strspn(a, " \t");
+		b += strspn(b, " \t");
+		if (*a != *b)
+			return false;
+		if (*a == '\0')
+			return true;
+		a++, b++;
+	}
 }
 
-static void
-audit_tls(struct audit *a, const char *service, const struct smarthost *sh)
+/* suffices - is now as good as what setup writes? */
+static bool
+suffices(const char *name, const char *now, const char *wanted)
 {
-	static const char *const strong[] = { "secure", "verify", "fingerprint",
-		"dane-only" };
-	const char *level = effective(a, service, "smtp_tls_security_level");
-	const bool wrapped =
-	    strcmp(effective(a, service, "smtp_tls_wrappermode"), "yes") == 0;
-	bool good = sh->tls == TLS_ENCRYPT && strcmp(level, "encrypt") == 0;
+	if (strcmp(name, "smtp_tls_security_level") == 0 &&
+	    has_word("secure verify fingerprint dane-only", now))
+		return true;
+	return same_list(now, wanted) ||
+	       (now[0] == '\0' && is_default(name, wanted));
+}
 
-	for (size_t i = 0; i < sizeof(strong) / sizeof(strong[0]); i++)
-		good |= strcmp(level, strong[i]) == 0;
-	if (!good)
-		ctl_finding(a->found, true,
-		    "set smtp_tls_security_level=secure for it",
-		    "%s: TLS level \"%s\" does not demand the smarthost's own certificate",
-		    service, level);
-	if (wrapped != (sh->port == 465))
-		ctl_finding(a->found, true,
-		    "postmeterctl setup postfix --apply sets it",
-		    "%s: smtp_tls_wrappermode does not suit port %u", service,
-		    (unsigned)sh->port);
+/* audit_client - each setting of a smarthost's client, as it is in force */
+static void
+audit_client(struct audit *a, const char *service, const struct smarthost *sh)
+{
+	json_t *settings =
+	    postfix_service(inside(a, a->conf->auth_socket.path), sh);
+	const json_t *s;
+	size_t i;
+
+	json_array_foreach (settings, i, s) {
+		const char *name = ctl_str(s, "name");
+		const char *now = effective(a, service, name);
+		const char *wanted = ctl_str(s, "value");
+
+		if (ctl_str(s, "why")[0] != '\0' &&
+		    !suffices(name, now, wanted))
+			ctl_finding(a->found, true,
+			    "postmeterctl setup postfix --apply && postfix reload",
+			    "%s: %s is \"%s\", not \"%s\": %s", service, name,
+			    now, wanted, ctl_str(s, "why"));
+	}
+	json_decref(settings);
 	if (sh->tls == TLS_VERIFY &&
 	    effective(a, service, "smtp_tls_CAfile")[0] == '\0' &&
 	    effective(a, service, "smtp_tls_CApath")[0] == '\0')
@@ -330,7 +331,7 @@ static void
 audit_smarthost(struct audit *a, const struct smarthost *sh)
 {
 	char service[128];
-	const char *entry, *fallback;
+	const char *entry;
 
 	snprintf(service, sizeof(service), "smarthost-%s/unix", sh->name);
 	audit_relayhost(a, sh);
@@ -341,22 +342,7 @@ audit_smarthost(struct audit *a, const struct smarthost *sh)
 		    "%s: there is no such service: its mail waits", service);
 		return;
 	}
-	audit_tls(a, service, sh);
-	if (sh->oauth.grant != GRANT_NONE)
-		audit_token_options(a, service);
-	else
-		audit_options(a, service, sh->tls == TLS_VERIFY);
-	fallback = effective(a, service, "smtp_fallback_relay");
-	if (fallback[0] != '\0')
-		ctl_finding(a->found, true, "set smtp_fallback_relay= for it",
-		    "%s: smtp_fallback_relay = %s takes mail, and asks for the key, when the smarthost is away",
-		    service, fallback);
-	if (strcmp(
-		effective(a, service, "smtp_sender_dependent_authentication"),
-		"yes") == 0)
-		ctl_finding(a->found, false,
-		    "set smtp_sender_dependent_authentication=no",
-		    "%s: whoever chooses a sender chooses the key", service);
+	audit_client(a, service, sh);
 }
 
 /* audit_strangers - clients that talk to anybody must have no key of ours */

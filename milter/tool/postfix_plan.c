@@ -19,6 +19,8 @@
 #define CA_FILE "/etc/ssl/certs/ca-certificates.crt"
 
 /* What a plan is made of, as it grows. */
+#define EXIT_SERVICE "rewrite-exit"
+
 struct plan {
 	const struct postfix *pf;
 	const struct config *conf;
@@ -160,8 +162,9 @@ is_map(const struct plan *p, const char *item, size_t len)
 {
 	char one[2][300];
 
-	snprintf(one[0], sizeof(one[0]), "socketmap:unix:%s:transport", p->map);
-	snprintf(one[1], sizeof(one[1]), "socketmap:unix:%s:transport",
+	snprintf(
+	    one[0], sizeof(one[0]), "socketmap:unix:%s:transport-in", p->map);
+	snprintf(one[1], sizeof(one[1]), "socketmap:unix:%s:transport-in",
 	    p->conf->map_socket.path);
 	for (size_t i = 0; i < 2; i++)
 		if (strlen(one[i]) == len && memcmp(one[i], item, len) == 0)
@@ -210,6 +213,35 @@ want_milter(struct plan *p, const char *name, const char *why)
 	free(others);
 }
 
+/*
+ * want_exit - the queue manager resolves by a service of its own: it alone is
+ * told that an account is full, and parks the mail with the reason.  smtpd(8)
+ * would refuse the recipient before the milter, and remember that.
+ */
+static void
+want_exit(struct plan *p, const char *others)
+{
+	char entry[1024];
+	int n;
+
+	n = snprintf(entry, sizeof(entry),
+	    EXIT_SERVICE
+	    " unix - - n - - trivial-rewrite -o sender_dependent_default_transport_maps=socketmap:unix:%s:transport",
+	    p->map);
+	if (others[0] != '\0')
+		n += snprintf(
+		    entry + n, sizeof(entry) - (size_t)n, ",%s", others);
+	for (char *c = strstr(entry, "transport,"); c != NULL && *c != '\0';
+	     c++)
+		if (*c == ' ')
+			memmove(c, c + 1, strlen(c)), c--;
+	want(p, "master", EXIT_SERVICE "/unix", entry,
+	    "mail of an account that is full waits with the reason and the time");
+	want(p, "main", "rewrite_service_name",
+	    "${{$process_name} == {qmgr} ? {" EXIT_SERVICE "} : {rewrite}}",
+	    "the queue manager alone asks there");
+}
+
 /* want_map - ours first: who is metered by a smarthost leaves by it */
 static void
 want_map(struct plan *p)
@@ -220,7 +252,8 @@ want_map(struct plan *p)
 
 	if (others == NULL)
 		return;
-	if (asprintf(&value, "socketmap:unix:%s:transport%s%s", p->map,
+	want_exit(p, others);
+	if (asprintf(&value, "socketmap:unix:%s:transport-in%s%s", p->map,
 		others[0] != '\0' ? ", " : "", others) != -1) {
 		want(p, "main", name, value,
 		    "a sender's mail leaves by the smarthost that it was charged to");
@@ -231,37 +264,48 @@ want_map(struct plan *p)
 
 /* --- services ------------------------------------------------------------ */
 
-/*
- * sasl_options - what the client may log in with.  A password in clear crosses
- * only a session that was verified; the plugin that logs in with a token is
- * taken only where nothing but its mechanism is wanted of it.
- */
-static const char *
-sasl_options(const struct smarthost *sh)
-{
-	if (sh->oauth.grant != GRANT_NONE)
-		return "-o smtp_sasl_type=cyrus -o smtp_sasl_mechanism_filter=xoauth2 -o smtp_sasl_security_options= -o smtp_sasl_tls_security_options= -o smtp_sasl_tls_verified_security_options=";
-	return sh->tls == TLS_VERIFY
-		   ? "-o smtp_sasl_security_options=noanonymous,noplaintext -o smtp_sasl_tls_security_options=noanonymous,noplaintext -o smtp_sasl_tls_verified_security_options=noanonymous"
-		   : "-o smtp_sasl_security_options=noanonymous,noplaintext -o smtp_sasl_tls_security_options=noanonymous -o smtp_sasl_tls_verified_security_options=noanonymous";
-}
-
 static void
 want_service(struct plan *p, const struct smarthost *sh)
 {
-	bool verify = sh->tls == TLS_VERIFY;
-	char name[128], *entry;
+	json_t *settings = postfix_service(p->auth, sh);
+	char name[128], entry[4096];
+	const json_t *s;
+	size_t i;
+	int n;
 
+	n = snprintf(
+	    entry, sizeof(entry), "smarthost-%s unix - - n - - smtp", sh->name);
+	json_array_foreach (settings, i, s)
+		n += snprintf(entry + n, sizeof(entry) - (size_t)n, " -o %s=%s",
+		    value_of(s, "name"), value_of(s, "value"));
+	json_decref(settings);
 	snprintf(name, sizeof(name), "smarthost-%s/unix", sh->name);
-	if (asprintf(&entry,
-		"smarthost-%s unix - - n - - smtp -o syslog_name=postfix/smarthost-%s -o smtp_tls_security_level=%s -o smtp_tls_policy_maps= -o smtp_tls_secure_cert_match=nexthop%s -o smtp_sasl_auth_enable=yes -o smtp_sasl_password_maps=socketmap:unix:%s:%s -o smtp_sender_dependent_authentication=no %s -o smtp_fallback_relay=",
-		sh->name, sh->name, verify ? "secure" : "encrypt",
-		sh->port == 465 ? " -o smtp_tls_wrappermode=yes" : "", p->auth,
-		sh->name, sasl_options(sh)) == -1)
-		return;
 	want(p, "master", name, entry,
-	    "a client of its own, with its own key, that speaks only over TLS");
-	free(entry);
+	    "a client of its own, with its own credential, that asks before each delivery and speaks only over TLS");
+}
+
+/*
+ * want_patience - each recipient that is refused counts as an error of the
+ * client: after ten each costs a second, after twenty Postfix hangs up, and
+ * what fitted is not sent either.  Strangers come in at smtp, and stay bound.
+ */
+static void
+want_patience(struct plan *p)
+{
+	const char *most = value_of(p->pf->main, "smtpd_recipient_limit");
+	char value[160];
+
+	/* A number, for a parameter that is not set has no value here. */
+	if (most == NULL || most[strspn(most, "0123456789")] != '\0')
+		most = "1000";
+	snprintf(value, sizeof(value),
+	    "${{$service_name} == {smtp} ? {10} : {%s}}", most);
+	want(p, "main", "smtpd_soft_error_limit", value,
+	    "of a large message what fits leaves, however many are refused");
+	snprintf(value, sizeof(value),
+	    "${{$service_name} == {smtp} ? {${stress?{1}:{20}}} : {%s}}", most);
+	want(p, "main", "smtpd_hard_error_limit", value,
+	    "of a large message what fits leaves, however many are refused");
 }
 
 static void
@@ -482,6 +526,7 @@ postfix_plan(const struct postfix *pf, const struct config *conf,
 		want_authorities(&p, made);
 	if (conf->nsmarthost > 0)
 		want_map(&p);
+	want_patience(&p);
 	want_milter(&p, "smtpd_milters",
 	    "mail that comes by SMTP is metered; if postmeter is away it waits");
 	if (!has(&p,

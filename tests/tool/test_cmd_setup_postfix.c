@@ -193,9 +193,9 @@ show_changes_nothing_and_check_finds_it_missing(void **state)
 	size_t n;
 
 	assert_int_equal(setup(o, SHOW, &n), EX_OK);
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 12);
 	assert_int_equal(setup(o, CHECK, &n), 1);
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 12);
 	assert_file(o->main, main_cf);
 	assert_file(o->master, master_cf);
 	assert_int_equal(access(o->made, F_OK), -1);
@@ -213,7 +213,7 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 	assert_true(holds(o->main, "\nnon_smtpd_milters = { unix:"));
 	assert_true(
 	    holds(o->main, "sender_dependent_default_transport_maps ="
-			   " socketmap:unix:postmeter/map.sock:transport\n"));
+			   " socketmap:unix:postmeter/map.sock:transport-in\n"));
 	assert_true(
 	    holds(o->main, "smarthost-first_destination_rate_delay = 2s\n"));
 	assert_true(holds(
@@ -319,7 +319,7 @@ undo_leaves_the_files_as_they_were_byte_for_byte(void **state)
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_int_equal(setup(o, APPLY, &n), EX_OK);
 	assert_int_equal(setup(o, UNDO, &n), EX_OK);
-	assert_int_equal(n, 8);
+	assert_int_equal(n, 12);
 	assert_file(o->main, main_cf);
 	assert_file(o->master, master_cf);
 	assert_int_equal(access(o->made, F_OK), -1);

@@ -42,13 +42,20 @@ static const char *const good_main[] = { "compatibility_level = 3.6",
 	"smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt",
 	"authorized_submit_users = root", NULL };
 
+#define AUTH "socketmap:unix:postmeter/auth.sock:"
 #define SERVICE(name, more)                                                    \
 	"smarthost-" name " unix - - n - - smtp"                               \
 	" -o smtp_tls_security_level=secure"                                   \
-	" -o smtp_sasl_password_maps=socketmap:unix:postmeter/auth.sock:" name \
+	" -o smtp_tls_policy_maps=" AUTH "door-" name                          \
+	" -o smtp_sasl_password_maps=" AUTH name                               \
+	" -o smtp_delivery_status_filter=" AUTH "status-" name                 \
+	" -o smtp_sender_dependent_authentication=yes"                         \
+	" -o smtp_tls_secure_cert_match=nexthop"                               \
+	" -o smtp_sasl_auth_enable=yes"                                        \
 	" -o smtp_sasl_security_options=noanonymous,noplaintext"               \
 	" -o smtp_sasl_tls_security_options=noanonymous,noplaintext"           \
 	" -o smtp_sasl_tls_verified_security_options=noanonymous"              \
+	" -o smtp_connection_cache_on_demand=no -o smtp_mx_session_limit=1"    \
 	" -o smtp_fallback_relay=" more "\n"
 #define DOORS                                                                  \
 	"smtp inet n - y - - smtpd\n"                                          \
@@ -56,6 +63,10 @@ static const char *const good_main[] = { "compatibility_level = 3.6",
 	"smtp unix - - y - - smtp\n"
 #define ONE SERVICE("one", "")
 #define TWO SERVICE("two", " -o smtp_tls_wrappermode=yes")
+#define ONE_OF_TWO                                                             \
+	SERVICE("two", " -o smtp_tls_wrappermode=yes"                          \
+		       " -o smtp_connection_cache_destinations="               \
+		       " -o smtp_discard_ehlo_keywords=")
 #define GOOD DOORS ONE TWO
 
 struct pair {
@@ -75,11 +86,13 @@ static const struct pair pairs[] = {
 	{ "named by another name",
 	    "office_milters = unix:other.sock, " OURS
 	    "\nsmtpd_milters = ${office_milters}",
-	    GOOD "submission inet n - y - - smtpd -o smtpd_milters=$office_milters\n",
+	    GOOD
+	    "submission inet n - y - - smtpd -o smtpd_milters=$office_milters\n",
 	    { NULL } },
 	{ "a door told to ask nobody", NULL,
-	    GOOD "submission inet n - y - - smtpd"
-		 " -o receive_override_options=no_milters,no_address_mappings\n",
+	    GOOD
+	    "submission inet n - y - - smtpd"
+	    " -o receive_override_options=no_milters,no_address_mappings\n",
 	    { "!submission/inet: receive_override_options has no_milters" } },
 	{ "it stands before another one",
 	    "smtpd_milters = " OURS ", unix:other.sock\n"
@@ -99,18 +112,38 @@ static const struct pair pairs[] = {
 	    "queue_directory = /srv/queue\n"
 	    "smtpd_milters = unix:/var/spool/postfix/postmeter/m.sock\n"
 	    "non_smtpd_milters = unix:/var/spool/postfix/postmeter/m.sock",
-	    GOOD, { "!services run chrooted in /srv/queue" } },
+	    GOOD,
+	    { "!services run chrooted in /srv/queue",
+		"!smarthost-one/unix: smtp_tls_policy_maps",
+		"!smarthost-one/unix: smtp_sasl_password_maps",
+		"!smarthost-one/unix: smtp_delivery_status_filter",
+		"!smarthost-two/unix: smtp_tls_policy_maps",
+		"!smarthost-two/unix: smtp_sasl_password_maps",
+		"!smarthost-two/unix: smtp_delivery_status_filter" } },
 	{ "no service for a smarthost", NULL, DOORS ONE,
 	    { "!smarthost-two/unix: there is no such service" } },
 	{ "weak TLS and the wrong kind", NULL,
 	    DOORS SERVICE("one", " -o smtp_tls_wrappermode=yes"
 				 " -o smtp_tls_security_level=may")
 		SERVICE("two", ""),
-	    { "!smarthost-one/unix: TLS level \"may\"",
-		"!smarthost-one/unix: smtp_tls_wrappermode does not suit "
-		"port 587",
-		"!smarthost-two/unix: smtp_tls_wrappermode does not suit "
-		"port 465" } },
+	    { "!smarthost-one/unix: smtp_tls_security_level is \"may\"",
+		"!smarthost-one/unix: smtp_tls_wrappermode is \"yes\"",
+		"!smarthost-two/unix: smtp_tls_wrappermode is \"\", not "
+		"\"yes\"" } },
+	{ "a way around the gate",
+	    "smtp_connection_cache_destinations = static:all\n"
+	    "smtp_discard_ehlo_keywords = auth",
+	    DOORS SERVICE("one",
+		" -o smtp_tls_policy_maps= -o smtp_mx_session_limit=2"
+		" -o smtp_delivery_status_filter= -o smtp_never_send_ehlo=yes"
+		" -o smtp_sender_dependent_authentication=no") ONE_OF_TWO,
+	    { "!smarthost-one/unix: smtp_tls_policy_maps is \"\"",
+		"!smarthost-one/unix: smtp_delivery_status_filter is \"\"",
+		"!smarthost-one/unix: smtp_sender_dependent_authentication is",
+		"!smarthost-one/unix: smtp_connection_cache_destinations is",
+		"!smarthost-one/unix: smtp_mx_session_limit is \"2\"",
+		"!smarthost-one/unix: smtp_discard_ehlo_keywords is \"auth\"",
+		"!smarthost-one/unix: smtp_never_send_ehlo is \"yes\"" } },
 	{ "nothing to verify with", "smtp_tls_CAfile =", GOOD,
 	    { "!smarthost-one/unix: without smtp_tls_CAfile",
 		"!smarthost-two/unix: without smtp_tls_CAfile" } },
@@ -119,15 +152,13 @@ static const struct pair pairs[] = {
 		"backup.example"
 		" -o smtp_sasl_tls_security_options=noanonymous") TWO,
 	    { "!relayhost = one.example is not exactly [one.example]:587",
-		"!smarthost-one/unix: the three smtp_sasl_*security_options",
-		"!smarthost-one/unix: smtp_fallback_relay = backup.example" } },
+		"!smarthost-one/unix: smtp_sasl_tls_security_options is",
+		"!smarthost-one/unix: smtp_fallback_relay is \"backup.example\"" } },
 	{ "keys for anybody",
 	    "smtp_sasl_password_maps = "
 	    "socketmap:unix:/var/spool/postfix/postmeter/auth.sock:one",
-	    DOORS SERVICE("one", " -o smtp_sender_dependent_authentication=yes")
-		TWO "relay unix - - y - - smtp -v\n",
-	    { "?smarthost-one/unix: whoever chooses a sender",
-		"!smtp/unix: it talks to any server",
+	    DOORS ONE TWO "relay unix - - y - - smtp -v\n",
+	    { "!smtp/unix: it talks to any server",
 		"?relay/unix: -v writes passwords",
 		"!relay/unix: it talks to any server" } },
 	{ "what is seldom meant",
