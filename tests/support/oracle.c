@@ -432,10 +432,14 @@ oracle_grant(struct oracle *o, const struct policy *policy, const char *key,
 	struct oracle_counter *c = oracle_counter(o, policy, key);
 	size_t n = 0;
 
+	/* A grant of nothing takes back those of its dimension. */
 	for (size_t i = 0; i < c->ngrant; i++)
-		if (c->grant[i].until > now)
+		if (c->grant[i].until > now &&
+		    (g->extra > 0 || c->grant[i].dim != g->dim))
 			c->grant[n++] = c->grant[i];
 	c->ngrant = n;
+	if (g->extra == 0)
+		return true;
 	if (n == COUNTER_GRANTS)
 		return false;
 	c->grant[c->ngrant++] = *g;
