@@ -57,16 +57,6 @@ start_provider $OTHER 127.0.0.3 good yes "other@s:another secret"
 office_folder
 start_postmeter
 wire_office
-for name in first other; do
-	socket=socketmap:unix:postmeter/auth.sock
-	for setting in "smtp_delivery_status_filter=$socket:status-$name" \
-	    "smtp_tls_policy_maps=$socket:door-$name" \
-	    smtp_sender_dependent_authentication=yes \
-	    smtp_connection_cache_on_demand=no smtp_mx_session_limit=1; do
-		postconf -c "$STAGE/office" -P \
-		    "smarthost-$name/unix/${setting%%=*}=${setting#*=}"
-	done
-done
 start_office
 
 step "Google: the day is full at the fourth message"
