@@ -46,6 +46,9 @@ struct counter {
 struct counter *counter_new(const struct policy *policy);
 void	counter_free(struct counter **cp);
 
+/* Are the slots of c those of policy, in the same order? */
+bool	counter_fits(const struct counter *c, const struct policy *policy);
+
 /*
  * Makes c fit policy, whose limits may have changed since c was made: a limit
  * keeps the slot with its dimension and window, a new one inherits what the

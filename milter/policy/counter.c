@@ -78,8 +78,8 @@ slot_is_for(const struct slot *s, const struct limit *l)
 	return s->dim == l->dim && window_spec_equal(slot_spec(s), &l->window);
 }
 
-static bool
-fits_policy(const struct counter *c, const struct policy *policy)
+bool
+counter_fits(const struct counter *c, const struct policy *policy)
 {
 	if (c->nslot != policy->nlimit)
 		return false;
@@ -140,7 +140,7 @@ counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
 {
 	struct counter *c;
 
-	if (fits_policy(*cp, policy))
+	if (counter_fits(*cp, policy))
 		return 0;
 	if ((c = counter_new(policy)) == NULL)
 		return -1;

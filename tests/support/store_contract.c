@@ -767,6 +767,25 @@ a_reload_does_not_hand_out_a_fresh_allowance(void **state)
 }
 
 static void
+a_question_under_another_configuration_changes_nothing(void **state)
+{
+	struct policy other = *config_policy(conf, "five");
+	struct limit limit = other.limit[0];
+	struct decision d;
+	struct bill b;
+
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	limit.window.length = 2 * MINUTE;
+	other.limit[0] = limit;
+	bill_one(&b, conf, "five", "a", NOW + 5 * MINUTE);
+	b.line[0].policy = &other;
+	assert_int_equal(STORE_OK, store_preview(store, &b, &d, &why));
+	assert_false(charge_one("five", "a", NOW + 6 * MINUTE));
+	assert_int_equal(5, used("five", "a", NOW + 7 * MINUTE));
+}
+
+static void
 a_store_holds_the_configuration_that_it_was_given(void **state)
 {
 	struct config *other;
@@ -983,6 +1002,7 @@ store_contract_run(const struct store_maker *m)
 		T(events_come_back_newest_first_and_by_key),
 		T(a_walk_meets_every_counter_that_still_says_something),
 		T(a_reload_does_not_hand_out_a_fresh_allowance),
+		T(a_question_under_another_configuration_changes_nothing),
 		T(a_store_holds_the_configuration_that_it_was_given),
 		T(names_that_no_store_could_keep_are_refused),
 		T(the_store_agrees_with_the_oracle),

@@ -166,23 +166,6 @@ control_counter(const struct request *rq, const struct policy *policy,
 	    control_moment(rq, next > rq->now ? next : 0));
 }
 
-bool
-control_fits(const struct policy *policy, const struct counter *c)
-{
-	if (c->nslot != policy->nlimit)
-		return false;
-	for (size_t i = 0; i < c->nslot; i++) {
-		const struct window_spec *spec = c->slot[i].dim == DIM_UNIQUE
-						     ? &c->slot[i].uniq.spec
-						     : &c->slot[i].sum.spec;
-
-		if (c->slot[i].dim != policy->limit[i].dim ||
-		    !window_spec_equal(spec, &policy->limit[i].window))
-			return false;
-	}
-	return true;
-}
-
 struct event_list {
 	const struct request *rq;
 	json_t *array;

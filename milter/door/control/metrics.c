@@ -297,7 +297,7 @@ use_each(
 	double fullest = 0;
 	size_t at;
 
-	if (p == NULL || p == conf->senders || !control_fits(p, c))
+	if (p == NULL || p == conf->senders || !counter_fits(c, p))
 		return true;
 	at = (size_t)(p - conf->policy);
 	for (size_t i = 0; i < c->ngrant; i++)

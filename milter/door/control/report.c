@@ -273,7 +273,7 @@ top_each(
 	struct top *t = arg;
 	const struct policy *p = config_policy(t->rq->conf, policy);
 
-	if (p == NULL || !control_fits(p, c))
+	if (p == NULL || !counter_fits(c, p))
 		return true;
 	for (size_t i = 0; i < p->nlimit; i++)
 		top_add(t, p, key, c, i);
@@ -415,7 +415,7 @@ add_counter(
 	struct export_list *l = arg;
 	const struct policy *p = config_policy(l->rq->conf, policy);
 
-	if (p == NULL || !control_fits(p, c))
+	if (p == NULL || !counter_fits(c, p))
 		return true;
 	if (l->n++ == EXPORT_MOST) {
 		l->more = true;

@@ -133,9 +133,6 @@ json_t	*control_with_refusals(const struct request *rq, json_t *events,
 /* The accounts that were refused most in 24 hours. */
 json_t	*control_top_refused(const struct request *rq, size_t most);
 
-/* True if the slots of c are those of policy, in the same order. */
-bool	control_fits(const struct policy *policy, const struct counter *c);
-
 /* --- control_who.c: the keys that a name of the operator's can mean ------ */
 
 #define WHO_KEYS 3

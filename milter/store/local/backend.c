@@ -193,17 +193,32 @@ gather_items(
 	return STORE_OK;
 }
 
+/* find_counters - those of a bill, in whatever form they have */
+static enum store_answer
+find_counters(
+    struct local *l, const struct bill *b, struct hand *h, struct why *why)
+{
+	enum store_answer a;
+
+	if (l->gone.text[0] != '\0') {
+		*why = l->gone;
+		return STORE_FAILED;
+	}
+	if ((a = gather_items(l, b, h, why)) != STORE_OK)
+		return a;
+	for (size_t i = 0; i < b->nline; i++)
+		h->counter[i] = h->item[i] != NULL ? h->item[i]->counter : NULL;
+	return STORE_OK;
+}
+
+/* gather - the counters of a bill, in the form of its policies: to spend */
 static enum store_answer
 gather(struct local *l, const struct bill *b, struct hand *h, struct why *why)
 {
 	enum store_answer a;
 
 	l->now = b->now;
-	if (l->gone.text[0] != '\0') {
-		*why = l->gone;
-		return STORE_FAILED;
-	}
-	if ((a = gather_items(l, b, h, why)) != STORE_OK)
+	if ((a = find_counters(l, b, h, why)) != STORE_OK)
 		return a;
 	for (size_t i = 0; i < b->nline; i++) {
 		if (h->item[i] == NULL)
@@ -213,10 +228,8 @@ gather(struct local *l, const struct bill *b, struct hand *h, struct why *why)
 			why_set(why, "out of memory");
 			return STORE_FAILED;
 		}
+		h->counter[i] = h->item[i]->counter;
 	}
-	for (size_t i = 0; i < b->nline; i++)
-		if (h->item[i] != NULL)
-			h->counter[i] = h->item[i]->counter;
 	return STORE_OK;
 }
 
@@ -559,22 +572,75 @@ local_settle(struct store *s, const struct bill *bill,
 	return local_leave(l, a, l->seq, why);
 }
 
+static struct counter *
+counter_copy(const struct counter *c)
+{
+	size_t n = counter_pack(c, NULL, 0);
+	uint8_t *bytes = malloc(n);
+	struct counter *copy = NULL;
+	struct why reason;
+
+	if (bytes != NULL && counter_pack(c, bytes, n) == n)
+		copy = counter_unpack(bytes, n, &reason);
+	free(bytes);
+	return copy;
+}
+
+/*
+ * copy_counters - own copies, in the form of the bill's policies, of the
+ * counters that have another one
+ */
+static enum store_answer
+copy_counters(struct local *l, const struct bill *b, struct hand *h,
+    bool own[BILL_LINES], struct why *why)
+{
+	for (size_t i = 0; i < b->nline; i++) {
+		const struct policy *p = b->line[i].policy;
+		struct counter *c = h->counter[i];
+
+		if (c == NULL || counter_fits(c, p))
+			continue;
+		c = counter_copy(c);
+		if (c == NULL ||
+		    counter_adapt(&c, p, b->now, l->conf->zone) == -1) {
+			counter_free(&c);
+			why_set(why, "out of memory");
+			return STORE_FAILED;
+		}
+		h->counter[i] = c;
+		own[i] = true;
+	}
+	return STORE_OK;
+}
+
+/*
+ * A question that was begun under another configuration is asked of a copy.
+ * Only what lies in the future of a clock that was set back is dated anew, as
+ * by a charge that is refused.
+ */
 static enum store_answer
 local_preview(struct store *s, const struct bill *bill, struct decision *d_r,
     struct why *why)
 {
 	struct local *l = local_of(s);
-	enum store_answer a;
+	bool own[BILL_LINES] = { false };
 	struct hand hand = { 0 };
+	enum store_answer a;
 
 	pthread_mutex_lock(&l->lock);
-	a = gather(l, bill, &hand, why);
+	l->now = bill->now;
+	a = find_counters(l, bill, &hand, why);
+	if (a == STORE_OK)
+		a = copy_counters(l, bill, &hand, own, why);
 	if (a == STORE_OK)
 		quota_decide(bill, hand.counter, d_r);
 	if (a == STORE_OK && !d_r->fits) {
 		quota_normalise(bill, hand.counter);
 		quota_decide(bill, hand.counter, d_r);
 	}
+	for (size_t i = 0; i < bill->nline; i++)
+		if (own[i])
+			counter_free(&hand.counter[i]);
 	return local_leave(l, a, 0, why);
 }
 
@@ -597,20 +663,6 @@ local_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 }
 
 /* --- looking -------------------------------------------------------------- */
-
-static struct counter *
-counter_copy(const struct counter *c)
-{
-	size_t n = counter_pack(c, NULL, 0);
-	uint8_t *bytes = malloc(n);
-	struct counter *copy = NULL;
-	struct why reason;
-
-	if (bytes != NULL && counter_pack(c, bytes, n) == n)
-		copy = counter_unpack(bytes, n, &reason);
-	free(bytes);
-	return copy;
-}
 
 static enum store_answer
 local_read(struct store *s, const struct policy *policy, const char *key,
