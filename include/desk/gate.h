@@ -90,7 +90,8 @@ void	gate_end(const struct desk *d, const char *owner, int64_t now);
  * gate_message when a delivery logs in, then gate_recipient before each of its
  * recipients, the first included: one message and as many recipients count as
  * sent.  A delivery that had one recipient did not leave if the next one of
- * the message begins with the same: it is given back.
+ * the message begins with the same, in another process: it is given back.  In
+ * the same process it is a double.
  * sender is canonical, "" for none; digest is that of the recipient.
  */
 enum gate_answer gate_message(const struct desk *d, const char *id,
@@ -98,6 +99,7 @@ enum gate_answer gate_message(const struct desk *d, const char *id,
 	    struct why *why);
 struct gate_rcpt {
 	const char *id, *sender;
+	const char *process;	/* who delivers: as an owner is written */
 	uint64_t digest;
 };
 enum gate_answer gate_recipient(const struct desk *d,

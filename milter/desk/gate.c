@@ -36,6 +36,7 @@ struct taken {
 	struct lease lease, sender_lease;
 	uint64_t rcpts; /* so far */
 	uint64_t first; /* digest of its first recipient */
+	char process[LEASE_OWNER];
 };
 
 /* A message of a mail server that tells no outcome. */
@@ -717,13 +718,17 @@ one_more(const struct desk *d, const struct message *m,
 	return a;
 }
 
-/* first_of - rcpt is the first of a delivery of m: did it go out before? */
+/* first_of - r is the first of a delivery of m: did it go out before? */
 static void
-first_of(const struct desk *d, struct message *m, uint64_t rcpt, int64_t now)
+first_of(const struct desk *d, struct message *m, const struct gate_rcpt *r,
+    int64_t now)
 {
-	end_taken(d, m, &m->before,
-	    m->before.first == rcpt ? &nothing_left : &one_left, now);
-	m->now.first = rcpt;
+	const bool again = m->before.first == r->digest &&
+			   strcmp(m->before.process, r->process) != 0;
+
+	end_taken(d, m, &m->before, again ? &nothing_left : &one_left, now);
+	m->now.first = r->digest;
+	snprintf(m->now.process, sizeof(m->now.process), "%s", r->process);
 }
 
 enum gate_answer
@@ -747,7 +752,7 @@ gate_recipient(const struct desk *d, const struct gate_rcpt *r,
 			a = one_more(d, m, sh, r->sender, now, why);
 	}
 	if (a == GATE_OPEN && m->now.rcpts++ == 0)
-		first_of(d, m, r->digest, now);
+		first_of(d, m, r, now);
 	pthread_mutex_unlock(&d->gate->lock);
 	return a;
 }

@@ -326,6 +326,7 @@ message(const char *id, const char *sender, const char *name, int64_t now)
 }
 
 static uint64_t rcpt_digest = 1;
+static char process[8] = "1.1";
 
 static enum gate_answer
 recipient(const char *id, const char *sender, const char *name, int64_t now)
@@ -333,8 +334,8 @@ recipient(const char *id, const char *sender, const char *name, int64_t now)
 	struct why why = WHY_NONE;
 
 	return gate_recipient(&desk,
-	    &(struct gate_rcpt){ id, sender, rcpt_digest }, account(name), now,
-	    &why);
+	    &(struct gate_rcpt){ id, sender, process, rcpt_digest },
+	    account(name), now, &why);
 }
 
 static void
@@ -361,6 +362,7 @@ a_message_that_comes_again_moves_its_lease(void **state)
 	open_gate();
 	for (int i = 0; i < 49; i++) {
 		assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+		snprintf(process, sizeof(process), "%d.1", i);
 		/* Sometimes it gets no further than the login. */
 		if (i % 2 == 0)
 			assert_int_equal(
@@ -383,6 +385,14 @@ another_recipient_gives_nothing_back(void **state)
 	assert_int_equal(MESSAGES(), 3);
 	assert_int_equal(RECIPIENTS(), 3);
 	rcpt_digest = 1;
+	close_gate();
+	/* The same twice in one process: a double, and both left. */
+	open_gate();
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+		assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
+	}
+	assert_int_equal(MESSAGES(), 2);
 	close_gate();
 }
 

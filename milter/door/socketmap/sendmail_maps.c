@@ -255,8 +255,8 @@ sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now,
 }
 
 void
-sendmail_map_leave(const struct desk *desk, struct bytes key, int64_t now,
-    char *dst, size_t size)
+sendmail_map_leave(const struct desk *desk, const char *process,
+    struct bytes key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 	struct why why = WHY_NONE;
@@ -266,7 +266,7 @@ sendmail_map_leave(const struct desk *desk, struct bytes key, int64_t now,
 		return;
 	if (desk->gate != NULL &&
 	    gate_recipient(desk,
-		&(struct gate_rcpt){ q.id, q.sender.text,
+		&(struct gate_rcpt){ q.id, q.sender.text, process,
 		    digest64(q.key.envid.p, q.key.envid.len) },
 		sh, now, &why) != GATE_OPEN)
 		temp(dst, size, why.text);

@@ -34,8 +34,8 @@ void	sendmail_map_login(const struct desk *desk, struct bytes key,
 	    int64_t now, char *dst, size_t size);
 
 /* May one more recipient leave there?  Map "leave": each is metered. */
-void	sendmail_map_leave(const struct desk *desk, struct bytes key,
-	    int64_t now, char *dst, size_t size);
+void	sendmail_map_leave(const struct desk *desk, const char *process,
+	    struct bytes key, int64_t now, char *dst, size_t size);
 
 /* Which login for this server?  Map "sendmail": a delivery is metered.  The caller wipes dst. */
 void	sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now, char *dst,

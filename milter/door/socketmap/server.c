@@ -181,7 +181,7 @@ answer_auth(struct socketmap_server *s, const struct desk *desk,
 		/* The handle that Sendmail was given; its client is root. */
 		sendmail_map_token(desk, key, now, dst, size);
 	} else if (is_map(map, "leave") && key.len > 0 && key.p[0] != '[') {
-		sendmail_map_leave(desk, key, now, dst, size);
+		sendmail_map_leave(desk, p->owner, key, now, dst, size);
 	} else {
 		postfix_auth(desk, p->owner, map, key, now, dst, size);
 	}

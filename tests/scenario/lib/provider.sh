@@ -12,9 +12,12 @@ start_provider() {
 	mkdir -p "$dir"
 	make_certificate "$dir/cert" "$name" "$kind"
 	provider_main "$name" "$address" "$tls" | postfix_folder "$dir"
-	postfix_start "$dir" "$address:587"
+	# Whoever connects before Dovecot is there makes Postfix wait a minute.
+	install -d "$dir/queue"
+	install -d -o postfix -m 700 "$dir/queue/private"
 	provider_accounts "$dir" "$@"
 	provider_dovecot "$dir"
+	postfix_start "$dir" "$address:587"
 }
 
 provider_main() {
