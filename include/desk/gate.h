@@ -37,6 +37,7 @@
 #define GATE_PAUSE	(5 * MINUTE)
 #define GATE_LONGEST	HOUR
 #define GATE_MESSAGE	DAY	/* as long a message without outcome is known */
+#define GATE_AGAIN	MINUTE	/* sooner than that nothing comes again */
 
 enum gate_answer {
 	GATE_OPEN,
@@ -90,8 +91,8 @@ void	gate_end(const struct desk *d, const char *owner, int64_t now);
  * gate_message when a delivery logs in, then gate_recipient before each of its
  * recipients, the first included: one message and as many recipients count as
  * sent.  A delivery that had one recipient did not leave if the next one of
- * the message begins with the same, in another process: it is given back.  In
- * the same process it is a double.
+ * the message begins with the same, in another process and not before
+ * GATE_AGAIN: it is given back.  Anything else can be a double.
  * sender is canonical, "" for none; digest is that of the recipient.
  */
 enum gate_answer gate_message(const struct desk *d, const char *id,

@@ -36,6 +36,7 @@ struct taken {
 	struct lease lease, sender_lease;
 	uint64_t rcpts; /* so far */
 	uint64_t first; /* digest of its first recipient */
+	int64_t since;
 	char process[LEASE_OWNER];
 };
 
@@ -718,16 +719,22 @@ one_more(const struct desk *d, const struct message *m,
 	return a;
 }
 
-/* first_of - r is the first of a delivery of m: did it go out before? */
+/*
+ * first_of - r is the first of a delivery of m: did it go out before?  Two
+ * processes can deliver the same at the same time: a queue run beside the
+ * session that took the message.
+ */
 static void
 first_of(const struct desk *d, struct message *m, const struct gate_rcpt *r,
     int64_t now)
 {
 	const bool again = m->before.first == r->digest &&
+			   now - m->before.since >= GATE_AGAIN &&
 			   strcmp(m->before.process, r->process) != 0;
 
 	end_taken(d, m, &m->before, again ? &nothing_left : &one_left, now);
 	m->now.first = r->digest;
+	m->now.since = now;
 	snprintf(m->now.process, sizeof(m->now.process), "%s", r->process);
 }
 
