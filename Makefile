@@ -299,7 +299,7 @@ $(BUILD)/libfuzzer_%: $(SUPPORT) $(LIB)
 
 # --- with real parts, as root -------------------------------------------------
 
-SCENARIOS = message_goes_all_the_way accounts own_address failover_under_load \
+SCENARIOS = message_goes_all_the_way accounts exit own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle sendmail sendmail_gate sendmail_secrets \
     day_two shared_store shared_store_trouble oauth refusals

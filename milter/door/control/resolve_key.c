@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gate.h"
 #include "netaddr.h"
 #include "request.h"
 
@@ -84,8 +85,17 @@ control_who(const struct config *conf, const struct policy *policy,
 {
 	w_r->n = 0;
 	if (strncmp(who, "others of ", 10) == 0 ||
-	    strncmp(who, "smarthost ", 10) == 0) {
+	    strncmp(who, "sent ", 5) == 0) {
 		add(w_r, who);
+		return;
+	}
+	if (strncmp(who, "smarthost ", 10) == 0) {
+		char sent[MAILADDR_MAX + 1];
+
+		/* The account is what it promised and what it sent. */
+		add(w_r, who);
+		gate_key(who + 10, sent, sizeof(sent));
+		add(w_r, sent);
 		return;
 	}
 	if (strcmp(who, "*") == 0 || policy->per == PER_EVERYONE) {
