@@ -211,9 +211,9 @@ apply_wires_each_smarthost_with_its_own_key_and_tls(void **state)
 	assert_true(holds(o->main, "smtpd_milters = { unix:postmeter/m.sock, "
 				   "default_action=tempfail }\n"));
 	assert_true(holds(o->main, "\nnon_smtpd_milters = { unix:"));
-	assert_true(
-	    holds(o->main, "sender_dependent_default_transport_maps ="
-			   " socketmap:unix:postmeter/map.sock:transport-in\n"));
+	assert_true(holds(o->main,
+	    "sender_dependent_default_transport_maps ="
+	    " socketmap:unix:postmeter/map.sock:transport-in\n"));
 	assert_true(
 	    holds(o->main, "smarthost-first_destination_rate_delay = 2s\n"));
 	assert_true(holds(

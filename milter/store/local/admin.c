@@ -186,8 +186,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 	made = a == STORE_NONE;
 	if (made)
 		a = make_item(l, policy, key, &item, why);
-	else if (a == STORE_OK && g->extra > 0 &&
-		 !has_room(item->counter, now))
+	else if (a == STORE_OK && g->extra > 0 && !has_room(item->counter, now))
 		a = STORE_NONE;
 	if (a == STORE_OK) {
 		a = local_record(l, &rec, why);
