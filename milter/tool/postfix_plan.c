@@ -222,19 +222,18 @@ static void
 want_exit(struct plan *p, const char *others)
 {
 	char entry[1024];
-	int n;
-
-	n = snprintf(entry, sizeof(entry),
+	size_t n = (size_t)snprintf(entry, sizeof(entry),
 	    EXIT_SERVICE
 	    " unix - - n - - trivial-rewrite -o sender_dependent_default_transport_maps=socketmap:unix:%s:transport",
 	    p->map);
+
+	/* No blanks in an -o: the other maps follow with commas alone. */
 	if (others[0] != '\0')
-		n += snprintf(
-		    entry + n, sizeof(entry) - (size_t)n, ",%s", others);
-	for (char *c = strstr(entry, "transport,"); c != NULL && *c != '\0';
-	     c++)
-		if (*c == ' ')
-			memmove(c, c + 1, strlen(c)), c--;
+		entry[n++] = ',';
+	for (const char *c = others; *c != '\0' && n + 1 < sizeof(entry); c++)
+		if (*c != ' ')
+			entry[n++] = *c;
+	entry[n] = '\0';
 	want(p, "master", EXIT_SERVICE "/unix", entry,
 	    "mail of an account that is full waits with the reason and the time");
 	want(p, "main", "rewrite_service_name",

@@ -103,7 +103,7 @@ due(const struct desk *desk, struct bytes key, int64_t now, struct question *q,
 		return false;
 	switch (sendmail_server(desk->conf, *sh_r, q->key.about)) {
 	case SENDMAIL_DUE:
-		return true;
+		return *sh_r != NULL;
 	case SENDMAIL_OTHER:
 		snprintf(dst, size, "NOTFOUND ");
 		break;
