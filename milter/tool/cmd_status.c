@@ -39,10 +39,10 @@ range_parse(const char *text, struct range *r)
 	text += r->inside;
 	colon = strchr(text, ':');
 	r->low = 0;
-	r->high = INFINITY;
+	r->high = HUGE_VAL;
 	if (colon != NULL) {
 		if (text[0] == '~' && text + 1 == colon)
-			r->low = -INFINITY;
+			r->low = -HUGE_VAL;
 		else {
 			r->low = strtod(text, &end);
 			if (end != colon || end == text)
@@ -251,7 +251,7 @@ nagios(const struct ctl *ctl)
 	    l.ntext > 0 ? l.text : "all is well", l.nperf > 0 ? " | " : "",
 	    l.perf);
 	fflush(stdout);
-	exit(l.state);
+	exit((int)l.state);
 }
 
 int

@@ -423,7 +423,8 @@ a_clock_that_stays_ahead_is_believed_and_never_goes_back(void **state)
 	assert_int_equal(5, passed_of(6, s, conf));
 	/* Back again, and a daemon that starts anew: what was, has been. */
 	store_close(&s);
-	*redis_clock = house_time = start;
+	house_time = start;
+	*redis_clock = start;
 	s = store_must_open(conf);
 	assert_int_equal(0, passed_of(6, s, conf));
 	store_close(&s);
@@ -477,7 +478,8 @@ what_matters_no_more_leaves_the_server(void **state)
 	b.nchoice = 0;
 	store_lease(s, &b, &lease, &d, &why);
 	assert_true(is_there("c:five:a") && is_there("b:a@b"));
-	*redis_clock = house_time = start + 50 * DAY;
+	house_time = start + 50 * DAY;
+	*redis_clock = start + 50 * DAY;
 	assert_true(spend_million(s, conf));
 	for (int i = 0;
 	     i < 3000 &&
@@ -489,7 +491,8 @@ what_matters_no_more_leaves_the_server(void **state)
 	assert_true(is_there("c:million:*"));
 	assert_int_equal(1, store_used(s, conf, "million", "*", house_time));
 	store_close(&s);
-	*redis_clock = house_time = start;
+	house_time = start;
+	*redis_clock = start;
 	config_free(&conf);
 }
 
