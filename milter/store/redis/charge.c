@@ -219,19 +219,66 @@ charge(struct redis_work *w, void *arg, struct why *why)
 	return a == STORE_OK ? redis_spend(w, &h, c->bound, c->d_r, why) : a;
 }
 
+/* A copy in the form of policy: what others work on stays as it is. */
+static struct counter *
+copy_for(
+    const struct counter *c, const struct bill_line *l, const struct bill *b)
+{
+	size_t n = counter_pack(c, NULL, 0);
+	uint8_t *bytes = malloc(n);
+	struct counter *copy = NULL;
+	struct why why;
+
+	if (bytes != NULL && counter_pack(c, bytes, n) == n)
+		copy = counter_unpack(bytes, n, &why);
+	free(bytes);
+	if (copy != NULL &&
+	    counter_adapt(&copy, l->policy, b->now, b->zone) == -1)
+		counter_free(&copy);
+	return copy;
+}
+
+/*
+ * The records in work are those of charges in the same batch, too, maybe under
+ * another configuration: a question adapts copies of its own.
+ */
 static enum store_answer
 preview(struct redis_work *w, void *arg, struct why *why)
 {
 	const struct charge *c = arg;
-	struct redis_hand h;
-	enum store_answer a = redis_gather(w, c->bill, &h, why);
+	struct bill b = *c->bill;
+	struct counter *counter[BILL_LINES] = { NULL },
+		       *own[BILL_LINES] = { NULL };
+	enum store_answer a = STORE_OK;
 
-	if (a != STORE_OK)
-		return a;
-	quota_decide(&h.bill, h.counter, c->d_r);
-	c->d_r->shortfall.again = callers_time(w, c->d_r->shortfall.again);
-	c->d_r->observed.again = callers_time(w, c->d_r->observed.again);
-	return STORE_OK;
+	b.now = work_now(w, c->bill->now);
+	for (size_t i = 0; a == STORE_OK && i < b.nline; i++) {
+		const struct bill_line *l = &b.line[i];
+		struct redis_record *r;
+
+		if (work_counter(w, l->policy, l->key, b.now, NULL, &r, why) ==
+		    STORE_FAILED) {
+			a = STORE_FAILED;
+		} else if (r->counter == NULL ||
+			   counter_fits(r->counter, l->policy)) {
+			counter[i] = r->counter;
+		} else if ((own[i] = copy_for(r->counter, l, &b)) == NULL) {
+			why_set(why, "out of memory");
+			a = STORE_FAILED;
+		} else {
+			counter[i] = own[i];
+		}
+	}
+	if (a == STORE_OK) {
+		quota_decide(&b, counter, c->d_r);
+		c->d_r->shortfall.again =
+		    callers_time(w, c->d_r->shortfall.again);
+		c->d_r->observed.again =
+		    callers_time(w, c->d_r->observed.again);
+	}
+	for (size_t i = 0; i < b.nline; i++)
+		counter_free(&own[i]);
+	return a;
 }
 
 void
