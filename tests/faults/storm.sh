@@ -9,7 +9,8 @@ title "a storm of signals"
 with_smarthost
 N=$(rounds 2000 10000)
 start_postmeter
-load -c 8 -m 100 >/dev/null
+# What messages allocate once (the pages of the trace) is there before.
+load -c 8 -m 2500 >/dev/null
 load_on -c 8 -m 1000000
 storm() {
 	local i
@@ -18,7 +19,7 @@ storm() {
 		kill -HUP "$METER_PID" && kill -USR1 "$METER_PID"
 	done
 }
-storm $((N / 10))
+storm "$N"
 before=$(status_of "$METER_PID" VmRSS)
 storm "$N"
 after=$(status_of "$METER_PID" VmRSS)
