@@ -108,7 +108,7 @@ enum gate_answer gate_recipient(const struct desk *d,
 	    struct why *why);
 
 /* Has the owner a delivery under way that may still tell something? */
-bool	gate_is_busy(const struct gate *g, const char *owner);
+bool	gate_is_busy(struct gate *g, const char *owner);
 
 /* What keeps an account from taking a delivery now. */
 struct gate_capacity {

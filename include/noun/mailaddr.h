@@ -50,6 +50,9 @@ uint64_t mailaddr_exact(const char *raw, size_t len);
 /* The null sender, "<>" (RFC 5321 4.5.5). */
 bool	mailaddr_is_null(const struct mailaddr *a);
 
+/* Postfix's own question for an address, double-bounce@ (verify(8)): no mail. */
+bool	mailaddr_is_probe(const struct mailaddr *a);
+
 /* The domain without "@"; "" if there is none. */
 const char *mailaddr_domain(const struct mailaddr *a);
 

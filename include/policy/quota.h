@@ -92,6 +92,10 @@ struct decision {
 /* Costs nothing in any dimension: it always fits and makes no counter. */
 bool	quota_is_free(const struct bill_line *line);
 
+/* Does a line (index into bill->line) apply with the choice of *d, and cost? */
+bool	quota_is_spent(const struct bill *bill, const struct decision *d,
+	    size_t line);
+
 /*
  * counter[i] belongs to bill->line[i]; NULL stands for one never used.
  * Changes nothing.  *d_r gets the decision, without warnings.

@@ -24,7 +24,6 @@ struct store_backend {
 	    struct decision *d_r, struct why *why);
 	enum store_answer (*bound)(struct store *s, const char *bound,
 	    int64_t now, char *smarthost_r, struct why *why);
-	/* NULL, all three: this backend keeps no leases. */
 	enum store_answer (*lease)(struct store *s, const struct bill *bill,
 	    struct lease *lease, struct decision *d_r, struct why *why);
 	enum store_answer (*settle)(struct store *s, const struct bill *bill,
@@ -74,6 +73,13 @@ struct store_backend {
 	enum store_answer (*census)(struct store *s, const char *id,
 	    int64_t now, size_t *n_r, struct why *why);
 };
+
+/*
+ * What is left to do when a lease ends: *b, a bill of its lines, gets as costs
+ * what left beyond it, on all lines; returned_r what was leased beyond what left.
+ */
+void	settlement_bill(struct bill *b, const struct lease *l,
+	    const struct settlement *left, uint64_t returned_r[DIM_COUNT]);
 
 /* A backend's own store begins with this. */
 struct store {

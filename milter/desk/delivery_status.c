@@ -113,7 +113,7 @@ is_refusal(const char *text, size_t len)
 	return at[0] == '4' || at[0] == '5';
 }
 
-/* needs_refusal - the rows about a reply hold only if there was one */
+/* is_reply - the rows about a reply hold only if there was one */
 static bool
 is_reply(const struct row *r)
 {

@@ -490,6 +490,12 @@ mailaddr_is_null(const struct mailaddr *a)
 	return a->text[0] == '\0';
 }
 
+bool
+mailaddr_is_probe(const struct mailaddr *a)
+{
+	return strncmp(a->text, "double-bounce@", 14) == 0;
+}
+
 const char *
 mailaddr_domain(const struct mailaddr *a)
 {

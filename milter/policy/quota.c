@@ -206,6 +206,16 @@ choice_at(const struct bill *b, size_t k)
 	return b->nchoice == 0 ? &no_choice : &b->choice[k];
 }
 
+bool
+quota_is_spent(const struct bill *b, const struct decision *d, size_t line)
+{
+	const struct bill_choice *ch = choice_at(b, d->choice);
+
+	return !quota_is_free(&b->line[line]) &&
+	       (line < b->ncommon ||
+		   (line >= ch->first && line < ch->first + ch->n));
+}
+
 /*
  * When all the lines fit at once.  A line that fits at one moment may not at
  * a later one, because a grant ends between them: so we go round until a

@@ -139,13 +139,6 @@ store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 	return s->backend->bound(s, bound, now, smarthost_r, why);
 }
 
-static enum store_answer
-no_leases(struct why *why)
-{
-	why_set(why, "this store keeps no leases");
-	return STORE_FAILED;
-}
-
 static bool
 is_lease(const struct bill *b, const struct lease *l)
 {
@@ -159,8 +152,6 @@ store_lease(struct store *s, const struct bill *bill, struct lease *lease,
     struct decision *d_r, struct why *why)
 {
 	lease->id = 0;
-	if (s->backend->lease == NULL)
-		return no_leases(why);
 	if (!is_lease(bill, lease))
 		return refuse(why, "a name or key of this lease");
 	lease->when = bill->now;
@@ -171,8 +162,6 @@ enum store_answer
 store_settle(struct store *s, const struct bill *bill,
     const struct lease *lease, const struct settlement *left, struct why *why)
 {
-	if (s->backend->settle == NULL)
-		return no_leases(why);
 	if (!is_lease(bill, lease))
 		return refuse(why, "a name or key of this lease");
 	return s->backend->settle(s, bill, lease, left, why);
@@ -181,8 +170,6 @@ store_settle(struct store *s, const struct bill *bill,
 enum store_answer
 store_leases(struct store *s, store_lease_fn *each, void *arg, struct why *why)
 {
-	if (s->backend->leases == NULL)
-		return no_leases(why);
 	return s->backend->leases(s, each, arg, why);
 }
 

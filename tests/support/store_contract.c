@@ -433,16 +433,6 @@ see_lease(void *arg, const struct lease *l)
 	return true;
 }
 
-/* The shared store may not keep them. */
-static void
-needs_leases(void)
-{
-	struct lease last = { 0 };
-
-	if (store_leases(store, see_lease, &last, &why) == STORE_FAILED)
-		skip();
-}
-
 static bool
 take_lease(struct lease *l, int64_t now)
 {
@@ -498,7 +488,6 @@ what_did_not_leave_is_given_back_to_its_own_time(void **state)
 	struct lease l = lease_of("first", 1, 20),
 		     later = lease_of("first", 1, 5);
 
-	needs_leases();
 	assert_true(take_lease(&l, NOW));
 	reopen();
 	assert_true(take_lease(&later, NOW + 30 * MINUTE));
@@ -518,7 +507,6 @@ what_left_beyond_the_lease_is_charged_limit_or_not(void **state)
 {
 	struct lease l = lease_of("first", 1, 28);
 
-	needs_leases();
 	assert_true(take_lease(&l, NOW));
 	assert_int_equal(STORE_OK, settle_lease(&l, 1, 40, NOW + 1000));
 	assert_int_equal(40, recipients_sent(NOW + 1000));
@@ -532,7 +520,6 @@ a_lease_is_settled_once(void **state)
 {
 	struct lease l = lease_of("first", 1, 9);
 
-	needs_leases();
 	assert_true(take_lease(&l, NOW));
 	assert_int_equal(STORE_OK, settle_lease(&l, 0, 0, NOW + 1));
 	assert_int_equal(STORE_NONE, settle_lease(&l, 0, 0, NOW + 1));
@@ -549,7 +536,6 @@ open_leases_come_back_as_they_were_made(void **state)
 	struct lease second = lease_of("second", 1, 3);
 	struct lease seen;
 
-	needs_leases();
 	snprintf(second.sender, sizeof(second.sender), "a@b.test");
 	assert_true(take_lease(&first, NOW));
 	assert_true(take_lease(&second, NOW + 5));
@@ -567,7 +553,6 @@ a_lease_ends_with_the_longest_window_of_its_bill(void **state)
 {
 	struct lease old = lease_of("first", 1, 2), l = old;
 
-	needs_leases();
 	assert_true(take_lease(&old, NOW));
 	assert_true(take_lease(&l, NOW + 2 * DAY));
 	assert_int_equal(STORE_NONE, settle_lease(&old, 0, 0, NOW + 2 * DAY));
@@ -580,7 +565,6 @@ a_refused_lease_leaves_none(void **state)
 {
 	struct lease l = lease_of("first", 1, 31);
 
-	needs_leases();
 	assert_false(take_lease(&l, NOW));
 	assert_int_equal(0, last_lease().id);
 	assert_int_equal(0, recipients_sent(NOW));

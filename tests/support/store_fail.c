@@ -53,6 +53,27 @@ store_fail_bound(struct store *s, const char *bound, int64_t now,
 }
 
 static enum store_answer
+store_fail_lease(struct store *s, const struct bill *bill, struct lease *lease,
+    struct decision *d_r, struct why *why)
+{
+	return store_fail_bill(s, why);
+}
+
+static enum store_answer
+store_fail_settle(struct store *s, const struct bill *bill,
+    const struct lease *lease, const struct settlement *left, struct why *why)
+{
+	return store_fail_bill(s, why);
+}
+
+static enum store_answer
+store_fail_leases(
+    struct store *s, store_lease_fn *each, void *arg, struct why *why)
+{
+	return store_fail_bill(s, why);
+}
+
+static enum store_answer
 store_fail_blocked(struct store *s, const char *who, int64_t now, char *text_r,
     struct why *why)
 {
@@ -70,6 +91,9 @@ static const struct store_backend store_fail_backend = {
 	.charge = store_fail_charge,
 	.preview = store_fail_preview,
 	.bound = store_fail_bound,
+	.lease = store_fail_lease,
+	.settle = store_fail_settle,
+	.leases = store_fail_leases,
 	.blocked = store_fail_blocked,
 	.note = store_fail_note,
 };

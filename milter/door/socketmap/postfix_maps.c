@@ -51,7 +51,7 @@ postfix_transport(const struct desk *desk, struct bytes key, bool exit,
 	mailaddr_canon(
 	    &sender, key.p, key.len, desk->conf->recipient_delimiter);
 	/* A probe of an address (verify(8)) takes no account. */
-	if (strncmp(sender.text, "double-bounce@", 14) == 0) {
+	if (mailaddr_is_probe(&sender)) {
 		snprintf(dst, size, "NOTFOUND ");
 		return;
 	}

@@ -233,19 +233,6 @@ gather(struct local *l, const struct bill *b, struct hand *h, struct why *why)
 	return STORE_OK;
 }
 
-/* Does line i apply with the choice that was made, and cost anything? */
-static bool
-is_spent(const struct bill *b, const struct decision *d, size_t i)
-{
-	const struct bill_choice *ch =
-	    b->nchoice == 0 ? NULL : &b->choice[d->choice];
-
-	if (quota_is_free(&b->line[i]))
-		return false;
-	return i < b->ncommon ||
-	       (ch != NULL && i >= ch->first && i < ch->first + ch->n);
-}
-
 /* The counter of line i, made if it was never used, with room for it. */
 static int
 make_counter(struct local *l, const struct bill *b, struct hand *h, size_t i)
@@ -288,7 +275,7 @@ make_counters(struct local *l, const struct bill *b, const struct decision *d,
 		return STORE_FAILED;
 	}
 	for (size_t i = 0; i < b->nline; i++) {
-		if (is_spent(b, d, i) && make_counter(l, b, h, i) == -1) {
+		if (quota_is_spent(b, d, i) && make_counter(l, b, h, i) == -1) {
 			unmake(l, h);
 			why_set(why, "out of memory");
 			return STORE_FAILED;
@@ -384,7 +371,7 @@ spend(struct local *l, const struct bill *b, const char *bound,
 		}
 	}
 	for (size_t i = 0; i < b->nline; i++)
-		if (is_spent(b, d, i))
+		if (quota_is_spent(b, d, i))
 			rec.line[rec.nline++] = record_of(&b->line[i]);
 	if (rec.nline == 0 && binding == NULL && h->lease == NULL)
 		return STORE_OK;
@@ -405,7 +392,7 @@ spend(struct local *l, const struct bill *b, const char *bound,
 	quota_spend(b, h->counter, d);
 	for (size_t i = 0; i < b->nline; i++) {
 		l->born += h->made[i];
-		if (is_spent(b, d, i))
+		if (quota_is_spent(b, d, i))
 			local_changed(l, h->item[i]);
 	}
 	if (binding != NULL)
@@ -495,24 +482,6 @@ local_lease(struct store *s, const struct bill *bill, struct lease *lease,
 
 /* --- settling a lease ----------------------------------------------------- */
 
-/* What was leased beyond what left, and what left beyond that. */
-static void
-settle_difference(const struct lease *l, const struct settlement *left,
-    uint64_t returned[DIM_COUNT], uint64_t excess[DIM_COUNT])
-{
-	const uint64_t had[DIM_COUNT] = { [DIM_MESSAGES] = l->messages,
-		[DIM_RECIPIENTS] = l->recipients,
-		[DIM_BYTES] = l->bytes };
-	const uint64_t is[DIM_COUNT] = { [DIM_MESSAGES] = left->messages,
-		[DIM_RECIPIENTS] = left->recipients,
-		[DIM_BYTES] = left->bytes };
-
-	for (size_t i = 0; i < DIM_COUNT; i++) {
-		returned[i] = had[i] > is[i] ? had[i] - is[i] : 0;
-		excess[i] = is[i] > had[i] ? is[i] - had[i] : 0;
-	}
-}
-
 /*
  * b: the lines with what exceeded the lease as their costs.  A counter that
  * was forgotten since is made anew only if there is something to charge.
@@ -555,18 +524,11 @@ local_settle(struct store *s, const struct bill *bill,
 	struct wal_record rec = { .kind = WAL_SETTLE, .now = bill->now };
 	struct hand hand = { 0 };
 	enum store_answer a = STORE_NONE;
-	uint64_t excess[DIM_COUNT];
 	struct bill b = *bill;
 
 	pthread_mutex_lock(&l->lock);
 	if (lease_table_get(l->lease, lease->id, b.now, &rec.lease)) {
-		settle_difference(&rec.lease, left, rec.returned, excess);
-		for (size_t i = 0; i < b.nline; i++) {
-			memcpy(b.line[i].cost, excess, sizeof(excess));
-			b.line[i].rcpt = NULL;
-			b.line[i].nrcpt = 0;
-		}
-		b.ncommon = b.nline;
+		settlement_bill(&b, &rec.lease, left, rec.returned);
 		a = settle(l, &b, &rec, &hand, why);
 	}
 	return local_leave(l, a, l->seq, why);

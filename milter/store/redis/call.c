@@ -46,15 +46,6 @@ redis_counter_key(char *dst, const char *policy, const char *key)
 	return dst;
 }
 
-long long
-redis_integer(const redisReply *r, size_t i)
-{
-	if (r->type != REDIS_REPLY_ARRAY || i >= r->elements ||
-	    r->element[i]->type != REDIS_REPLY_INTEGER)
-		return 0;
-	return r->element[i]->integer;
-}
-
 /* --- one swap ----------------------------------------------------------- */
 
 static void

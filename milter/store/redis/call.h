@@ -97,9 +97,6 @@ bool	redis_answer_seen(struct redis_store *s, redis_answer_fn *answer,
 	    void *arg, int64_t age);
 #define REDIS_FRESH SECOND	/* what was seen is believed that long */
 
-/* Element i of a list; 0 if it is no number. */
-long long redis_integer(const redisReply *r, size_t i);
-
 /* "{postmeter}:c:POLICY:KEY"; dst has REDIS_KEY bytes. */
 const char *redis_counter_key(char *dst, const char *policy, const char *key);
 

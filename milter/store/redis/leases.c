@@ -201,24 +201,6 @@ struct settling {
 	const struct settlement *left;
 };
 
-/* What was leased beyond what left, and what left beyond that. */
-static void
-differences(const struct lease *l, const struct settlement *left,
-    uint64_t returned[DIM_COUNT], uint64_t excess[DIM_COUNT])
-{
-	const uint64_t had[DIM_COUNT] = { [DIM_MESSAGES] = l->messages,
-		[DIM_RECIPIENTS] = l->recipients,
-		[DIM_BYTES] = l->bytes };
-	const uint64_t is[DIM_COUNT] = { [DIM_MESSAGES] = left->messages,
-		[DIM_RECIPIENTS] = left->recipients,
-		[DIM_BYTES] = left->bytes };
-
-	for (size_t i = 0; i < DIM_COUNT; i++) {
-		returned[i] = had[i] > is[i] ? had[i] - is[i] : 0;
-		excess[i] = is[i] > had[i] ? is[i] - had[i] : 0;
-	}
-}
-
 /* All counters of the bill; one that was forgotten is made if it is charged. */
 static bool
 gather_all(struct redis_work *w, const struct bill *b, struct redis_hand *h,
@@ -249,28 +231,19 @@ settle_lease(struct redis_work *w, void *arg, struct why *why)
 	const struct settling *s = arg;
 	struct decision d = { .fits = true };
 	struct redis_hand h = { .bill = *s->bill };
-	uint64_t returned[DIM_COUNT], excess[DIM_COUNT];
+	uint64_t returned[DIM_COUNT];
 	char key[REDIS_KEY];
 	struct redis_record *r = work_record(w, lease_key(key, s->id));
 	struct lease lease;
 
 	h.bill.now = work_now(w, s->bill->now);
-	h.bill.ncommon = h.bill.nline;
-	h.bill.nchoice = 0;
 	if (r == NULL) {
 		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
 	if (!read_lease(r, h.bill.now, &lease))
 		return STORE_NONE;
-	differences(&lease, s->left, returned, excess);
-	for (size_t i = 0; i < h.bill.nline; i++) {
-		struct bill_line *l = &h.bill.line[i];
-
-		memcpy(l->cost, excess, sizeof(excess));
-		l->rcpt = NULL;
-		l->nrcpt = 0;
-	}
+	settlement_bill(&h.bill, &lease, s->left, returned);
 	if (!gather_all(w, &h.bill, &h, why))
 		return STORE_FAILED;
 	if (!redis_unlist_lease(w, key + strlen(REDIS_LEASES)) ||

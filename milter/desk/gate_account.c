@@ -1,0 +1,188 @@
+/*
+ * gate_account.c - is the account shut, and for how long?
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gate_core.h"
+#include "log.h"
+#include "sent.h"
+#include "verdict.h"
+
+static struct account *
+account_find(const struct gate *g, const char *name)
+{
+	struct account *a = g->account;
+
+	while (a != NULL && strcmp(a->name, name) != 0)
+		a = a->next;
+	return a;
+}
+
+static struct account *
+account_of(struct gate *g, const char *name)
+{
+	struct account *a = account_find(g, name);
+
+	if (a != NULL || (a = calloc(1, sizeof(*a))) == NULL)
+		return a;
+	snprintf(a->name, sizeof(a->name), "%s", name);
+	a->next = g->account;
+	g->account = a;
+	return a;
+}
+
+/* --- what an outcome says ------------------------------------------------- */
+
+static void
+note_event(
+    const struct desk *d, const char *account, const char *text, int64_t now)
+{
+	struct store_event e = { .when = now, .kind = "gate" };
+
+	snprintf(e.key, sizeof(e.key), "%s", account);
+	snprintf(e.text, sizeof(e.text), "%s", text);
+	store_note(d->store, &e);
+}
+
+void
+gate_learn(const struct desk *d, const struct delivery *del, int64_t now)
+{
+	static const char *const bad[] = {
+		[OUTCOME_DOUBTFUL] = "nobody knows whether the provider has it",
+		[OUTCOME_LOGIN_REFUSED] = "the provider refused the login",
+	};
+	const enum delivery_outcome outcome = delivery_outcome(del);
+	struct account *a = account_of(d->gate, del->account);
+	bool was;
+
+	if (a == NULL || outcome == OUTCOME_NONE)
+		return;
+	was = a->breaker.pause > 0;
+	if (outcome == OUTCOME_GOOD) {
+		breaker_good(&a->breaker);
+	} else {
+		breaker_bad(&a->breaker, GATE_PAUSE, GATE_LONGEST, now);
+		why_set(&a->why, "%s, %u times in a row", bad[outcome],
+		    a->breaker.failures);
+	}
+	if (was == (a->breaker.pause > 0))
+		return;
+	if (was) {
+		log_info("gate: account=%s opened", a->name);
+		note_event(
+		    d, a->name, "the gate opened: it takes mail again", now);
+	} else {
+		log_warn("gate: account=%s closed: %s", a->name, a->why.text);
+		note_event(d, a->name, a->why.text, now);
+	}
+}
+
+/* --- questions ----------------------------------------------------------- */
+
+bool
+gate_is_shut(const struct desk *d, const char *account, bool take, int64_t now,
+    int64_t *until_r, struct why *why)
+{
+	const struct account *a = account_find(d->gate, account);
+	struct holds *holds = &d->gate->holds;
+	char when[80];
+
+	if (a != NULL && breaker_state(&a->breaker, now) == BREAKER_OPEN) {
+		*until_r = a->breaker.until;
+		verdict_time(*until_r, now, d->conf->zone, when, sizeof(when));
+		why_set(why, "account %s is closed until %s: %s", account, when,
+		    a->why.text);
+		return true;
+	}
+	if (!holds_shut(holds, d, account, "", take, now, why))
+		return false;
+	*until_r = holds_find(holds, account)->until;
+	return true;
+}
+
+/* look - closed, and the words of that; or full */
+static void
+look(const struct desk *d, const struct smarthost *sh, int64_t now,
+    struct gate_capacity *c_r, struct why *closed)
+{
+	*c_r = (struct gate_capacity){ .full = false };
+	if (d->gate == NULL)
+		return;
+	pthread_mutex_lock(&d->gate->lock);
+	c_r->closed =
+	    gate_is_shut(d, sh->name, false, now, &c_r->again, closed);
+	pthread_mutex_unlock(&d->gate->lock);
+	sent_preview(d, sh, now, c_r);
+}
+
+void
+gate_preview(const struct desk *d, const struct smarthost *sh, int64_t now,
+    struct gate_capacity *c_r)
+{
+	struct why closed;
+
+	look(d, sh, now, c_r, &closed);
+}
+
+bool
+gate_preview_words(const struct desk *d, const struct smarthost *sh,
+    int64_t now, struct why *why)
+{
+	struct gate_capacity c;
+
+	look(d, sh, now, &c, why);
+	if (c.full)
+		sent_words(d->conf, sh->name, &c, now, why);
+	return c.full || c.closed;
+}
+
+/* report_hold - what the provider refuses comes before what we saw ourselves */
+static void
+report_hold(const struct hold *h, int64_t now, struct gate_report *r_r)
+{
+	if (h == NULL || hold_state(h, now) == HOLD_OPEN)
+		return;
+	r_r->closed = true;
+	r_r->until = h->until;
+	r_r->class = h->class;
+	why_set(&r_r->why, "%s", h->why);
+}
+
+bool
+gate_by_hand(struct gate *g, const char *account, int64_t until,
+    const char *why, int64_t now)
+{
+	struct account *a;
+	bool done;
+
+	pthread_mutex_lock(&g->lock);
+	a = account_find(g, account);
+	if (until == 0 && a != NULL)
+		breaker_good(&a->breaker);
+	done = holds_by_hand(&g->holds, account, until, why, now);
+	pthread_mutex_unlock(&g->lock);
+	return done;
+}
+
+void
+gate_report(
+    struct gate *g, const char *account, int64_t now, struct gate_report *r_r)
+{
+	const struct account *a;
+
+	*r_r = (struct gate_report){ .closed = false };
+	pthread_mutex_lock(&g->lock);
+	a = account_find(g, account);
+	if (a != NULL && breaker_state(&a->breaker, now) == BREAKER_OPEN) {
+		r_r->closed = true;
+		r_r->until = a->breaker.until;
+		r_r->why = a->why;
+	}
+	report_hold(holds_find(&g->holds, account), now, r_r);
+	for (const struct visitor *v = g->visitor; v != NULL; v = v->next)
+		r_r->leases += v->delivery.stage >= DELIVERY_OPEN &&
+			       strcmp(v->delivery.account, account) == 0;
+	pthread_mutex_unlock(&g->lock);
+}

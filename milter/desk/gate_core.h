@@ -1,0 +1,70 @@
+/*
+ * gate_core.h - what the gate remembers, for the files that are the gate.
+ *
+ * Not guarded: the gate's lock is.
+ */
+#ifndef GATE_CORE_H
+#define GATE_CORE_H
+
+#include <pthread.h>
+
+#include "breaker.h"
+#include "delivery.h"
+#include "gate.h"
+#include "holds.h"
+
+/* An owner and its delivery. */
+struct visitor {
+	struct visitor *next;
+	bool adopted; /* from before a restart: it may ask once more */
+	struct delivery delivery;
+	char owner[LEASE_OWNER];
+};
+
+struct account {
+	struct account *next;
+	struct breaker breaker;
+	struct why why; /* of the last failure */
+	char name[STORE_NAME];
+};
+
+/* What was taken for one delivery of a message. */
+struct taken {
+	struct lease lease, sender_lease;
+	uint64_t rcpts; /* so far */
+	uint64_t first; /* digest of its first recipient */
+	int64_t since;
+	char process[LEASE_OWNER];
+};
+
+/* A message of a mail server that tells no outcome. */
+struct message {
+	struct message *next;
+	struct taken now, before; /* its last delivery, and the one before */
+	int64_t when;             /* last asked about */
+	char account[STORE_NAME];
+	char sender[MAILADDR_MAX + 1];
+	char id[LEASE_OWNER];
+};
+
+struct gate {
+	pthread_mutex_t lock;
+	/* guarded by lock */
+	struct visitor *visitor;
+	struct message *message;
+	struct account *account;
+	struct holds holds;
+};
+
+/*
+ * Is the account shut at now, by its breaker or by a hold?  take: a delivery is
+ * about to begin, as holds_shut says.  True, why, and until when (ms, NEVER).
+ */
+bool	gate_is_shut(const struct desk *d, const char *account, bool take,
+	    int64_t now, int64_t *until_r, struct why *why);
+
+/* What the outcome of a delivery says of its account; told when it turns. */
+void	gate_learn(const struct desk *d, const struct delivery *del,
+	    int64_t now);
+
+#endif

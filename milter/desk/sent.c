@@ -1,0 +1,178 @@
+/*
+ * sent.c - what an account may send, and what it sent.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "limit.h"
+#include "log.h"
+#include "sent.h"
+#include "verdict.h"
+
+/* The lines of a bill, and the keys that it points to. */
+struct work {
+	struct bill bill;
+	char key[BILL_LINES][MAILADDR_MAX + 1];
+};
+
+void
+gate_key(const char *name, char *dst, size_t size)
+{
+	snprintf(dst, size, "sent %s", name);
+}
+
+/*
+ * sent_bill - the lines of an account (sender NULL), or those that it keeps
+ * for each sender.  Bytes and different recipients are promised only: the exit
+ * sees neither.
+ */
+static void
+sent_bill(const struct config *conf, const struct smarthost *sh,
+    const char *sender, const struct settlement *cost, int64_t now,
+    struct work *w)
+{
+	struct bill *b = &w->bill;
+
+	memset(b, 0, sizeof(*b));
+	b->now = now;
+	b->zone = conf->zone;
+	for (size_t i = 0; i < sh->policies.n; i++) {
+		const struct policy *p = sh->policies.v[i];
+
+		if ((p->per == PER_SENDER) != (sender != NULL))
+			continue;
+		gate_key(sender != NULL ? sender : sh->name, w->key[b->nline],
+		    sizeof(w->key[0]));
+		b->line[b->nline] = (struct bill_line){
+			.policy = p,
+			.key = w->key[b->nline],
+			.cost = { [DIM_MESSAGES] = cost->messages,
+			    [DIM_RECIPIENTS] = cost->recipients },
+			.observed = conf->observe,
+		};
+		b->nline++;
+	}
+	b->ncommon = b->nline;
+}
+
+/* capacity_of - what a bill that does not fit says of its account */
+static struct gate_capacity
+capacity_of(const struct bill *b, const struct shortfall *s)
+{
+	const struct policy *p = b->line[s->line].policy;
+
+	return (struct gate_capacity){
+		.full = true,
+		.again = s->again,
+		.policy = p,
+		.limit = s->what == SHORT_LOCKED ? NULL : &p->limit[s->limit],
+		.used = s->used,
+		.max = s->max,
+	};
+}
+
+void
+sent_words(const struct config *conf, const char *account,
+    const struct gate_capacity *c, int64_t now, struct why *why)
+{
+	char text[LIMIT_TEXT], when[80] = "never";
+	struct limit limit;
+
+	if (c->again != NEVER)
+		verdict_time(c->again, now, conf->zone, when, sizeof(when));
+	if (c->limit == NULL) {
+		why_set(
+		    why, "account %s: locked out, next at %s", account, when);
+		return;
+	}
+	limit = *c->limit;
+	limit.max = c->max;
+	why_set(why, "account %s: %" PRIu64 " of %s, next at %s", account,
+	    c->used, limit_text(&limit, text, sizeof(text)), when);
+}
+
+enum gate_answer
+sent_take(const struct desk *d, const struct smarthost *sh, const char *owner,
+    const char *sender, int64_t now, struct lease *lease, struct why *why)
+{
+	const struct settlement most = { lease->messages, lease->recipients,
+		0 };
+	struct decision decision;
+	struct gate_capacity full;
+	struct work w;
+
+	sent_bill(d->conf, sh, sender, &most, now, &w);
+	snprintf(lease->smarthost, sizeof(lease->smarthost), "%s", sh->name);
+	snprintf(lease->owner, sizeof(lease->owner), "%s", owner);
+	snprintf(lease->sender, sizeof(lease->sender), "%s",
+	    sender != NULL ? sender : "");
+	if (w.bill.nline == 0)
+		return GATE_OPEN; /* no policy: nothing is counted */
+	switch (store_lease(d->store, &w.bill, lease, &decision, why)) {
+	case STORE_OK:
+		break;
+	case STORE_NONE:
+	case STORE_FAILED:
+	case STORE_UNCERTAIN:
+		if (d->conf->on_store_failure != STORE_FAILURE_ACCEPT)
+			return GATE_UNKNOWN;
+		log_warn("exit: account=%s unmetered=yes why=%s", sh->name,
+		    why->text);
+		return GATE_OPEN;
+	}
+	if (decision.fits)
+		return GATE_OPEN;
+	full = capacity_of(&w.bill, &decision.shortfall);
+	sent_words(d->conf, sh->name, &full, now, why);
+	return GATE_SHUT;
+}
+
+void
+sent_settle(const struct desk *d, const struct smarthost *sh,
+    const char *sender, const struct lease *lease,
+    const struct settlement *left, int64_t now)
+{
+	const struct settlement nothing = { 0, 0, 0 };
+	struct lease none = *lease;
+	struct decision decision;
+	struct why why = WHY_NONE;
+	enum store_answer a = STORE_OK;
+	struct work w;
+
+	sent_bill(d->conf, sh, sender, &nothing, now, &w);
+	if (w.bill.nline == 0)
+		return;
+	if (lease->id == 0) {
+		if (left->messages + left->recipients == 0)
+			return;
+		/* It left without a lease: nothing is leased, all is beyond. */
+		none.messages = none.recipients = none.bytes = 0;
+		snprintf(
+		    none.smarthost, sizeof(none.smarthost), "%s", sh->name);
+		snprintf(none.owner, sizeof(none.owner), "none");
+		a = store_lease(d->store, &w.bill, &none, &decision, &why);
+	}
+	if (a == STORE_OK)
+		a = store_settle(d->store, &w.bill, &none, left, &why);
+	if (a == STORE_FAILED || a == STORE_UNCERTAIN)
+		log_error(
+		    "exit: account=%s: what was sent could not be settled, the whole lease counts: %s",
+		    sh->name, why.text);
+}
+
+void
+sent_preview(const struct desk *d, const struct smarthost *sh, int64_t now,
+    struct gate_capacity *c_r)
+{
+	const struct settlement most = { 1, sh->recipient_limit, 0 };
+	struct decision decision;
+	struct why why;
+	struct work w;
+
+	sent_bill(d->conf, sh, NULL, &most, now, &w);
+	if (w.bill.nline > 0 &&
+	    store_preview(d->store, &w.bill, &decision, &why) == STORE_OK &&
+	    !decision.fits)
+		*c_r = capacity_of(&w.bill, &decision.shortfall);
+}
