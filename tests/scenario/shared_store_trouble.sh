@@ -60,11 +60,15 @@ is_well() {
 	    grep '"healthy": *true'
 }
 
+knows() {
+	COUNTED=$(counted b sender0@office.example)
+}
+
 # claim - what is accepted is counted, and no more than the limit
 claim() {
 	wait_until 60 "daemon a is well" "$STAGE/a/log" is_well a
 	wait_until 60 "daemon b is well" "$STAGE/b/log" is_well b
-	COUNTED=$(counted b sender0@office.example)
+	wait_until 60 "daemon b knows what was counted" "$STAGE/b/log" knows
 	SAYS="$ACCEPTED accepted, $COUNTED counted"
 	((ACCEPTED <= COUNTED + LOSS && COUNTED <= LIMIT)) ||
 	    fail "$1: $SAYS" "$STAGE/b/log"

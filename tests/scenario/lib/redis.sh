@@ -72,10 +72,16 @@ end_daemon() {
 	wait "${DAEMON_PID[$1]}" 2>/dev/null || true
 }
 
-# counted NAME WHO - messages of policy "staff", as daemon NAME sees it
+# counted NAME WHO - messages of policy "staff", as daemon NAME sees it; fails
+# if it cannot know
 counted() {
-	"$BUILD/postmeterctl" -c "$STAGE/$1/conf" --json show "$2" |
-	    tr -d ' \n' | sed -nE \
+	local said
+
+	said=$("$BUILD/postmeterctl" -c "$STAGE/$1/conf" --json show "$2") || {
+		echo "$said" >&2
+		return 1
+	}
+	tr -d ' \n' <<<"$said" | sed -nE \
 	    's/.*"policy":"staff".*"dimension":"messages"[^}]*"used":([0-9]+).*/\1/p' |
 	    grep . || echo 0
 }
