@@ -257,8 +257,7 @@ owner(struct reader *r, cfg_t *sec)
 		return NULL;
 	}
 	for (size_t i = 0; i < r->all->n; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core*): n counts those that
-		 * have one */
+		/* NOLINTNEXTLINE(clang-analyzer-core*): n counts the named */
 		if (strcmp(r->all->v[i].name, v->text) == 0)
 			return &r->all->v[i];
 	wrong(r, "provider", v, "there is no provider of that name");
@@ -394,8 +393,7 @@ const struct provider *
 provider_find(const struct providers *all, const char *name)
 {
 	for (size_t i = 0; i < all->n; i++)
-		/* NOLINTNEXTLINE(clang-analyzer-core*): n counts those that
-		 * have one */
+		/* NOLINTNEXTLINE(clang-analyzer-core*): n counts the named */
 		if (strcmp(all->v[i].name, name) == 0)
 			return &all->v[i];
 	return NULL;

@@ -178,6 +178,7 @@ hand_over(struct replay_join *j)
 {
 	struct live *l = j->waiting.first;
 
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): who is freed is unlisted */
 	join_unlist(l);
 	if (!l->copy)
 		j->each(j->arg, &l->m);
@@ -399,7 +400,11 @@ replay_join_end(struct replay_join **jp)
 	while (j->waiting.first != NULL)
 		hand_over(j);
 	for (size_t i = 0; i < BUCKETS; i++)
-		while (j->bucket[i] != NULL)
-			join_forget(j, j->bucket[i]);
+		for (struct live *l = j->bucket[i], *next; l != NULL;
+		     l = next) {
+			next = l->next_in_bucket;
+			free_rcpts(l);
+			free(l);
+		}
 	free(j);
 }

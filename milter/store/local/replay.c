@@ -90,7 +90,7 @@ replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
 {
 	struct bill b = { .now = rec->now, .zone = r->l->conf->zone };
 	struct decision d = { .fits = true };
-	struct counter *counter[BILL_LINES];
+	struct counter *counter[BILL_LINES] = { NULL };
 
 	for (size_t i = 0; i < rec->nline; i++) {
 		const struct wal_record_line *line = &rec->line[i];
