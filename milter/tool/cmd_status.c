@@ -218,12 +218,12 @@ look_at_all(struct look *l, const json_t *metrics)
 	measured(l, "unmetered", unmetered, "c;;;0");
 }
 
-/* nagios - the whole plugin: prints its line and ends the process */
-static _Noreturn void
-nagios(const struct ctl *ctl)
+/* nagios - {"ok":true, "plugin":LINE}; returns the state that LINE is of */
+static int
+nagios(const struct ctl *ctl, json_t **answer_r)
 {
-	json_t *request = json_pack("{s:s}", "command", "metrics"), *answer;
 	struct look l = { .range_text = { ctl->warning, ctl->critical } };
+	json_t *request, *metrics = NULL;
 	int code;
 
 	alarm(PATIENCE);
@@ -232,36 +232,39 @@ nagios(const struct ctl *ctl)
 			l.range_text[i] = i == 0 ? "80" : "95";
 	if (!range_parse(l.range_text[0], &l.warning) ||
 	    !range_parse(l.range_text[1], &l.critical)) {
-		printf(
-		    "POSTMETER UNKNOWN - -w and -c want a range of percent, such as 80 or @10:20\n");
-		exit(UNKNOWN);
+		status_say(&l, UNKNOWN,
+		    "-w and -c want a range of percent, such as 80 or @10:20");
+	} else {
+		request = json_pack("{s:s}", "command", "metrics");
+		code = ctl_ask_daemon(ctl, request, &metrics);
+		json_decref(request);
+		if (code == EX_OK)
+			look_at_all(&l, metrics);
+		else
+			status_say(&l,
+			    code == EX_UNAVAILABLE ? CRITICAL : UNKNOWN, "%s",
+			    ctl_str(metrics, "error"));
+		json_decref(metrics);
 	}
-	code = ctl_ask_daemon(ctl, request, &answer);
-	if (code == EX_UNAVAILABLE || code == 1)
-		status_say(&l, code == 1 ? UNKNOWN : CRITICAL, "%s",
-		    ctl_str(answer, "error"));
-	else if (code != EX_OK)
-		status_say(&l, UNKNOWN, "%s", ctl_str(answer, "error"));
-	else
-		look_at_all(&l, answer);
 	for (char *p = l.text; *p != '\0'; p++)
 		if (*p == '|' || *p == '\n') /* ends the text */
 			*p = ' ';
-	printf("POSTMETER %s - %s%s%s\n", words[l.state],
-	    l.ntext > 0 ? l.text : "all is well", l.nperf > 0 ? " | " : "",
-	    l.perf);
-	fflush(stdout);
-	exit((int)l.state);
+	*answer_r = json_pack("{s:b, s:o}", "ok", 1, "plugin",
+	    json_sprintf("POSTMETER %s - %s%s%s", words[l.state],
+		l.ntext > 0 ? l.text : "all is well", l.nperf > 0 ? " | " : "",
+		l.perf));
+	return (int)l.state;
 }
 
 int
 ctl_status(const struct ctl *ctl, json_t **answer_r)
 {
-	json_t *request = json_pack("{s:s}", "command", "status");
+	json_t *request;
 	int code;
 
 	if (ctl->nagios)
-		nagios(ctl);
+		return nagios(ctl, answer_r);
+	request = json_pack("{s:s}", "command", "status");
 	code = ctl_ask_daemon(ctl, request, answer_r);
 	json_decref(request);
 	return code;

@@ -276,6 +276,10 @@ text_status(const struct screen *sc, const json_t *a)
 	const char *failure = ctl_str(a, "on_store_failure");
 	char text[300];
 
+	if (json_object_get(a, "plugin") != NULL) {
+		fprintf(sc->out, "%s\n", ctl_str(a, "plugin"));
+		return;
+	}
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
 	    ctl_str(a, "version"), ctl_num(a, "pid"),
 	    print_moment(a, "started"));
