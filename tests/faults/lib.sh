@@ -58,7 +58,7 @@ with_smarthost() {
 # start_under COMMAND... - postmeter as the last words of COMMAND; not awaited
 start_under() {
 	SIZE=$(stat -c %s "$LOG")
-	"$@" "$BUILD/postmeter" -c "$STAGE/postmeter.conf" 2>>"$LOG" &
+	"$@" "$DAEMON" -c "$STAGE/postmeter.conf" 2>>"$LOG" &
 	METER_PID=$!
 }
 
@@ -92,12 +92,12 @@ load() {
 # load_on ARGS... - the same in the background, until end_load
 load_on() {
 	"$BUILD/tests/load/milterload" -s "$MILTER" -l "$LEDGER" "$@" \
-	    >/dev/null 2>&1 &
+	    >/dev/null 2>"$STAGE/load.log" &
 	LOAD=$!
 }
 
 end_load() {
-	kill "$LOAD"
+	kill "$LOAD" || fail "the load ended before it was ended" "$STAGE/load.log"
 	wait "$LOAD" 2>/dev/null || true
 }
 

@@ -39,7 +39,7 @@ end_postmeter TERM
 # configuration says: whoever looks at one that is gone falls, under the
 # sanitizer at once.
 step "a signal and the tool reload at the same time, under load"
-[[ ! -x $BUILD-asan/postmeter ]] || BUILD=$BUILD-asan
+DAEMON=$BUILD-asan/postmeter
 start_postmeter
 load_on -c 8 -m 1000000
 for ((i = 1; i <= $(rounds 100 1000); i++)); do

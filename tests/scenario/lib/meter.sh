@@ -46,14 +46,14 @@ meter_ready() {
 	grep -q 'ready:' < <(tail -c "+$(($1 + 1))" "$STAGE/postmeter.log")
 }
 
-# start_postmeter - and until it serves
+# start_postmeter - and until it serves; DAEMON may be that of another build
+DAEMON=$BUILD/postmeter
 start_postmeter() {
 	local size
 
 	touch "$STAGE/postmeter.log"
 	size=$(stat -c %s "$STAGE/postmeter.log")
-	"$BUILD/postmeter" -c "$STAGE/postmeter.conf" \
-	    2>>"$STAGE/postmeter.log" &
+	"$DAEMON" -c "$STAGE/postmeter.conf" 2>>"$STAGE/postmeter.log" &
 	METER_PID=$!
 	wait_until 60 "postmeter is ready" "$STAGE/postmeter.log" \
 	    meter_ready "$size"
