@@ -109,6 +109,59 @@ is_bill(const struct bill *b)
 	return true;
 }
 
+/* Different recipients that a record of one bill can hold (journal: 1 MiB). */
+#define RECIPIENTS_MAX 120000
+
+static size_t
+unique_limit(const struct policy *p)
+{
+	size_t i = 0;
+
+	while (i < p->nlimit && p->limit[i].dim != DIM_UNIQUE)
+		i++;
+	return i;
+}
+
+/* Does a line before i bring the same list? */
+static bool
+is_listed(const struct bill *b, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (b->line[k].rcpt == b->line[i].rcpt &&
+		    b->line[k].nrcpt == b->line[i].nrcpt)
+			return true;
+	return false;
+}
+
+/*
+ * A sender may name more recipients than any store can remember.  That is a
+ * message that never fits, not a store that failed.
+ */
+static bool
+never_fits(const struct bill *b, struct decision *d_r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->nline; i++) {
+		const struct bill_line *l = &b->line[i];
+		size_t limit = unique_limit(l->policy);
+
+		if (limit == l->policy->nlimit || l->rcpt == NULL ||
+		    is_listed(b, i))
+			continue;
+		if ((n += l->nrcpt) <= RECIPIENTS_MAX)
+			continue;
+		*d_r =
+		    (struct decision){ .shortfall = { .what = SHORT_NEVER,
+					   .line = i,
+					   .limit = limit,
+					   .max = l->policy->limit[limit].max,
+					   .again = NEVER } };
+		return true;
+	}
+	return false;
+}
+
 /* --- the contract, passed on --------------------------------------------- */
 
 enum store_answer
@@ -118,6 +171,8 @@ store_charge(struct store *s, const struct bill *bill, const char *bound,
 	bound = bound == NULL ? "" : bound;
 	if (!is_bill(bill) || !is_key(bound))
 		return refuse(why, "a name or key of this bill");
+	if (never_fits(bill, d_r))
+		return STORE_OK;
 	return s->backend->charge(s, bill, bound, d_r, why);
 }
 
@@ -127,6 +182,8 @@ store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
 {
 	if (!is_bill(bill))
 		return refuse(why, "a name or key of this bill");
+	if (never_fits(bill, d_r))
+		return STORE_OK;
 	return s->backend->preview(s, bill, d_r, why);
 }
 

@@ -410,6 +410,36 @@ a_hundred_of_two_hundred_threads_get_through(void **state)
 	assert_int_equal(100, used("hundred", "*", NOW));
 }
 
+static void
+more_recipients_than_a_record_holds_are_a_refusal(void **state)
+{
+	const size_t n = 135000;
+	uint64_t *rcpt = calloc(n, sizeof(rcpt[0]));
+	struct decision d;
+	struct bill b;
+
+	assert_non_null(rcpt);
+	for (size_t i = 0; i < n; i++)
+		rcpt[i] = i;
+	bill_one(&b, conf, "others", "a", NOW);
+	b.line[0].rcpt = rcpt;
+	b.line[0].nrcpt = n;
+	assert_int_equal(STORE_OK, store_preview(store, &b, &d, &why));
+	assert_false(d.fits);
+	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, &why));
+	assert_false(d.fits);
+	assert_int_equal(SHORT_NEVER, d.shortfall.what);
+	assert_int_equal(0, used("others", "a", NOW));
+	/* With a limit that would hold them, too. */
+	for (size_t i = 0; i < conf->npolicy; i++)
+		if (strcmp(conf->policy[i].name, "others") == 0)
+			conf->policy[i].limit[0].max = 1000000;
+	assert_int_equal(STORE_OK, store_charge(store, &b, "", &d, &why));
+	assert_false(d.fits);
+	assert_int_equal(SHORT_NEVER, d.shortfall.what);
+	free(rcpt);
+}
+
 /* --- leases ----------------------------------------------------------------
  */
 
@@ -974,6 +1004,7 @@ store_contract_run(const struct store_maker *m)
 		T(a_choice_may_name_what_is_bound_to_it),
 		T(who_is_ailing_is_chosen_last),
 		T(a_hundred_of_two_hundred_threads_get_through),
+		T(more_recipients_than_a_record_holds_are_a_refusal),
 		T(what_did_not_leave_is_given_back_to_its_own_time),
 		T(what_left_beyond_the_lease_is_charged_limit_or_not),
 		T(a_lease_is_settled_once),
