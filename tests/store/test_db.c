@@ -71,7 +71,7 @@ what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 	db_begin(db, &why);
 	db_put_counter(db, "p", "k", 42, (const uint8_t *)"abc", 3, 9, &why);
 	db_put_binding(db, "a@b", "one", 77, &why);
-	db_put_meta(db, &(struct db_meta){ 40, UINT64_MAX / 2, 3 }, &why);
+	db_put_meta(db, &(struct db_meta){ 40, UINT64_MAX / 2, 3, 5 }, &why);
 	assert_int_equal(STORE_OK, db_commit(db, &why));
 	db_begin(db, &why);
 	db_put_counter(
@@ -82,6 +82,7 @@ what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 	assert_int_equal(40, meta.folded);
 	assert_true(meta.seq == UINT64_MAX / 2);
 	assert_int_equal(3, meta.journal);
+	assert_int_equal(5, meta.now);
 	assert_int_equal(STORE_OK, db_counter(db, "p", "k", &row, &why));
 	assert_int_equal(42, row.seq);
 	assert_memory_equal("abc", row.bytes, 3);

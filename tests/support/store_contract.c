@@ -411,6 +411,20 @@ a_hundred_of_two_hundred_threads_get_through(void **state)
 }
 
 static void
+a_clock_that_steps_back_and_comes_again_frees_nothing(void **state)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	assert_false(charge_one("five", "a", NOW - 2 * HOUR));
+	assert_false(charge_one("five", "a", NOW + 62 * SECOND));
+	assert_true(charge_one("five", "b", NOW - 2 * HOUR));
+	reopen();
+	assert_false(charge_one("five", "a", NOW - 2 * HOUR));
+	assert_false(charge_one("five", "a", NOW + 59 * MINUTE));
+	assert_true(charge_one("five", "a", NOW + HOUR));
+}
+
+static void
 more_recipients_than_a_record_holds_are_a_refusal(void **state)
 {
 	const size_t n = 135000;
@@ -1004,6 +1018,7 @@ store_contract_run(const struct store_maker *m)
 		T(a_choice_may_name_what_is_bound_to_it),
 		T(who_is_ailing_is_chosen_last),
 		T(a_hundred_of_two_hundred_threads_get_through),
+		T(a_clock_that_steps_back_and_comes_again_frees_nothing),
 		T(more_recipients_than_a_record_holds_are_a_refusal),
 		T(what_did_not_leave_is_given_back_to_its_own_time),
 		T(what_left_beyond_the_lease_is_charged_limit_or_not),

@@ -99,8 +99,28 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 	return a;
 }
 
-enum store_answer
-local_record(struct local *l, const struct wal_record *rec, struct why *why)
+static int64_t
+floor_time(const struct local *l, int64_t now)
+{
+	return now > l->highest ? now : l->highest;
+}
+
+/*
+ * The bill at the store's time: never before that of an operation that was
+ * done, so a clock that steps back frees nothing when it comes again.
+ */
+static const struct bill *
+bill_at(const struct local *l, const struct bill *b, struct bill *copy)
+{
+	if (b->now >= l->highest)
+		return b;
+	*copy = *b;
+	copy->now = l->highest;
+	return copy;
+}
+
+static enum store_answer
+append_record(struct local *l, const struct wal_record *rec, struct why *why)
 {
 	size_t n;
 
@@ -117,6 +137,16 @@ local_record(struct local *l, const struct wal_record *rec, struct why *why)
 		return STORE_FAILED;
 	l->unfolded += n + WAL_FRAME;
 	return STORE_OK;
+}
+
+enum store_answer
+local_record(struct local *l, const struct wal_record *rec, struct why *why)
+{
+	enum store_answer a = append_record(l, rec, why);
+
+	if (a == STORE_OK)
+		l->highest = floor_time(l, rec->now);
+	return a;
 }
 
 enum store_answer
@@ -463,9 +493,11 @@ local_charge(struct store *s, const struct bill *bill, const char *bound,
 {
 	struct local *l = local_of(s);
 	struct hand hand = { 0 };
+	struct bill copy;
 
 	pthread_mutex_lock(&l->lock);
-	return decide_and_spend(l, bill, bound, d_r, &hand, why);
+	return decide_and_spend(
+	    l, bill_at(l, bill, &copy), bound, d_r, &hand, why);
 }
 
 static enum store_answer
@@ -474,8 +506,11 @@ local_lease(struct store *s, const struct bill *bill, struct lease *lease,
 {
 	struct local *l = local_of(s);
 	struct hand hand = { .lease = lease };
+	struct bill copy;
 
 	pthread_mutex_lock(&l->lock);
+	bill = bill_at(l, bill, &copy);
+	lease->when = bill->now;
 	lease_table_sweep(l->lease, bill->now);
 	return decide_and_spend(l, bill, "", d_r, &hand, why);
 }
@@ -521,12 +556,13 @@ local_settle(struct store *s, const struct bill *bill,
     const struct lease *lease, const struct settlement *left, struct why *why)
 {
 	struct local *l = local_of(s);
-	struct wal_record rec = { .kind = WAL_SETTLE, .now = bill->now };
+	struct wal_record rec = { .kind = WAL_SETTLE };
 	struct hand hand = { 0 };
 	enum store_answer a = STORE_NONE;
 	struct bill b = *bill;
 
 	pthread_mutex_lock(&l->lock);
+	rec.now = b.now = floor_time(l, bill->now);
 	if (lease_table_get(l->lease, lease->id, b.now, &rec.lease)) {
 		settlement_bill(&b, &rec.lease, left, rec.returned);
 		a = settle(l, &b, &rec, &hand, why);
@@ -588,8 +624,10 @@ local_preview(struct store *s, const struct bill *bill, struct decision *d_r,
 	bool own[BILL_LINES] = { false };
 	struct hand hand = { 0 };
 	enum store_answer a;
+	struct bill copy;
 
 	pthread_mutex_lock(&l->lock);
+	bill = bill_at(l, bill, &copy);
 	l->now = bill->now;
 	a = find_counters(l, bill, &hand, why);
 	if (a == STORE_OK)
@@ -943,7 +981,10 @@ begin_journal(struct local *l, const struct db_meta *meta, struct why *why)
 	struct why reason;
 	struct wal_end end;
 	uint64_t number;
-	int code = local_replay(l, meta, &end, why);
+	int code;
+
+	l->highest = meta->now;
+	code = local_replay(l, meta, &end, why);
 
 	if (code != 0)
 		return code == EX_IOERR ? EX_CANTCREAT : code;

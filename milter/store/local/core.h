@@ -45,6 +45,7 @@ struct local {
 	const struct config *conf;
 	struct cache *table;
 	int64_t now;			/* the latest that a caller said */
+	int64_t highest;		/* ms; the latest time of any operation, ever */
 	uint64_t seq;			/* of the last operation */
 	uint64_t unfolded;		/* bytes of journal since the last fold */
 	size_t born;			/* counters made since then */

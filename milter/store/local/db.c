@@ -173,6 +173,8 @@ get_meta(struct db *db, struct db_meta *m, struct why *why)
 			m->seq = value;
 		else if (strcmp(name, "journal") == 0)
 			m->journal = value;
+		else if (strcmp(name, "now") == 0)
+			m->now = (int64_t)value;
 	}
 	stmt_done(db, GET_META);
 	return a;

@@ -23,6 +23,7 @@ struct db_meta {
 	uint64_t folded;	/* operations up to here are in the rows */
 	uint64_t seq;		/* none in the rows is above */
 	uint64_t journal;	/* the oldest file needed, 0: none */
+	int64_t now;		/* ms; the latest time of any operation, ever */
 };
 
 /* The bytes of a counter, or where a binding leads; free with row_free. */

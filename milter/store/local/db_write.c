@@ -49,6 +49,8 @@ db_put_meta(struct db *db, const struct db_meta *meta, struct why *why)
 	if (put_number(db, "folded", meta->folded, why) == STORE_FAILED ||
 	    put_number(db, "seq", meta->seq, why) == STORE_FAILED)
 		return STORE_FAILED;
+	if (put_number(db, "now", (uint64_t)meta->now, why) == STORE_FAILED)
+		return STORE_FAILED;
 	return put_number(db, "journal", meta->journal, why);
 }
 

@@ -218,6 +218,7 @@ write_meta(struct local *l, const struct start *st, bool last, struct why *why)
 	struct db_meta meta = { .folded = st->seq };
 
 	pthread_mutex_lock(&l->lock);
+	meta.now = l->highest;
 	meta.seq = l->seq;
 	pthread_mutex_unlock(&l->lock);
 	if (!last)

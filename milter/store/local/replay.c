@@ -179,6 +179,8 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	}
 	r->n++;
 	r->l->seq = seq;
+	if (rec.now > r->l->highest)
+		r->l->highest = rec.now;
 	a = rec.kind == WAL_LOCK || rec.kind == WAL_RESET ||
 		    rec.kind == WAL_GRANT
 		? replay_acts(r, seq, &rec)
