@@ -1,7 +1,7 @@
 #!/bin/bash
 # fuzz.sh SECONDS FUZZ_*.C... - each target for so long under libFuzzer.
 #
-# New findings go to the build folder, never among the seeds: what is worth
+# New findings go to the build directory, never among the seeds: what is worth
 # keeping is named and put there by hand.
 set -euo pipefail
 

@@ -3,7 +3,7 @@
 # bytes, installed, wired into a Postfix that serves, upgraded while mail is
 # handed in, removed and purged, in a Debian of that release.
 #
-# PM_PACKAGE_DEBIAN names a folder for that Debian that is kept.
+# PM_PACKAGE_DEBIAN names a directory for that Debian that is kept.
 set -euo pipefail
 
 # shellcheck source=tests/scenario/lib.sh

@@ -3,7 +3,7 @@
 # them: a fresh clone, in a Debian of that release that has git, make and sudo
 # and nothing else.
 #
-# The folder of that Debian is made for the run and removed; PM_RELEASE_DEBIAN
+# The directory of that Debian is made for the run and removed; PM_RELEASE_DEBIAN
 # names one that is kept, and is as it was left.  BUSY=4: beside so many
 # programs that want the processor, too.
 set -euo pipefail
@@ -47,5 +47,5 @@ for ((run = 1; run <= runs; run++)); do
 	done
 	left=$(find "$PM_RELEASE_DEBIAN/tmp" "$PM_RELEASE_DEBIAN/var/tmp" \
 	    -mindepth 1)
-	is "nothing is left in its temporary folders" "" "$left"
+	is "nothing is left in its temporary directorys" "" "$left"
 done

@@ -102,8 +102,8 @@ struct rule {
 	const struct route *route;	/* NULL: the mail server's own way */
 };
 
-/* The acts that view-may can allow, closed by NULL. */
-extern const char *const view_acts[];
+/* The commands that view-may can allow, closed by NULL. */
+extern const char *const view_commands[];
 
 struct config {
 	_Atomic unsigned holders;	/* beside who loaded it */
@@ -112,7 +112,7 @@ struct config {
 	struct unix_socket view_socket;	/* path "": there is none */
 	struct names auth_peers;	/* user names */
 	struct names view_peers;	/* user names, or uids in digits */
-	struct names view_may;		/* of view_acts */
+	struct names view_may;		/* of view_commands */
 	char *user;
 	char *store;			/* "sqlite:PATH", "redis://..." ... */
 	char *store_secret;		/* its password's name; "" if none */

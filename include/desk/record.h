@@ -17,7 +17,7 @@ void	record_outcome(const struct config *conf, const struct txn *t,
 	    const char *rcpt, const struct outcome *o, const struct reply *r,
 	    int64_t now);
 
-/* The local day of a moment, as 20261125. */
+/* The local day of a time, as 20261125. */
 int	record_day(const struct config *conf, int64_t now);
 
 #endif

@@ -57,7 +57,7 @@ struct reply {
 const char *verdict_name(enum verdict v);
 
 /*
- * The SMTP words for an outcome at moment now: times in zone, rounded up, so
+ * The SMTP words for an outcome at time now: times in zone, rounded up, so
  * that a client that waits until the time it is told gets through.
  */
 void	verdict_reply(const struct outcome *o, int64_t now,

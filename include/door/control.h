@@ -3,15 +3,15 @@
  *
  * postmeterctl sends {"command": "show", "who": "..."} and a newline, the
  * daemon answers one object and a newline and closes.  "ok" is true or false;
- * if false, "error" says why and "remedy" what to do.  A moment is an object
+ * if false, "error" says why and "remedy" what to do.  A time is an object
  * {"ms": 1700000000000, "text": "14:05 +0200 (in 2h 10m)"}, so that machine
  * and person read the same and only the daemon needs to know the time zone.
  *
  * There are two such doors.  The control socket is for root and the daemon's
  * user (SO_PEERCRED) and takes every command.  The view socket lets in the
- * users of view-peers as well, answers what only reads, and takes the acts
+ * users of view-peers as well, answers what only reads, and takes the commands
  * that view-may names.  A peer that speaks for somebody (a web page for whom
- * its proxy logged in) says so in "by": the act is then noted as "PEER:BY".
+ * its proxy logged in) says so in "by": the command is then noted as "PEER:BY".
  */
 #ifndef CONTROL_H
 #define CONTROL_H

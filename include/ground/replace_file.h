@@ -1,7 +1,7 @@
 /*
  * replace_file.h - a file whose content changes whole or not at all.
  *
- * Whoever reads it at any moment, be it after a power cut, finds the old one
+ * Whoever reads it at any time, be it after a power cut, finds the old one
  * or the new one.
  */
 #ifndef REPLACE_FILE_H

@@ -34,7 +34,7 @@ enum tally {
 	TALLY_LOOKUPS,		/* map, answer */
 	TALLY_AUTH_REFUSED,	/* a credential, to a peer who may not ask */
 	TALLY_CONTROL,		/* command, result */
-	TALLY_ACTS,		/* act, door */
+	TALLY_ADMIN,		/* command, door */
 	TALLY_RELOADS,		/* result */
 	TALLY_RELEASED,		/* result: mail that was held */
 	TALLY_NOTICES,		/* result: mails to people */

@@ -75,7 +75,7 @@ int	counter_merge(struct counter *c, const struct counter *from,
 	    int64_t now);
 
 /*
- * Takes amount, by dimension, out of what was spent at moment when (see
+ * Takes amount, by dimension, out of what was spent at time when (see
  * window_return).  Sets of recipients stay: who was written to is known.
  */
 void	counter_return(struct counter *c, const uint64_t amount[DIM_COUNT],
@@ -90,7 +90,7 @@ void	counter_reset(struct counter *c);
  */
 int	counter_grant(struct counter *c, const struct grant *g, int64_t now);
 
-/* True if nothing in it matters at moment now: it may be forgotten. */
+/* True if nothing in it matters at time now: it may be forgotten. */
 bool	counter_idle(const struct counter *c, int64_t now);
 
 /*

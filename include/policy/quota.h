@@ -38,7 +38,7 @@ struct bill_choice {
 	size_t first, n;	/* its lines */
 	const char *bound;	/* what to bind if not what the charge says; */
 				/* NULL: that */
-	bool last;		/* it is ailing: only if no other one fits */
+	bool last;		/* it is unhealthy: only if no other one fits */
 };
 
 struct bill {

@@ -1,11 +1,11 @@
 /*
  * recipient_set.h - how many different recipients inside a window of time, exactly.
  *
- * A table of digests with the moment of the last mail to each.  A recipient
- * counts while that moment is inside the window.  Space is bounded by the
- * limit in use: the owner gives the room, and a full table takes no more.
+ * A table of digests with the time of the last mail to each.  A recipient
+ * counts while that time is inside the window.  Space is bounded by the
+ * limit in use: the owner gives the remaining, and a full table takes no more.
  *
- * Pure but for its room, which recipient_set_reserve allocates beforehand.
+ * Pure but for its remaining, which recipient_set_reserve allocates beforehand.
  */
 #ifndef RECIPIENT_SET_H
 #define RECIPIENT_SET_H
@@ -37,17 +37,17 @@ void	recipient_set_free(struct recipient_set *u);
 /* Makes room for more entries beyond those present.  -1: out of memory. */
 int	recipient_set_reserve(struct recipient_set *u, size_t more, int64_t now);
 
-/* How many different recipients count at moment now. */
+/* How many different recipients count at time now. */
 uint64_t recipient_set_used(const struct recipient_set *u, int64_t now);
 
-/* How many of the n digests (no two equal) would be new at moment now. */
+/* How many of the n digests (no two equal) would be new at time now. */
 uint64_t recipient_set_new(const struct recipient_set *u, const uint64_t *digest, size_t n,
 	    int64_t now);
 
 /* Forgets what has left, and bears a clock that stepped back, as a window. */
 void	recipient_set_normalise(struct recipient_set *u, int64_t now, const struct zone *zone);
 
-/* Settles, then counts the n digests at moment now; room was made before. */
+/* Settles, then counts the n digests at time now; room was made before. */
 void	recipient_set_add(struct recipient_set *u, const uint64_t *digest, size_t n, int64_t now,
 	    const struct zone *zone);
 
@@ -55,11 +55,11 @@ void	recipient_set_add(struct recipient_set *u, const uint64_t *digest, size_t n
 bool	recipient_set_restore(struct recipient_set *u, uint64_t digest, int64_t last);
 
 /*
- * The first moment, not before now, at which no more than room count beside
- * the n digests: so that these n would fit into room + n.
+ * The first time, not before now, at which no more than remaining count beside
+ * the n digests: so that these n would fit into remaining + n.
  */
 int64_t	recipient_set_fits_at(const struct recipient_set *u, const uint64_t *digest, size_t n,
-	    uint64_t room, int64_t now);
+	    uint64_t remaining, int64_t now);
 
 /*
  * Fills an empty set with what another one of the same counter knows, each

@@ -4,7 +4,7 @@
  * A rolling window keeps at most WINDOW_BUCKETS + 1 buckets.  A bucket
  * gathers what was spent within a slice of length / WINDOW_BUCKETS and leaves
  * when the last event in it has left: so no span of that length ever holds
- * more than what was allowed, and room comes back at most one slice late.
+ * more than what was allowed, and capacity comes back at most one slice late.
  * A leaky bucket or GCRA would be smaller and admit nearly twice the limit in
  * the first window; two fixed windows side by side likewise.
  *
@@ -49,7 +49,7 @@ void	window_init(struct window *w, const struct window_spec *spec);
 bool	window_spec_equal(const struct window_spec *a,
 	    const struct window_spec *b);
 
-/* What is spent at moment now. */
+/* What is spent at time now. */
 uint64_t window_used(const struct window *w, int64_t now);
 
 /*
@@ -60,26 +60,26 @@ uint64_t window_used(const struct window *w, int64_t now);
 void	window_normalise(struct window *w, int64_t now, const struct zone *zone);
 
 /*
- * Settles, then spends cost at moment now.  zone is used by calendar windows
+ * Settles, then spends cost at time now.  zone is used by calendar windows
  * only.
  */
 void	window_add(struct window *w, uint64_t cost, int64_t now,
 	    const struct zone *zone);
 
 /*
- * Takes n out of what was spent at moment when: from the bucket that holds it,
+ * Takes n out of what was spent at time when: from the bucket that holds it,
  * never below zero and never from another one.
  */
 void	window_return(struct window *w, uint64_t n, int64_t when,
 	    const struct zone *zone);
 
 /*
- * The first moment, not before now, at which no more than room is spent if
+ * The first time, not before now, at which no more than remaining is spent if
  * nothing is added until then.  Never NEVER: an empty window holds nothing.
  */
-int64_t	window_fits_at(const struct window *w, uint64_t room, int64_t now);
+int64_t	window_fits_at(const struct window *w, uint64_t remaining, int64_t now);
 
-/* True if nothing is left of it at moment now. */
+/* True if nothing is left of it at time now. */
 bool	window_idle(const struct window *w, int64_t now);
 
 /*

@@ -132,7 +132,7 @@ enum store_answer store_leases(struct store *s, store_lease_fn *each,
 	    void *arg, struct why *why);
 
 /*
- * Operator's acts.  Each leaves an event.  actor and text are for the audit.
+ * Operator's commands.  Each leaves an event; actor and text are for audits.
  * STORE_NONE: nothing to reset, no room for one more grant, no such block.
  */
 enum store_answer store_reset(struct store *s, const struct policy *policy,
@@ -149,7 +149,7 @@ enum store_answer store_unblock(struct store *s, const char *who, int64_t now,
 enum store_answer store_blocked(struct store *s, const char *who, int64_t now,
 	    char *text_r, struct why *why);
 
-/* An event to keep for the operator: a warning, a lockout, an act. */
+/* An event to keep for the operator: a warning, a lockout, a command. */
 struct store_event {
 	int64_t when;
 	char kind[16];		/* warn, over, lockout, grant, reset ... */
@@ -196,9 +196,9 @@ enum store_answer store_blocks(struct store *s, int64_t now,
 struct store_stats {
 	uint64_t charged, declined, failed;	/* since start */
 	uint64_t counters;		/* in memory */
-	uint64_t journal_bytes;		/* not yet folded */
-	uint64_t folds;			/* completed since start */
-	int64_t folded;			/* ms: when last, 0 never */
+	uint64_t journal_bytes;		/* not yet flushed */
+	uint64_t flushes;			/* completed since start */
+	int64_t flushed;			/* ms: when last, 0 never */
 	uint64_t events_dropped;
 	bool healthy;
 	struct why trouble;	/* "" if healthy */
@@ -208,7 +208,7 @@ void	store_stats(struct store *s, struct store_stats *st_r);
 /* After a reload: counters take the form of the new policies when next used. */
 void	store_reconfigure(struct store *s, const struct config *conf);
 
-/* Folds now, and returns when it is done: for a reader of the database. */
+/* Flushes now, and returns when it is done: for a reader of the database. */
 enum store_answer store_flush(struct store *s, struct why *why);
 
 #endif

@@ -2,15 +2,15 @@
  * view.c - the door for those who look: where it is, who may come, and what
  * else than looking he may do.
  *
- * Nobody is let in by default, and an act is allowed by its name only: what a
- * monitoring system or a web page can do is what this file was told.
+ * Nobody is let in by default, and a command is allowed by its name only: what
+ * a monitoring system or a web page can do is what this file was told.
  */
 #include <ctype.h>
 #include <string.h>
 
 #include "reader.h"
 
-const char *const view_acts[] = { "block", "unblock", "grant", "reset",
+const char *const view_commands[] = { "block", "unblock", "grant", "reset",
 	"reload", NULL };
 
 /* is_uid - "1001": the user of another container has no name here */
@@ -67,9 +67,9 @@ read_may(struct reading *r, cfg_t *root)
 		const struct conf_value *v =
 		    conftext_value(root, "view-may", i);
 
-		if (enum_from_name(view_acts, v->text) == -1)
+		if (enum_from_name(view_commands, v->text) == -1)
 			diag_error(&r->m, v->line,
-			    "view-may: \"%s\" is no act: it is block, unblock, grant, reset or reload",
+			    "view-may: \"%s\" is no such command: it is block, unblock, grant, reset or reload",
 			    shown(text, v));
 		may->v[may->n++] = keep(r, v->text);
 	}

@@ -288,43 +288,43 @@ lower(char *p, size_t len)
 			p[i] = (char)(p[i] - 'A' + 'a');
 }
 
-/* fold - caseless (Unicode 3.13, D145), composed (NFC); to be freed */
+/* casefold - caseless (Unicode 3.13, D145), composed (NFC); to be freed */
 static uint8_t *
-fold(const char *p, size_t len, size_t *len_r)
+casefold(const char *p, size_t len, size_t *len_r)
 {
 	size_t n;
 	uint8_t *apart = u8_normalize(
 		    UNINORM_NFD, (const uint8_t *)p, len, NULL, &n),
-		*folded;
+		*caseless;
 
 	if (apart == NULL)
 		return NULL;
-	folded = u8_casefold(apart, n, NULL, UNINORM_NFC, NULL, len_r);
+	caseless = u8_casefold(apart, n, NULL, UNINORM_NFC, NULL, len_r);
 	free(apart);
-	return folded;
+	return caseless;
 }
 
 /*
- * write_folded - until nothing changes: folding may make syntax of a letter,
- * an escape may take the accent that stood behind the byte
+ * write_casefolded - until nothing changes: casefolding may make syntax of a
+ * letter, an escape may take the accent that stood behind the byte
  */
 static bool
-write_folded(struct text *t, const char *p, size_t len, const char *syntax)
+write_casefolded(struct text *t, const char *p, size_t len, const char *syntax)
 {
 	struct text before;
-	uint8_t *folded;
+	uint8_t *caseless;
 	size_t n;
 
 	text_init(t);
 	do {
-		folded = fold(p, len, &n);
-		if (folded == NULL)
+		caseless = casefold(p, len, &n);
+		if (caseless == NULL)
 			return false;
 		before.len = t->len;
 		memcpy(before.p, t->p, t->len);
 		text_init(t);
-		write_utf8(t, (const char *)folded, n, syntax);
-		free(folded);
+		write_utf8(t, (const char *)caseless, n, syntax);
+		free(caseless);
 		p = t->p;
 		len = t->len;
 	} while (!t->over &&
@@ -337,7 +337,7 @@ static void
 write_name(struct text *t, char *p, size_t len, const char *syntax)
 {
 	if (!ascii(p, len) && u8_check((const uint8_t *)p, len) == NULL &&
-	    write_folded(t, p, len, syntax))
+	    write_casefolded(t, p, len, syntax))
 		return;
 	text_init(t);
 	lower(p, len);
@@ -448,7 +448,7 @@ mailaddr_canon(
 	from = batv_end(r.meant.p, r.at);
 	write_name(&written, r.meant.p + from,
 	    tag_start(r.meant.p + from, r.at - from, delimiters), LOCAL_SYNTAX);
-	/* Folding may have made a delimiter or a tag, too. */
+	/* Casefolding may have made a delimiter or a tag, too. */
 	from = batv_end(written.p, written.len);
 	written.len -= from;
 	memmove(written.p, written.p + from, written.len);

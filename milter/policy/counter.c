@@ -12,7 +12,7 @@
 
 #define VERSION 1
 
-/* No honest clock is beyond: sums of two such moments cannot overflow. */
+/* No honest clock is beyond: sums of two such times cannot overflow. */
 #define MOMENT_MAX (INT64_MAX / 4)
 
 static struct counter *
@@ -427,9 +427,9 @@ get_varint(struct reader *r)
 	return damaged(r);
 }
 
-/* A moment, given as what it is more than another. */
+/* A time, given as what it is more than another. */
 static int64_t
-get_moment(struct reader *r, int64_t before)
+get_time(struct reader *r, int64_t before)
 {
 	int64_t t = (int64_t)(get_varint(r) + (uint64_t)before);
 
@@ -466,7 +466,7 @@ get_window(struct reader *r, struct window *w)
 	for (; n > 0 && r->bad == NULL; n--) {
 		struct bucket *b = &w->bucket[w->n];
 
-		b->last = get_moment(r, last);
+		b->last = get_time(r, last);
 		b->count = get_varint(r);
 		if (w->n > 0 && b->last <= last)
 			damaged(r);
@@ -480,8 +480,8 @@ static void
 get_uniq(struct reader *r, struct recipient_set *u)
 {
 	struct window_spec spec = get_spec(r);
-	int64_t end = get_moment(r, 0);
-	int64_t oldest = get_moment(r, 0);
+	int64_t end = get_time(r, 0);
+	int64_t oldest = get_time(r, 0);
 	uint64_t n = get_varint(r);
 
 	recipient_set_init(u, &spec);
@@ -496,7 +496,7 @@ get_uniq(struct reader *r, struct recipient_set *u)
 	}
 	for (; n > 0 && r->bad == NULL; n--) {
 		uint64_t digest = get_be64(r);
-		int64_t last = get_moment(r, oldest);
+		int64_t last = get_time(r, oldest);
 
 		if (last < oldest || !recipient_set_restore(u, digest, last))
 			damaged(r);

@@ -1,9 +1,9 @@
 /*
  * quota.c - the whole bill or nothing.
  *
- * A limit gives way at a moment that can be known now, because what is spent
+ * A limit gives way at a time that can be known now, because what is spent
  * only leaves with time.  So "does it fit" and "when will it fit" are one
- * question: it fits if the moment is now.  Nobody has to be told to try later
+ * question: it fits if that time is now.  Nobody has to be told to try later
  * without being told when.
  */
 #include <string.h>
@@ -144,7 +144,7 @@ put_off(struct shortfall *s, enum shortage what, size_t limit, int64_t again)
 	s->again = again;
 }
 
-/* Moves s->again to the first moment, not before it, at which l fits. */
+/* Moves s->again to the first time, not before it, at which l fits. */
 static void
 judge_line(const struct bill_line *l, const struct counter *c, int64_t now,
     struct shortfall *s)
@@ -217,9 +217,9 @@ quota_is_spent(const struct bill *b, const struct decision *d, size_t line)
 }
 
 /*
- * When all the lines fit at once.  A line that fits at one moment may not at
+ * When all the lines fit at once.  A line that fits at one time may not at
  * a later one, because a grant ends between them: so we go round until a
- * moment suits all.
+ * time suits all.
  */
 static struct shortfall
 judge(const struct bill *b, struct counter *const *counter,

@@ -309,16 +309,16 @@ kth_leaves(const struct recipient_set *u, const uint64_t *digest, size_t n,
 
 int64_t
 recipient_set_fits_at(const struct recipient_set *u, const uint64_t *digest,
-    size_t n, uint64_t room, int64_t now)
+    size_t n, uint64_t remaining, int64_t now)
 {
 	uint64_t beside = recipient_set_used(u, now) -
 			  (n - recipient_set_new(u, digest, n, now));
 
-	if (beside <= room)
+	if (beside <= remaining)
 		return now;
 	if (u->spec.calendar)
 		return u->end;
-	return now + kth_leaves(u, digest, n, beside - room, now);
+	return now + kth_leaves(u, digest, n, beside - remaining, now);
 }
 
 int

@@ -181,7 +181,7 @@ window_return(
 }
 
 int64_t
-window_fits_at(const struct window *w, uint64_t room, int64_t now)
+window_fits_at(const struct window *w, uint64_t remaining, int64_t now)
 {
 	uint64_t sum = 0;
 
@@ -191,7 +191,7 @@ window_fits_at(const struct window *w, uint64_t room, int64_t now)
 		if (has_left(&w->spec, b, now))
 			break;
 		sum = sat_add(sum, b->count);
-		if (sum > room)
+		if (sum > remaining)
 			return leaves(&w->spec, b, now);
 	}
 	return now;

@@ -38,23 +38,24 @@ send_all(int fd, const char *text)
 static char *
 daemon_read_line(int fd, size_t *len_r)
 {
-	size_t len = 0, room = 0;
+	size_t len = 0, capacity = 0;
 	char *line = NULL;
 
 	for (;;) {
 		ssize_t n;
 
-		if (len == room) {
-			char *more = realloc(line, room = room * 2 + 4096);
+		if (len == capacity) {
+			char *more =
+			    realloc(line, capacity = capacity * 2 + 4096);
 
-			if (more == NULL || room > ANSWER_MAX) {
+			if (more == NULL || capacity > ANSWER_MAX) {
 				free(more != NULL ? more : line);
 				errno = more != NULL ? EMSGSIZE : ENOMEM;
 				return NULL;
 			}
 			line = more;
 		}
-		n = recv(fd, line + len, room - len, 0);
+		n = recv(fd, line + len, capacity - len, 0);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) {

@@ -4,7 +4,7 @@
  *
  * One at a time, in the agent's only thread, under a lock that a person's
  * `login` and `test` take, too.  What can pass by itself is tried again soon;
- * what only a person can mend hourly, and at once when he changed something.
+ * what only a person can repair hourly, and at once when he changed something.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -172,20 +172,20 @@ void
 grant_ask(const char *url, const char *form, size_t len,
     const struct grants_env *env, struct oauth_answer *a_r)
 {
-	struct secure_mem room = { .p = NULL };
+	struct secure_mem mem = { .p = NULL };
 	struct http_answer answer;
 	struct why why = WHY_NONE;
 	long status = -1;
 
-	if (secure_mem_new(&room, 2 * OAUTH_FORM, &why) == 0) {
-		answer = (struct http_answer){ .p = room.p, .size = room.size };
+	if (secure_mem_new(&mem, 2 * OAUTH_FORM, &why) == 0) {
+		answer = (struct http_answer){ .p = mem.p, .size = mem.size };
 		status = http_post(url, form, len, env->ca_file, &answer, &why);
 	}
 	if (status == -1)
 		could_not(a_r, OAUTH_LATER, "no answer", &why);
 	else
 		oauth_read(status, answer.p, answer.len, a_r);
-	secure_mem_free(&room);
+	secure_mem_free(&mem);
 }
 
 /* What is needed for one renewal, in locked memory. */

@@ -118,7 +118,7 @@ validity(const struct talk *t, char dst[DETAIL_MAX])
 /* hint_of - the provider's own words first, then what is known of any server */
 static const struct smtp_hint *
 hint_of(
-    const struct talk *t, enum probe_trouble trouble, struct smtp_hint *room)
+    const struct talk *t, enum probe_trouble trouble, struct smtp_hint *hint_r)
 {
 	static const unsigned stages[] = { [PROBE_CONNECT] = SAID_CONNECT,
 		[PROBE_GREETING] = SAID_CONNECT,
@@ -140,11 +140,11 @@ hint_of(
 	if (means.rule == NULL)
 		return smtp_hint(t->step, trouble, t->reply);
 	does = refusal_reaction(means.class);
-	room->cause =
+	hint_r->cause =
 	    means.rule->cause[0] != '\0' ? means.rule->cause : does->cause;
-	room->remedy =
+	hint_r->remedy =
 	    means.rule->remedy[0] != '\0' ? means.rule->remedy : does->remedy;
-	return room;
+	return hint_r;
 }
 
 static void

@@ -2,7 +2,7 @@
  * secrets_write.c - a changed secrets file takes the place of the old one
  * whole.
  *
- * Whoever reads it at any moment, be it after a power cut, finds the old file
+ * Whoever reads it at any time, be it after a power cut, finds the old file
  * or the new one; and the new one was read back before.
  */
 #include <errno.h>

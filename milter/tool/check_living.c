@@ -112,9 +112,9 @@ check_sockets(const struct config *conf, const struct passwd *pw, json_t *found)
 /* --- files -----------------------------------------------------------------
  */
 
-/* store_folder - of an embedded store; "" if there is none */
+/* store_directory - of an embedded store; "" if there is none */
 static void
-store_folder(const struct config *conf, char *dst, size_t size)
+store_directory(const struct config *conf, char *dst, size_t size)
 {
 	const char *path =
 	    strncmp(conf->store, "sqlite:", 7) == 0 ? conf->store + 7 : "";
@@ -146,7 +146,7 @@ static void
 check_files(const struct config *conf, json_t *found)
 {
 	const struct passwd *pw = getpwnam(conf->user);
-	char folder[400];
+	char directory[400];
 
 	if (pw == NULL) {
 		ctl_finding(found, true,
@@ -154,10 +154,10 @@ check_files(const struct config *conf, json_t *found)
 		    "user %s does not exist", conf->user);
 		return;
 	}
-	store_folder(conf, folder, sizeof(folder));
+	store_directory(conf, directory, sizeof(directory));
 	check_file(pw, conf->file, R_OK, "its configuration", found);
 	check_file(pw, conf->secrets, R_OK, "the secrets", found);
-	check_file(pw, folder, W_OK | X_OK, "the store's folder", found);
+	check_file(pw, directory, W_OK | X_OK, "the store's directory", found);
 }
 
 /* --- the daemon ------------------------------------------------------------

@@ -101,7 +101,7 @@ ctl_block(const struct ctl *ctl, json_t **answer_r)
 void
 ctl_block_text(const struct screen *sc, const json_t *a)
 {
-	const char *until = print_moment(a, "until"), *who = ctl_str(a, "who");
+	const char *until = print_time(a, "until"), *who = ctl_str(a, "who");
 	const json_t *queued = json_object_get(a, "queued"), *name;
 	size_t i;
 

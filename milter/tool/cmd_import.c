@@ -32,7 +32,7 @@ ctl_import_misfit(const struct ctl *ctl)
 
 	if (strcmp(ctl->word[0], "postfix") == 0)
 		return ctl->nwords > 1
-			   ? "postfix takes no file: --postfix-config names its folder"
+			   ? "postfix takes no file: --postfix-config names its directory"
 			   : NULL;
 	while (k->name != NULL && strcmp(k->name, ctl->word[0]) != 0)
 		k++;

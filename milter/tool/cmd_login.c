@@ -136,7 +136,8 @@ static void
 by_device(struct person *p)
 {
 	struct login *w = p->w;
-	struct http_answer room = { .p = w->secret, .size = sizeof(w->secret) };
+	struct http_answer reply = { .p = w->secret,
+		.size = sizeof(w->secret) };
 	struct why why = WHY_NONE;
 	char url[OAUTH_URL];
 	const size_t n = oauth_form(w->form, sizeof(w->form),
@@ -144,13 +145,13 @@ by_device(struct person *p)
 		oauth_scope(&p->sh->oauth), NULL });
 
 	oauth_device_url(&p->sh->oauth, url);
-	if (http_post(url, w->form, n, p->env.ca_file, &room, &why) == -1) {
+	if (http_post(url, w->form, n, p->env.ca_file, &reply, &why) == -1) {
 		fails(w, "no answer", why.text,
 		    "check this machine's network, and tenant");
 		return;
 	}
-	if (!oauth_read_device(room.p, room.len, &w->device)) {
-		oauth_read(400, room.p, room.len, &w->answer);
+	if (!oauth_read_device(reply.p, reply.len, &w->device)) {
+		oauth_read(400, reply.p, reply.len, &w->answer);
 		return;
 	}
 	fprintf(stderr,

@@ -24,7 +24,7 @@ struct holding {
 
 struct holdings {
 	struct holding *v;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 static void
@@ -35,12 +35,12 @@ add_holding(void *arg, const struct queued *q)
 
 	if (strcmp(q->queue, "hold") != 0)
 		return;
-	if (h->n == h->room) {
-		more = realloc(h->v, (h->room * 2 + 64) * sizeof(*more));
+	if (h->n == h->capacity) {
+		more = realloc(h->v, (h->capacity * 2 + 64) * sizeof(*more));
 		if (more == NULL)
 			return;
 		h->v = more;
-		h->room = h->room * 2 + 64;
+		h->capacity = h->capacity * 2 + 64;
 	}
 	snprintf(h->v[h->n].id, sizeof(h->v[0].id), "%s", q->id);
 	h->v[h->n++].arrival = q->arrival;
@@ -230,7 +230,7 @@ ctl_held_text(const struct screen *sc, const json_t *a)
 		    ctl_num(row, "recipients"));
 		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){ ctl_str(row, "queue_id"),
-			print_moment(row, "when"), ctl_str(row, "who"),
+			print_time(row, "when"), ctl_str(row, "who"),
 			ours ? rcpts : "",
 			ours ? ctl_str(row, "text")
 			     : "not held by postmeter" });

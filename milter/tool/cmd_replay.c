@@ -344,7 +344,7 @@ print_stopped(const struct screen *sc, const json_t *senders)
 		    ctl_num(r, "messages"),
 		    ctl_num(r, "messages") == 1 ? "" : "s");
 		snprintf(
-		    first, sizeof(first), "first %s", print_moment(r, "first"));
+		    first, sizeof(first), "first %s", print_time(r, "first"));
 		snprintf(wait, sizeof(wait), "longest wait %s",
 		    wait_of(ctl_num(r, "longest_wait_ms"), span, sizeof(span)));
 		text_table_add(&t, COLOUR_NONE,
@@ -364,9 +364,9 @@ print_accounts(const struct screen *sc, const json_t *accounts)
 	json_array_foreach (accounts, i, a) {
 		char when[100] = "";
 
-		if (print_moment(a, "when")[0] != '\0')
+		if (print_time(a, "when")[0] != '\0')
 			snprintf(when, sizeof(when), "fullest %s",
-			    print_moment(a, "when"));
+			    print_time(a, "when"));
 		print_usage_row(&t, a,
 		    (const char *const[]){ ctl_str(a, "smarthost") }, 1, when);
 	}
@@ -383,8 +383,7 @@ ctl_replay_text(const struct screen *sc, const json_t *a)
 	fprintf(sc->out,
 	    "replay of %lld file%s, %s .. %s: %lld outgoing messages (%.2f%% of %lld lines not understood)\n",
 	    ctl_num(a, "files"), ctl_num(a, "files") == 1 ? "" : "s",
-	    print_moment(a, "from"), print_moment(a, "to"),
-	    ctl_num(a, "outgoing"),
+	    print_time(a, "from"), print_time(a, "to"), ctl_num(a, "outgoing"),
 	    lines == 0
 		? 0.
 		: 100. * (double)ctl_num(a, "not_understood") / (double)lines,

@@ -91,7 +91,7 @@ static int
 find_token(const struct config *conf, const struct smarthost *sh,
     struct secure_mem *key, FILE *errors)
 {
-	struct secure_mem room = { .p = NULL };
+	struct secure_mem mem = { .p = NULL };
 	struct grants_env env = { .ca_file = NULL };
 	struct oauth_answer *a;
 	struct why why;
@@ -100,11 +100,11 @@ find_token(const struct config *conf, const struct smarthost *sh,
 	if (credentials_user(conf, &env.owner.uid, &env.owner.gid, errors) ==
 	    -1)
 		return -1;
-	if (secure_mem_new(&room, sizeof(*a), &why) == -1 ||
+	if (secure_mem_new(&mem, sizeof(*a), &why) == -1 ||
 	    secure_mem_new(key, TOKEN_MAX + 1, &why) == -1) {
 		fprintf(errors, "%s\n", why.text);
 	} else {
-		a = (void *)room.p;
+		a = (void *)mem.p;
 		grant_fetch(conf, sh, &env, clock_now(), a);
 		if (a->result == OAUTH_GOOD) {
 			memcpy(key->p, a->token, a->token_len + 1);
@@ -114,7 +114,7 @@ find_token(const struct config *conf, const struct smarthost *sh,
 			    a->remedy);
 		}
 	}
-	secure_mem_free(&room);
+	secure_mem_free(&mem);
 	return rc;
 }
 

@@ -260,7 +260,7 @@ const struct command commands[] = {
 	    .options = "for why",
 	    .what = "open or close an account's gate by hand",
 	    .print = text_smarthost,
-	    .name_of = { "smarthost", "act" },
+	    .name_of = { "smarthost", "action" },
 	    .example = { "smarthost workspace open",
 		"smarthost workspace close --for 2h" } },
 	{ .name = "login",

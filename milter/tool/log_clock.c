@@ -1,5 +1,5 @@
 /*
- * log_clock.c - the stamps of a log as moments.
+ * log_clock.c - the stamps of a log as times.
  *
  * A stamp of RFC 3164 has no year and no offset.  A month that goes back by
  * more than half a year is a new one; an hour that comes twice when clocks are
@@ -28,9 +28,9 @@ log_clock_plain(int year, const struct log_stamp *s)
 	       s->minute * MINUTE + s->second * SECOND + s->ms;
 }
 
-/* local_moment - of local time in a zone; not before, if that can be */
+/* local_time - of local time in a zone; not before, if that can be */
 static int64_t
-local_moment(const struct zone *zone, int64_t local, int64_t before)
+local_time(const struct zone *zone, int64_t local, int64_t before)
 {
 	int64_t at = local - zone_offset(zone, local) * (int64_t)SECOND;
 
@@ -75,7 +75,7 @@ log_clock_at(struct log_clock *c, const struct log_stamp *s)
 		if (s->year == 0 && c->month - s->month > 6)
 			c->year++;
 		c->month = s->month;
-		c->last = local_moment(c->zone,
+		c->last = local_time(c->zone,
 		    log_clock_plain(s->year != 0 ? s->year : c->year, s),
 		    c->last - MINUTE);
 	}

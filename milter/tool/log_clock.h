@@ -1,5 +1,5 @@
 /*
- * log_clock.h - the stamps of a log as moments: the year that is not written,
+ * log_clock.h - the stamps of a log as times: the year that is not written,
  * the hour that comes twice.
  */
 #ifndef LOG_CLOCK_H
@@ -22,7 +22,7 @@ struct log_clock {
 void	log_clock_begin(struct log_clock *c, const struct zone *zone,
 	    const struct log_stamp *first, int64_t mtime);
 
-/* The moment of a stamp, ms; stamps come in the order of the file. */
+/* The time of a stamp, ms; stamps come in the order of the file. */
 int64_t	log_clock_at(struct log_clock *c, const struct log_stamp *s);
 
 #endif

@@ -16,7 +16,7 @@
 #include "postfix.h"
 #include "tool.h"
 
-/* The arguments of one run; the first two are for the folder. */
+/* The arguments of one run; the first two are for the directory. */
 struct run {
 	const char *argv[8];
 	size_t n;
@@ -60,14 +60,15 @@ become(const struct run *r, int out)
 static char *
 slurp(int fd)
 {
-	size_t len = 0, room = 0;
+	size_t len = 0, capacity = 0;
 	char *text = NULL;
 
 	for (;;) {
 		ssize_t n;
 
-		if (room - len < 2) {
-			char *more = realloc(text, room = room * 2 + 4096);
+		if (capacity - len < 2) {
+			char *more =
+			    realloc(text, capacity = capacity * 2 + 4096);
 
 			if (more == NULL) {
 				free(text);
@@ -75,7 +76,7 @@ slurp(int fd)
 			}
 			text = more;
 		}
-		n = read(fd, text + len, room - len - 1);
+		n = read(fd, text + len, capacity - len - 1);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1) {
@@ -258,7 +259,7 @@ postfix_read(struct postfix *pf, const char *dir, json_t **failure_r)
 	}
 	postfix_free(pf);
 	*failure_r = ctl_failure(
-	    "install Postfix, or name the folder of its main.cf with --postfix-config",
+	    "install Postfix, or name the directory of its main.cf with --postfix-config",
 	    "postconf cannot read the configuration of Postfix");
 	return -1;
 }

@@ -11,8 +11,8 @@
 /* A member that is true. */
 bool	print_yes(const json_t *o, const char *name);
 
-/* The words of a moment; "" if there is none. */
-const char *print_moment(const json_t *o, const char *name);
+/* The words of a time; "" if there is none. */
+const char *print_time(const json_t *o, const char *name);
 
 /* "label     text", all texts in one column. */
 void	print_line(const struct screen *sc, const char *label,

@@ -12,7 +12,7 @@ print_yes(const json_t *o, const char *name)
 }
 
 const char *
-print_moment(const json_t *o, const char *name)
+print_time(const json_t *o, const char *name)
 {
 	return ctl_str(json_object_get(o, name), "text");
 }

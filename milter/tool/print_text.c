@@ -85,7 +85,7 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 
 	json_array_foreach (events, i, e)
 		text_table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ print_moment(e, "when"),
+		    (const char *const[]){ print_time(e, "when"),
 			ctl_str(e, "kind"), ctl_str(e, "policy"),
 			ctl_str(e, "key"), ctl_str(e, "actor"),
 			ctl_str(e, "text") });
@@ -97,7 +97,7 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 static void
 print_store(const struct screen *sc, const json_t *st)
 {
-	const char *folded = print_moment(st, "folded"),
+	const char *flushed = print_time(st, "flushed"),
 		   *kind = ctl_str(st, "kind");
 	const bool well = print_yes(st, "healthy");
 	char text[300];
@@ -113,9 +113,10 @@ print_store(const struct screen *sc, const json_t *st)
 		print_line(sc, "", text);
 	}
 	if (strcmp(kind, "sqlite") == 0) {
-		snprintf(text, sizeof(text), "%lld bytes of journal, folded %s",
+		snprintf(text, sizeof(text),
+		    "%lld bytes of journal, flushed %s",
 		    ctl_num(st, "journal_bytes"),
-		    folded[0] != '\0' ? folded : "not yet");
+		    flushed[0] != '\0' ? flushed : "not yet");
 		print_line(sc, "", text);
 	}
 	snprintf(text, sizeof(text),
@@ -135,8 +136,8 @@ static void
 health_text(const json_t *health, char *dst, size_t size)
 {
 	const char *trouble = ctl_str(health, "trouble");
-	const char *until = print_moment(health, "until");
-	const char *since = print_moment(health, "since");
+	const char *until = print_time(health, "until");
+	const char *since = print_time(health, "since");
 
 	if (trouble[0] == '\0')
 		snprintf(dst, size, ", healthy");
@@ -150,7 +151,7 @@ health_text(const json_t *health, char *dst, size_t size)
 static void
 print_gate(const struct screen *sc, const json_t *gate)
 {
-	const char *until = print_moment(gate, "until");
+	const char *until = print_time(gate, "until");
 	char text[600];
 
 	snprintf(text, sizeof(text), "  CLOSED until %s: %s",
@@ -174,9 +175,9 @@ print_oauth(const struct screen *sc, const json_t *oauth)
 		    (long long)json_integer_value(days));
 	snprintf(text, sizeof(text), "  token by %s, %s%s, renewed %s%s%s%s",
 	    ctl_str(oauth, "grant"), valid ? "until " : "NOT VALID",
-	    valid ? print_moment(oauth, "expires") : "",
-	    print_moment(oauth, "renewed")[0] != '\0'
-		? print_moment(oauth, "renewed")
+	    valid ? print_time(oauth, "expires") : "",
+	    print_time(oauth, "renewed")[0] != '\0'
+		? print_time(oauth, "renewed")
 		: "never",
 	    secret, error[0] != '\0' ? "; last try: " : "", error);
 	print_line(sc, "", text);
@@ -222,7 +223,7 @@ print_blocks(const struct screen *sc, const json_t *list)
 	size_t i;
 
 	json_array_foreach (list, i, b) {
-		const char *until = print_moment(b, "until");
+		const char *until = print_time(b, "until");
 		char text[700];
 
 		snprintf(text, sizeof(text), "%s until %s%s%s",
@@ -281,8 +282,7 @@ text_status(const struct screen *sc, const json_t *a)
 		return;
 	}
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
-	    ctl_str(a, "version"), ctl_num(a, "pid"),
-	    print_moment(a, "started"));
+	    ctl_str(a, "version"), ctl_num(a, "pid"), print_time(a, "started"));
 	print_line(sc, "postmeter", text);
 	snprintf(text, sizeof(text), "%s%s",
 	    observe ? "observe: counts and refuses nothing" : "enforce",
@@ -315,7 +315,7 @@ text_top(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (json_object_get(a, "limits"), i, row) {
-		const char *next = print_moment(row, "next");
+		const char *next = print_time(row, "next");
 		char last[120] = "";
 
 		if (next[0] != '\0')
@@ -341,15 +341,15 @@ print_grants(const struct screen *sc, const json_t *grants)
 	json_array_foreach (grants, i, g)
 		fprintf(sc->out, "  granted +%lld %s until %s\n",
 		    ctl_num(g, "extra"), ctl_str(g, "dimension"),
-		    print_moment(g, "until"));
+		    print_time(g, "until"));
 }
 
 static void
 print_counter(const struct screen *sc, const json_t *c)
 {
 	struct text_table t = { .columns = 4 };
-	const char *locked = print_moment(c, "locked_until");
-	const char *next = print_moment(c, "next");
+	const char *locked = print_time(c, "locked_until");
+	const char *next = print_time(c, "next");
 	const json_t *limit;
 	size_t i;
 
@@ -464,7 +464,7 @@ text_grant(const struct screen *sc, const json_t *a)
 	fprintf(sc->out,
 	    "granted: %s may send %lld %s more under policy %s, until %s\n",
 	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
-	    ctl_str(a, "policy"), print_moment(a, "until"));
+	    ctl_str(a, "policy"), print_time(a, "until"));
 }
 
 void
@@ -488,7 +488,7 @@ text_unblock(const struct screen *sc, const json_t *a)
 void
 text_smarthost(const struct screen *sc, const json_t *a)
 {
-	const char *until = print_moment(a, "until");
+	const char *until = print_time(a, "until");
 
 	if (print_yes(a, "open"))
 		fprintf(sc->out, "open: %s\n", ctl_str(a, "smarthost"));

@@ -17,7 +17,7 @@ static void
 print_limit(const struct screen *sc, const json_t *e)
 {
 	const char *policy = ctl_str(e, "policy"), *limit = ctl_str(e, "limit");
-	const char *again = print_moment(e, "again");
+	const char *again = print_time(e, "again");
 	char text[1200];
 
 	if (policy[0] == '\0')
@@ -36,7 +36,7 @@ print_entry(const struct screen *sc, const json_t *e)
 	const bool one = strcmp(ctl_str(e, "stage"), "rcpt") == 0;
 	char text[400];
 
-	fprintf(sc->out, "%s  %s  %s%s\n", print_moment(e, "when"),
+	fprintf(sc->out, "%s  %s  %s%s\n", print_time(e, "when"),
 	    ctl_str(e, "queue_id")[0] != '\0' ? ctl_str(e, "queue_id")
 					      : "(no queue id yet)",
 	    ctl_str(e, "verdict"), one ? " at RCPT" : "");
@@ -111,8 +111,7 @@ print_refused(const struct screen *sc, const json_t *rows)
 
 	json_array_foreach (rows, i, r) {
 		snprintf(times, sizeof(times), "%lld", ctl_num(r, "refused"));
-		snprintf(
-		    last, sizeof(last), "last %s", print_moment(r, "last"));
+		snprintf(last, sizeof(last), "last %s", print_time(r, "last"));
 		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){ times, ctl_str(r, "who"),
 			ctl_str(r, "policy"), last, ctl_str(r, "text") });

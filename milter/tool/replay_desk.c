@@ -268,7 +268,7 @@ replay_desk_message(void *arg, const struct replay_message *m)
 /* --- the report ---------------------------------------------------------- */
 
 static json_t *
-moment(const struct replay_desk *d, int64_t when)
+replay_time(const struct replay_desk *d, int64_t when)
 {
 	char text[64];
 	struct tm tm;
@@ -310,8 +310,9 @@ rows_of(struct replay_desk *d)
 			replay_desk_text_of(r->who), "policy", r->policy,
 			"limit", r->limit, "times", (json_int_t)r->times,
 			"messages", (json_int_t)r->messages, "first",
-			moment(d, r->first), "last", moment(d, r->last),
-			"longest_wait_ms", (json_int_t)r->wait));
+			replay_time(d, r->first), "last",
+			replay_time(d, r->last), "longest_wait_ms",
+			(json_int_t)r->wait));
 	}
 	return list;
 }
@@ -336,7 +337,7 @@ accounts_of(const struct replay_desk *d)
 						 ? a->max[l]
 						 : a->policy->limit[l].max),
 				"percent", (int)a->percent[l], "when",
-				moment(d, a->when[l])));
+				replay_time(d, a->when[l])));
 		}
 	return list;
 }
@@ -347,7 +348,7 @@ replay_desk_end(struct replay_desk **dp)
 	struct replay_desk *d = *dp;
 	json_t *answer = json_pack(
 	    "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "from",
-	    moment(d, d->first), "to", moment(d, d->last), "messages",
+	    replay_time(d, d->first), "to", replay_time(d, d->last), "messages",
 	    (json_int_t)d->messages, "outgoing", (json_int_t)d->outgoing,
 	    "passed", (json_int_t)d->passed, "stopped", (json_int_t)d->stopped,
 	    "for_good", (json_int_t)d->for_good, "no_rule",

@@ -29,7 +29,7 @@ struct live {
 	struct replay_message m;
 	bool copy; /* of a content filter, not counted again */
 	bool gone;
-	size_t room;
+	size_t capacity;
 };
 
 struct list {
@@ -121,7 +121,7 @@ free_rcpts(struct live *l)
 		free(l->m.rcpt[i]);
 	free(l->m.rcpt);
 	l->m.rcpt = NULL;
-	l->m.n = l->room = 0;
+	l->m.n = l->capacity = 0;
 }
 
 static void
@@ -206,12 +206,13 @@ join_add_rcpt(struct live *l, struct bytes rcpt)
 		if (strlen(l->m.rcpt[i]) == rcpt.len &&
 		    memcmp(l->m.rcpt[i], rcpt.p, rcpt.len) == 0)
 			return;
-	if (l->m.n == l->room) {
-		more = realloc(l->m.rcpt, (l->room * 2 + 4) * sizeof(char *));
+	if (l->m.n == l->capacity) {
+		more =
+		    realloc(l->m.rcpt, (l->capacity * 2 + 4) * sizeof(char *));
 		if (more == NULL)
 			return;
 		l->m.rcpt = more;
-		l->room = l->room * 2 + 4;
+		l->capacity = l->capacity * 2 + 4;
 	}
 	l->m.rcpt[l->m.n] = strndup(rcpt.p, rcpt.len);
 	l->m.n += l->m.rcpt[l->m.n] != NULL;

@@ -36,7 +36,7 @@ struct sender {
 	char *who;
 	struct window window[MEASURES];
 	struct sender_day *day;
-	size_t ndays, room;
+	size_t ndays, capacity;
 	uint64_t rcpts; /* the most in one message */
 	bool bulk;
 };
@@ -118,12 +118,12 @@ suggest_day_of(struct sender *x, int64_t day)
 
 	if (x->ndays > 0 && x->day[x->ndays - 1].day == day)
 		return &x->day[x->ndays - 1];
-	if (x->ndays == x->room) {
-		more = realloc(x->day, (x->room * 2 + 8) * sizeof(*more));
+	if (x->ndays == x->capacity) {
+		more = realloc(x->day, (x->capacity * 2 + 8) * sizeof(*more));
 		if (more == NULL)
 			return NULL;
 		x->day = more;
-		x->room = x->room * 2 + 8;
+		x->capacity = x->capacity * 2 + 8;
 	}
 	x->day[x->ndays] = (struct sender_day){ .day = day };
 	return &x->day[x->ndays++];

@@ -1,5 +1,5 @@
 # latency.sh - how long end of message takes at a steady pace (open loop).  It
-# counts from the moment the message was due, so a stall cannot hide itself.
+# counts from the time the message was due, so a stall cannot hide itself.
 # shellcheck shell=bash
 
 step "End of message at a steady pace, 64 connections, ms"

@@ -6,8 +6,8 @@
  * worth keeping is the ratio within a round.
  *
  * Closed loop: each connection sends the next message when the last has been
- * answered.  Open loop (-R): messages are due at fixed moments whether or not
- * the milter keeps up, and a latency counts from the moment a message was
+ * answered.  Open loop (-R): messages are due at fixed times whether or not
+ * the milter keeps up, and a latency counts from the time a message was
  * due.  Otherwise a milter that stalls would slow its own examiner down, and
  * the messages that would have waited would never have been asked
  * (coordinated omission).
@@ -40,7 +40,7 @@ struct client {
 
 /* Latencies of one turn, ms. */
 struct sample {
-	size_t n, room;
+	size_t n, capacity;
 	double *v;
 };
 
@@ -160,9 +160,9 @@ read_options(int argc, char **argv)
 static void
 sample_add(struct sample *s, double v)
 {
-	if (s->n == s->room) {
-		s->room = s->room == 0 ? 4096 : 2 * s->room;
-		s->v = reallocarray(s->v, s->room, sizeof(s->v[0]));
+	if (s->n == s->capacity) {
+		s->capacity = s->capacity == 0 ? 4096 : 2 * s->capacity;
+		s->v = reallocarray(s->v, s->capacity, sizeof(s->v[0]));
 		if (s->v == NULL)
 			err(EX_OSERR, "latencies");
 	}

@@ -71,7 +71,7 @@ way_options() {
 start_postfix() {
 	local dir=$STAGE/postfix way
 
-	postfix_folder "$dir" <<-END
+	postfix_directory "$dir" <<-END
 		myhostname = mail.office.example
 		inet_interfaces = 127.0.0.1
 		mynetworks = 127.0.0.0/8

@@ -543,19 +543,19 @@ of_the_acts_who_looks_may_do_those_that_view_may_names(void **state)
 }
 
 static void
-what_view_may_can_name_is_a_command_that_acts(void **state)
+what_view_may_can_name_is_a_command_that_changes(void **state)
 {
 	/* Refused for what it lacks, not because nobody knows it. */
-	for (const char *const *act = view_acts; *act != NULL; act++) {
+	for (const char *const *name = view_commands; *name != NULL; name++) {
 		char text[64];
 		json_t *answer;
 
-		snprintf(text, sizeof(text), "{'command': '%s'}", *act);
+		snprintf(text, sizeof(text), "{'command': '%s'}", *name);
 		answer = ask(text);
 		if (!json_is_true(json_object_get(answer, "ok")) &&
 		    strstr(json_string_value(json_object_get(answer, "error")),
 			"there is no command") != NULL)
-			fail_msg("%s", *act);
+			fail_msg("%s", *name);
 		json_decref(answer);
 	}
 }
@@ -563,7 +563,7 @@ what_view_may_can_name_is_a_command_that_acts(void **state)
 /* --- the socket ---------------------------------------------------------- */
 
 static struct sockaddr_un address;
-static char folder[] = "/tmp/pm-control-XXXXXX";
+static char directory[] = "/tmp/pm-control-XXXXXX";
 static struct control_server *server;
 
 static int
@@ -573,15 +573,15 @@ open_door_of(enum control_door door, void **state)
 
 	if (open_office(state) == -1)
 		return -1;
-	strcpy(folder + strlen(folder) - 6, "XXXXXX");
-	if (mkdtemp(folder) == NULL)
+	strcpy(directory + strlen(directory) - 6, "XXXXXX");
+	if (mkdtemp(directory) == NULL)
 		return -1;
 	address.sun_family = AF_UNIX;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/c", folder);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/c", directory);
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) == -1 ||
 	    listen(fd, 64) == -1)
 		return -1;
-	if (chmod(folder, 0755) == -1 || chmod(address.sun_path, 0666) == -1)
+	if (chmod(directory, 0755) == -1 || chmod(address.sun_path, 0666) == -1)
 		return -1;
 	server = control_start(fd, door, &env);
 	return server == NULL ? -1 : 0;
@@ -605,7 +605,7 @@ close_door(void **state)
 	control_stop(&server);
 	assert_null(server);
 	unlink(address.sun_path);
-	rmdir(folder);
+	rmdir(directory);
 	return close_office(state);
 }
 
@@ -793,7 +793,7 @@ main(void)
 		DESK(an_export_holds_every_counter_and_block),
 		DESK(a_reload_that_fails_lists_the_mistakes),
 		DESK(who_looks_is_shown_all_and_changes_nothing),
-		DESK(what_view_may_can_name_is_a_command_that_acts),
+		DESK(what_view_may_can_name_is_a_command_that_changes),
 		DESK(of_the_acts_who_looks_may_do_those_that_view_may_names),
 		VIEW(others_than_the_named_users_hear_nothing),
 		VIEW(one_question_is_answered_and_the_line_is_closed),

@@ -166,7 +166,8 @@ invented_senders_of_an_account_end_at_one_counter(void **state)
 	close_office();
 }
 
-/* --- who is ailing ------------------------------------------------------- */
+/* --- who is unhealthy -------------------------------------------------------
+ */
 
 static void
 ill(const char *smarthost)
@@ -176,7 +177,7 @@ ill(const char *smarthost)
 }
 
 static void
-who_is_ailing_gets_mail_only_if_nobody_else_can_take_it(void **state)
+who_is_unhealthy_gets_mail_only_if_nobody_else_can_take_it(void **state)
 {
 	health = health_new();
 	open_office(
@@ -435,7 +436,7 @@ main(void)
 		cmocka_unit_test(
 		    invented_senders_of_an_account_end_at_one_counter),
 		cmocka_unit_test(
-		    who_is_ailing_gets_mail_only_if_nobody_else_can_take_it),
+		    who_is_unhealthy_gets_mail_only_if_nobody_else_can_take_it),
 		cmocka_unit_test(mail_leaves_by_the_own_sender_of_the_account),
 		cmocka_unit_test(a_reply_to_that_is_there_stays),
 		cmocka_unit_test(a_message_without_from_gets_one),

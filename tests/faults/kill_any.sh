@@ -1,5 +1,5 @@
 #!/bin/bash
-# kill_any.sh - kill -9 at any moment: the scenario, with more of them.
+# kill_any.sh - kill -9 at any time: the scenario, with more of them.
 #
 # shellcheck source=tests/faults/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# power.sh - the power fails at some hundred or some thousand moments, see
+# power.sh - the power fails at some hundred or some thousand points, see
 # tests/test_power.c.
 #
 # shellcheck source=tests/faults/lib.sh

@@ -29,7 +29,7 @@ grows() {
 	end_postmeter TERM
 }
 
-# memory - after the fold has had its share
+# memory - after the flush has had its share
 memory() {
 	sleep 1.2
 	status_of "$METER_PID" VmRSS

@@ -10,7 +10,7 @@ with_smarthost
 start_null
 start_postmeter
 
-# good_ones - 50 connections, 500 messages a second at fixed moments: the
+# good_ones - 50 connections, 500 messages a second at fixed times: the
 # middle of three turns, as figures; what is claimed is that all are served.
 good_ones() {
 	beside_null -c 50 -R 500 -t "$(rounds 1 5)" -n 3

@@ -66,7 +66,7 @@ restore
 start_postmeter
 books 0
 end_postmeter TERM
-# A life that was folded and never checkpointed, and nothing since.
+# A life that was flushed and never checkpointed, and nothing since.
 start_postmeter
 load -c 4 -m 25 >/dev/null
 sleep 1

@@ -34,14 +34,14 @@ begin(void **state)
 static char *
 read_all(void)
 {
-	size_t room = 1 << 16, len = 0;
-	char *text = malloc(room);
+	size_t capacity = 1 << 16, len = 0;
+	char *text = malloc(capacity);
 	ssize_t n;
 
-	while ((n = read(end[0], text + len, room - len - 1)) > 0) {
+	while ((n = read(end[0], text + len, capacity - len - 1)) > 0) {
 		len += (size_t)n;
-		if (room - len < 4096)
-			text = realloc(text, room *= 2);
+		if (capacity - len < 4096)
+			text = realloc(text, capacity *= 2);
 	}
 	text[len] = '\0';
 	close(end[0]);

@@ -23,7 +23,7 @@ zone(const char *name)
 	return z;
 }
 
-/* A moment in UTC. */
+/* A time in UTC. */
 static int64_t
 utc(int year, int month, int day, int hour, int minute)
 {

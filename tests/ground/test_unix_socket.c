@@ -70,7 +70,7 @@ at(const char *name)
 }
 
 static void
-folder(const char *name, mode_t mode)
+directory(const char *name, mode_t mode)
 {
 	assert_int_equal(mkdir(below(name), 0700), 0);
 	assert_int_equal(chmod(below(name), mode), 0);
@@ -142,7 +142,7 @@ an_address_is_parsed_or_says_what_would_be_right(void **state)
 }
 
 static void
-a_listener_makes_its_folder_and_lets_its_group_in(void **state)
+a_listener_makes_its_directory_and_lets_its_group_in(void **state)
 {
 	struct unix_socket ep = at("new/x.sock");
 	mode_t mask = umask(022);
@@ -258,18 +258,18 @@ what_is_no_dead_stream_socket_stays(void **state)
 	int fd = open(below("file"), O_CREAT | O_WRONLY, 0600);
 
 	close(fd);
-	folder("folder", 0700);
+	directory("directory", 0700);
 	assert_int_equal(symlink(below("file"), below("link")), 0);
 	assert_int_equal(symlink(below("gone"), below("dangling")), 0);
 	assert_int_equal(mkfifo(below("fifo"), 0600), 0);
 	fd = bound("datagram", SOCK_DGRAM);
 	refused("file", "no socket of postmeter's");
-	refused("folder", "no socket of postmeter's");
+	refused("directory", "no socket of postmeter's");
 	refused("link", "no socket of postmeter's");
 	refused("dangling", "no socket of postmeter's");
 	refused("fifo", "no socket of postmeter's");
 	refused("datagram", "cannot be known");
-	assert_true(exists("file") && exists("folder") && exists("link") &&
+	assert_true(exists("file") && exists("directory") && exists("link") &&
 		    exists("dangling") && exists("fifo") && exists("datagram"));
 	assert_false(live);
 	close(fd);
@@ -285,13 +285,13 @@ a_link_to_a_socket_stays_too(void **state)
 }
 
 static void
-a_folder_that_others_can_write_is_refused(void **state)
+a_directory_that_others_can_write_is_refused(void **state)
 {
-	folder("group", 0770);
-	folder("all", 0777);
-	folder("sticky", 01777);
-	folder("above", 0777);
-	folder("above/last", 0700);
+	directory("group", 0770);
+	directory("all", 0777);
+	directory("sticky", 01777);
+	directory("above", 0777);
+	directory("above/last", 0700);
 	refused("group/x.sock", "chmod go-w");
 	refused("all/x.sock", "chmod go-w");
 	refused("sticky/x.sock", "chmod go-w");
@@ -302,10 +302,10 @@ a_folder_that_others_can_write_is_refused(void **state)
 }
 
 static void
-a_sticky_folder_passes_above_the_last(void **state)
+a_sticky_directory_passes_above_the_last(void **state)
 {
-	folder("sticky", 01777);
-	folder("sticky/last", 0750);
+	directory("sticky", 01777);
+	directory("sticky/last", 0750);
 	assert_int_equal(prepare("sticky/last/x.sock"), 0);
 	assert_int_equal(prepare("sticky/new/x.sock"), 0);
 	assert_true(exists("sticky/new"));
@@ -314,8 +314,8 @@ a_sticky_folder_passes_above_the_last(void **state)
 static void
 no_symbolic_link_is_followed(void **state)
 {
-	folder("real", 0700);
-	folder("real/last", 0700);
+	directory("real", 0700);
+	directory("real/last", 0700);
 	assert_int_equal(symlink(below("real"), below("link")), 0);
 	refused("link/x.sock", "symbolic link");
 	refused("link/last/x.sock", "symbolic link");
@@ -326,7 +326,7 @@ no_symbolic_link_is_followed(void **state)
 }
 
 static void
-a_file_is_no_folder(void **state)
+a_file_is_no_directory(void **state)
 {
 	close(open(below("file"), O_CREAT | O_WRONLY, 0600));
 	refused("file/x.sock", "no directory");
@@ -334,7 +334,7 @@ a_file_is_no_folder(void **state)
 }
 
 static void
-only_the_last_folder_is_made(void **state)
+only_the_last_directory_is_made(void **state)
 {
 	refused("no/such/x.sock", strerror(ENOENT));
 	assert_false(exists("no"));
@@ -344,11 +344,11 @@ only_the_last_folder_is_made(void **state)
 }
 
 static void
-a_folder_of_another_user_is_refused(void **state)
+a_directory_of_another_user_is_refused(void **state)
 {
 	if (getuid() == 0) {
-		folder("theirs", 0755);
-		folder("theirs/last", 0755);
+		directory("theirs", 0755);
+		directory("theirs/last", 0755);
 		assert_int_equal(chown(below("theirs"), 1, 1), 0);
 		refused("theirs/x.sock", "belongs to user id 1");
 		refused("theirs/last/x.sock", "belongs to user id 1");
@@ -376,7 +376,7 @@ a_dead_socket_of_another_user_stays(void **state)
 }
 
 static void
-root_gives_folder_and_socket_to_the_user(void **state)
+root_gives_directory_and_socket_to_the_user(void **state)
 {
 	struct unix_socket ep = at("new/x.sock");
 	struct stat st;
@@ -413,7 +413,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(an_address_is_parsed_or_says_what_would_be_right),
-		T(a_listener_makes_its_folder_and_lets_its_group_in),
+		T(a_listener_makes_its_directory_and_lets_its_group_in),
 		T(no_socket_has_no_peer),
 		T(a_client_of_nobody_gets_an_error),
 		T(a_dead_socket_of_ours_is_replaced),
@@ -421,14 +421,14 @@ main(void)
 		T(a_server_that_hangs_is_a_live_one),
 		T(what_is_no_dead_stream_socket_stays),
 		T(a_link_to_a_socket_stays_too),
-		T(a_folder_that_others_can_write_is_refused),
-		T(a_sticky_folder_passes_above_the_last),
+		T(a_directory_that_others_can_write_is_refused),
+		T(a_sticky_directory_passes_above_the_last),
 		T(no_symbolic_link_is_followed),
-		T(a_file_is_no_folder),
-		T(only_the_last_folder_is_made),
-		T(a_folder_of_another_user_is_refused),
+		T(a_file_is_no_directory),
+		T(only_the_last_directory_is_made),
+		T(a_directory_of_another_user_is_refused),
 		T(a_dead_socket_of_another_user_stays),
-		T(root_gives_folder_and_socket_to_the_user),
+		T(root_gives_directory_and_socket_to_the_user),
 		T(to_own_what_is_not_there_says_why),
 	};
 

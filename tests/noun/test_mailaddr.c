@@ -317,7 +317,7 @@ a_recipient_is_its_exact_bytes_and_its_domain(void **state)
 }
 
 static void
-logins_are_trimmed_folded_and_given_a_realm(void **state)
+logins_are_trimmed_casefolded_and_given_a_realm(void **state)
 {
 	static const struct {
 		const char *raw, *realm, *key;
@@ -534,7 +534,8 @@ main(void)
 		cmocka_unit_test(
 		    tags_that_a_server_adds_for_a_day_are_no_part_of_a_sender),
 		cmocka_unit_test(a_recipient_is_its_exact_bytes_and_its_domain),
-		cmocka_unit_test(logins_are_trimmed_folded_and_given_a_realm),
+		cmocka_unit_test(
+		    logins_are_trimmed_casefolded_and_given_a_realm),
 		cmocka_unit_test(a_domain_name_is_told_from_other_bytes),
 		cmocka_unit_test(doing_it_twice_changes_nothing),
 		cmocka_unit_test(logins_and_domains_settle_too),

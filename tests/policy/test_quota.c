@@ -356,7 +356,7 @@ walk(bool steps, size_t rounds, uint64_t seed)
 		else
 			same_usage(&w);
 	}
-	printf("  %zu charged, %zu refused, %zu moments compared\n", w.charged,
+	printf("  %zu charged, %zu refused, %zu times compared\n", w.charged,
 	    w.refused, w.compared);
 	world_free(&w);
 }
@@ -373,11 +373,11 @@ the_engine_agrees_with_the_oracle_when_clocks_step_back(void **state)
 	walk(true, random_rounds(500000), random_seed("stepping", 2));
 }
 
-/* A refused bill fits at the moment it is told, and not 1 ms before. */
+/* A refused bill fits at the time it is told, and not 1 ms before. */
 static void
-the_next_moment_is_exact(void **state)
+the_next_time_is_exact(void **state)
 {
-	struct world w = { .rnd = random_seed("moments", 3), .now = T0 };
+	struct world w = { .rnd = random_seed("times", 3), .now = T0 };
 	size_t seen = 0;
 
 	for (size_t i = random_rounds(100000); i > 0; i--) {
@@ -403,7 +403,7 @@ the_next_moment_is_exact(void **state)
 		assert_false(at.fits);
 		assert_int_equal(at.shortfall.again, d.shortfall.again);
 	}
-	printf("  %zu moments\n", seen);
+	printf("  %zu times\n", seen);
 	world_free(&w);
 }
 
@@ -638,7 +638,7 @@ main(void)
 		cmocka_unit_test(a_warning_is_told_once_and_again_after_a_fall),
 		cmocka_unit_test(
 		    a_clock_put_right_holds_nobody_longer_than_a_window),
-		cmocka_unit_test(the_next_moment_is_exact),
+		cmocka_unit_test(the_next_time_is_exact),
 		cmocka_unit_test(quota_next_is_when_one_message_fits),
 		cmocka_unit_test(the_engine_agrees_with_the_oracle),
 		cmocka_unit_test(

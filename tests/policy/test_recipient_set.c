@@ -126,7 +126,7 @@ beside(
 }
 
 static void
-room_comes_back_at_the_moment_that_was_told(void **state)
+capacity_comes_back_at_the_time_that_was_told(void **state)
 {
 	uint64_t rnd = random_seed("when", 23);
 
@@ -135,7 +135,7 @@ room_comes_back_at_the_moment_that_was_told(void **state)
 			.length =
 			    31 * DAY - (int64_t)random_below(&rnd, 30) * DAY
 		};
-		uint64_t digest[PEOPLE], room = random_below(&rnd, 20);
+		uint64_t digest[PEOPLE], remaining = random_below(&rnd, 20);
 		size_t who[PEOPLE], n;
 		int64_t now = T0, when;
 		struct recipient_set u;
@@ -149,11 +149,12 @@ room_comes_back_at_the_moment_that_was_told(void **state)
 			recipient_set_add(&u, digest, n, now, NULL);
 		}
 		n = some_people(&rnd, who, digest);
-		when = recipient_set_fits_at(&u, digest, n, room, now);
+		when = recipient_set_fits_at(&u, digest, n, remaining, now);
 		assert_true(when >= now);
-		assert_true(beside(&u, digest, n, when) <= room);
+		assert_true(beside(&u, digest, n, when) <= remaining);
 		if (when > now)
-			assert_true(beside(&u, digest, n, when - 1) > room);
+			assert_true(
+			    beside(&u, digest, n, when - 1) > remaining);
 		recipient_set_free(&u);
 	}
 }
@@ -280,7 +281,7 @@ main(void)
 		cmocka_unit_test(a_table_gives_back_room_it_no_longer_needs),
 		cmocka_unit_test(a_day_of_recipients_ends_at_midnight),
 		cmocka_unit_test(another_window_inherits_each_at_its_own_time),
-		cmocka_unit_test(room_comes_back_at_the_moment_that_was_told),
+		cmocka_unit_test(capacity_comes_back_at_the_time_that_was_told),
 		cmocka_unit_test(a_set_agrees_with_a_list),
 		cmocka_unit_test(
 		    a_set_agrees_with_a_list_when_clocks_step_back),

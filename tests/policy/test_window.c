@@ -193,7 +193,7 @@ the_promise_survives_clocks_that_step_back(void **state)
 }
 
 static void
-room_comes_back_at_the_moment_that_was_told(void **state)
+capacity_comes_back_at_the_time_that_was_told(void **state)
 {
 	uint64_t rnd = random_seed("when", 13);
 
@@ -201,18 +201,18 @@ room_comes_back_at_the_moment_that_was_told(void **state)
 		struct window_spec spec = { .length = some_length(&rnd) };
 		struct window w;
 		int64_t now = T0, when;
-		uint64_t room = random_below(&rnd, 60);
+		uint64_t remaining = random_below(&rnd, 60);
 
 		window_init(&w, &spec);
 		for (int k = 0; k < 40; k++) {
 			now += some_time(&rnd, spec.length) / 3;
 			window_add(&w, 1 + random_below(&rnd, 3), now, NULL);
 		}
-		when = window_fits_at(&w, room, now);
+		when = window_fits_at(&w, remaining, now);
 		assert_true(when >= now);
-		assert_true(window_used(&w, when) <= room);
+		assert_true(window_used(&w, when) <= remaining);
 		if (when > now)
-			assert_true(window_used(&w, when - 1) > room);
+			assert_true(window_used(&w, when - 1) > remaining);
 	}
 }
 
@@ -360,7 +360,7 @@ main(void)
 		cmocka_unit_test(
 		    a_day_stepped_back_keeps_its_count_until_that_day_ends),
 		cmocka_unit_test(a_shorter_window_inherits_what_still_matters),
-		cmocka_unit_test(room_comes_back_at_the_moment_that_was_told),
+		cmocka_unit_test(capacity_comes_back_at_the_time_that_was_told),
 		cmocka_unit_test(
 		    no_span_of_the_length_holds_more_than_the_limit),
 		cmocka_unit_test(the_promise_survives_clocks_that_step_back),

@@ -2,8 +2,8 @@
  * disk.c - a disk that loses its power.
  *
  * The harshest disk that POSIX allows: each file is on its own, a name is safe
- * only when its folder was synced, and sectors of 512 bytes come in any order.
- * One thing is not taken back: bytes beside those that were written.
+ * only when its directory was synced, and sectors of 512 bytes come in any
+ * order. One thing is not taken back: bytes beside those that were written.
  */
 #include "disk.h"
 
@@ -33,7 +33,7 @@ enum kind { CREATE, WRITE, TRUNCATE, SYNC, UNLINK, ASKED, ANSWERED };
 
 struct op {
 	enum kind kind;
-	char name[NAME]; /* "" is the folder itself */
+	char name[NAME]; /* "" is the directory itself */
 	off_t at;        /* WRITE: where; TRUNCATE: the new length */
 	size_t len;
 	size_t data;
@@ -47,7 +47,7 @@ static struct tape {
 	uint8_t data[BYTES];
 } * tape;
 
-static char folder[PATH_MAX];
+static char directory[PATH_MAX];
 static bool recording;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -92,13 +92,13 @@ record(enum kind kind, const char *name, off_t at, const void *p, size_t len,
 	tape->nop++;
 }
 
-/* The name in the folder, "" for itself, NULL if the path is elsewhere. */
+/* The name in the directory, "" for itself, NULL if the path is elsewhere. */
 static const char *
 name_of_path(const char *path)
 {
-	size_t n = strlen(folder);
+	size_t n = strlen(directory);
 
-	if (!recording || strncmp(path, folder, n) != 0)
+	if (!recording || strncmp(path, directory, n) != 0)
 		return NULL;
 	if (path[n] == '\0')
 		return "";
@@ -134,7 +134,7 @@ disk_record(const char *where)
 	    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (tape == MAP_FAILED)
 		abort();
-	snprintf(folder, sizeof(folder), "%s", where);
+	snprintf(directory, sizeof(directory), "%s", where);
 	recording = true;
 }
 
@@ -328,7 +328,7 @@ unlink(const char *path)
 
 struct pending {
 	size_t *op;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 struct file {
@@ -336,7 +336,7 @@ struct file {
 	bool there; /* for the processes */
 	bool named; /* on the disk */
 	uint8_t *bytes;
-	size_t len, room;
+	size_t len, capacity;
 	struct pending pending;
 };
 
@@ -355,9 +355,10 @@ struct disk {
 static void
 pend(struct pending *list, size_t op)
 {
-	if (list->n == list->room) {
-		list->room = list->room * 2 + 16;
-		list->op = realloc(list->op, list->room * sizeof(*list->op));
+	if (list->n == list->capacity) {
+		list->capacity = list->capacity * 2 + 16;
+		list->op =
+		    realloc(list->op, list->capacity * sizeof(*list->op));
 		if (list->op == NULL)
 			abort();
 	}
@@ -381,9 +382,9 @@ file_of(struct disk *d, const char *name)
 static void
 resize(struct file *f, size_t len)
 {
-	if (len > f->room) {
-		f->room = len * 2;
-		f->bytes = realloc(f->bytes, f->room);
+	if (len > f->capacity) {
+		f->capacity = len * 2;
+		f->bytes = realloc(f->bytes, f->capacity);
 		if (f->bytes == NULL)
 			abort();
 	}
@@ -573,9 +574,9 @@ disk_any_loss(uint64_t *chance)
 }
 
 static void
-empty_folder(void)
+empty_directory(void)
 {
-	DIR *dir = opendir(folder);
+	DIR *dir = opendir(directory);
 	struct dirent *e;
 
 	while (dir != NULL && (e = readdir(dir)) != NULL)
@@ -589,7 +590,7 @@ make_file(const struct file *f)
 	char path[PATH_MAX + NAME + 1];
 	FILE *to;
 
-	snprintf(path, sizeof(path), "%s/%s", folder, f->name);
+	snprintf(path, sizeof(path), "%s/%s", directory, f->name);
 	to = fopen(path, "w");
 	if (to == NULL ||
 	    (f->len > 0 && fwrite(f->bytes, f->len, 1, to) != 1) ||
@@ -648,7 +649,7 @@ disk_image(size_t n, enum disk_loss loss, const char *stem, uint64_t *chance)
 	play(&d, n);
 	p = promises(&d, n, stem);
 	lose_names(&d, loss, chance);
-	empty_folder();
+	empty_directory();
 	for (size_t i = 0; i < d.nfile; i++) {
 		struct file *f = &d.file[i];
 

@@ -1,8 +1,8 @@
 /*
  * disk.h - a disk that loses its power.
  *
- * What is done to the files of one folder is recorded, with all that was
- * written.  At any moment of that record the folder can be made as a disk
+ * What is done to the files of one directory is recorded, with all that was
+ * written.  At any point of that record the directory can be made as a disk
  * might hold it after the power failed then: what was synced is there, and of
  * the rest anything or nothing.
  *
@@ -31,9 +31,9 @@ enum disk_loss {
 extern const char *const disk_loss_name[DISK_LOSSES];
 enum disk_loss disk_any_loss(uint64_t *chance);
 
-/* Before the processes that use the folder are forked. */
-void	disk_record(const char *folder);
-/* No more is recorded; the number of moments. */
+/* Before the processes that use the directory are forked. */
+void	disk_record(const char *directory);
+/* No more is recorded; the number of points. */
 size_t	disk_stop(void);
 /* _exit, in no file's middle. */
 _Noreturn void disk_die(void);
@@ -51,7 +51,7 @@ struct disk_promises {
 	long kept;
 };
 
-/* Makes the folder as it might be after moment n. */
+/* Makes the directory as it might be after point n. */
 struct disk_promises disk_image(size_t n, enum disk_loss loss,
 	    const char *stem, uint64_t *chance);
 

@@ -2,7 +2,7 @@
  * test_power.c - the power fails: what was promised is on the disk.
  *
  * A store lives, ends in order or not, and lives again on a disk that records
- * it all.  Then the power fails at many moments of these lives, and a store is
+ * it all.  Then the power fails at many points of these lives, and a store is
  * opened on what the disk may have kept.
  */
 #include <setjmp.h>
@@ -168,20 +168,20 @@ assert_survived(long low, long high)
 }
 
 static void
-fail_power(size_t moments, uint64_t seed, size_t images)
+fail_power(size_t points, uint64_t seed, size_t images)
 {
 	bool power = conf->durability == DURABILITY_POWER;
 
 	for (size_t i = 0; i < images; i++) {
 		uint64_t chance = seed + i;
-		size_t n = moments * (i + 1) / images;
+		size_t n = points * (i + 1) / images;
 		enum disk_loss loss = disk_any_loss(&chance);
 		struct disk_promises p =
 		    disk_image(n, loss, "-journal.", &chance);
 
-		print_message("image %zu: moment %zu of %zu, lost: %s, "
+		print_message("image %zu: point %zu of %zu, lost: %s, "
 			      "%ld answered of %ld, %ld kept\n",
-		    i, n, moments, disk_loss_name[loss], p.answered, p.asked,
+		    i, n, points, disk_loss_name[loss], p.answered, p.asked,
 		    p.kept);
 		assert_survived(power ? p.answered : p.kept, p.asked);
 	}

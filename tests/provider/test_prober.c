@@ -1,5 +1,5 @@
 /*
- * test_prober.c - who is ailing: breakers over years, greetings of servers
+ * test_prober.c - who is unhealthy: breakers over years, greetings of servers
  * that behave in every way, and the rounds that join the two.
  */
 #include <setjmp.h>
@@ -83,7 +83,8 @@ names_of_states_are_words(void **state)
 	assert_string_equal(breaker_name(BREAKER_HALF_OPEN), "half-open");
 }
 
-/* --- who is ailing ------------------------------------------------------- */
+/* --- who is unhealthy -------------------------------------------------------
+ */
 
 static void
 who_was_never_looked_at_is_well(void **state)

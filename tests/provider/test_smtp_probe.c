@@ -24,8 +24,8 @@
 	"IGhvcnNlICJiYXR0ZXJ5Ig=="
 #define KEY_BASE64 "Y29ycmVjdCBob3JzZSAiYmF0dGVyeSI="
 
-static char folder[] = "/tmp/test_probe.XXXXXX";
-static char ca_file[sizeof(folder) + 16];
+static char directory[] = "/tmp/test_probe.XXXXXX";
+static char ca_file[sizeof(directory) + 16];
 
 /* The steps of the last probe, "+connect -TLS", and how the last one ended. */
 static char steps[400], details[4000], cause[400], remedy[400];
@@ -68,7 +68,7 @@ probe(const struct scene *scene, const char *to, struct witness *saw)
 		.timeout = scene->silent ? 2 : 30 };
 	int rc;
 
-	smtpd_start(&server, folder, scene);
+	smtpd_start(&server, directory, scene);
 	target.connect_to = server.address;
 	rc = run(&target);
 	*saw = *server.saw;
@@ -164,10 +164,10 @@ a_wrong_certificate_gets_no_key(void **state)
 static void
 an_unknown_authority_gets_no_key(void **state)
 {
-	strcpy(ca_file + strlen(folder), "/1.pem");
+	strcpy(ca_file + strlen(directory), "/1.pem");
 	stops(&(struct scene){ 0 }, "+connect +greeting +EHLO -TLS",
 	    "authority is not known", "ca-certificates");
-	strcpy(ca_file + strlen(folder), "/ca.pem");
+	strcpy(ca_file + strlen(directory), "/ca.pem");
 }
 
 static void
@@ -271,7 +271,7 @@ a_closed_port_is_told(void **state)
 		.ca_file = ca_file };
 
 	/* A port that was just free. */
-	smtpd_start(&server, folder, &(struct scene){ 0 });
+	smtpd_start(&server, directory, &(struct scene){ 0 });
 	smtpd_stop(&server);
 	target.connect_to = server.address;
 	assert_int_equal(run(&target), 1);
@@ -328,26 +328,26 @@ no_copy_of_the_key_stays_in_the_heap(void **state)
 }
 
 static int
-make_folder(void **state)
+make_directory(void **state)
 {
-	if (mkdtemp(folder) == NULL)
+	if (mkdtemp(directory) == NULL)
 		return -1;
-	smtpd_certificates(folder);
-	snprintf(ca_file, sizeof(ca_file), "%s/ca.pem", folder);
+	smtpd_certificates(directory);
+	snprintf(ca_file, sizeof(ca_file), "%s/ca.pem", directory);
 	return 0;
 }
 
 static int
-remove_folder(void **state)
+remove_directory(void **state)
 {
 	static const char *const names[] = { "0", "1", "2", "3", "ca" };
-	char path[sizeof(folder) + 16];
+	char path[sizeof(directory) + 16];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s.pem", folder, names[i]);
+		snprintf(path, sizeof(path), "%s/%s.pem", directory, names[i]);
 		unlink(path);
 	}
-	return rmdir(folder);
+	return rmdir(directory);
 }
 
 int
@@ -372,5 +372,5 @@ main(void)
 		cmocka_unit_test(a_proxy_of_the_environment_is_not_asked),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # demo.sh - postmeter at work between an office and its provider, in a minute.
 #
-# Real mail servers and real mail, on loopback, in namespaces and a folder of
+# Real mail servers and real mail, on loopback, in namespaces and a directory of
 # their own; nothing of it is left afterwards.
 # shellcheck source=tests/scenario/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -29,7 +29,7 @@ meter_secrets first "one secret" third "a third"
 make_ca
 start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
 start_provider $OTHER 127.0.0.3 good yes "third@s:a third"
-office_folder
+office_directory
 start_postmeter
 wire_office
 start_office

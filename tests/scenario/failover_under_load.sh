@@ -27,7 +27,7 @@ meter_secrets first "one secret" other "another secret"
 make_ca
 start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
 start_provider $OTHER 127.0.0.3 good yes "other@s:another secret"
-office_folder
+office_directory
 start_postmeter
 start_agent
 wire_office

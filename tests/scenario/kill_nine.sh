@@ -1,5 +1,5 @@
 #!/bin/bash
-# kill_nine.sh - kill -9 at any moment, many times: what clients were promised
+# kill_nine.sh - kill -9 at any time, many times: what clients were promised
 # is in the store, and nothing is there that nobody asked for.
 #
 # shellcheck source=tests/scenario/lib.sh
@@ -32,7 +32,7 @@ start_postmeter
     -l "$LEDGER" >/dev/null &
 LOAD=$!
 for ((i = 1; i <= KILLS; i++)); do
-	# A few answers more, so that each kill meets work, then any moment.
+	# A few answers more, so that each kill meets work, then any time.
 	wait_until 60 "messages pass" "$LOG" grown "$(wc -l <"$LEDGER")"
 	sleep "0.0$((RANDOM % 100))"
 	end_postmeter KILL

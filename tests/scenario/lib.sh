@@ -2,9 +2,9 @@
 #
 #   stage.sh     namespaces of our own, so that the machine is left alone
 #   words.sh     what people read
-#   debian.sh    a Debian in a folder
+#   debian.sh    a Debian in a directory
 #   tls.sh       a throw-away certificate authority
-#   postfix.sh   a Postfix in a folder
+#   postfix.sh   a Postfix in a directory
 #   provider.sh  the provider: TLS, a login, a mailbox for all that it takes
 #   office.sh    the office's mail server
 #   meter.sh     postmeter and its tool

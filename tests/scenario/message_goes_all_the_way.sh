@@ -88,13 +88,13 @@ says() {
 	ctl setup postfix --check --postfix-config "$STAGE/office" 2>&1 || true
 }
 chmod 700 "$STAGE/office/queue/postmeter"
-matches "a folder that Postfix cannot enter is found" \
+matches "a directory that Postfix cannot enter is found" \
     'user postfix cannot open .*/milter.sock: Permission denied' "$(says)"
 chmod 750 "$STAGE/office/queue/postmeter"
 chmod 711 "$STAGE/store"
 chown root "$STAGE/store"
 matches "a store that the daemon cannot write is found" \
-    "user $METER_USER cannot write the store's folder" "$(says)"
+    "user $METER_USER cannot write the store's directory" "$(says)"
 chown "$METER_USER" "$STAGE/store"
 matches "explain knows why alice must wait" '3 of 3 messages in 10m' \
     "$(ctl explain --sender alice@office.example --rcpt bob@example.org ||

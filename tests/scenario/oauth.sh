@@ -149,7 +149,7 @@ mount --bind "$STAGE/sasl2" "$SASL"
 start_provider $PROVIDER 127.0.0.2 good yes "clerk:a password"
 provider_oauth "$STAGE/$PROVIDER"
 start_tokens good 8443
-office_folder
+office_directory
 start_postmeter
 wire_office
 start_office

@@ -25,7 +25,7 @@ echo "127.0.0.3:465 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes" \
     >>"$STAGE/$HOST/master.cf"
 postfix_anew "$STAGE/$HOST"
 wait_until 60 "port 465 is open" "$STAGE/$HOST/mail.log" port_open 127.0.0.3 465
-office_folder
+office_directory
 start_postmeter
 wire_office
 start_office

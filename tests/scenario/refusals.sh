@@ -54,7 +54,7 @@ chown "$METER_USER" "$STAGE/secrets.conf"
 make_ca
 start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
 start_provider $OTHER 127.0.0.3 good yes "other@s:another secret"
-office_folder
+office_directory
 start_postmeter
 wire_office
 start_office

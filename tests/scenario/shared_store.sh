@@ -20,7 +20,7 @@ title "two mail servers spend one limit"
 mail_server() {
 	local dir=$STAGE/postfix-$1
 
-	postfix_folder "$dir" <<-END
+	postfix_directory "$dir" <<-END
 		myhostname = mail.office.example
 		inet_interfaces = 127.0.0.1
 		mynetworks = 127.0.0.0/8

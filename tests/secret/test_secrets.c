@@ -200,7 +200,7 @@ a_strangers_file_is_refused(void **state)
 }
 
 static void
-a_strangers_folder_is_refused(void **state)
+a_strangers_directory_is_refused(void **state)
 {
 	needs_root();
 	write_text(path, GOOD, 0600);
@@ -220,7 +220,7 @@ a_symbolic_link_is_not_followed(void **state)
 }
 
 static void
-a_linked_folder_is_not_followed(void **state)
+a_linked_directory_is_not_followed(void **state)
 {
 	char real[128], link[128], file[160];
 
@@ -256,7 +256,7 @@ a_fifo_is_refused_without_waiting(void **state)
 }
 
 static void
-a_folder_or_a_device_is_refused(void **state)
+a_directory_or_a_device_is_refused(void **state)
 {
 	char sub[128];
 
@@ -289,7 +289,7 @@ the_way_may_not_lead_back(void **state)
 }
 
 static void
-a_folder_that_others_write_is_refused(void **state)
+a_directory_that_others_write_is_refused(void **state)
 {
 	write_text(path, GOOD, 0600);
 	assert_int_equal(chmod(dir, 0770), 0);
@@ -299,7 +299,7 @@ a_folder_that_others_write_is_refused(void **state)
 }
 
 static void
-a_sticky_folder_passes_above_the_last_only(void **state)
+a_sticky_directory_passes_above_the_last_only(void **state)
 {
 	char sub[128], file[160];
 
@@ -372,7 +372,7 @@ credentials_are_systemds_business(void **state)
 }
 
 static void
-a_folder_that_looks_like_credentials_is_not_exempt(void **state)
+a_directory_that_looks_like_credentials_is_not_exempt(void **state)
 {
 	char sub[128], file[160], *text;
 
@@ -734,20 +734,20 @@ main(void)
 		TEST(others_may_do_nothing),
 		TEST(a_foreign_group_may_not_read),
 		TEST(a_strangers_file_is_refused),
-		TEST(a_strangers_folder_is_refused),
+		TEST(a_strangers_directory_is_refused),
 		TEST(a_symbolic_link_is_not_followed),
-		TEST(a_linked_folder_is_not_followed),
+		TEST(a_linked_directory_is_not_followed),
 		TEST(a_second_name_is_refused),
 		TEST(a_fifo_is_refused_without_waiting),
-		TEST(a_folder_or_a_device_is_refused),
+		TEST(a_directory_or_a_device_is_refused),
 		TEST(a_missing_file_is_refused),
 		TEST(the_way_may_not_lead_back),
-		TEST(a_folder_that_others_write_is_refused),
-		TEST(a_sticky_folder_passes_above_the_last_only),
+		TEST(a_directory_that_others_write_is_refused),
+		TEST(a_sticky_directory_passes_above_the_last_only),
 		TEST(a_file_that_is_too_large_is_refused),
 		TEST(an_access_control_list_is_refused),
 		TEST(credentials_are_systemds_business),
-		TEST(a_folder_that_looks_like_credentials_is_not_exempt),
+		TEST(a_directory_that_looks_like_credentials_is_not_exempt),
 		TEST(a_credential_has_no_path),
 		TEST(a_change_during_the_reading_is_seen),
 		TEST(a_swapped_file_is_never_read),

@@ -1,5 +1,5 @@
 /*
- * test_crash.c - the end at any moment: nothing promised is lost, nothing is
+ * test_crash.c - the end at any time: nothing promised is lost, nothing is
  * counted twice.
  *
  * The functions that change a file are defined here, in front of libc's, so
@@ -93,7 +93,7 @@ unlink(const char *path)
 
 /* What a child did, told to the parent. */
 static struct told {
-	atomic_long begun, done, folds;
+	atomic_long begun, done, flushes;
 } * told;
 
 static struct config *conf;
@@ -115,7 +115,7 @@ setup(void **state)
 	free(conf->store);
 	if (asprintf(&conf->store, "sqlite:%s/s.db", tmpdir) == -1)
 		abort();
-	told->begun = told->done = told->folds = 0;
+	told->begun = told->done = told->flushes = 0;
 	fatals = 0;
 	return 0;
 }
@@ -181,7 +181,7 @@ assert_between(struct store *s, long low, long high)
 	assert_int_equal(n, store_used(s, conf, "twin", "k", NOW + 10000));
 }
 
-/* --- the end at a moment ------------------------------------------------- */
+/* --- the end at any time ------------------------------------------------- */
 
 static void
 killed_between_two_messages_it_knows_what_the_oracle_knows(void **state)
@@ -214,7 +214,7 @@ killed_between_two_messages_it_knows_what_the_oracle_knows(void **state)
 	oracle_free(&w.oracle);
 }
 
-/* Opens, counts, folds now and then, and closes: all that a life can hold. */
+/* Opens, counts, flushes now and then, and closes: all that a life can hold. */
 static void
 short_life(void)
 {
@@ -261,7 +261,7 @@ killed_before_any_write_sync_or_removal_it_keeps_its_promises(void **state)
 	assert_true(clean || n == rounds);
 }
 
-#define LOAD_KEYS 500 /* so many that a fold takes a while */
+#define LOAD_KEYS 500 /* so many that a flush takes a while */
 
 static void *
 charge_on(void *arg)
@@ -287,13 +287,13 @@ charge_on(void *arg)
 }
 
 static void *
-fold_on(void *arg)
+flush_on(void *arg)
 {
 	struct why why;
 
 	for (;;)
 		if (store_flush(arg, &why) == STORE_OK)
-			told->folds++;
+			told->flushes++;
 	return NULL;
 }
 
@@ -320,7 +320,7 @@ killed_under_load_it_loses_nothing_that_was_answered(void **state)
 	for (size_t life = random_rounds(12); life > 0; life--) {
 		long enough =
 		    told->done + 500 + (long)random_below(&chance, 4000);
-		long folds = told->folds + 3;
+		long flushes = told->flushes + 3;
 		struct store *s;
 		pid_t pid = fork();
 
@@ -330,11 +330,11 @@ killed_under_load_it_loses_nothing_that_was_answered(void **state)
 			s = open_in_child();
 			for (size_t i = 0; i < 4; i++)
 				pthread_create(&t[i], NULL,
-				    i == 0 ? fold_on : charge_on, s);
+				    i == 0 ? flush_on : charge_on, s);
 			for (;;)
 				pause();
 		}
-		while (told->done < enough || told->folds < folds)
+		while (told->done < enough || told->flushes < flushes)
 			usleep(100);
 		kill(pid, SIGKILL);
 		assert_true(WIFSIGNALED(wait_for(pid)));
@@ -516,7 +516,7 @@ a_second_daemon_is_told_that_the_store_is_in_use(void **state)
 }
 
 static void
-a_folder_that_does_not_exist_is_named(void **state)
+a_directory_that_does_not_exist_is_named(void **state)
 {
 	free(conf->store);
 	conf->store = strdup("sqlite:/nowhere/at/all.db");
@@ -612,7 +612,7 @@ main(void)
 		T(a_database_that_is_full_lets_counting_go_on),
 		T(a_failed_sync_ends_the_daemon_and_is_never_tried_again),
 		T(a_second_daemon_is_told_that_the_store_is_in_use),
-		T(a_folder_that_does_not_exist_is_named),
+		T(a_directory_that_does_not_exist_is_named),
 		T(a_journal_that_is_missing_is_not_taken_for_an_empty_one),
 		T(a_byte_that_changed_in_the_middle_is_refused),
 		T(a_damaged_database_is_refused_and_left_alone),

@@ -79,7 +79,7 @@ what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 	db_rollback(db);
 	db_close(&db);
 	db = must_open();
-	assert_int_equal(40, meta.folded);
+	assert_int_equal(40, meta.flushed);
 	assert_true(meta.seq == UINT64_MAX / 2);
 	assert_int_equal(3, meta.journal);
 	assert_int_equal(5, meta.now);
@@ -114,12 +114,12 @@ static void
 another_version_is_refused_by_name(void **state)
 {
 	db_close(&(struct db *){ must_open() });
-	by_hand("PRAGMA user_version = 4");
-	assert_refused(65, "version 4, this postmeter reads version 3");
+	by_hand("PRAGMA user_version = 5");
+	assert_refused(65, "version 5, this postmeter reads version 4");
 	/* As it was before rows had a digest. */
 	by_hand("PRAGMA user_version = 1;"
 		"ALTER TABLE counter DROP COLUMN digest");
-	assert_refused(65, "version 1, this postmeter reads version 3");
+	assert_refused(65, "version 1, this postmeter reads version 4");
 }
 
 static void

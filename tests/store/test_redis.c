@@ -803,17 +803,17 @@ a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
 static void
 remove_aof(void)
 {
-	char folder[64];
+	char directory[64];
 	struct dirent *e;
 	DIR *d;
 
-	snprintf(folder, sizeof(folder), "%s/appendonlydir", tmpdir);
-	d = opendir(folder);
+	snprintf(directory, sizeof(directory), "%s/appendonlydir", tmpdir);
+	d = opendir(directory);
 	while (d != NULL && (e = readdir(d)) != NULL)
 		unlinkat(dirfd(d), e->d_name, 0);
 	if (d != NULL)
 		closedir(d);
-	rmdir(folder);
+	rmdir(directory);
 }
 
 /* Configuration of one of several servers, with a store for outages. */

@@ -19,7 +19,7 @@
 
 #define SIZE (4 * 1000 * 1000)
 
-static char folder[] = "/tmp/pm-trace-XXXXXX", file[64];
+static char directory[] = "/tmp/pm-trace-XXXXXX", file[64];
 static int64_t now; /* of entries; the file itself goes by the real clock */
 
 static int
@@ -27,10 +27,10 @@ setup(void **state)
 {
 	struct why why;
 
-	strcpy(folder + strlen(folder) - 6, "XXXXXX");
-	if (mkdtemp(folder) == NULL)
+	strcpy(directory + strlen(directory) - 6, "XXXXXX");
+	if (mkdtemp(directory) == NULL)
 		return -1;
-	snprintf(file, sizeof(file), "%s/trace.db", folder);
+	snprintf(file, sizeof(file), "%s/trace.db", directory);
 	now = clock_now();
 	return trace_open(file, 14 * DAY, SIZE, &why);
 }
@@ -41,7 +41,7 @@ teardown(void **state)
 	char command[100];
 
 	trace_close();
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command);
 }
 

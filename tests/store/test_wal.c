@@ -293,7 +293,7 @@ a_file_may_have_lost_what_its_successor_could_not_know(void **state)
 	assert_non_null(strstr(why.text, "frames are missing"));
 	assert_int_equal(0, truncate(file(1), 7));
 	assert_int_equal(65, replay(1, 0, &s, &end));
-	/* Of folded ones nothing has to be there. */
+	/* Of flushed ones nothing has to be there. */
 	assert_int_equal(0, truncate(file(2), WAL_HEADER));
 	assert_int_equal(0, replay(1, 0, &s, &end));
 	assert_int_equal(0, s.n);

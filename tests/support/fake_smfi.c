@@ -122,7 +122,8 @@ smfi_chgfrom(SMFICTX *ctx, char *sender, char *args)
 	return MI_SUCCESS;
 }
 
-/* note - one line for each change of a header; a fold is shown as it is */
+/* note - one line for each change of a header; a folded line is shown as it is
+ */
 static int
 note(SMFICTX *ctx, const char *what, const char *name, const char *value)
 {

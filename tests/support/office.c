@@ -26,7 +26,7 @@ open_office_of(struct config *conf)
 
 	house_time = MONDAY;
 	store = house_store(conf);
-	/* The callbacks register; the socket's folder may be refused. */
+	/* The callbacks register; the socket's directory may be refused. */
 	(void)mlfi_open(conf, &nobody, &live, &why);
 	(void)mlfi_serve(&(struct desk){ .store = store, .health = health });
 	snapshot_publish(conf);

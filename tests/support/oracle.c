@@ -75,7 +75,7 @@ oracle_leaves(
 	return last + l->window.length;
 }
 
-/* What of it will be left at moment t, as seen at now. */
+/* What of it will be left at time t, as seen at now. */
 static uint64_t
 oracle_left(const struct limit *l, const struct oracle_limit *ol, int64_t now,
     int64_t t)
@@ -162,10 +162,10 @@ oracle_add(const struct limit *l, struct oracle_limit *ol, uint64_t amount,
 			ol->event[i].t = now;
 			return;
 		}
-	if (ol->n == ol->room) {
-		ol->room = 2 * ol->room + 16;
+	if (ol->n == ol->capacity) {
+		ol->capacity = 2 * ol->capacity + 16;
 		ol->event = oracle_must(
-		    reallocarray(ol->event, ol->room, sizeof(*ol->event)));
+		    reallocarray(ol->event, ol->capacity, sizeof(*ol->event)));
 	}
 	ol->event[ol->n++] = (struct oracle_event){ now, amount, digest };
 }
@@ -250,7 +250,7 @@ oracle_budget(struct oracle *o, const struct bill *b, size_t choice)
 	return least;
 }
 
-/* Only at these moments can anything change: try one after the other. */
+/* only at these times can anything change: try one after the other. */
 static void
 oracle_try(struct oracle *o, const struct bill *b, int64_t t, int64_t *best)
 {

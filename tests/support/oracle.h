@@ -21,7 +21,7 @@ struct oracle_event {
 
 struct oracle_limit {
 	struct oracle_event *event;	/* sums: the oldest first */
-	size_t n, room;
+	size_t n, capacity;
 	int64_t end;		/* calendar: when all of them leave */
 	size_t warned;
 };

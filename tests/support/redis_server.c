@@ -67,12 +67,12 @@ redis_tell(const struct redis_server *s, const char *command)
 }
 
 void
-redis_own_clock(const char *folder, int64_t now)
+redis_own_clock(const char *directory, int64_t now)
 {
 	char path[128];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/clock", folder);
+	snprintf(path, sizeof(path), "%s/clock", directory);
 	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd == -1 || ftruncate(fd, sizeof(*redis_clock)) == -1 ||
 	    setenv("SERVER_CLOCK", path, 1) == -1)
@@ -116,18 +116,18 @@ redis_spawn(const char *const *argv)
 }
 
 void
-redis_start(struct redis_server *s, const char *folder, const char *name,
+redis_start(struct redis_server *s, const char *directory, const char *name,
     const char *const *more)
 {
 	const char *argv[40] = { "redis-server", "--port", "0", "--unixsocket",
-		s->socket, "--unixsocketperm", "700", "--dir", folder, "--save",
-		"", "--daemonize", "no", "--loglevel", "warning", "--logfile",
-		"redis.log", "--enable-debug-command", "yes" };
+		s->socket, "--unixsocketperm", "700", "--dir", directory,
+		"--save", "", "--daemonize", "no", "--loglevel", "warning",
+		"--logfile", "redis.log", "--enable-debug-command", "yes" };
 	size_t n = 19;
 	redisContext *c;
 
-	snprintf(s->folder, sizeof(s->folder), "%s", folder);
-	snprintf(s->socket, sizeof(s->socket), "%s/%s.sock", folder, name);
+	snprintf(s->directory, sizeof(s->directory), "%s", directory);
+	snprintf(s->socket, sizeof(s->socket), "%s/%s.sock", directory, name);
 	for (; more != NULL && *more != NULL && n < 38; more++)
 		argv[n++] = *more;
 	s->pid = redis_spawn(argv);

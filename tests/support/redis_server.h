@@ -1,5 +1,5 @@
 /*
- * redis_server.h - a Redis of a test's own: in the test's folder, on a UNIX
+ * redis_server.h - a Redis of a test's own: in the test's directory, on a UNIX
  * socket, gone at the end.
  */
 #ifndef REDIS_SERVER_H
@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 struct redis_server {
-	char socket[108], folder[64];
+	char socket[108], directory[64];
 	pid_t pid;
 };
 
@@ -30,12 +30,12 @@ bool	redis_tell(const struct redis_server *s, const char *command);
 extern volatile int64_t *redis_clock;
 
 /* From now on; the clock is a file in the directory, and stands at now. */
-void	redis_own_clock(const char *folder, int64_t now);
+void	redis_own_clock(const char *directory, int64_t now);
 
 pid_t	redis_spawn(const char *const *argv);
 
-/* name tells several in one folder apart; more is a list of arguments. */
-void	redis_start(struct redis_server *s, const char *folder,
+/* name tells several in one directory apart; more is a list of arguments. */
+void	redis_start(struct redis_server *s, const char *directory,
 	    const char *name, const char *const *more);
 
 /* A port of the loopback that nobody has. */

@@ -70,12 +70,12 @@ make(const char *name, EVP_PKEY *key, X509 *issuer, EVP_PKEY *signer, long from,
 }
 
 static void
-save(const char *folder, const char *name, X509 *cert, EVP_PKEY *key)
+save(const char *directory, const char *name, X509 *cert, EVP_PKEY *key)
 {
 	char path[300];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/%s.pem", folder, name);
+	snprintf(path, sizeof(path), "%s/%s.pem", directory, name);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	PEM_write_X509(f, cert);
@@ -86,19 +86,20 @@ save(const char *folder, const char *name, X509 *cert, EVP_PKEY *key)
 }
 
 void
-smtpd_certificates(const char *folder)
+smtpd_certificates(const char *directory)
 {
 	EVP_PKEY *ca_key = EVP_EC_gen("P-256"), *key = EVP_EC_gen("P-256");
 	const long soon = DAY_SECONDS, past = -DAY_SECONDS;
 	X509 *ca = make("authority", ca_key, NULL, ca_key, past, soon);
 
-	save(folder, "0", make(SMTPD_NAME, key, ca, ca_key, past, soon), key);
-	save(folder, "1", make(SMTPD_NAME, key, NULL, key, past, soon), key);
-	save(folder, "2", make("other.example", key, ca, ca_key, past, soon),
+	save(
+	    directory, "0", make(SMTPD_NAME, key, ca, ca_key, past, soon), key);
+	save(directory, "1", make(SMTPD_NAME, key, NULL, key, past, soon), key);
+	save(directory, "2", make("other.example", key, ca, ca_key, past, soon),
 	    key);
-	save(folder, "3", make(SMTPD_NAME, key, ca, ca_key, 2 * past, past),
+	save(directory, "3", make(SMTPD_NAME, key, ca, ca_key, 2 * past, past),
 	    key);
-	save(folder, "ca", ca, NULL);
+	save(directory, "ca", ca, NULL);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(ca_key);
 }
@@ -108,7 +109,7 @@ smtpd_certificates(const char *folder)
 struct session {
 	const struct scene *scene;
 	struct witness *saw;
-	const char *folder;
+	const char *directory;
 	int fd;
 	SSL *ssl;
 };
@@ -154,7 +155,7 @@ start_tls(struct session *s)
 	char path[300];
 
 	snprintf(
-	    path, sizeof(path), "%s/%d.pem", s->folder, (int)s->scene->cert);
+	    path, sizeof(path), "%s/%d.pem", s->directory, (int)s->scene->cert);
 	SSL_CTX_use_certificate_chain_file(ctx, path);
 	SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM);
 	s->ssl = SSL_new(ctx);
@@ -254,7 +255,7 @@ converse(struct session *s)
 }
 
 void
-smtpd_start(struct smtpd *s, const char *folder, const struct scene *scene)
+smtpd_start(struct smtpd *s, const char *directory, const struct scene *scene)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	socklen_t len = sizeof(sin);
@@ -272,7 +273,7 @@ smtpd_start(struct smtpd *s, const char *folder, const struct scene *scene)
 	s->pid = fork();
 	if (s->pid == 0) {
 		struct session session = {
-			.scene = scene, .saw = s->saw, .folder = folder
+			.scene = scene, .saw = s->saw, .directory = directory
 		};
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -40,10 +40,10 @@ struct smtpd {
 	struct witness *saw;
 };
 
-/* Keys and certificates into folder: 0.pem to 3.pem, ca.pem. */
-void	smtpd_certificates(const char *folder);
+/* Keys and certificates into directory: 0.pem to 3.pem, ca.pem. */
+void	smtpd_certificates(const char *directory);
 
-void	smtpd_start(struct smtpd *s, const char *folder,
+void	smtpd_start(struct smtpd *s, const char *directory,
 	    const struct scene *scene);
 void	smtpd_stop(struct smtpd *s);
 

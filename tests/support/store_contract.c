@@ -343,28 +343,28 @@ a_choice_may_name_what_is_bound_to_it(void **state)
 }
 
 static void
-who_is_ailing_is_chosen_last(void **state)
+who_is_unhealthy_is_chosen_last(void **state)
 {
 	struct decision d;
 	struct bill b;
 
 	for (int spread = 0; spread < 2; spread++) {
-		for (int ailing = 0; ailing < 4; ailing++) {
+		for (int unhealthy = 0; unhealthy < 4; unhealthy++) {
 			bill_one(&b, conf, "million", "a", NOW);
 			b.nchoice = 2;
 			b.spread = spread == 1;
 			b.choice[0] =
 			    (struct bill_choice){ .smarthost = "first",
 				    .first = 1,
-				    .last = (ailing & 1) != 0 };
+				    .last = (unhealthy & 1) != 0 };
 			b.choice[1] =
 			    (struct bill_choice){ .smarthost = "second",
 				    .first = 1,
-				    .last = (ailing & 2) != 0 };
+				    .last = (unhealthy & 2) != 0 };
 			assert_int_equal(
 			    STORE_OK, store_charge(store, &b, "a@b", &d, &why));
 			assert_true(d.fits);
-			assert_int_equal(ailing == 1 ? 1 : 0, d.choice);
+			assert_int_equal(unhealthy == 1 ? 1 : 0, d.choice);
 		}
 	}
 }
@@ -1016,7 +1016,7 @@ store_contract_run(const struct store_maker *m)
 		T(a_lockout_begins_with_the_first_refusal_and_outlives_the_window),
 		T(the_chosen_smarthost_alone_is_charged_and_bound),
 		T(a_choice_may_name_what_is_bound_to_it),
-		T(who_is_ailing_is_chosen_last),
+		T(who_is_unhealthy_is_chosen_last),
 		T(a_hundred_of_two_hundred_threads_get_through),
 		T(a_clock_that_steps_back_and_comes_again_frees_nothing),
 		T(more_recipients_than_a_record_holds_are_a_refusal),

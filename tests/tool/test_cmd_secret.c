@@ -31,8 +31,8 @@
 	"/* secret \"no\" { password = \"no\" } */\n"                          \
 	"secret 'ses' { password = 'it is \\ } old' } # last\n"
 
-static char folder[] = "/tmp/test_ctl_secret.XXXXXX";
-static char file[sizeof(folder) + 32];
+static char directory[] = "/tmp/test_ctl_secret.XXXXXX";
+static char file[sizeof(directory) + 32];
 
 static void
 write_file(const char *path, const char *text, mode_t mode)
@@ -207,11 +207,11 @@ the_mode_is_kept(void **state)
 	assert_int_equal(st.st_uid, geteuid());
 }
 
-/* The folder holds the file and nothing that was left beside it. */
+/* The directory holds the file and nothing that was left beside it. */
 static void
 nothing_is_left_beside(void)
 {
-	DIR *d = opendir(folder);
+	DIR *d = opendir(directory);
 	size_t n = 0;
 
 	for (const struct dirent *e; (e = readdir(d)) != NULL; n++)
@@ -283,7 +283,7 @@ values_that_no_line_can_hold_are_refused(void **state)
 
 /* --- the command --------------------------------------------------------- */
 
-static char conf_file[sizeof(folder) + 32];
+static char conf_file[sizeof(directory) + 32];
 
 static void
 write_config(void)
@@ -298,7 +298,7 @@ write_config(void)
 	    "username = \"u@office.example\" secret = \"gmail\" }\n"
 	    "route \"r\" { smarthosts = {\"gmail\"} }\n"
 	    "rule \"all\" { policies = {} route = \"r\" }\n",
-	    getpwuid(geteuid())->pw_name, file, folder);
+	    getpwuid(geteuid())->pw_name, file, directory);
 	write_file(conf_file, text, 0600);
 }
 
@@ -430,21 +430,21 @@ steps_line_up_and_are_coloured_on_demand_only(void **state)
 }
 
 static int
-make_folder(void **state)
+make_directory(void **state)
 {
-	if (mkdtemp(folder) == NULL)
+	if (mkdtemp(directory) == NULL)
 		return -1;
-	snprintf(file, sizeof(file), "%s/secrets.conf", folder);
-	snprintf(conf_file, sizeof(conf_file), "%s/postmeter.conf", folder);
+	snprintf(file, sizeof(file), "%s/secrets.conf", directory);
+	snprintf(conf_file, sizeof(conf_file), "%s/postmeter.conf", directory);
 	return 0;
 }
 
 static int
-remove_folder(void **state)
+remove_directory(void **state)
 {
 	unlink(file);
 	unlink(conf_file);
-	return rmdir(folder);
+	return rmdir(directory);
 }
 
 int
@@ -468,5 +468,5 @@ main(void)
 		cmocka_unit_test(steps_line_up_and_are_coloured_on_demand_only),
 	};
 
-	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }

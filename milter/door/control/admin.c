@@ -1,8 +1,8 @@
 /*
  * admin.c - what the operator may change, and who did it.
  *
- * Each act names its actor and leaves an event in the store and a line in the
- * log: whoever looks later sees that it was no accident.
+ * Each command names its actor and leaves an event in the store and a line in
+ * the log: whoever looks later sees that it was no accident.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +15,13 @@
 #include "suggest.h"
 
 void
-control_log_act(const struct request *rq, const char *act, const char *who)
+control_log_command(
+    const struct request *rq, const char *command, const char *who)
 {
 	char actor[128], name[400];
 
-	log_info("control: actor=%s act=%s who=%s",
-	    escape_str(actor, sizeof(actor), rq->actor), act,
+	log_info("control: actor=%s command=%s who=%s",
+	    escape_str(actor, sizeof(actor), rq->actor), command,
 	    escape_str(name, sizeof(name), who));
 }
 
@@ -94,7 +95,7 @@ control_reset(const struct request *rq)
 		return control_failure("`postmeterctl top` lists who has",
 		    "%s has no counter there to reset", who);
 	}
-	control_log_act(rq, "reset", who);
+	control_log_command(rq, "reset", who);
 	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(who),
 	    "reset", done);
 }
@@ -208,11 +209,11 @@ control_grant(const struct request *rq)
 		    "%s holds as many grants as fit", w.key[i]);
 	if (a != STORE_OK)
 		return control_store_failure(a, why.text);
-	control_log_act(rq, "grant", w.key[i]);
+	control_log_command(rq, "grant", w.key[i]);
 	return json_pack("{s:b, s:s, s:o, s:s, s:o, s:o}", "ok", 1, "policy",
 	    p->name, "key", control_text(w.key[i]), "dimension",
 	    dimension_words[g.dim], "extra", control_number(g.extra), "until",
-	    control_moment(rq, g.until));
+	    control_time(rq, g.until));
 }
 
 /* lines_of - each line of a text, as an array */
@@ -236,7 +237,7 @@ control_reload(const struct request *rq)
 	char *errors = NULL;
 	json_t *answer;
 
-	control_log_act(rq, "reload", rq->env->config_file);
+	control_log_command(rq, "reload", rq->env->config_file);
 	if (rq->env->reload(&errors) == 0)
 		answer = json_pack("{s:b, s:o}", "ok", 1, "config",
 		    control_text(rq->env->config_file));

@@ -94,14 +94,14 @@ control_hello(const struct request *rq)
 static int64_t
 gate_until(const struct request *rq)
 {
-	const char *act = control_arg(rq, "act");
+	const char *action = control_arg(rq, "action");
 	const char *span = control_arg(rq, "for");
 	struct why why;
 	int64_t ms;
 
-	if (act != NULL && strcmp(act, "open") == 0)
+	if (action != NULL && strcmp(action, "open") == 0)
 		return span == NULL ? 0 : -1;
-	if (act == NULL || strcmp(act, "close") != 0)
+	if (action == NULL || strcmp(action, "close") != 0)
 		return -1;
 	if (span == NULL)
 		return NEVER;
@@ -132,7 +132,7 @@ control_smarthost(const struct request *rq)
 	    !gate_by_hand(rq->env->gate, sh->name, until, why, rq->now))
 		return control_failure(
 		    "try again", "memory is out, or no exit is metered");
-	control_log_act(rq, until == 0 ? "open" : "close", sh->name);
+	control_log_command(rq, until == 0 ? "open" : "close", sh->name);
 	return json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "smarthost", sh->name,
-	    "open", until == 0, "until", control_moment(rq, until));
+	    "open", until == 0, "until", control_time(rq, until));
 }

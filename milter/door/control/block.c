@@ -206,10 +206,10 @@ control_block(const struct request *rq)
 	a = block_all(rq, &t, until, text != NULL ? text : "", &why);
 	if (a != STORE_OK)
 		return control_store_failure(a, why.text);
-	control_log_act(rq, "block", t.names.key[0]);
+	control_log_command(rq, "block", t.names.key[0]);
 	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:b}", "ok", 1, "who",
 	    control_text(t.names.key[0]), "names", names_of(&t), "senders",
-	    senders_of(rq, &t), "until", control_moment(rq, until), "known",
+	    senders_of(rq, &t), "until", control_time(rq, until), "known",
 	    is_known(rq, &t));
 }
 
@@ -264,7 +264,7 @@ control_unblock(const struct request *rq)
 		    "%s is not blocked", t.names.key[0]);
 	if (t.network)
 		forget_networks(rq);
-	control_log_act(rq, "unblock", t.names.key[0]);
+	control_log_command(rq, "unblock", t.names.key[0]);
 	return json_pack(
 	    "{s:b, s:o}", "ok", 1, "who", control_text(t.names.key[0]));
 }
@@ -305,7 +305,7 @@ add_holding(void *arg, const char *who, int64_t until, const char *text)
 	if (strcmp(who, BLOCK_NETWORKS) != 0 && control_block_holds(h, who))
 		control_append(&h->list,
 		    json_pack("{s:o, s:o, s:o}", "who", control_text(who),
-			"until", control_moment(h->rq, until), "text",
+			"until", control_time(h->rq, until), "text",
 			control_text(text)));
 	return h->list != NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * dispatch.c - from the bytes of a request to the room that answers it.
+ * dispatch.c - from the bytes of a request to the handler that answers it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +8,8 @@
 #include "snapshot.h"
 #include "tally.h"
 
-/* The view door answers what reads; an act needs its name in view-may. */
-enum effect { READS, ACTS };
+/* The view door answers what reads; what changes needs its name in view-may. */
+enum effect { READS, CHANGES };
 
 static const struct command {
 	const char *name;
@@ -25,21 +25,22 @@ static const struct command {
 	{ "history", READS, control_history },
 	{ "metrics", READS, control_metrics },
 	{ "export", READS, control_export },
-	{ "reset", ACTS, control_reset },
-	{ "grant", ACTS, control_grant },
-	{ "revoke", ACTS, control_revoke },
-	{ "release", ACTS, control_release },
+	{ "reset", CHANGES, control_reset },
+	{ "grant", CHANGES, control_grant },
+	{ "revoke", CHANGES, control_revoke },
+	{ "release", CHANGES, control_release },
 	{ "held", READS, control_held },
-	{ "block", ACTS, control_block },
-	{ "unblock", ACTS, control_unblock },
-	{ "reload", ACTS, control_reload },
-	{ "smarthost", ACTS, control_smarthost },
-	{ "health", ACTS, control_health },
-	{ "token", ACTS, control_token },
-	{ "hello", ACTS, control_hello },
+	{ "block", CHANGES, control_block },
+	{ "unblock", CHANGES, control_unblock },
+	{ "reload", CHANGES, control_reload },
+	{ "smarthost", CHANGES, control_smarthost },
+	{ "health", CHANGES, control_health },
+	{ "token", CHANGES, control_token },
+	{ "hello", CHANGES, control_hello },
 };
 
-/* count_request - that it was asked; an act that was done counts as such too */
+/* count_request - that it was asked; a change that was made counts as such too
+ */
 static void
 count_request(
     const struct command *c, enum control_door door, const json_t *answer)
@@ -47,8 +48,8 @@ count_request(
 	const bool ok = json_is_true(json_object_get(answer, "ok"));
 
 	tally_add(TALLY_CONTROL, c->name, ok ? "ok" : "refused", 1);
-	if (ok && c->effect == ACTS)
-		tally_add(TALLY_ACTS, c->name,
+	if (ok && c->effect == CHANGES)
+		tally_add(TALLY_ADMIN, c->name,
 		    door == VIEW_DOOR ? "view" : "control", 1);
 }
 

@@ -81,7 +81,7 @@ control_number(uint64_t n)
 }
 
 json_t *
-control_moment(const struct request *rq, int64_t when)
+control_time(const struct request *rq, int64_t when)
 {
 	char text[80];
 	struct tm tm;
@@ -157,13 +157,12 @@ control_counter(const struct request *rq, const struct policy *policy,
 			    &grants, json_pack("{s:s, s:o, s:o}", "dimension",
 					 dimension_words[g->dim], "extra",
 					 control_number(g->extra), "until",
-					 control_moment(rq, g->until)));
+					 control_time(rq, g->until)));
 	}
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "policy",
 	    policy->name, "key", control_text(key), "limits", limits, "grants",
-	    grants, "locked_until", control_moment(rq, locked), "never",
-	    next == NEVER, "next",
-	    control_moment(rq, next > rq->now ? next : 0));
+	    grants, "locked_until", control_time(rq, locked), "never",
+	    next == NEVER, "next", control_time(rq, next > rq->now ? next : 0));
 }
 
 struct event_list {
@@ -178,7 +177,7 @@ add_event(void *arg, const struct store_event *e)
 
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "when",
-		control_moment(l->rq, e->when), "kind", control_text(e->kind),
+		control_time(l->rq, e->when), "kind", control_text(e->kind),
 		"policy", control_text(e->policy), "key", control_text(e->key),
 		"actor", control_text(e->actor), "text",
 		control_text(e->text)));

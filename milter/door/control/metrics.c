@@ -59,8 +59,8 @@ static const struct {
 	    NULL },
 	[TALLY_CONTROL] = { "postmeter_control_requests",
 	    "Questions of operators.", "command", "result" },
-	[TALLY_ACTS] = { "postmeter_acts", "What operators changed.", "act",
-	    "via" },
+	[TALLY_ADMIN] = { "postmeter_admin_commands", "What operators changed.",
+	    "command", "via" },
 	[TALLY_RELOADS] = { "postmeter_config_reloads",
 	    "Reloads of the configuration.", "result", NULL },
 	[TALLY_RELEASED] = { "postmeter_released",
@@ -468,9 +468,9 @@ add_store(const struct request *rq, json_t **families)
 	    control_number(st.journal_bytes));
 	add(add_family(families, "counter", "postmeter_store_flushes",
 		"Flushes into the database."),
-	    NULL, control_number(st.folds));
+	    NULL, control_number(st.flushes));
 	gauge(families, "postmeter_store_last_flush_timestamp_seconds",
-	    "When the last flush ended; 0: never.", seconds(st.folded));
+	    "When the last flush ended; 0: never.", seconds(st.flushed));
 	add(add_family(families, "counter", "postmeter_store_events_dropped",
 		"Events that came too fast to be kept."),
 	    NULL, control_number(st.events_dropped));

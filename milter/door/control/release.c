@@ -76,7 +76,7 @@ held_row(const struct request *rq, const json_t *item, struct why *why)
 		    "{s:o, s:b}", "queue_id", control_text(id), "ours", 0);
 	return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:s, s:s, s:o}",
 	    "queue_id", control_text(id), "ours", 1, "charged", s.charged,
-	    "when", control_moment(rq, s.hold.when), "who",
+	    "when", control_time(rq, s.hold.when), "who",
 	    control_text(s.hold.who), "sender", control_text(s.hold.sender),
 	    "recipients", control_number(s.hold.recipients), "policy",
 	    s.hold.policy, "limit", s.hold.limit, "text",
@@ -239,10 +239,10 @@ control_release(const struct request *rq)
 		go = true;
 	}
 	if (go)
-		control_log_act(rq, "release", id);
+		control_log_command(rq, "release", id);
 	return json_pack("{s:b, s:o, s:b, s:b, s:o, s:o, s:o}", "ok", 1,
 	    "queue_id", control_text(id), "release", go, "charged", charged,
 	    "who", control_text(s.hold.who), "again",
-	    control_moment(rq, go ? 0 : o.again), "text",
+	    control_time(rq, go ? 0 : o.again), "text",
 	    control_text(go ? "" : r.text));
 }

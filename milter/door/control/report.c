@@ -37,8 +37,8 @@ look(const struct request *rq, const struct smarthost *sh)
 	if (!health_ask(rq->env->health, sh->name, rq->now, &r))
 		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o}", "state", breaker_name(r.state),
-	    "seen", control_moment(rq, r.seen), "until",
-	    control_moment(rq, r.until), "trouble", control_text(r.why.text));
+	    "seen", control_time(rq, r.seen), "until",
+	    control_time(rq, r.until), "trouble", control_text(r.why.text));
 }
 
 /* oauth - what is known of its token; null if it logs in with a password */
@@ -53,9 +53,8 @@ oauth(const struct request *rq, const struct smarthost *sh)
 	(void)tokens_report(sh->name, rq->now, &r);
 	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "grant",
 	    grant_type_words[sh->oauth.grant], "valid", r.there, "expires",
-	    control_moment(rq, r.expires), "renewed",
-	    control_moment(rq, r.renewed), "error", control_text(r.error.text),
-	    "secret_days",
+	    control_time(rq, r.expires), "renewed", control_time(rq, r.renewed),
+	    "error", control_text(r.error.text), "secret_days",
 	    end == 0 ? json_null()
 		     : json_integer((json_int_t)((end - rq->now) / DAY)));
 }
@@ -70,7 +69,7 @@ gate(const struct request *rq, const struct smarthost *sh)
 		return json_null();
 	gate_report(rq->env->gate, sh->name, rq->now, &r);
 	return json_pack("{s:b, s:o, s:s, s:o, s:i}", "open", !r.closed,
-	    "until", control_moment(rq, r.until), "class",
+	    "until", control_time(rq, r.until), "class",
 	    refusal_class_words[r.class], "why", control_text(r.why.text),
 	    "leases", (int)r.leases);
 }
@@ -115,7 +114,7 @@ add_block(void *arg, const char *who, int64_t until, const char *text)
 		return true;
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o}", "who", control_text(who), "until",
-		control_moment(l->rq, until), "text", control_text(text)));
+		control_time(l->rq, until), "text", control_text(text)));
 	return l->array != NULL && ++l->n < BLOCKS_MOST;
 }
 
@@ -143,9 +142,9 @@ store_report(const struct request *rq)
 	    control_number(st.counters), "charged", control_number(st.charged),
 	    "declined", control_number(st.declined), "failed",
 	    control_number(st.failed), "journal_bytes",
-	    control_number(st.journal_bytes), "folds", control_number(st.folds),
-	    "folded", control_moment(rq, st.folded), "events_dropped",
-	    control_number(st.events_dropped));
+	    control_number(st.journal_bytes), "flushes",
+	    control_number(st.flushes), "flushed", control_time(rq, st.flushed),
+	    "events_dropped", control_number(st.events_dropped));
 }
 
 /* refused - how often no was said since the start, at either stage */
@@ -196,8 +195,8 @@ control_status(const struct request *rq)
 	return json_pack(
 	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o}",
 	    "ok", 1, "finding", unhealthy(rq), "version", POSTMETER_VERSION,
-	    "pid", (int)getpid(), "now", control_moment(rq, rq->now), "started",
-	    control_moment(rq, rq->env->started), "config",
+	    "pid", (int)getpid(), "now", control_time(rq, rq->now), "started",
+	    control_time(rq, rq->env->started), "config",
 	    control_text(rq->env->config_file), "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
 	    failures[conf->on_store_failure], "store", store_report(rq),
@@ -254,7 +253,7 @@ top_add(struct top *t, const struct policy *p, const char *key,
 		-1 ||
 	    json_object_set_new(row.json, "key", control_text(key)) == -1 ||
 	    json_object_set_new(row.json, "next",
-		control_moment(t->rq, next > t->rq->now ? next : 0)) == -1) {
+		control_time(t->rq, next > t->rq->now ? next : 0)) == -1) {
 		json_decref(row.json);
 		t->failed = true;
 		return;
@@ -447,7 +446,7 @@ control_export(const struct request *rq)
 		return control_store_failure(a, why.text);
 	}
 	return json_pack("{s:b, s:s, s:o, s:o, s:b, s:o, s:o}", "ok", 1,
-	    "version", POSTMETER_VERSION, "now", control_moment(rq, rq->now),
+	    "version", POSTMETER_VERSION, "now", control_time(rq, rq->now),
 	    "counters", l.array, "truncated", l.more, "blocks", blocked,
 	    "events", events);
 }

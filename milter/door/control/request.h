@@ -1,7 +1,7 @@
 /*
- * request.h - what the rooms behind the control door share.
+ * request.h - what the handlers behind the control door share.
  *
- * A room takes a request and returns a new object, or NULL if memory is out;
+ * A handler takes a request and returns a new object, or NULL if memory is out;
  * json_pack and the helpers here hand NULL on, so only control_answer asks.
  */
 #ifndef REQUEST_H
@@ -21,7 +21,7 @@ struct request {
 	int64_t now;
 };
 
-/* control_report.c: what is there. */
+/* report.c: what is there. */
 json_t	*control_status(const struct request *rq);
 json_t	*control_top(const struct request *rq);
 json_t	*control_show(const struct request *rq);
@@ -33,10 +33,10 @@ json_t	*control_metrics(const struct request *rq);
 json_t	*control_trace(const struct request *rq);
 json_t	*control_history(const struct request *rq);
 
-/* control_explain.c: what would be answered. */
+/* explain.c: what would be answered. */
 json_t	*control_explain(const struct request *rq);
 
-/* control_act.c: what the operator changes. */
+/* admin.c: what the operator changes. */
 json_t	*control_reset(const struct request *rq);
 json_t	*control_grant(const struct request *rq);
 json_t	*control_revoke(const struct request *rq);
@@ -84,8 +84,8 @@ json_t	*control_text(const char *s);
 /* A number; above 2^63 - 1 it is that. */
 json_t	*control_number(uint64_t n);
 
-/* {"ms", "text"}: a moment; JSON's null for 0 and NEVER. */
-json_t	*control_moment(const struct request *rq, int64_t when);
+/* {"ms", "text"}: a time; JSON's null for 0 and NEVER. */
+json_t	*control_time(const struct request *rq, int64_t when);
 
 /* Appends item (taken over).  If that fails, *array is freed and NULL. */
 void	control_append(json_t **array, json_t *item);
@@ -105,8 +105,8 @@ json_t	*control_counter(const struct request *rq, const struct policy *policy,
 json_t	*control_event_list(const struct request *rq, const char *key,
 	    size_t n, enum store_answer *a_r, struct why *why);
 
-/* A line for the log: an act, its actor and whom it meant. */
-void	control_log_act(const struct request *rq, const char *act,
+/* A line for the log: a command, its actor and whom it meant. */
+void	control_log_command(const struct request *rq, const char *command,
 	    const char *who);
 
 /* "1d" from now on; -1 if it is no span. */

@@ -81,7 +81,7 @@ control_revoke(const struct request *rq)
 		return control_failure("`postmeterctl show` lists the grants",
 		    "%s has no grant there", who);
 	}
-	control_log_act(rq, "revoke", who);
+	control_log_command(rq, "revoke", who);
 	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(who),
 	    "revoked", done);
 }

@@ -230,15 +230,15 @@ serve(void *arg)
 	for (;;) {
 		bool resting = s->rest_until > clock_steady();
 		int timeout = patience(s, resting);
-		bool room = false;
+		bool free_slot = false;
 
 		for (size_t i = 0; i < PEERS; i++) {
 			fds[i].fd = s->peer[i].fd;
 			fds[i].events =
 			    s->peer[i].out != NULL ? POLLOUT : POLLIN;
-			room |= s->peer[i].fd == -1;
+			free_slot |= s->peer[i].fd == -1;
 		}
-		fds[PEERS].fd = room && !resting ? s->listen_fd : -1;
+		fds[PEERS].fd = free_slot && !resting ? s->listen_fd : -1;
 		fds[PEERS].events = POLLIN;
 		fds[PEERS + 1].fd = s->wake_fd;
 		fds[PEERS + 1].events = POLLIN;

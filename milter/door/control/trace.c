@@ -55,8 +55,8 @@ add_entry(void *arg, const struct trace_entry *e)
 	control_append(&l->array,
 	    json_pack(
 		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o}",
-		"when", control_moment(l->rq, e->when), "stage",
-		stages[e->stage], "queue_id", control_text(e->queue_id), "who",
+		"when", control_time(l->rq, e->when), "stage", stages[e->stage],
+		"queue_id", control_text(e->queue_id), "who",
 		control_text(e->who), "client", control_text(e->client),
 		"login", control_text(e->login), "sender",
 		control_text(e->sender), "rcpt", control_text(e->rcpt),
@@ -65,7 +65,7 @@ add_entry(void *arg, const struct trace_entry *e)
 		"rule", e->rule, "verdict", e->verdict, "policy", e->policy,
 		"limit", e->limit, "key", control_text(e->key), "used",
 		control_number(e->used), "max", control_number(e->max), "again",
-		control_moment(l->rq, e->again), "smarthost", e->smarthost,
+		control_time(l->rq, e->again), "smarthost", e->smarthost,
 		"text", control_text(e->text)));
 	return l->array != NULL;
 }
@@ -217,8 +217,8 @@ add_refusals(void *arg, const struct trace_refusals *r)
 
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "first",
-		control_moment(l->rq, r->first), "last",
-		control_moment(l->rq, r->last), "who", control_text(r->who),
+		control_time(l->rq, r->first), "last",
+		control_time(l->rq, r->last), "who", control_text(r->who),
 		"policy", r->policy, "verdict", r->verdict, "n",
 		control_number(r->n), "rcpt", control_text(r->rcpt), "text",
 		control_text(r->text)));
@@ -255,7 +255,7 @@ event_of(const struct request *rq, const json_t *r)
 }
 
 static json_int_t
-moment_of(const json_t *event)
+event_time(const json_t *event)
 {
 	return json_integer_value(
 	    json_object_get(json_object_get(event, "when"), "ms"));
@@ -272,7 +272,7 @@ merge(const json_t *a, const json_t *b, size_t n)
 	       (i < json_array_size(a) || j < json_array_size(b))) {
 		json_t *x = json_array_get(a, i), *y = json_array_get(b, j);
 		const bool first =
-		    y == NULL || (x != NULL && moment_of(x) >= moment_of(y));
+		    y == NULL || (x != NULL && event_time(x) >= event_time(y));
 
 		control_append(&all, json_incref(first ? x : y));
 		i += first;

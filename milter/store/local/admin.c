@@ -2,7 +2,7 @@
  * admin.c - what an operator does to the embedded store, and what is
  * kept to be told.
  *
- * An act on a counter is an operation like a charge, so it is journaled and
+ * A command on a counter is an operation like a charge, so it is journaled and
  * comes in its place when the journal is replayed.  A block is no counter: it
  * is a row at once, and a line in a list.
  */
@@ -37,10 +37,10 @@ local_note(struct store *s, const struct store_event *e)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* An act is told as done, so its event is in the database before that. */
+/* A command is told as done, so its event is in the database before that. */
 static void
-note_act(struct local *l, const char *kind, const char *policy, const char *key,
-    int64_t now, const char *actor, const char *text)
+admin_event(struct local *l, const char *kind, const char *policy,
+    const char *key, int64_t now, const char *actor, const char *text)
 {
 	struct store_event e = { .when = now };
 	struct why why;
@@ -51,7 +51,7 @@ note_act(struct local *l, const char *kind, const char *policy, const char *key,
 	snprintf(e.actor, sizeof(e.actor), "%s", actor);
 	snprintf(e.text, sizeof(e.text), "%s", text);
 	local_note(&l->store, &e);
-	local_fold(l, false, &why);
+	local_flush(l, false, &why);
 }
 
 /* The newest first, from the queue: all that "memory:" has. */
@@ -86,12 +86,13 @@ local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
 
 	if (l->db == NULL)
 		return queued_events(l, key, n, each, arg);
-	if (local_fold(l, false, why) == STORE_FAILED)
+	if (local_flush(l, false, why) == STORE_FAILED)
 		return STORE_FAILED;
 	return db_events(l->db, key, n, each, arg, why);
 }
 
-/* --- acts on a counter --------------------------------------------------- */
+/* --- commands on a counter ---------------------------------------------------
+ */
 
 /* The item in the form of policy; STORE_NONE if it says nothing. */
 static enum store_answer
@@ -137,7 +138,7 @@ local_reset(struct store *s, const struct policy *policy, const char *key,
 	}
 	a = local_leave(l, a, l->seq, why);
 	if (a == STORE_OK)
-		note_act(l, "reset", policy->name, key, now, actor, "");
+		admin_event(l, "reset", policy->name, key, now, actor, "");
 	return a;
 }
 
@@ -199,7 +200,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 	}
 	a = local_leave(l, a, l->seq, why);
 	if (a == STORE_OK)
-		note_act(l, "grant", policy->name, key, now, actor, text);
+		admin_event(l, "grant", policy->name, key, now, actor, text);
 	return a;
 }
 
@@ -319,7 +320,7 @@ write_block(struct local *l, const char *who, const struct block *b,
 
 	if (l->db == NULL)
 		return STORE_OK;
-	pthread_mutex_lock(&l->folding);
+	pthread_mutex_lock(&l->flushing);
 	a = db_begin(l->db, why);
 	if (a == STORE_OK)
 		a = b != NULL ? db_put_block(
@@ -329,7 +330,7 @@ write_block(struct local *l, const char *who, const struct block *b,
 		a = db_commit(l->db, why);
 	if (a != STORE_OK)
 		db_rollback(l->db);
-	pthread_mutex_unlock(&l->folding);
+	pthread_mutex_unlock(&l->flushing);
 	return a;
 }
 
@@ -361,7 +362,7 @@ local_block(struct store *s, const char *who, int64_t until, int64_t now,
 	free(b.who);
 	free(b.text);
 	if (a == STORE_OK)
-		note_act(l, "block", "", who, now, actor, text);
+		admin_event(l, "block", "", who, now, actor, text);
 	return a;
 }
 
@@ -386,7 +387,7 @@ local_unblock(struct store *s, const char *who, int64_t now, const char *actor,
 	list_drop(l, who);
 	atomic_store(&l->any_block, l->nblock > 0);
 	pthread_mutex_unlock(&l->lock);
-	note_act(l, "unblock", "", who, now, actor, "");
+	admin_event(l, "unblock", "", who, now, actor, "");
 	return STORE_OK;
 }
 

@@ -23,7 +23,8 @@
 /* Items that leave memory in one step, so that no charge waits for many. */
 #define TRIM_STEP 8
 
-/* Beyond this what waits to be folded is refused: the disk is full for long. */
+/* Beyond this what waits to be flushed is refused: the disk is full for long.
+ */
 #define WAITING_BYTES (2 * TABLE_BYTES)
 
 static struct local *
@@ -135,7 +136,7 @@ append_record(struct local *l, const struct wal_record *rec, struct why *why)
 	}
 	if (wal_append(l->journal, n, &l->seq, why) == -1)
 		return STORE_FAILED;
-	l->unfolded += n + WAL_FRAME;
+	l->unflushed += n + WAL_FRAME;
 	return STORE_OK;
 }
 
@@ -186,7 +187,7 @@ struct hand {
 };
 
 /*
- * Finds the items of all lines at one moment.  Reading one may let another go,
+ * Finds the items of all lines at one time.  Reading one may let another go,
  * so we look again until all are there or known not to be.
  */
 static enum store_answer
@@ -740,7 +741,7 @@ local_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
 	struct walk w = {
 		.l = local_of(s), .now = now, .each = each, .arg = arg
 	};
-	enum store_answer a = local_fold(w.l, false, why);
+	enum store_answer a = local_flush(w.l, false, why);
 	int64_t cursor = 0;
 
 	while (a == STORE_OK && !w.stopped && !w.failed)
@@ -810,7 +811,7 @@ local_stats(struct store *s, struct store_stats *st_r)
 	pthread_mutex_lock(&l->lock);
 	*st_r = l->stats;
 	st_r->counters = cache_counters(l->table);
-	st_r->journal_bytes = l->unfolded;
+	st_r->journal_bytes = l->unflushed;
 	st_r->healthy = l->stats.trouble.text[0] == '\0';
 	pthread_mutex_unlock(&l->lock);
 }
@@ -826,9 +827,9 @@ local_reconfigure(struct store *s, const struct config *conf)
 }
 
 static enum store_answer
-local_flush(struct store *s, struct why *why)
+local_flush_now(struct store *s, struct why *why)
 {
-	return local_fold(local_of(s), false, why);
+	return local_flush(local_of(s), false, why);
 }
 
 /* --- open and close ------------------------------------------------------- */
@@ -844,7 +845,7 @@ local_free(struct local *l)
 	cache_free(&l->table);
 	lease_table_free(&l->lease);
 	pthread_cond_destroy(&l->wake);
-	pthread_mutex_destroy(&l->folding);
+	pthread_mutex_destroy(&l->flushing);
 	pthread_mutex_destroy(&l->lock);
 	free(l->event);
 	free(l->bytes);
@@ -876,7 +877,7 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		l->fatal = env->fatal;
 		l->lock_fd = -1;
 		lock_init(&l->lock);
-		pthread_mutex_init(&l->folding, NULL);
+		pthread_mutex_init(&l->flushing, NULL);
 		cond_init(&l->wake);
 		l->table = cache_new();
 		l->lease = lease_table_new();
@@ -993,7 +994,7 @@ begin_journal(struct local *l, const struct db_meta *meta, struct why *why)
 	l->journal = wal_begin(l->path, number, l->seq, power, l->fatal, why);
 	if (l->journal == NULL)
 		return EX_CANTCREAT;
-	if (local_fold(l, false, &reason) == STORE_FAILED) {
+	if (local_flush(l, false, &reason) == STORE_FAILED) {
 		why_set(why, "%s", reason.text);
 		return EX_CANTCREAT;
 	}
@@ -1005,7 +1006,7 @@ begin_journal(struct local *l, const struct db_meta *meta, struct why *why)
 static int
 start_thread(struct local *l, struct why *why)
 {
-	int error = thread_start(&l->thread, local_fold_run, l);
+	int error = thread_start(&l->thread, local_flush_run, l);
 
 	l->started = error == 0;
 	if (l->started)
@@ -1064,7 +1065,7 @@ sqlite_close(struct store *s)
 	pthread_mutex_unlock(&l->lock);
 	if (l->started)
 		pthread_join(l->thread, NULL);
-	if (local_fold(l, true, &why) == STORE_OK)
+	if (local_flush(l, true, &why) == STORE_OK)
 		wal_remove(l->path, UINT64_MAX);
 	else
 		log_warn(
@@ -1081,7 +1082,7 @@ sqlite_close(struct store *s)
 	.block = local_block, .unblock = local_unblock,                        \
 	.blocked = local_blocked, .note = local_note, .read = local_read,      \
 	.events = local_events, .blocks = local_blocks, .stats = local_stats,  \
-	.reconfigure = local_reconfigure, .flush = local_flush,                \
+	.reconfigure = local_reconfigure, .flush = local_flush_now,            \
 	.lease = local_lease, .settle = local_settle, .leases = local_leases
 
 const struct store_backend store_sqlite = {

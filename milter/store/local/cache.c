@@ -222,7 +222,7 @@ void
 cache_begin_flush(struct cache *t, struct item *item)
 {
 	list_remove(t, item);
-	list_add(t, item, ITEM_FOLDING);
+	list_add(t, item, ITEM_FLUSHING);
 }
 
 bool
@@ -231,7 +231,7 @@ cache_end_flush(struct cache *t, enum item_state state, size_t n)
 	struct item *item;
 
 	while (n-- > 0) {
-		if ((item = TAILQ_FIRST(&t->list[ITEM_FOLDING])) == NULL)
+		if ((item = TAILQ_FIRST(&t->list[ITEM_FLUSHING])) == NULL)
 			return false;
 		list_remove(t, item);
 		list_add(t, item, state);

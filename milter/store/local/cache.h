@@ -1,7 +1,7 @@
 /*
  * cache.h - what is in memory: counters and bindings, by name.
  *
- * An item is clean (the database has it), dirty (it has not), or folding (it
+ * An item is clean (the database has it), dirty (it has not), or flushing (it
  * is being told).  Only clean ones may leave.  The caller holds a lock.
  */
 #ifndef CACHE_H
@@ -21,7 +21,7 @@
  */
 #define TABLE_BYTES ((size_t)64 << 20)
 
-enum item_state { ITEM_CLEAN, ITEM_DIRTY, ITEM_FOLDING };
+enum item_state { ITEM_CLEAN, ITEM_DIRTY, ITEM_FLUSHING };
 #define ITEM_STATES 3
 
 struct item {
@@ -68,11 +68,11 @@ uint64_t cache_generation(struct cache *t, const char *policy,
 /* item was changed. */
 void	cache_dirty(struct cache *t, struct item *item);
 
-/* The dirty item that waits longest, or NULL; cache_begin_flush makes it folding. */
+/* The dirty item that waits longest, or NULL; cache_begin_flush: flushing. */
 struct item *cache_next_dirty(const struct cache *t);
 void	cache_begin_flush(struct cache *t, struct item *item);
 
-/* At most n folding ones become state; false when none is left. */
+/* At most n flushing ones become state; false when none is left. */
 bool	cache_end_flush(struct cache *t, enum item_state state, size_t n);
 
 /* Calls each for every item, in no order; it may change none of the table. */

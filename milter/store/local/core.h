@@ -1,12 +1,12 @@
 /*
  * core.h - the embedded store from within: table, journal, database.
  *
- * For the files that make it up (store_local.c, store_acts.c, store_fold.c,
- * store_replay.c); everybody else sees store.h.
+ * For the files that make it up (backend.c, admin.c, flush.c,
+ * replay.c); everybody else sees store.h.
  *
- * Locks, in the order in which they are taken: folding, lock, then those that
+ * Locks, in the order in which they are taken: flushing, lock, then those that
  * journal and database keep for themselves.  No disk is waited for under lock
- * but to read a counter that left memory in the same moment.
+ * but to read a counter that left memory at the same time.
  */
 #ifndef CORE_H
 #define CORE_H
@@ -25,7 +25,7 @@
 /* Longer than the 5 days that Postfix and Sendmail keep mail in their queue. */
 #define BINDING_LIFE	(10 * DAY)
 #define BINDING_FRESH	HOUR	/* not written again before */
-#define EVENT_QUEUE	1024	/* events that wait for the next fold */
+#define EVENT_QUEUE	1024	/* events that wait for the next flush */
 #define EVENT_KEEP	10000	/* events that the database keeps */
 
 struct block {
@@ -47,7 +47,7 @@ struct local {
 	int64_t now;			/* the latest that a caller said */
 	int64_t highest;		/* ms; the latest time of any operation, ever */
 	uint64_t seq;			/* of the last operation */
-	uint64_t unfolded;		/* bytes of journal since the last fold */
+	uint64_t unflushed;		/* bytes of journal since the last flush */
 	size_t born;			/* counters made since then */
 	struct lease_table *lease;
 	struct block *block;		/* in order of who */
@@ -60,7 +60,7 @@ struct local {
 	bool ending;
 	pthread_cond_t wake;		/* ending */
 
-	pthread_mutex_t folding;	/* for what follows: one fold at a time */
+	pthread_mutex_t flushing;	/* for what follows: one flush at a time */
 	pthread_t thread;
 	bool started;
 	struct db_meta meta;	/* as in the database */
@@ -70,7 +70,7 @@ struct local {
 	size_t size;
 };
 
-/* --- store_local.c; all with lock held ----------------------------------- */
+/* --- backend.c; all with lock held ----------------------------------- */
 
 /*
  * The item of this name, from memory or database.  lock may be let go of
@@ -94,7 +94,7 @@ void	local_changed(struct local *l, struct item *item);
 int	local_adapt(struct local *l, struct item *item,
 	    const struct policy *policy, int64_t now);
 
-/* --- store_acts.c -------------------------------------------------------- */
+/* --- admin.c -------------------------------------------------------- */
 
 enum store_answer local_reset(struct store *s, const struct policy *policy,
 	    const char *key, int64_t now, const char *actor, struct why *why);
@@ -122,18 +122,18 @@ int64_t	local_lease_until(const struct bill *b);
 enum store_answer local_leases(struct store *s, store_lease_fn *each,
 	    void *arg, struct why *why);
 enum store_answer local_load_leases(struct local *l, struct why *why);
-/* Writes what changed in the table; folding is held, and lock is not. */
+/* Writes what changed in the table; flushing is held, and lock is not. */
 enum store_answer local_flush_leases(struct local *l, struct why *why);
 
-/* --- store_fold.c -------------------------------------------------------- */
+/* --- flush.c -------------------------------------------------------- */
 
 /* Brings what changed into the database; last: and the journal may go. */
-enum store_answer local_fold(struct local *l, bool last, struct why *why);
+enum store_answer local_flush(struct local *l, bool last, struct why *why);
 
-/* Two folds a second, until l->ending. */
-void	*local_fold_run(void *local);
+/* Two flushes a second, until l->ending. */
+void	*local_flush_run(void *local);
 
-/* --- store_replay.c ------------------------------------------------------ */
+/* --- replay.c ------------------------------------------------------ */
 
 /*
  * Applies what the journal has and the rows have not.  0 and where the chain

@@ -1,5 +1,5 @@
 /*
- * db.h - what was folded, in SQLite: for the next start, for counters
+ * db.h - what was flushed, in SQLite: for the next start, for counters
  * that left memory, and for whoever looks with sqlite3(1).
  *
  * It knows names, rows and bytes, and gives them no meaning.  Two connections:
@@ -20,7 +20,7 @@ struct db;
 
 /* Where counting stands. */
 struct db_meta {
-	uint64_t folded;	/* operations up to here are in the rows */
+	uint64_t flushed;	/* operations up to here are in the rows */
 	uint64_t seq;		/* none in the rows is above */
 	uint64_t journal;	/* the oldest file needed, 0: none */
 	int64_t now;		/* ms; the latest time of any operation, ever */
@@ -83,7 +83,7 @@ enum store_answer db_put_lease(struct db *db, const struct lease *l,
 enum store_answer db_drop_lease(struct db *db, uint64_t id, struct why *why);
 
 /*
- * Forgets blocks that ended before that moment, at most n bindings older than
+ * Forgets blocks that ended before that time, at most n bindings older than
  * it, and events beyond keep.
  */
 enum store_answer db_tidy(struct db *db, int64_t before, size_t n,

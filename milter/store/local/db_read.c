@@ -1,7 +1,7 @@
 /*
- * db_read.c - what was folded, found again.
+ * db_read.c - what was flushed, found again.
  *
- * Callbacks of the mail server read while a fold writes: there is one reader,
+ * Callbacks of the mail server read while a flush writes: there is one reader,
  * behind a lock, and nobody keeps it for longer than a row.
  */
 #include <stdio.h>

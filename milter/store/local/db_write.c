@@ -1,5 +1,5 @@
 /*
- * db_write.c - what a fold writes, between begin and commit.
+ * db_write.c - what a flush writes, between begin and commit.
  */
 #include <string.h>
 
@@ -46,7 +46,7 @@ put_number(struct db *db, const char *name, uint64_t value, struct why *why)
 enum store_answer
 db_put_meta(struct db *db, const struct db_meta *meta, struct why *why)
 {
-	if (put_number(db, "folded", meta->folded, why) == STORE_FAILED ||
+	if (put_number(db, "flushed", meta->flushed, why) == STORE_FAILED ||
 	    put_number(db, "seq", meta->seq, why) == STORE_FAILED)
 		return STORE_FAILED;
 	if (put_number(db, "now", (uint64_t)meta->now, why) == STORE_FAILED)

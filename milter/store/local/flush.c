@@ -26,7 +26,7 @@
 
 struct batch {
 	size_t n, used;
-	struct item *item[BATCH]; /* folding, so they stay */
+	struct item *item[BATCH]; /* flushing, so they stay */
 	struct {
 		size_t at, len;
 		uint64_t seq;
@@ -109,7 +109,7 @@ grow(struct local *l, size_t size, struct why *why)
 	return STORE_OK;
 }
 
-/* All that were dirty when the fold began; they wait in that order. */
+/* All that were dirty when the flush began; they wait in that order. */
 static enum store_answer
 write_items(struct local *l, size_t left, struct why *why)
 {
@@ -191,7 +191,7 @@ sweep(struct local *l, size_t n, int64_t now, struct why *why)
 	return db_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
 }
 
-/* --- one fold ------------------------------------------------------------ */
+/* --- one flush ------------------------------------------------------------ */
 
 /* Those between first_event and first_event + n stay until they are written. */
 static enum store_answer
@@ -205,9 +205,9 @@ write_events(struct local *l, size_t first, size_t n, struct why *why)
 	return a;
 }
 
-/* What there was when the fold began. */
+/* What there was when the flush began. */
 struct start {
-	uint64_t seq, unfolded;
+	uint64_t seq, unflushed;
 	size_t ndirty, born, nevent, first_event;
 	int64_t now;
 };
@@ -215,7 +215,7 @@ struct start {
 static enum store_answer
 write_meta(struct local *l, const struct start *st, bool last, struct why *why)
 {
-	struct db_meta meta = { .folded = st->seq };
+	struct db_meta meta = { .flushed = st->seq };
 
 	pthread_mutex_lock(&l->lock);
 	meta.now = l->highest;
@@ -273,7 +273,7 @@ begin(struct local *l)
 	wal_turn(l->journal);
 	st = (struct start){
 		.seq = l->seq,
-		.unfolded = l->unfolded,
+		.unflushed = l->unflushed,
 		.ndirty = cache_ndirty(l->table),
 		.born = l->born,
 		.nevent = l->nevent,
@@ -285,22 +285,22 @@ begin(struct local *l)
 }
 
 static void
-folded(struct local *l, const struct start *st)
+flushed(struct local *l, const struct start *st)
 {
 	settle(l, ITEM_CLEAN);
 	pthread_mutex_lock(&l->lock);
 	lease_table_flushed(l->lease, true);
-	l->unfolded -= st->unfolded;
+	l->unflushed -= st->unflushed;
 	l->born -= st->born;
 	l->first_event = (l->first_event + st->nevent) % EVENT_QUEUE;
 	l->nevent -= st->nevent;
-	l->stats.folds++;
-	l->stats.folded = clock_now();
+	l->stats.flushes++;
+	l->stats.flushed = clock_now();
 	pthread_mutex_unlock(&l->lock);
 }
 
 static void
-not_folded(struct local *l, struct why *why)
+flush_failed(struct local *l, struct why *why)
 {
 	memset(&l->meta, 0, sizeof(l->meta));
 	settle(l, ITEM_DIRTY);
@@ -351,7 +351,7 @@ drop_journal(struct local *l)
 }
 
 enum store_answer
-local_fold(struct local *l, bool last, struct why *why)
+local_flush(struct local *l, bool last, struct why *why)
 {
 	enum store_answer a = STORE_FAILED;
 	struct why trouble = WHY_NONE;
@@ -359,20 +359,20 @@ local_fold(struct local *l, bool last, struct why *why)
 
 	if (l->db == NULL)
 		return STORE_OK;
-	pthread_mutex_lock(&l->folding);
+	pthread_mutex_lock(&l->flushing);
 	if (!is_gone(l, why)) {
 		wal_prepare(l->journal, &trouble);
 		st = begin(l);
 		a = write_changes(l, &st, last, why);
 		if (a == STORE_OK)
-			folded(l, &st);
+			flushed(l, &st);
 		else
-			not_folded(l, why);
+			flush_failed(l, why);
 		if (a == STORE_OK && !last)
 			drop_journal(l);
 	}
 	tell(l, a == STORE_OK ? trouble.text : why->text);
-	pthread_mutex_unlock(&l->folding);
+	pthread_mutex_unlock(&l->flushing);
 	return a;
 }
 
@@ -384,13 +384,13 @@ look(struct local *l)
 {
 	struct why why = WHY_NONE;
 
-	pthread_mutex_lock(&l->folding);
+	pthread_mutex_lock(&l->flushing);
 	if (db_in_place(l->db, &why))
 		wal_in_place(l->journal, &why);
 	pthread_mutex_lock(&l->lock);
 	l->gone = why;
 	pthread_mutex_unlock(&l->lock);
-	pthread_mutex_unlock(&l->folding);
+	pthread_mutex_unlock(&l->flushing);
 }
 
 /* Waits for the next tick; false when it is time to end. */
@@ -410,7 +410,7 @@ tick(struct local *l, bool *dirty_r)
 }
 
 void *
-local_fold_run(void *local)
+local_flush_run(void *local)
 {
 	struct local *l = local;
 	struct why why;
@@ -420,7 +420,7 @@ local_fold_run(void *local)
 		if (n % LONG_TICK == 0)
 			look(l);
 		if (dirty || n % LONG_TICK == 0)
-			local_fold(l, false, &why);
+			local_flush(l, false, &why);
 	}
 	return NULL;
 }

@@ -27,7 +27,7 @@ struct entry {
 
 struct lease_table {
 	struct entry *entry; /* ascending id */
-	size_t n, room;
+	size_t n, capacity;
 	size_t nended;   /* among them */
 	size_t hand;     /* of lease_table_sweep */
 	size_t nchanged; /* added or ended since the last flush, at least */
@@ -138,16 +138,16 @@ lease_table_add(
 	struct kept *k = kept_new(l, until);
 
 	compact(t);
-	if (k != NULL && t->n == t->room) {
-		size_t room = t->room == 0 ? 64 : 2 * t->room;
-		struct entry *e = reallocarray(t->entry, room, sizeof(*e));
+	if (k != NULL && t->n == t->capacity) {
+		size_t capacity = t->capacity == 0 ? 64 : 2 * t->capacity;
+		struct entry *e = reallocarray(t->entry, capacity, sizeof(*e));
 
 		if (e == NULL) {
 			free(k);
 			return -1;
 		}
 		t->entry = e;
-		t->room = room;
+		t->capacity = capacity;
 	}
 	if (k == NULL)
 		return -1;

@@ -17,7 +17,7 @@ struct lease_table *lease_table_new(void); /* NULL: out of memory */
 void	lease_table_free(struct lease_table **tp);
 
 /*
- * Keeps a copy of l, whose id is above all others, until that moment (ms).
+ * Keeps a copy of l, whose id is above all others, until that time (ms).
  * stored: the database has it.  -1: out of memory.
  */
 int	lease_table_add(struct lease_table *t, const struct lease *l,

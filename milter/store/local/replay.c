@@ -3,7 +3,7 @@
  *
  * A counter that missed an operation gets it now, by the same policy and at
  * the time that it was done; one that has it is left alone.  So each is
- * counted once, whatever was folded, removed or half written before the end.
+ * counted once, whatever was flushed, removed or half written before the end.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,8 +129,8 @@ replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
 }
 
 static void
-replay_act(const struct wal_record *rec, const struct wal_record_line *line,
-    struct counter *c)
+replay_admin_line(const struct wal_record *rec,
+    const struct wal_record_line *line, struct counter *c)
 {
 	if (rec->kind == WAL_LOCK)
 		c->locked_until = line->until;
@@ -141,7 +141,7 @@ replay_act(const struct wal_record *rec, const struct wal_record_line *line,
 }
 
 static enum store_answer
-replay_acts(struct replay *r, uint64_t seq, const struct wal_record *rec)
+replay_admin(struct replay *r, uint64_t seq, const struct wal_record *rec)
 {
 	for (size_t i = 0; i < rec->nline; i++) {
 		const struct policy *policy;
@@ -152,7 +152,7 @@ replay_acts(struct replay *r, uint64_t seq, const struct wal_record *rec)
 			return STORE_FAILED;
 		if (item == NULL)
 			continue;
-		replay_act(rec, &rec->line[i], item->counter);
+		replay_admin_line(rec, &rec->line[i], item->counter);
 		local_changed(r->l, item);
 	}
 	return STORE_OK;
@@ -183,7 +183,7 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 		r->l->highest = rec.now;
 	a = rec.kind == WAL_LOCK || rec.kind == WAL_RESET ||
 		    rec.kind == WAL_GRANT
-		? replay_acts(r, seq, &rec)
+		? replay_admin(r, seq, &rec)
 		: replay_charge(r, seq, &rec);
 	if (a == STORE_FAILED)
 		why_set(why, "%s", r->why.text);
@@ -198,7 +198,7 @@ local_replay(struct local *l, const struct db_meta *meta, struct wal_end *end_r,
 	int code;
 
 	pthread_mutex_lock(&l->lock);
-	code = wal_replay(l->path, meta->journal, meta->folded, replay_record,
+	code = wal_replay(l->path, meta->journal, meta->flushed, replay_record,
 	    &r, end_r, why);
 	pthread_mutex_unlock(&l->lock);
 	free(r.digest);

@@ -142,20 +142,20 @@ file_number(const char *name, const char *stem)
 
 struct numbers {
 	uint64_t *v;
-	size_t n, room;
+	size_t n, capacity;
 };
 
 static int
 numbers_add(struct numbers *list, uint64_t number)
 {
-	if (list->n == list->room) {
-		size_t room = list->room == 0 ? 16 : list->room * 2;
-		uint64_t *v = realloc(list->v, room * sizeof(*v));
+	if (list->n == list->capacity) {
+		size_t capacity = list->capacity == 0 ? 16 : list->capacity * 2;
+		uint64_t *v = realloc(list->v, capacity * sizeof(*v));
 
 		if (v == NULL)
 			return -1;
 		list->v = v;
-		list->room = room;
+		list->capacity = capacity;
 	}
 	list->v[list->n++] = number;
 	return 0;
@@ -311,7 +311,7 @@ struct replay {
 
 #define REMEDY                                                                 \
 	"restore the database and its journal from one backup, or, to go on "  \
-	"without what was spent since the last fold, move the journal away "   \
+	"without what was spent since the last flush, move the journal away "  \
 	"and: sqlite3 %s \"UPDATE meta SET value=0 WHERE name='journal'\""
 
 static int
@@ -504,7 +504,7 @@ replay_list(struct replay *r, uint64_t first)
 	return rc;
 }
 
-/* An orderly end leaves no files, or some of which all is folded. */
+/* An orderly end leaves no files, or some of which all is flushed. */
 static int
 replay_nothing(struct replay *r)
 {

@@ -217,7 +217,7 @@ leave_place(struct redis_pool *p, struct redis_conn *l, uint64_t generation)
 	redis_conn_close(&l);
 }
 
-/* Many that waited for the same moment failed once. */
+/* Many that waited for the same time failed once. */
 static void
 count_failure(
     struct redis_pool *p, uint64_t generation, int64_t begun, const char *why)
@@ -410,7 +410,7 @@ make_tls(const char *ca, struct why *why)
 	if (good)
 		return tls;
 	why_set(why, "store: cannot read certificates from %s",
-	    ca[0] != '\0' ? ca : "the system's folder");
+	    ca[0] != '\0' ? ca : "the system's directory");
 	SSL_CTX_free(tls);
 	return NULL;
 }

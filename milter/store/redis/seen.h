@@ -1,7 +1,7 @@
 /*
  * seen.h - a cache of what the shared store's records were when last seen.
  *
- * It may be wrong at any moment, and need not be right: what is decided on it
+ * It may be wrong at any time, and need not be right: what is decided on it
  * is either swapped, which finds out, or confirmed.  Bounded in bytes, least
  * recently used first.  Every function may be called from any thread.
  */
@@ -25,7 +25,7 @@ void	seen_free(struct seen **sp);
 bool	seen_get(struct seen *s, const char *key, uint8_t **bytes_r,
 	    size_t *len_r, int64_t *at_r);
 
-/* It is so at that moment.  Out of memory: it is forgotten. */
+/* It is so at that time.  Out of memory: it is forgotten. */
 void	seen_put(struct seen *s, const char *key, const uint8_t *bytes,
 	    size_t len, int64_t at);
 

@@ -81,22 +81,22 @@ redis_work_slot_of(const struct redis_work *w, const char *key)
 static bool
 redis_work_grow(struct redis_work *w)
 {
-	size_t room = w->room == 0 ? 16 : 2 * w->room;
+	size_t capacity = w->capacity == 0 ? 16 : 2 * w->capacity;
 	struct redis_record **record;
 	uint32_t *slot;
 
-	if (w->nrecord < w->room)
+	if (w->nrecord < w->capacity)
 		return true;
-	record = reallocarray(w->record, room, sizeof(record[0]));
+	record = reallocarray(w->record, capacity, sizeof(record[0]));
 	if (record == NULL)
 		return false;
 	w->record = record;
-	if ((slot = calloc(2 * room, sizeof(slot[0]))) == NULL)
+	if ((slot = calloc(2 * capacity, sizeof(slot[0]))) == NULL)
 		return false;
 	free(w->slot);
 	w->slot = slot;
-	w->nslot = 2 * room;
-	w->room = room;
+	w->nslot = 2 * capacity;
+	w->capacity = capacity;
 	for (size_t i = 0; i < w->nrecord; i++)
 		*redis_work_slot_of(w, w->record[i]->key) = (uint32_t)i + 1;
 	return true;
@@ -215,15 +215,16 @@ add_word(struct redis_work *w, const void *bytes, size_t len)
 {
 	void *own;
 
-	if (w->nword == w->wroom) {
-		size_t room = w->wroom == 0 ? 64 : 2 * w->wroom;
+	if (w->nword == w->word_capacity) {
+		size_t capacity =
+		    w->word_capacity == 0 ? 64 : 2 * w->word_capacity;
 		struct redis_word *more =
-		    reallocarray(w->word, room, sizeof(more[0]));
+		    reallocarray(w->word, capacity, sizeof(more[0]));
 
 		if (more == NULL)
 			return false;
 		w->word = more;
-		w->wroom = room;
+		w->word_capacity = capacity;
 	}
 	if ((own = malloc(len + 1)) == NULL)
 		return false;

@@ -31,11 +31,11 @@ struct redis_word {
 
 struct redis_work {
 	struct redis_store *store;
-	size_t nrecord, room;
+	size_t nrecord, capacity;
 	struct redis_record **record;
 	size_t nslot;		/* of the index: a power of two, or 0 */
 	uint32_t *slot;		/* hash table by key: record + 1, 0 free */
-	size_t nword, wroom;
+	size_t nword, word_capacity;
 	struct redis_word *word; /* commands to run with the swap */
 	size_t nchange;		/* calls that changed something */
 	bool writes;		/* some record shall be another one */

@@ -354,7 +354,7 @@ trace_db_drop(struct trace_db *db, enum statement i, int64_t before,
 	return trace_db_run(db, s, why);
 }
 
-/* day_before - the local day so many days before the one of a moment, about */
+/* day_before - the local day so many days before the one of a time, about */
 static int
 day_before(int64_t now, int days)
 {

@@ -1,5 +1,5 @@
 /*
- * fuzz_escape.c - the first byte is the room, the rest is foreign.
+ * fuzz_escape.c - the first byte is the size, the rest is foreign.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,15 +12,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	size_t room = 4 + (size > 0 ? data[0] : 0);
-	char *dst = malloc(room);
+	size_t capacity = 4 + (size > 0 ? data[0] : 0);
+	char *dst = malloc(capacity);
 
 	if (dst == NULL || size == 0) {
 		free(dst);
 		return 0;
 	}
-	escape(dst, room, (const char *)data + 1, size - 1);
-	if (memchr(dst, '\0', room) == NULL)
+	escape(dst, capacity, (const char *)data + 1, size - 1);
+	if (memchr(dst, '\0', capacity) == NULL)
 		abort();
 	for (const char *p = dst; *p != '\0'; p++)
 		if (*p < ' ' || *p > '~' || *p == '"')

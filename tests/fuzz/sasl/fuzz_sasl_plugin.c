@@ -20,7 +20,7 @@ int sasl_client_plug_init(const sasl_utils_t *utils, int max, int *version_r,
 static char user[2048];
 static union {
 	sasl_secret_t s;
-	char room[20000];
+	char buf[20000];
 } secret;
 
 static int

@@ -1,4 +1,4 @@
-# debian.sh - a Debian of its own in a folder: for what excludes what this
+# debian.sh - a Debian of its own in a directory: for what excludes what this
 # machine has, or shall be seen on another release.
 # shellcheck shell=bash
 
@@ -18,7 +18,7 @@ debian_mirror() {
 # debian_make FOLDER RELEASE PACKAGES - minbase and these; "": this release.
 # False, and why is told, if it cannot be had.
 debian_make() {
-	local folder=$1 release=$2 here mirror log
+	local directory=$1 release=$2 here mirror log
 
 	command -v debootstrap >/dev/null || {
 		note "debootstrap is not installed"
@@ -29,29 +29,29 @@ debian_make() {
 		return 1
 	}
 	log=$(mktemp)
-	mkdir -p "$folder.part"
+	mkdir -p "$directory.part"
 	# In namespaces of its own: what it mounts ends with it.
 	if ! setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
 	    debootstrap --variant=minbase ${3:+--include="$3"} \
-	    "${release:-$here}" "$folder.part" "$mirror" >"$log" 2>&1; then
+	    "${release:-$here}" "$directory.part" "$mirror" >"$log" 2>&1; then
 		note "debootstrap failed"
 		tail -n 5 "$log" | sed 's/^/   | /'
-		rm -rf --one-file-system "$folder.part" "$log"
+		rm -rf --one-file-system "$directory.part" "$log"
 		return 1
 	fi >&2
 	rm -f "$log"
-	mv -T "$folder.part" "$folder"
+	mv -T "$directory.part" "$directory"
 }
 
 # debian_enter FOLDER COMMAND... - in mounts and processes of its own, which
-# end with the command.  The folder becomes a mount point, so that namespaces
+# end with the command.  The directory becomes a mount point, so that namespaces
 # can be made inside; /run is empty, as after a start.
 debian_enter() {
-	local folder=$1
+	local directory=$1
 
 	shift
-	cp /etc/resolv.conf "$folder/etc/resolv.conf"
+	cp /etc/resolv.conf "$directory/etc/resolv.conf"
 	# shellcheck disable=SC2153 # lib.sh knows it
 	setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
-	    bash "$HERE/lib/enter.sh" "$folder" "$@"
+	    bash "$HERE/lib/enter.sh" "$directory" "$@"
 }

@@ -2,10 +2,10 @@
 # enter.sh FOLDER COMMAND... - the first process of debian_enter.
 set -euo pipefail
 
-folder=$1
+directory=$1
 shift
-mount --bind "$folder" "$folder"
-cd "$folder"
+mount --bind "$directory" "$directory"
+cd "$directory"
 mount -t proc proc proc
 mount --rbind /sys sys
 mount --rbind /dev dev

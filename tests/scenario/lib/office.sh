@@ -5,11 +5,11 @@
 OFFICE_ADDRESS=127.0.0.1
 OFFICE_PORT=25
 
-# office_folder - all that it is made of, before it is wired and started
-office_folder() {
+# office_directory - all that it is made of, before it is wired and started
+office_directory() {
 	local dir=$STAGE/office
 
-	office_main "$dir" | postfix_folder "$dir"
+	office_main "$dir" | postfix_directory "$dir"
 	postfix_listens "$dir" "$OFFICE_ADDRESS:$OFFICE_PORT"
 	printf '%s@office.example %s/\n' alice alice dave dave erin erin \
 	    >"$dir/mailboxes"
@@ -89,7 +89,7 @@ stage_office() {
 	meter_secrets workspace "$SECRET"
 	make_ca
 	start_provider smtp.provider.test 127.0.0.2 good yes "$LOGIN:$SECRET"
-	office_folder
+	office_directory
 	cp "$STAGE/office/main.cf" "$STAGE/main.cf.before"
 	cp "$STAGE/office/master.cf" "$STAGE/master.cf.before"
 	start_postmeter

@@ -1,9 +1,9 @@
-# postfix.sh - a Postfix in a folder: configuration, queue, data and log of
+# postfix.sh - a Postfix in a directory: configuration, queue, data and log of
 # its own.  Nothing of the machine's own Postfix is read or written.
 # shellcheck shell=bash
 
-# postfix_folder DIR - what all have in common; main.cf goes on from stdin
-postfix_folder() {
+# postfix_directory DIR - what all have in common; main.cf goes on from stdin
+postfix_directory() {
 	mkdir -p "$1/queue" "$1/data" "$1/mail"
 	chown postfix "$1/data"
 	chown nobody "$1/mail"

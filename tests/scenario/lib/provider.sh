@@ -11,7 +11,7 @@ start_provider() {
 	shift 4
 	mkdir -p "$dir"
 	make_certificate "$dir/cert" "$name" "$kind"
-	provider_main "$name" "$address" "$tls" | postfix_folder "$dir"
+	provider_main "$name" "$address" "$tls" | postfix_directory "$dir"
 	# Whoever connects before Dovecot is there makes Postfix wait a minute.
 	install -d "$dir/queue"
 	install -d -o postfix -m 700 "$dir/queue/private"

@@ -13,7 +13,7 @@ REDIS_NET=()	# set: in another network
 REDIS_PASS=''	# set: clients want it
 declare -A REDIS_PID DAEMON_PID
 
-# start_redis NAME OPTIONS... - in a folder of its own; what it wrote there
+# start_redis NAME OPTIONS... - in a directory of its own; what it wrote there
 # before, it knows
 start_redis() {
 	local dir=$STAGE/$1

@@ -1,7 +1,7 @@
 # sendmail.sh - the office's mail server is Sendmail: in a Debian of its own,
 # for its package and Postfix's exclude each other.
 #
-# PM_SENDMAIL_CHROOT names a folder to keep that Debian in; without it one is
+# PM_SENDMAIL_CHROOT names a directory to keep that Debian in; without it one is
 # made for the run and removed.  The stage sees a copy, so a kept one stays as
 # it was made.
 # shellcheck shell=bash

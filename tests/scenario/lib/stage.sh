@@ -2,9 +2,9 @@
 #
 # The machine's mail server, ports, /etc/hosts and network are not touched and
 # cannot be reached; when the first process of the stage ends, the kernel ends
-# all others, also after Ctrl-C or kill -9.  What remains is one folder, which
+# all others, also after Ctrl-C or kill -9.  What remains is one directory, which
 # the process outside removes.  It lies in /run, for secrets are refused below
-# folders that everybody may write to.
+# directorys that everybody may write to.
 # shellcheck shell=bash
 
 LID=${LID:-240}	# seconds: what takes longer is stuck
@@ -87,7 +87,7 @@ stage_build() {
 }
 
 # on_stage "$@" - after this line the script is on the stage.  There it is
-# process 1, with the folder as its first argument.
+# process 1, with the directory as its first argument.
 on_stage() {
 	(($$ == 1)) || stage_from_outside "$@"
 	STAGE=$1
