@@ -544,6 +544,15 @@ parse(int argc, char **argv, bool *only_check_r)
 	return EX_USAGE;
 }
 
+static const int end_of_fault[] = {
+	[STORE_OPENED] = EX_OK,
+	[STORE_DAMAGED] = EX_DATAERR,
+	[STORE_NO_RESOURCES] = EX_OSERR,
+	[STORE_INACCESSIBLE] = EX_CANTCREAT,
+	[STORE_BUSY] = EX_TEMPFAIL,
+	[STORE_MISCONFIGURED] = EX_CONFIG,
+};
+
 int
 main(int argc, char **argv)
 {
@@ -554,6 +563,7 @@ main(int argc, char **argv)
 	struct why why;
 	bool only_check = false;
 	int rc = parse(argc, argv, &only_check), milter_rc = 0;
+	enum store_fault fault;
 
 	if (rc != -1)
 		return rc;
@@ -580,10 +590,10 @@ main(int argc, char **argv)
 		return EX_NOPERM;
 	}
 	credentials_publish(secrets);
-	d.store = store_open(conf, &env, &why, &rc);
+	d.store = store_open(conf, &env, &why, &fault);
 	if (d.store == NULL) { /* its files belong to the user */
 		log_error("store: %s", why.text);
-		return rc;
+		return end_of_fault[fault];
 	}
 	zone_freeze(); /* from here on there are threads */
 	keep_trace(conf);

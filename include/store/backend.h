@@ -16,7 +16,7 @@ struct store_backend {
 	const char *scheme;	/* how conf->store begins */
 	/* where is what follows the scheme. */
 	struct store *(*open)(const struct config *conf, const char *where,
-	    const struct store_env *env, struct why *why, int *exit_r);
+	    const struct store_env *env, struct why *why, enum store_fault *fault_r);
 	void (*close)(struct store *s);
 	enum store_answer (*charge)(struct store *s, const struct bill *bill,
 	    const char *bound, struct decision *d_r, struct why *why);
@@ -91,7 +91,7 @@ extern const struct store_backend store_sqlite, store_memory, store_redis;
 
 /* Opens the store at url, whatever conf->store says. */
 struct store *store_open_at(const struct config *conf, const char *url,
-	    const struct store_env *env, struct why *why, int *exit_r);
+	    const struct store_env *env, struct why *why, enum store_fault *fault_r);
 
 /*
  * fallback.c: takes shared over, also if it fails (NULL and why).  The store
@@ -99,6 +99,6 @@ struct store *store_open_at(const struct config *conf, const char *url,
  * says so, a share of each limit in a store of its own.
  */
 struct store *store_fallback(struct store *shared, const struct config *conf,
-	    const struct store_env *env, struct why *why, int *exit_r);
+	    const struct store_env *env, struct why *why, enum store_fault *fault_r);
 
 #endif

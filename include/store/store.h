@@ -29,6 +29,16 @@ enum store_answer {
 	STORE_UNCERTAIN		/* could not know; it may have been changed */
 };
 
+/* Of what kind a store's refusal to open is; a main says what it ends with. */
+enum store_fault {
+	STORE_OPENED,
+	STORE_DAMAGED,		/* damaged, newer, or not ours */
+	STORE_NO_RESOURCES,	/* memory, threads */
+	STORE_INACCESSIBLE,	/* a file cannot be created, read or written */
+	STORE_BUSY,		/* another daemon holds it */
+	STORE_MISCONFIGURED
+};
+
 #define STORE_TEXT 160	/* of a block: what its operator said of it */
 
 /* What a store needs of the program that opens it; it outlives the store. */
@@ -49,13 +59,11 @@ struct store_env {
 /*
  * Opens what conf->store names ("sqlite:PATH", "redis://...", "memory:").
  * Call after privileges are dropped: its files belong to the user.  On failure
- * returns NULL, a sentence in why, and in *exit_r the sysexits(3) code to end
- * with: 65 damaged or newer, 71 no resources, 73 cannot create, 75 another
- * daemon holds it, 78 it is not configured well.
+ * returns NULL, a sentence in why, and in *fault_r of what kind it is.
  * The store holds conf until it is given another one or closed.
  */
 struct store *store_open(const struct config *conf, const struct store_env *env,
-	    struct why *why, int *exit_r);
+	    struct why *why, enum store_fault *fault_r);
 
 /* Writes all that is not yet written, then frees.  No call may be under way. */
 void	store_close(struct store **sp);
@@ -197,8 +205,8 @@ struct store_stats {
 	uint64_t charged, declined, failed;	/* since start */
 	uint64_t counters;		/* in memory */
 	uint64_t journal_bytes;		/* not yet flushed */
-	uint64_t flushes;			/* completed since start */
-	int64_t flushed;			/* ms: when last, 0 never */
+	uint64_t flushes;		/* completed since start */
+	int64_t flushed;		/* ms: when last, 0 never */
 	uint64_t events_dropped;
 	bool healthy;
 	struct why trouble;	/* "" if healthy */

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "backend.h"
@@ -678,20 +677,20 @@ name_server(struct fallback *f, struct why *why)
 
 /* With the lock held alone.  Once there it stays, whatever a reload says. */
 static int
-prepare_local(struct fallback *f, struct why *why, int *exit_r)
+prepare_local(struct fallback *f, struct why *why, enum store_fault *fault_r)
 {
 	f->is_wanted = f->conf->on_store_failure == STORE_FAILURE_LOCAL;
 	if (!f->is_wanted || f->local != NULL)
 		return 0;
 	atomic_store(&f->is_used, true); /* of an outage before this start */
 	f->local =
-	    store_open_at(f->conf, f->conf->store_local, f->env, why, exit_r);
+	    store_open_at(f->conf, f->conf->store_local, f->env, why, fault_r);
 	if (f->local == NULL)
 		return -1;
 	if (name_server(f, why))
 		return 0;
 	store_close(&f->local);
-	*exit_r = EX_CANTCREAT;
+	*fault_r = STORE_INACCESSIBLE;
 	return -1;
 }
 
@@ -700,14 +699,14 @@ fallback_reconfigure(struct store *st, const struct config *conf)
 {
 	struct fallback *f = fallback_of(st);
 	struct why why;
-	int code;
+	enum store_fault fault;
 
 	store_reconfigure(f->shared, conf);
 	pthread_rwlock_wrlock(&f->lock);
 	f->conf = conf;
 	if (f->local != NULL)
 		store_reconfigure(f->local, conf);
-	if (prepare_local(f, &why, &code) == -1)
+	if (prepare_local(f, &why, &fault) == -1)
 		log_error("on-store-failure = local: %s", why.text);
 	pthread_rwlock_unlock(&f->lock);
 }
@@ -757,11 +756,11 @@ static const struct store_backend operations = {
 
 struct store *
 store_fallback(struct store *shared, const struct config *conf,
-    const struct store_env *env, struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
 	struct fallback *f = calloc(1, sizeof(*f));
 
-	*exit_r = EX_OSERR;
+	*fault_r = STORE_NO_RESOURCES;
 	if (f == NULL) {
 		why_set(why, "out of memory");
 		store_close(&shared);
@@ -778,7 +777,7 @@ store_fallback(struct store *shared, const struct config *conf,
 	pthread_rwlock_init(&f->lock, NULL);
 	pthread_mutex_init(&f->waiting, NULL);
 	cond_init(&f->wake);
-	if (prepare_local(f, why, exit_r) == -1)
+	if (prepare_local(f, why, fault_r) == -1)
 		goto fail;
 	tend(f);
 	if (thread_start(&f->thread, tend_always, f) != 0) {

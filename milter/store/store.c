@@ -5,7 +5,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "backend.h"
 
@@ -17,7 +16,7 @@ static const struct store_backend *const backends[] = {
 
 struct store *
 store_open_at(const struct config *conf, const char *url,
-    const struct store_env *env, struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		const struct store_backend *b = backends[i];
@@ -26,27 +25,27 @@ store_open_at(const struct config *conf, const char *url,
 
 		if (strncmp(url, b->scheme, n) != 0)
 			continue;
-		s = b->open(conf, url + n, env, why, exit_r);
+		s = b->open(conf, url + n, env, why, fault_r);
 		if (s != NULL)
 			s->conf = config_hold(conf);
 		return s;
 	}
 	why_set(why,
 	    "store = \"%s\": want sqlite:PATH, redis://... or memory:", url);
-	*exit_r = EX_CONFIG;
+	*fault_r = STORE_MISCONFIGURED;
 	return NULL;
 }
 
 /* A shared store may be out of reach: then another one stands in. */
 struct store *
 store_open(const struct config *conf, const struct store_env *env,
-    struct why *why, int *exit_r)
+    struct why *why, enum store_fault *fault_r)
 {
-	struct store *s = store_open_at(conf, conf->store, env, why, exit_r);
+	struct store *s = store_open_at(conf, conf->store, env, why, fault_r);
 
 	if (s == NULL || s->backend->merge == NULL)
 		return s;
-	return store_fallback(s, conf, env, why, exit_r);
+	return store_fallback(s, conf, env, why, fault_r);
 }
 
 void

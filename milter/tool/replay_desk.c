@@ -84,7 +84,7 @@ replay_desk_new(struct config *conf, struct why *why)
 	static const struct store_env env = { .fatal = no_end };
 	struct replay_desk *d = calloc(1, sizeof(*d));
 	char *memory = strdup("memory:");
-	int code;
+	enum store_fault fault;
 
 	if (d == NULL || memory == NULL) {
 		free(d);
@@ -96,7 +96,7 @@ replay_desk_new(struct config *conf, struct why *why)
 	conf->store = memory;
 	d->conf = conf;
 	d->row = calloc(STOPPED_MOST, sizeof(*d->row));
-	d->store = store_open(conf, &env, why, &code);
+	d->store = store_open(conf, &env, why, &fault);
 	if (d->store == NULL || d->row == NULL || list_accounts(d) == -1) {
 		if (d->store != NULL)
 			store_close(&d->store);

@@ -57,7 +57,7 @@ main(int argc, char **argv)
 	struct config *conf;
 	struct store *store;
 	unsigned long n;
-	int rc;
+	enum store_fault fault;
 
 	if (argc != 3 || (n = strtoul(argv[2], &end, 10), *end != '\0')) {
 		fputs("usage: fillstore FILE SENDERS\n", stderr);
@@ -65,7 +65,7 @@ main(int argc, char **argv)
 	}
 	if ((conf = config_load(argv[1], stderr)) == NULL)
 		return EX_CONFIG;
-	store = store_open(conf, &env, &why, &rc);
+	store = store_open(conf, &env, &why, &fault);
 	if (store == NULL)
 		fatal(why.text);
 	for (size_t i = 0; i < n; i++) {

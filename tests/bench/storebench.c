@@ -226,7 +226,7 @@ open_target(char *arg, struct config *conf)
 	struct why why;
 	char *equals = strchr(arg, '=');
 	struct target t = { .name = arg };
-	int code;
+	enum store_fault fault;
 
 	if (equals == NULL)
 		fatal("want NAME=STORE");
@@ -238,7 +238,7 @@ open_target(char *arg, struct config *conf)
 	free(conf->store);
 	if ((conf->store = strdup(equals + 1)) == NULL)
 		abort();
-	t.store = store_open(conf, &env, &why, &code);
+	t.store = store_open(conf, &env, &why, &fault);
 	if (t.store == NULL)
 		fatal(why.text);
 	return t;

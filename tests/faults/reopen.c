@@ -60,14 +60,16 @@ main(int argc, char **argv)
 	struct why why = WHY_NONE;
 	struct config *conf;
 	struct store *s;
-	int rc = 0;
+	enum store_fault fault = STORE_OPENED;
+	int rc;
 
 	if (argc != 6)
 		return EX_USAGE;
 	conf = config_load(argv[1], stderr);
 	if (conf == NULL)
 		return EX_CONFIG;
-	s = store_open(conf, &env, &why, &rc);
+	s = store_open(conf, &env, &why, &fault);
+	rc = fault == STORE_DAMAGED ? EX_DATAERR : 1;
 	if (s != NULL)
 		rc = compare(s, config_policy(conf, argv[2]), argv[3],
 		    strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10),

@@ -59,9 +59,9 @@ teardown(void **state)
 static struct store *
 open_store(struct why *why)
 {
-	int code;
+	enum store_fault fault;
 
-	return store_open(conf, &env, why, &code);
+	return store_open(conf, &env, why, &fault);
 }
 
 /* STORE_UNCERTAIN: it counts, but the disk was too slow for an answer. */

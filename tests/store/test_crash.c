@@ -133,12 +133,12 @@ static struct store *
 open_in_child(void)
 {
 	struct why why = WHY_NONE;
-	int code;
-	struct store *s = store_open(conf, &env, &why, &code);
+	enum store_fault fault;
+	struct store *s = store_open(conf, &env, &why, &fault);
 
 	if (s == NULL) {
 		fprintf(stderr, "child: %s\n", why.text);
-		_exit(code);
+		_exit(EXIT_FAILURE);
 	}
 	return s;
 }
@@ -476,10 +476,10 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 	struct decision d;
 	struct bill b;
 	struct why why = WHY_NONE;
-	int code;
+	enum store_fault fault;
 
 	conf->durability = DURABILITY_POWER;
-	s = store_open(conf, &env, &why, &code);
+	s = store_open(conf, &env, &why, &fault);
 	assert_non_null(s);
 	sync_error = EIO;
 	bill_one(&b, conf, "million", "k", NOW);
@@ -493,13 +493,13 @@ a_failed_sync_ends_the_daemon_and_is_never_tried_again(void **state)
 /* --- refused with words -------------------------------------------------- */
 
 static void
-assert_refused(int want, const char *word)
+assert_refused(enum store_fault want, const char *word)
 {
 	struct why why = WHY_NONE;
-	int code = 0;
+	enum store_fault fault;
 
-	assert_null(store_open(conf, &env, &why, &code));
-	assert_int_equal(want, code);
+	assert_null(store_open(conf, &env, &why, &fault));
+	assert_int_equal(want, fault);
 	if (strstr(why.text, word) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, word);
 }
@@ -509,7 +509,7 @@ a_second_daemon_is_told_that_the_store_is_in_use(void **state)
 {
 	struct store *s = store_must_open(conf);
 
-	assert_refused(75, "another postmeter");
+	assert_refused(STORE_BUSY, "another postmeter");
 	store_close(&s);
 	s = store_must_open(conf);
 	store_close(&s);
@@ -520,10 +520,10 @@ a_directory_that_does_not_exist_is_named(void **state)
 {
 	free(conf->store);
 	conf->store = strdup("sqlite:/nowhere/at/all.db");
-	assert_refused(73, "/nowhere/at/all.db");
+	assert_refused(STORE_INACCESSIBLE, "/nowhere/at/all.db");
 	free(conf->store);
 	conf->store = strdup("mysql://localhost");
-	assert_refused(78, "memory:");
+	assert_refused(STORE_MISCONFIGURED, "memory:");
 }
 
 static void
@@ -556,8 +556,8 @@ a_journal_that_is_missing_is_not_taken_for_an_empty_one(void **state)
 	path_of(path, sizeof(path), "s.db-journal.00000001");
 	path_of(away, sizeof(away), "away");
 	assert_int_equal(0, rename(path, away));
-	assert_refused(65, "missing");
-	assert_refused(65, "UPDATE meta");
+	assert_refused(STORE_DAMAGED, "missing");
+	assert_refused(STORE_DAMAGED, "UPDATE meta");
 	assert_int_equal(0, rename(away, path));
 	store_close(&(struct store *){ store_must_open(conf) });
 }
@@ -578,7 +578,7 @@ a_byte_that_changed_in_the_middle_is_refused(void **state)
 	fseek(f, 16500, SEEK_SET);
 	putc(c, f);
 	fclose(f);
-	assert_refused(65, "damaged frame at byte");
+	assert_refused(STORE_DAMAGED, "damaged frame at byte");
 }
 
 static void
@@ -595,7 +595,7 @@ a_damaged_database_is_refused_and_left_alone(void **state)
 	assert_non_null(f);
 	fwrite("not a database at all", 1, 21, f);
 	fclose(f);
-	assert_refused(65, "backup");
+	assert_refused(STORE_DAMAGED, "backup");
 }
 
 int

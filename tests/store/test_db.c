@@ -32,8 +32,8 @@ setup(void **state)
 static struct db *
 must_open(void)
 {
-	int code;
-	struct db *db = db_open(path, &meta, &why, &code);
+	enum store_fault fault;
+	struct db *db = db_open(path, &meta, &why, &fault);
 
 	if (db == NULL)
 		fail_msg("%s", why.text);
@@ -41,12 +41,12 @@ must_open(void)
 }
 
 static void
-assert_refused(int want, const char *word)
+assert_refused(enum store_fault want, const char *word)
 {
-	int code = 0;
+	enum store_fault fault;
 
-	assert_null(db_open(path, &meta, &why, &code));
-	assert_int_equal(want, code);
+	assert_null(db_open(path, &meta, &why, &fault));
+	assert_int_equal(want, fault);
 	if (strstr(why.text, word) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", why.text, word);
 }
@@ -115,18 +115,20 @@ another_version_is_refused_by_name(void **state)
 {
 	db_close(&(struct db *){ must_open() });
 	by_hand("PRAGMA user_version = 5");
-	assert_refused(65, "version 5, this postmeter reads version 4");
+	assert_refused(
+	    STORE_DAMAGED, "version 5, this postmeter reads version 4");
 	/* As it was before rows had a digest. */
 	by_hand("PRAGMA user_version = 1;"
 		"ALTER TABLE counter DROP COLUMN digest");
-	assert_refused(65, "version 1, this postmeter reads version 4");
+	assert_refused(
+	    STORE_DAMAGED, "version 1, this postmeter reads version 4");
 }
 
 static void
 a_database_of_another_program_is_refused(void **state)
 {
 	by_hand("CREATE TABLE cat (name)");
-	assert_refused(65, "another program");
+	assert_refused(STORE_DAMAGED, "another program");
 }
 
 static void
@@ -137,7 +139,7 @@ a_file_that_is_no_database_is_refused(void **state)
 	for (int i = 0; i < 5000; i++)
 		fputs("cat ", f);
 	fclose(f);
-	assert_refused(65, "backup");
+	assert_refused(STORE_DAMAGED, "backup");
 }
 
 static void

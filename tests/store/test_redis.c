@@ -717,13 +717,13 @@ a_server_that_would_forget_is_refused_at_the_start(void **state)
 {
 	struct config *conf = config_redis();
 	struct why why = WHY_NONE;
-	int code = 0;
+	enum store_fault fault;
 
 	assert_true(redis_tell(&server, "CONFIG SET maxmemory 100mb"));
 	assert_true(
 	    redis_tell(&server, "CONFIG SET maxmemory-policy allkeys-lru"));
-	assert_null(store_open(conf, &house_env, &why, &code));
-	assert_int_equal(78, code);
+	assert_null(store_open(conf, &house_env, &why, &fault));
+	assert_int_equal(STORE_MISCONFIGURED, fault);
 	assert_non_null(strstr(why.text, "noeviction"));
 	redis_tell(&server, "CONFIG SET maxmemory 0");
 	redis_tell(&server, "CONFIG SET maxmemory-policy noeviction");
@@ -739,7 +739,7 @@ a_cluster_is_refused_at_the_start(void **state)
 	struct config *conf = config_redis();
 	struct redis_server own;
 	struct why why = WHY_NONE;
-	int code = 0;
+	enum store_fault fault;
 
 	snprintf(port, sizeof(port), "%u", redis_free_port());
 	snprintf(bus, sizeof(bus), "%u", redis_free_port());
@@ -748,8 +748,8 @@ a_cluster_is_refused_at_the_start(void **state)
 	free(conf->store);
 	if (asprintf(&conf->store, "redis://127.0.0.1:%s", port) == -1)
 		abort();
-	assert_null(store_open(conf, &house_env, &why, &code));
-	assert_int_equal(78, code);
+	assert_null(store_open(conf, &house_env, &why, &fault));
+	assert_int_equal(STORE_MISCONFIGURED, fault);
 	assert_non_null(strstr(why.text, "Cluster"));
 	redis_kill(&own);
 	config_free(&conf);

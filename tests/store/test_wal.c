@@ -88,7 +88,7 @@ see(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	return true;
 }
 
-static int
+static enum store_fault
 replay(uint64_t first, uint64_t seq, struct seen *s, struct wal_end *end)
 {
 	memset(s, 0, sizeof(*s));
@@ -164,19 +164,19 @@ what_was_written_is_read_back_from_where_it_is_wanted(void **state)
 	for (size_t n = 1; n <= 50; n++)
 		assert_int_equal(0, append(j, n));
 	wal_end(&j);
-	assert_int_equal(0, replay(7, 100, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(7, 100, &s, &end));
 	assert_int_equal(50, s.n);
 	assert_int_equal(150, end.seq);
 	assert_int_equal(7, end.number);
-	assert_int_equal(0, replay(7, 130, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(7, 130, &s, &end));
 	assert_int_equal(20, s.n);
-	assert_int_equal(0, replay(7, 500, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(7, 500, &s, &end));
 	assert_int_equal(0, s.n);
 	assert_int_equal(500, end.seq);
-	assert_int_equal(65, replay(7, 98, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(7, 98, &s, &end));
 	/* Without a file to begin with, all that is there must be known. */
-	assert_int_equal(65, replay(0, 149, &s, &end));
-	assert_int_equal(0, replay(0, 150, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(0, 149, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(0, 150, &s, &end));
 	assert_int_equal(7, end.number);
 }
 
@@ -195,13 +195,13 @@ a_tail_torn_at_any_byte_is_cut(void **state)
 	wal_end(&j);
 	for (off_t len = size_of(1) - 1; len >= before; len--) {
 		assert_int_equal(0, truncate(file(1), len));
-		assert_int_equal(0, replay(1, 0, &s, &end));
+		assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 		assert_int_equal(2, s.n);
 		assert_int_equal(len - before, end.torn);
 	}
 	for (off_t len = before - 1; len >= 0; len--) {
 		assert_int_equal(0, truncate(file(1), len));
-		assert_int_equal(0, replay(1, 0, &s, &end));
+		assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 		assert_in_range(s.n, 0, 1);
 	}
 }
@@ -231,14 +231,14 @@ a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 		putc(c ^ (1 << (i % 8)), f);
 		fflush(f);
 		rc = replay(1, 0, &s, &end);
-		assert_int_equal(i < last ? 65 : 0, rc);
+		assert_int_equal(i < last ? STORE_DAMAGED : STORE_OPENED, rc);
 		if (rc == 0)
 			assert_int_equal(2, s.n);
 		fseek(f, i, SEEK_SET);
 		putc(c, f);
 		fclose(f);
 	}
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(3, s.n);
 }
 
@@ -255,16 +255,16 @@ what_had_not_reached_the_disk_may_be_gone_in_any_order(void **state)
 	wal_end(&j);
 	for (size_t i = 0; i < 6; i++)
 		at[i] = add_frame(1, 2 + i, 1, 20);
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(7, s.n);
 	for (size_t i = 0; i < 6; i++) {
 		forget(1, at[5 - i], 20);
-		assert_int_equal(0, replay(1, 0, &s, &end));
+		assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 		assert_int_equal(6 - i, s.n);
 		assert_int_equal(size_of(1) - at[5 - i], end.torn);
 	}
 	add_frame(1, 8, 2, 20);
-	assert_int_equal(65, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(1, 0, &s, &end));
 }
 
 static void
@@ -281,21 +281,21 @@ a_file_may_have_lost_what_its_successor_could_not_know(void **state)
 	j = begin(2, 2);
 	wal_end(&j);
 	add_frame(2, 3, 1, 20);
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(3, s.n);
 	assert_int_equal(0, truncate(file(1), at));
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(1, s.n);
 	assert_int_equal(2, end.number);
 	assert_int_equal(WAL_FRAME + 20, end.torn);
 	add_frame(2, 4, 2, 20);
-	assert_int_equal(65, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(1, 0, &s, &end));
 	assert_non_null(strstr(why.text, "frames are missing"));
 	assert_int_equal(0, truncate(file(1), 7));
-	assert_int_equal(65, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(1, 0, &s, &end));
 	/* Of flushed ones nothing has to be there. */
 	assert_int_equal(0, truncate(file(2), WAL_HEADER));
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(0, s.n);
 }
 
@@ -319,7 +319,7 @@ a_write_that_fails_halfway_is_written_over(void **state)
 	setrlimit(RLIMIT_FSIZE, &old);
 	assert_int_equal(0, append(j, 300));
 	wal_end(&j);
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(3, s.n);
 	assert_int_equal(0, end.torn);
 }
@@ -339,7 +339,7 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 		append(j, 20000);
 	assert_int_equal(0, wal_prepare(j, &why));
 	wal_end(&j);
-	assert_int_equal(0, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(1, 0, &s, &end));
 	assert_int_equal(21, s.n);
 	assert_int_equal(2, end.number);
 
@@ -352,13 +352,13 @@ a_long_file_is_left_for_the_next_and_only_then_removed(void **state)
 	append_safely(j, 77);
 	wal_end(&j);
 	wal_remove(base, 3);
-	assert_int_equal(0, replay(3, 21, &s, &end));
+	assert_int_equal(STORE_OPENED, replay(3, 21, &s, &end));
 	assert_int_equal(21, s.n);
 	assert_int_equal(42, end.seq);
 	assert_int_equal(0, truncate(file(3), size_of(3) - 1));
-	assert_int_equal(65, replay(3, 21, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(3, 21, &s, &end));
 	wal_remove(base, 4);
-	assert_int_equal(65, replay(3, 21, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(3, 21, &s, &end));
 	assert_non_null(strstr(why.text, "missing"));
 }
 
@@ -374,7 +374,7 @@ a_frame_that_is_missing_is_noticed(void **state)
 	j = begin(2, 2);
 	append(j, 10);
 	wal_end(&j);
-	assert_int_equal(65, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(1, 0, &s, &end));
 	assert_non_null(strstr(why.text, "frames are missing"));
 }
 
@@ -393,7 +393,7 @@ a_file_of_another_version_is_refused_by_name(void **state)
 	fseek(f, 7, SEEK_SET);
 	putc(1, f);
 	fclose(f);
-	assert_int_equal(65, replay(1, 0, &s, &end));
+	assert_int_equal(STORE_DAMAGED, replay(1, 0, &s, &end));
 	assert_non_null(strstr(why.text, "version"));
 }
 

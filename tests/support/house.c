@@ -48,8 +48,8 @@ struct store *
 house_store(const struct config *conf)
 {
 	struct why why;
-	int code = 0;
-	struct store *s = store_open(conf, &house_env, &why, &code);
+	enum store_fault fault;
+	struct store *s = store_open(conf, &house_env, &why, &fault);
 
 	if (s == NULL) {
 		fprintf(stderr, "store: %s\n", why.text);

@@ -105,11 +105,11 @@ struct store *
 store_must_open(const struct config *c)
 {
 	struct why reason;
-	int code;
-	struct store *s = store_open(c, &contract_env, &reason, &code);
+	enum store_fault fault;
+	struct store *s = store_open(c, &contract_env, &reason, &fault);
 
 	if (s == NULL)
-		fail_msg("%d: %s", code, reason.text);
+		fail_msg("%d: %s", (int)fault, reason.text);
 	return s;
 }
 

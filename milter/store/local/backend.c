@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "core.h"
@@ -894,13 +893,13 @@ local_new(const struct store_backend *backend, const struct config *conf,
 
 static struct store *
 memory_open(const struct config *conf, const char *where,
-    const struct store_env *env, struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
 	struct local *l = local_new(&store_memory, conf, where, env, why);
 
 	if (l != NULL)
 		return &l->store;
-	*exit_r = EX_CANTCREAT;
+	*fault_r = STORE_INACCESSIBLE;
 	return NULL;
 }
 
@@ -911,14 +910,14 @@ memory_close(struct store *s)
 }
 
 /* One daemon a store, for as long as it lives. */
-static int
+static enum store_fault
 take_lock(struct local *l, struct why *why)
 {
 	char *name;
 
 	if (asprintf(&name, "%s-lock", l->path) == -1) {
 		why_set(why, "out of memory");
-		return EX_CANTCREAT;
+		return STORE_INACCESSIBLE;
 	}
 	l->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (l->lock_fd == -1) {
@@ -926,46 +925,46 @@ take_lock(struct local *l, struct why *why)
 		    "%s: %s: see that the directory exists and postmeter's user can write in it",
 		    name, strerror(errno));
 		free(name);
-		return EX_CANTCREAT;
+		return STORE_INACCESSIBLE;
 	}
 	free(name);
 	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
+		return STORE_OPENED;
 	why_set(why,
 	    "%s is in use by another postmeter: stop it first, or name another store",
 	    l->path);
-	return EX_TEMPFAIL;
+	return STORE_BUSY;
 }
 
 /*
  * The lock outlives the daemon, and says whether there was a database: one
  * that has vanished since must not be taken for a new one.
  */
-static int
+static enum store_fault
 check_vanished(struct local *l, struct why *why)
 {
 	struct stat lock, db;
 
 	if (fstat(l->lock_fd, &lock) == -1 || lock.st_size == 0 ||
 	    (stat(l->path, &db) == 0 && db.st_size > 0))
-		return 0;
+		return STORE_OPENED;
 	why_set(why,
 	    "%.60s has vanished: restore it, or, to begin anew, remove %.60s-*",
 	    l->path, l->path);
-	return EX_DATAERR;
+	return STORE_DAMAGED;
 }
 
-static int
+static enum store_fault
 remember_database(struct local *l, struct why *why)
 {
 	struct stat st;
 
 	if (fstat(l->lock_fd, &st) == 0 && st.st_size > 0)
-		return 0;
+		return STORE_OPENED;
 	if (write(l->lock_fd, "1\n", 2) == 2)
-		return 0;
+		return STORE_OPENED;
 	why_set(why, "%s-lock: %s", l->path, strerror(errno));
-	return EX_CANTCREAT;
+	return STORE_INACCESSIBLE;
 }
 
 static uint64_t
@@ -975,78 +974,79 @@ larger(uint64_t a, uint64_t b)
 }
 
 /* Replays the old chain, begins a new one, and lets the old one go. */
-static int
+static enum store_fault
 begin_journal(struct local *l, const struct db_meta *meta, struct why *why)
 {
 	bool power = l->conf->durability == DURABILITY_POWER;
 	struct why reason;
 	struct wal_end end;
 	uint64_t number;
-	int code;
+	enum store_fault fault;
 
 	l->highest = meta->now;
-	code = local_replay(l, meta, &end, why);
+	fault = local_replay(l, meta, &end, why);
 
-	if (code != 0)
-		return code == EX_IOERR ? EX_CANTCREAT : code;
+	if (fault != STORE_OPENED)
+		return fault;
 	number = larger(end.number, meta->journal) + 1;
 	l->seq = larger(end.seq, meta->seq);
 	l->journal = wal_begin(l->path, number, l->seq, power, l->fatal, why);
 	if (l->journal == NULL)
-		return EX_CANTCREAT;
+		return STORE_INACCESSIBLE;
 	if (local_flush(l, false, &reason) == STORE_FAILED) {
 		why_set(why, "%s", reason.text);
-		return EX_CANTCREAT;
+		return STORE_INACCESSIBLE;
 	}
 	/* From here on the file itself names the journal that must be there. */
 	db_checkpoint(l->db);
-	return 0;
+	return STORE_OPENED;
 }
 
-static int
+static enum store_fault
 start_thread(struct local *l, struct why *why)
 {
 	int error = thread_start(&l->thread, local_flush_run, l);
 
 	l->started = error == 0;
 	if (l->started)
-		return 0;
+		return STORE_OPENED;
 	why_set(why, "cannot start a thread: %s", strerror(error));
-	return EX_CANTCREAT;
+	return STORE_INACCESSIBLE;
 }
 
-static int
+static enum store_fault
 open_parts(struct local *l, struct why *why)
 {
 	struct db_meta meta;
 	struct why reason;
-	int code = take_lock(l, why);
+	enum store_fault fault = take_lock(l, why);
 
-	if (code == 0)
-		code = check_vanished(l, why);
-	if (code != 0)
-		return code;
-	l->db = db_open(l->path, &meta, why, &code);
-	if (l->db == NULL || (code = remember_database(l, why)) != 0)
-		return code;
+	if (fault == STORE_OPENED)
+		fault = check_vanished(l, why);
+	if (fault != STORE_OPENED)
+		return fault;
+	l->db = db_open(l->path, &meta, why, &fault);
+	if (l->db == NULL ||
+	    (fault = remember_database(l, why)) != STORE_OPENED)
+		return fault;
 	if (local_load_blocks(l, &reason) == STORE_FAILED ||
 	    local_load_leases(l, &reason) == STORE_FAILED) {
 		why_set(why, "%s", reason.text);
-		return EX_DATAERR;
+		return STORE_DAMAGED;
 	}
-	if ((code = begin_journal(l, &meta, why)) != 0)
-		return code;
+	if ((fault = begin_journal(l, &meta, why)) != STORE_OPENED)
+		return fault;
 	return start_thread(l, why);
 }
 
 static struct store *
 sqlite_open(const struct config *conf, const char *where,
-    const struct store_env *env, struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
 	struct local *l = local_new(&store_sqlite, conf, where, env, why);
 
-	*exit_r = l == NULL ? EX_CANTCREAT : open_parts(l, why);
-	if (*exit_r == 0)
+	*fault_r = l == NULL ? STORE_INACCESSIBLE : open_parts(l, why);
+	if (*fault_r == STORE_OPENED)
 		return &l->store;
 	if (l != NULL)
 		local_free(l);

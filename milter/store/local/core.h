@@ -136,10 +136,10 @@ void	*local_flush_run(void *local);
 /* --- replay.c ------------------------------------------------------ */
 
 /*
- * Applies what the journal has and the rows have not.  0 and where the chain
- * ends, or the code to exit with and why.  No thread is running yet.
+ * Applies what the journal has and the rows have not.  STORE_OPENED and where the
+ * chain ends, or what is wrong and why.  No thread is running yet.
  */
-int	local_replay(struct local *l, const struct db_meta *meta,
+enum store_fault local_replay(struct local *l, const struct db_meta *meta,
 	    struct wal_end *end_r, struct why *why);
 
 #endif

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "db_stmt.h"
@@ -26,7 +25,7 @@
 static const char schema[] =
     "PRAGMA application_id = 1886221426;CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;CREATE TABLE counter (id INTEGER PRIMARY KEY, policy TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, updated INTEGER NOT NULL, digest INTEGER NOT NULL, UNIQUE (key, policy));CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL, updated INTEGER NOT NULL);CREATE INDEX binding_updated ON binding (updated);CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE INDEX event_key ON event (key, id);CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE TABLE lease (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, until INTEGER NOT NULL, smarthost TEXT NOT NULL, owner TEXT NOT NULL, sender TEXT NOT NULL, messages INTEGER NOT NULL, recipients INTEGER NOT NULL, bytes INTEGER NOT NULL);PRAGMA user_version = 4;";
 
-static int
+static enum store_fault
 opening(struct db *db, sqlite3 *conn, struct why *why)
 {
 	int code = sqlite3_extended_errcode(conn);
@@ -35,7 +34,7 @@ opening(struct db *db, sqlite3 *conn, struct why *why)
 	    db_is_damage(code)
 		? DB_REMEDY
 		: "see that postmeter's user can write it and its directory");
-	return db_is_damage(code) ? EX_DATAERR : EX_CANTCREAT;
+	return db_is_damage(code) ? STORE_DAMAGED : STORE_INACCESSIBLE;
 }
 
 static bool
@@ -56,7 +55,7 @@ ask_int(sqlite3 *conn, const char *question, int *v_r)
  * A row that SQLite cannot find would be a limit that begins anew.  A small
  * file is looked through; a large one would keep the mail waiting.
  */
-static int
+static enum store_fault
 check_whole(struct db *db, struct why *why)
 {
 	sqlite3_stmt *s = NULL;
@@ -64,35 +63,35 @@ check_whole(struct db *db, struct why *why)
 	bool good = true;
 
 	if (stat(db->path, &st) == 0 && st.st_size > WHOLE_BYTES)
-		return 0;
+		return STORE_OPENED;
 	if (sqlite3_prepare_v2(db->writer, "PRAGMA integrity_check(1)", -1, &s,
 		NULL) != SQLITE_OK ||
 	    sqlite3_step(s) != SQLITE_ROW) {
-		int code = opening(db, db->writer, why);
+		enum store_fault fault = opening(db, db->writer, why);
 
 		sqlite3_finalize(s);
-		return code;
+		return fault;
 	}
 	good = strcmp((const char *)sqlite3_column_text(s, 0), "ok") == 0;
 	sqlite3_finalize(s);
 	if (good)
-		return 0;
+		return STORE_OPENED;
 	why_set(why, "%s is damaged: %s", db->path, DB_REMEDY);
-	return EX_DATAERR;
+	return STORE_DAMAGED;
 }
 
-static int
+static enum store_fault
 make_schema(struct db *db, struct why *why)
 {
 	char text[sizeof(schema) + 32];
 
 	snprintf(text, sizeof(text), "BEGIN IMMEDIATE;%sCOMMIT", schema);
 	if (sqlite3_exec(db->writer, text, NULL, NULL, NULL) == SQLITE_OK)
-		return 0;
+		return STORE_OPENED;
 	return opening(db, db->writer, why);
 }
 
-static int
+static enum store_fault
 check_schema(struct db *db, struct why *why)
 {
 	int version, application, ntable;
@@ -107,18 +106,18 @@ check_schema(struct db *db, struct why *why)
 		why_set(why,
 		    "%s: a database of another program: name another file",
 		    db->path);
-		return EX_DATAERR;
+		return STORE_DAMAGED;
 	}
 	if (version == VERSION)
-		return 0;
+		return STORE_OPENED;
 	why_set(why,
 	    "%s: version %d, this postmeter reads version %d: install the postmeter that wrote it, or name another file",
 	    db->path, version, VERSION);
-	return EX_DATAERR;
+	return STORE_DAMAGED;
 }
 
 /* SQLite makes its other files with the mode of this one. */
-static int
+static enum store_fault
 open_file(struct db *db, struct why *why)
 {
 	int fd = open(db->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -130,15 +129,15 @@ open_file(struct db *db, struct why *why)
 		    db->path, strerror(errno));
 		if (fd != -1)
 			close(fd);
-		return EX_CANTCREAT;
+		return STORE_INACCESSIBLE;
 	}
 	db->device = st.st_dev;
 	db->inode = st.st_ino;
 	close(fd);
-	return 0;
+	return STORE_OPENED;
 }
 
-static int
+static enum store_fault
 connect_to(
     struct db *db, sqlite3 **conn, int wait, const char *setup, struct why *why)
 {
@@ -150,7 +149,7 @@ connect_to(
 	sqlite3_busy_timeout(*conn, wait);
 	if (sqlite3_exec(*conn, setup, NULL, NULL, NULL) != SQLITE_OK)
 		return opening(db, *conn, why);
-	return 0;
+	return STORE_OPENED;
 }
 
 static enum store_answer
@@ -180,42 +179,44 @@ get_meta(struct db *db, struct db_meta *m, struct why *why)
 	return a;
 }
 
-static int
+static enum store_fault
 open_parts(struct db *db, struct db_meta *meta_r, struct why *why)
 {
 	struct why reason;
-	int code = open_file(db, why);
+	enum store_fault fault = open_file(db, why);
 
-	if (code == 0)
-		code = connect_to(db, &db->writer, WRITER_WAIT,
+	if (fault == STORE_OPENED)
+		fault = connect_to(db, &db->writer, WRITER_WAIT,
 		    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;PRAGMA trusted_schema = OFF;PRAGMA journal_size_limit = 67108864",
 		    why);
-	if (code == 0)
-		code = check_schema(db, why);
-	if (code == 0)
-		code = check_whole(db, why);
-	if (code == 0)
-		code = connect_to(db, &db->reader, READER_WAIT,
+	if (fault == STORE_OPENED)
+		fault = check_schema(db, why);
+	if (fault == STORE_OPENED)
+		fault = check_whole(db, why);
+	if (fault == STORE_OPENED)
+		fault = connect_to(db, &db->reader, READER_WAIT,
 		    "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF", why);
-	if (code == 0 && get_meta(db, meta_r, &reason) == STORE_FAILED)
-		code = opening(db, db->reader, why);
-	return code;
+	if (fault == STORE_OPENED &&
+	    get_meta(db, meta_r, &reason) == STORE_FAILED)
+		fault = opening(db, db->reader, why);
+	return fault;
 }
 
 struct db *
-db_open(const char *path, struct db_meta *meta_r, struct why *why, int *exit_r)
+db_open(const char *path, struct db_meta *meta_r, struct why *why,
+    enum store_fault *fault_r)
 {
 	struct db *db = calloc(1, sizeof(*db));
 
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
 		free(db);
 		why_set(why, "out of memory");
-		*exit_r = EX_CANTCREAT;
+		*fault_r = STORE_INACCESSIBLE;
 		return NULL;
 	}
 	pthread_mutex_init(&db->reading, NULL);
-	*exit_r = open_parts(db, meta_r, why);
-	if (*exit_r != 0)
+	*fault_r = open_parts(db, meta_r, why);
+	if (*fault_r != STORE_OPENED)
 		db_close(&db);
 	return db;
 }

@@ -37,11 +37,11 @@ struct row {
 void	row_free(struct row *r);
 
 /*
- * Opens or creates path and reads *meta_r.  NULL, why, and in *exit_r a
- * sysexits(3) code: 65 damaged, newer or not ours, 73 cannot create or open.
+ * Opens or creates path and reads *meta_r.  NULL, why, and in *fault_r
+ * STORE_DAMAGED (also newer or not ours) or STORE_INACCESSIBLE.
  */
 struct db *db_open(const char *path, struct db_meta *meta_r,
-	    struct why *why, int *exit_r);
+	    struct why *why, enum store_fault *fault_r);
 void	db_close(struct db **dbp);
 
 /* False and why if the file was removed or replaced, or proved damaged. */

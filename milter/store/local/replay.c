@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sysexits.h>
 
 #include "core.h"
 #include "log.h"
@@ -190,15 +189,15 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	return a != STORE_FAILED;
 }
 
-int
+enum store_fault
 local_replay(struct local *l, const struct db_meta *meta, struct wal_end *end_r,
     struct why *why)
 {
 	struct replay r = { .l = l };
-	int code;
+	enum store_fault fault;
 
 	pthread_mutex_lock(&l->lock);
-	code = wal_replay(l->path, meta->journal, meta->flushed, replay_record,
+	fault = wal_replay(l->path, meta->journal, meta->flushed, replay_record,
 	    &r, end_r, why);
 	pthread_mutex_unlock(&l->lock);
 	free(r.digest);
@@ -212,9 +211,9 @@ local_replay(struct local *l, const struct db_meta *meta, struct wal_end *end_r,
 		log_warn(
 		    "store: cut %zu bytes of the journal that were never finished or had not reached the disk",
 		    end_r->torn);
-	if (code == 0 && end_r->seq < meta->seq)
+	if (fault == STORE_OPENED && end_r->seq < meta->seq)
 		log_warn(
 		    "store: cut %llu operations: they had not reached the disk",
 		    (unsigned long long)(meta->seq - end_r->seq));
-	return code;
+	return fault;
 }

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -314,12 +313,12 @@ struct replay {
 	"without what was spent since the last flush, move the journal away "  \
 	"and: sqlite3 %s \"UPDATE meta SET value=0 WHERE name='journal'\""
 
-static int
+static enum store_fault
 refuse(struct replay *r, uint64_t number, const char *what, size_t at)
 {
 	why_set(r->why, "%s-journal.%08" PRIu64 ": %s at byte %zu: " REMEDY,
 	    r->base, number, what, at, r->base);
-	return EX_DATAERR;
+	return STORE_DAMAGED;
 }
 
 /* A file in memory; NULL with *len_r 0 if it is empty, else NULL is failure. */
@@ -344,12 +343,12 @@ map_file(const char *base, uint64_t number, size_t *len_r)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static int
+static enum store_fault
 unreadable(struct replay *r, uint64_t number)
 {
 	why_set(r->why, "%s-journal.%08" PRIu64 ": %s", r->base, number,
 	    strerror(errno));
-	return EX_IOERR;
+	return STORE_INACCESSIBLE;
 }
 
 /* Bytes that follow the place where the chain broke. */
@@ -406,7 +405,7 @@ look_in_files(struct replay *r, struct rest *rest, size_t from)
  * synced: such an end is cut.  But a later frame that was written when the one
  * that broke was on the disk says that it was damaged since.
  */
-static int
+static enum store_fault
 broken(
     struct replay *r, const char *what, const uint8_t *p, size_t len, size_t at)
 {
@@ -414,16 +413,16 @@ broken(
 
 	look_for_frames(r, &rest, p + at, len - at);
 	if (look_in_files(r, &rest, r->i + 1) == -1)
-		return EX_IOERR;
+		return STORE_INACCESSIBLE;
 	/* A header is safe before the first frame is written. */
 	if (rest.lost || (at < WAL_HEADER && rest.first > 0))
 		return refuse(r, r->list->v[r->i], what, at);
 	r->end->torn = rest.n;
 	r->ended = true;
-	return 0;
+	return STORE_OPENED;
 }
 
-static int
+static enum store_fault
 replay_frame(struct replay *r, size_t at, uint64_t seq, const uint8_t *payload,
     size_t len)
 {
@@ -433,11 +432,11 @@ replay_frame(struct replay *r, size_t at, uint64_t seq, const uint8_t *payload,
 	r->expect = seq + 1;
 	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
 	if (seq <= r->seq || r->each(r->arg, seq, payload, len, &what))
-		return 0;
+		return STORE_OPENED;
 	return refuse(r, number, what.text, at);
 }
 
-static int
+static enum store_fault
 replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 {
 	uint64_t number = r->list->v[r->i];
@@ -445,7 +444,7 @@ replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 	const uint8_t *payload;
 	uint64_t seq;
 	size_t at = WAL_HEADER;
-	int rc = 0;
+	enum store_fault fault = STORE_OPENED;
 
 	put_header(header, number);
 	if (len < WAL_HEADER)
@@ -454,7 +453,7 @@ replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 		return refuse(r, number, "another version", 0);
 	if (memcmp(p, header, WAL_HEADER) != 0)
 		return broken(r, "the header is damaged", p, len, 0);
-	while (rc == 0 && at < len) {
+	while (fault == STORE_OPENED && at < len) {
 		ssize_t n = wal_take(p + at, len - at, &seq, &payload);
 
 		if (n <= 0)
@@ -463,32 +462,33 @@ replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 			return broken(r, "frames are missing", p, len, at);
 		if (r->expect > 0 && seq < r->expect)
 			return refuse(r, number, "a frame of old", at);
-		rc = replay_frame(r, at, seq, payload, (size_t)n - WAL_FRAME);
+		fault =
+		    replay_frame(r, at, seq, payload, (size_t)n - WAL_FRAME);
 		at += (size_t)n;
 	}
-	return rc;
+	return fault;
 }
 
-static int
+static enum store_fault
 replay_file(struct replay *r)
 {
 	size_t len;
 	uint8_t *p = map_file(r->base, r->list->v[r->i], &len);
-	int rc;
+	enum store_fault fault;
 
 	if (p == NULL && len > 0)
 		return unreadable(r, r->list->v[r->i]);
-	rc = replay_bytes(r, p, len);
+	fault = replay_bytes(r, p, len);
 	if (p != NULL)
 		munmap(p, len);
-	return rc;
+	return fault;
 }
 
-static int
+static enum store_fault
 replay_list(struct replay *r, uint64_t first)
 {
 	const struct numbers *list = r->list;
-	int rc = 0;
+	enum store_fault fault = STORE_OPENED;
 
 	while (r->i < list->n && list->v[r->i] < first)
 		r->i++;
@@ -497,28 +497,28 @@ replay_list(struct replay *r, uint64_t first)
 	for (uint64_t want = first; r->i < list->n; r->i++, want++) {
 		if (list->v[r->i] != want)
 			return refuse(r, want, "the file is missing,", 0);
-		rc = replay_file(r);
-		if (rc != 0 || r->ended)
+		fault = replay_file(r);
+		if (fault != STORE_OPENED || r->ended)
 			break;
 	}
-	return rc;
+	return fault;
 }
 
 /* An orderly end leaves no files, or some of which all is flushed. */
-static int
+static enum store_fault
 replay_nothing(struct replay *r)
 {
 	struct rest rest = { 0 };
 
 	if (look_in_files(r, &rest, 0) == -1)
-		return EX_IOERR;
+		return STORE_INACCESSIBLE;
 	if (rest.last <= r->seq)
-		return 0;
+		return STORE_OPENED;
 	return refuse(r, r->list->v[r->list->n - 1],
 	    "operations that the database does not know of", 0);
 }
 
-int
+enum store_fault
 wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
     void *arg, struct wal_end *end_r, struct why *why)
 {
@@ -530,20 +530,20 @@ wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
 		.arg = arg,
 		.end = end_r,
 		.why = why };
-	int rc = 0;
+	enum store_fault fault = STORE_OPENED;
 
 	*end_r = (struct wal_end){ .seq = seq };
 	if (list_files(base, &list) == -1) {
 		why_set(why, "%s: the directory cannot be read: %s", base,
 		    strerror(errno));
-		rc = EX_IOERR;
+		fault = STORE_INACCESSIBLE;
 	} else {
 		if (list.n > 0)
 			end_r->number = list.v[list.n - 1];
-		rc = first > 0 ? replay_list(&r, first) : replay_nothing(&r);
+		fault = first > 0 ? replay_list(&r, first) : replay_nothing(&r);
 	}
 	free(list.v);
-	return rc;
+	return fault;
 }
 
 /* --- the thread that syncs ------------------------------------------------ */

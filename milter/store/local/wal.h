@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "store.h"
 #include "why.h"
 
 #define WAL_HEADER	16		/* bytes before the first frame */
@@ -45,11 +46,11 @@ typedef bool wal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
 
 /*
  * Calls each for every frame above seq, beginning with file first (0: there
- * is none to read, and a file with a frame above seq is foreign: 65).  Returns
- * 0, or the sysexits(3) code and why: 65 if files are missing or damaged, 74 if
- * they could not be read.  Changes nothing.
+ * is none to read, and a file with a frame above seq is foreign).  STORE_DAMAGED
+ * and why: files are missing or damaged; STORE_INACCESSIBLE: they could not be
+ * read.  Changes nothing.
  */
-int	wal_replay(const char *base, uint64_t first, uint64_t seq,
+enum store_fault wal_replay(const char *base, uint64_t first, uint64_t seq,
 	    wal_each_fn *each, void *arg, struct wal_end *end_r,
 	    struct why *why);
 

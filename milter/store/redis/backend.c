@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sysexits.h>
 
 #include "call.h"
 #include "log.h"
@@ -146,18 +145,18 @@ look_first(struct redis_store *s, struct why *why)
 
 static struct store *
 redis_open(const struct config *conf, const char *where,
-    const struct store_env *env, struct why *why, int *exit_r)
+    const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
 	struct redis_store *s = redis_new(conf, env->timeout);
 	struct redis_url w;
 
 	(void)where;
-	*exit_r = EX_OSERR;
+	*fault_r = STORE_NO_RESOURCES;
 	if (s == NULL) {
 		why_set(why, "out of memory");
 		return NULL;
 	}
-	*exit_r = EX_CONFIG;
+	*fault_r = STORE_MISCONFIGURED;
 	if (redis_url_parse(conf->store, &w, why) == -1)
 		goto fail;
 	s->pool = redis_pool_open(
@@ -166,7 +165,7 @@ redis_open(const struct config *conf, const char *where,
 		goto fail;
 	if (thread_start(&s->thread, redis_look_after, s) != 0) {
 		why_set(why, "cannot start a thread");
-		*exit_r = EX_OSERR;
+		*fault_r = STORE_NO_RESOURCES;
 		goto fail;
 	}
 	s->started = true;
