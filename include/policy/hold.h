@@ -23,7 +23,7 @@ struct hold {
 	unsigned hits;		/* of a rule that does not act at once */
 	int64_t first_hit, last_hit;
 	uint64_t said;		/* digest of the last reply */
-	bool by_hand;		/* a person shut it: only one opens it */
+	bool by_hand;		/* a person shut it: until its time only one opens it */
 	char why[HOLD_WHY];
 };
 

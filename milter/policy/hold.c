@@ -13,6 +13,12 @@
 
 #define SAME (2 * SECOND) /* the recipients of one message */
 
+void
+hold_open(struct hold *h)
+{
+	*h = (struct hold){ .class = REFUSAL_NONE };
+}
+
 static bool
 is_over(const struct hold *h, int64_t now)
 {
@@ -64,8 +70,10 @@ hold_refused(
 	const bool was_over = is_over(h, now);
 	int64_t until, length;
 
-	if (!does->holds || h->by_hand)
+	if (!does->holds || (h->by_hand && !was_over))
 		return HOLD_AS_IT_WAS;
+	if (h->by_hand) /* the time that a person gave is over */
+		hold_open(h);
 	if (is_same(h, said, now) || !counts(h, r, now))
 		return HOLD_AS_IT_WAS;
 	length = length_of(h, r, does);
@@ -86,12 +94,6 @@ hold_refused(
 		   : was_over             ? now + does->probe_first
 					  : now + does->probe_every;
 	return was_over ? HOLD_SHUT : HOLD_LONGER;
-}
-
-void
-hold_open(struct hold *h)
-{
-	*h = (struct hold){ .class = REFUSAL_NONE };
 }
 
 enum hold_change

@@ -142,6 +142,10 @@ what_a_person_shut_only_a_person_or_its_end_opens(void **state)
 	    hold_refused(&h, &r, "421", NOW + HOUR), HOLD_AS_IT_WAS);
 	assert_string_equal(h.why, "moving house");
 	assert_int_equal(hold_take(&h, NOW + DAY), HOLD_OPEN);
+	/* From then on the provider is heard again. */
+	assert_int_equal(hold_refused(&h, &r, "421", NOW + DAY), HOLD_SHUT);
+	assert_string_equal(h.why, "421");
+	assert_int_equal(hold_take(&h, NOW + DAY), HOLD_CLOSED);
 }
 
 static void
