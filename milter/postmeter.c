@@ -322,7 +322,7 @@ open_gate(void)
 	desk.conf = snapshot_hold();
 	if (gate_adopt(&desk, socketmap_owner, clock_now(), &why) != GATE_OPEN)
 		log_error(
-		    "exit: deliveries under way could not be read: %s; what they leased counts as sent until its window is over",
+		    "exit: closed accounts and deliveries under way could not be read: %s; what was leased counts as sent until its window is over",
 		    why.text);
 	snapshot_release(&desk.conf);
 	return 0;

@@ -31,7 +31,7 @@
 #include <stdint.h>
 
 #include "desk.h"
-#include "refusal.h"
+#include "hold.h"
 #include "why.h"
 
 #define GATE_PAUSE	(5 * MINUTE)
@@ -52,7 +52,8 @@ void	gate_free(struct gate **gp);
 enum gate_owner { OWNER_ELSEWHERE, OWNER_GONE, OWNER_THERE };
 
 /*
- * At start: deliveries that were under way when the daemon ended.  An owner
+ * At start: the accounts that were closed, and the deliveries that were under
+ * way when the daemon ended.  An owner
  * that is gone can tell nothing more: what it had counts as sent.  Those of
  * other servers, on a shared store, are left to them.
  */
@@ -143,11 +144,11 @@ void	gate_report(struct gate *g, const char *account, int64_t now,
 	    struct gate_report *r_r);
 
 /*
- * A person closes an account until that time (ms, or NEVER), or opens it (0),
- * whoever closed it.  False if out of memory.
+ * A person closes an account or opens it, whoever closed it; that outlives a
+ * restart.  STORE_OK, or why: then it holds until the next start only.
  */
-bool	gate_by_hand(struct gate *g, const char *account, int64_t until,
-	    const char *why, int64_t now);
+enum store_answer gate_by_hand(const struct desk *d, const char *account,
+	    const struct hold_order *order, int64_t now, struct why *why);
 
 /* The key of an account's, or a sender's, counter of what was sent. */
 void	gate_key(const char *name, char *dst, size_t size);

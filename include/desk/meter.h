@@ -35,9 +35,13 @@ void	meter_explain(const struct desk *desk, const struct txn *t, int64_t now,
 	    struct outcome *o_r);
 
 /*
- * The name that is blocked for as long as a network is: only then does a
- * message ask for each network that its client may be in.
+ * Names in the list of blocks that are nobody's: marks of the desk's own.
+ * BLOCK_NETWORKS is there for as long as a network is blocked: only then does
+ * a message ask for each network that its client may be in.  BLOCK_ACCOUNT and
+ * the name of a smarthost: its gate is closed, also after a restart.
  */
+#define BLOCK_MARK	'('	/* each begins so */
 #define BLOCK_NETWORKS	"(networks)"
+#define BLOCK_ACCOUNT	"(smarthost) "
 
 #endif

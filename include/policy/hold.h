@@ -42,6 +42,17 @@ enum hold_change hold_refused(struct hold *h, const struct refusal *r,
 /* A message went out: the provider takes mail again. */
 enum hold_change hold_delivered(struct hold *h, int64_t now);
 
+/* What a person says of an account. */
+struct hold_order {
+	int64_t until;		/* closed until then: ms, NEVER; 0: open */
+	const char *why;
+	const char *actor;	/* who said it */
+};
+
+/* It was shut before a restart: the next message to try is the first. */
+void	hold_adopt(struct hold *h, enum refusal_class class, int64_t until,
+	    const char *why, int64_t now);
+
 /* A person shuts it (until: ms, or NEVER) or opens it. */
 void	hold_by_hand(struct hold *h, int64_t until, const char *why,
 	    int64_t now);

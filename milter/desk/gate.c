@@ -346,9 +346,10 @@ gate_adopt(const struct desk *d, enum gate_owner (*owner_is)(const char *owner),
 			visitor_remove(d->gate, v);
 		}
 	}
+	if (a == STORE_OK || a == STORE_NONE)
+		a = holds_adopt(&d->gate->holds, d, now, why);
 	pthread_mutex_unlock(&d->gate->lock);
 	if (ad.failed)
 		why_set(why, "out of memory");
-	return ad.failed || (a != STORE_OK && a != STORE_NONE) ? GATE_UNKNOWN
-							       : GATE_OPEN;
+	return ad.failed || a != STORE_OK ? GATE_UNKNOWN : GATE_OPEN;
 }

@@ -150,18 +150,19 @@ report_hold(const struct hold *h, int64_t now, struct gate_report *r_r)
 	why_set(&r_r->why, "%s", h->why);
 }
 
-bool
-gate_by_hand(struct gate *g, const char *account, int64_t until,
-    const char *why, int64_t now)
+enum store_answer
+gate_by_hand(const struct desk *d, const char *account,
+    const struct hold_order *order, int64_t now, struct why *why)
 {
+	struct gate *g = d->gate;
+	enum store_answer done;
 	struct account *a;
-	bool done;
 
 	pthread_mutex_lock(&g->lock);
 	a = account_find(g, account);
-	if (until == 0 && a != NULL)
+	if (order->until == 0 && a != NULL)
 		breaker_good(&a->breaker);
-	done = holds_by_hand(&g->holds, account, until, why, now);
+	done = holds_by_hand(&g->holds, d, account, order, now, why);
 	pthread_mutex_unlock(&g->lock);
 	return done;
 }

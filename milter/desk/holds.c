@@ -13,9 +13,11 @@
 #include "escape.h"
 #include "holds.h"
 #include "log.h"
+#include "meter.h"
 #include "verdict.h"
 
 #define SENDERS 1000 /* remembered, of all accounts together */
+#define BY_HAND "by hand"
 
 struct held {
 	struct held *next;
@@ -124,6 +126,101 @@ tell(const struct desk *d, const struct held *x, enum hold_change change,
 	store_note(d->store, &e);
 }
 
+/* --- over restarts -------------------------------------------------------- */
+
+/*
+ * keep - an account's hold as a block of BLOCK_ACCOUNT, "CLASS: why" its text;
+ * one that is open has none.  Senders of it are learned anew.
+ */
+static enum store_answer
+keep(const struct desk *d, const struct held *x, const char *actor, int64_t now,
+    struct why *why)
+{
+	char name[sizeof(BLOCK_ACCOUNT) + STORE_NAME], text[STORE_TEXT];
+
+	if (x->who[0] != '\0')
+		return STORE_OK;
+	snprintf(name, sizeof(name), BLOCK_ACCOUNT "%s", x->account);
+	if (hold_state(&x->hold, now) == HOLD_OPEN)
+		return store_unblock(d->store, name, now, actor, why);
+	snprintf(text, sizeof(text), "%s: %.100s",
+	    x->hold.by_hand ? BY_HAND : refusal_class_words[x->hold.class],
+	    x->hold.why);
+	return store_block(
+	    d->store, name, x->hold.until, now, actor, text, why);
+}
+
+/* class_of - of the word before the colon; REFUSAL_NONE: by hand */
+static enum refusal_class
+class_of(const char *text)
+{
+	const size_t n = strcspn(text, ":");
+
+	for (size_t i = 0; refusal_class_words[i] != NULL; i++)
+		if (strlen(refusal_class_words[i]) == n &&
+		    strncmp(refusal_class_words[i], text, n) == 0)
+			return (enum refusal_class)i;
+	return REFUSAL_NONE;
+}
+
+/* turn - a hold that changed is told of and kept */
+static void
+turn(const struct desk *d, const struct held *x, enum hold_change change,
+    int64_t now)
+{
+	struct why why = WHY_NONE;
+	enum store_answer a;
+
+	tell(d, x, change, now);
+	if (change == HOLD_AS_IT_WAS)
+		return;
+	a = keep(d, x, "provider", now, &why);
+	if (a != STORE_OK && a != STORE_NONE)
+		log_warn("gate: account=%s a restart will not know of this: %s",
+		    x->account, why.text);
+}
+
+struct adoption {
+	struct holds *holds;
+	int64_t now;
+	bool failed;
+};
+
+static bool
+adopt_one(void *arg, const char *who, int64_t until, const char *text)
+{
+	static const size_t mark = sizeof(BLOCK_ACCOUNT) - 1;
+	struct adoption *ad = arg;
+	const enum refusal_class class = class_of(text);
+	const char *said = text + strcspn(text, ":");
+	struct held *x;
+
+	if (strncmp(who, BLOCK_ACCOUNT, mark) != 0)
+		return true;
+	said += strspn(said, ": ");
+	x = held_of(ad->holds, who + mark, "");
+	if (x == NULL)
+		ad->failed = true;
+	else if (class == REFUSAL_NONE)
+		hold_by_hand(&x->hold, until, said, ad->now);
+	else
+		hold_adopt(&x->hold, class, until, said, ad->now);
+	return !ad->failed;
+}
+
+enum store_answer
+holds_adopt(struct holds *h, const struct desk *d, int64_t now, struct why *why)
+{
+	struct adoption ad = { .holds = h, .now = now };
+	const enum store_answer a =
+	    store_blocks(d->store, now, adopt_one, &ad, why);
+
+	if (!ad.failed)
+		return a == STORE_NONE ? STORE_OK : a;
+	why_set(why, "out of memory");
+	return STORE_FAILED;
+}
+
 /* --- hearing ------------------------------------------------------------- */
 
 /* who_of - the sender or the domain of it that a refusal means */
@@ -144,7 +241,7 @@ shut(struct holds *h, const struct desk *d, const char *account,
 	struct held *x = held_of(h, account, who);
 
 	if (x != NULL)
-		tell(d, x, hold_refused(&x->hold, means, said, now), now);
+		turn(d, x, hold_refused(&x->hold, means, said, now), now);
 }
 
 /* same_tenant - does a refusal to the tenant of sh mean other, too? */
@@ -201,7 +298,7 @@ holds_delivered(struct holds *h, const struct desk *d,
 		struct held *x = held_find(h, sh->name, all[i]);
 
 		if (x != NULL)
-			tell(d, x, hold_delivered(&x->hold, now), now);
+			turn(d, x, hold_delivered(&x->hold, now), now);
 	}
 }
 
@@ -238,17 +335,21 @@ holds_find(const struct holds *h, const char *account)
 	return x != NULL ? &x->hold : NULL;
 }
 
-bool
-holds_by_hand(struct holds *h, const char *account, int64_t until,
-    const char *why, int64_t now)
+enum store_answer
+holds_by_hand(struct holds *h, const struct desk *d, const char *account,
+    const struct hold_order *order, int64_t now, struct why *why)
 {
 	struct held *x = held_of(h, account, "");
+	enum store_answer a;
 
-	if (x == NULL)
-		return false;
-	if (until == 0)
+	if (x == NULL) {
+		why_set(why, "out of memory");
+		return STORE_FAILED;
+	}
+	if (order->until == 0)
 		hold_open(&x->hold);
 	else
-		hold_by_hand(&x->hold, until, why, now);
-	return true;
+		hold_by_hand(&x->hold, order->until, order->why, now);
+	a = keep(d, x, order->actor, now, why);
+	return a == STORE_NONE ? STORE_OK : a;
 }

@@ -45,9 +45,15 @@ bool	holds_shut(struct holds *h, const struct desk *d, const char *account,
 /* The account's own; NULL if it was never held. */
 const struct hold *holds_find(const struct holds *h, const char *account);
 
-/* A person shuts (until: ms, or NEVER) or opens (until: 0) the account.
- * False if out of memory. */
-bool	holds_by_hand(struct holds *h, const char *account, int64_t until,
-	    const char *why, int64_t now);
+/* A person's word on the account, kept over restarts.  STORE_OK, or why: then
+ * it holds until the next start. */
+enum store_answer holds_by_hand(struct holds *h, const struct desk *d,
+	    const char *account, const struct hold_order *order, int64_t now,
+	    struct why *why);
+
+/* At a start: the accounts that were shut when the daemon ended.  STORE_OK, or
+ * why it is not known. */
+enum store_answer holds_adopt(struct holds *h, const struct desk *d,
+	    int64_t now, struct why *why);
 
 #endif

@@ -115,6 +115,18 @@ hold_delivered(struct hold *h, int64_t now)
 }
 
 void
+hold_adopt(struct hold *h, enum refusal_class class, int64_t until,
+    const char *why, int64_t now)
+{
+	const struct refusal_reaction *does = refusal_reaction(class);
+
+	*h = (struct hold){ .class = class, .since = now, .until = until };
+	if (does->probe_first != 0)
+		h->probe = now + does->probe_first;
+	snprintf(h->why, sizeof(h->why), "%s", why);
+}
+
+void
 hold_by_hand(struct hold *h, int64_t until, const char *why, int64_t now)
 {
 	*h = (struct hold){ .class = REFUSAL_DISABLED,

@@ -160,21 +160,86 @@ a_recipient_that_is_not_there_closes_nothing(void **state)
 	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
 }
 
+/* closes - a person does, until then; 0: opens */
+static void
+closes(int64_t until)
+{
+	const struct hold_order order = { until, "moving house", "root" };
+	struct why why = WHY_NONE;
+
+	assert_int_equal(
+	    gate_by_hand(&desk, "a", &order, MONDAY, &why), STORE_OK);
+}
+
 static void
 a_person_closes_and_opens_an_account(void **state)
 {
 	struct gate_report r;
 
-	assert_true(gate_by_hand(
-	    desk.gate, "a", MONDAY + HOUR, "moving house", MONDAY));
+	closes(MONDAY + HOUR);
 	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_SHUT);
 	gate_report(desk.gate, "a", MONDAY, &r);
 	assert_string_equal(r.why.text, "moving house");
-	assert_true(gate_by_hand(desk.gate, "a", 0, "", MONDAY));
+	closes(0);
 	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
-	assert_true(gate_by_hand(
-	    desk.gate, "a", MONDAY + HOUR, "moving house", MONDAY));
+	closes(MONDAY + HOUR);
 	assert_int_equal(delivers("a", "x@o.test", MONDAY + HOUR), GATE_OPEN);
+}
+
+static enum gate_owner
+nobody_is_there(const char *owner)
+{
+	return OWNER_GONE;
+}
+
+/* starts_again - the daemon does, on the same store */
+static void
+starts_again(int64_t now)
+{
+	struct why why = WHY_NONE;
+
+	gate_free(&desk.gate);
+	desk.gate = gate_new();
+	assert_non_null(desk.gate);
+	assert_int_equal(
+	    gate_adopt(&desk, nobody_is_there, now, &why), GATE_OPEN);
+}
+
+static void
+what_a_person_closed_stays_closed_over_a_restart(void **state)
+{
+	struct gate_report r;
+
+	closes(NEVER);
+	starts_again(MONDAY);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + DAY), GATE_SHUT);
+	gate_report(desk.gate, "a", MONDAY + DAY, &r);
+	assert_string_equal(r.why.text, "moving house");
+	assert_true(r.until == NEVER);
+	closes(0);
+	starts_again(MONDAY);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+}
+
+static void
+a_full_day_outlives_a_restart_and_one_message_tries(void **state)
+{
+	struct gate_report r;
+
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	hears("a", DAILY, MONDAY);
+	starts_again(MONDAY + MINUTE);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	gate_report(desk.gate, "a", MONDAY + MINUTE, &r);
+	assert_int_equal(r.class, REFUSAL_QUOTA_DAY);
+	assert_non_null(strstr(r.why.text, "5.4.5"));
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + 2 * HOUR), GATE_OPEN);
+	assert_string_equal(
+	    hears("a", "2.0.0 250 2.0.0 queued", MONDAY + 2 * HOUR), "");
+	starts_again(MONDAY + 2 * HOUR);
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + 2 * HOUR), GATE_OPEN);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -189,6 +254,8 @@ main(void)
 		T(a_limit_of_the_tenant_closes_all_its_accounts),
 		T(a_recipient_that_is_not_there_closes_nothing),
 		T(a_person_closes_and_opens_an_account),
+		T(what_a_person_closed_stays_closed_over_a_restart),
+		T(a_full_day_outlives_a_restart_and_one_message_tries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

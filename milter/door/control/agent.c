@@ -120,6 +120,9 @@ control_smarthost(const struct request *rq)
 	const int64_t until = gate_until(rq);
 	const struct smarthost *sh =
 	    name != NULL ? config_smarthost(rq->conf, name) : NULL;
+	const struct desk desk = control_desk(rq);
+	struct why failed = WHY_NONE;
+	enum store_answer a;
 	char why[300];
 
 	if (sh == NULL)
@@ -128,10 +131,10 @@ control_smarthost(const struct request *rq)
 		return control_failure("smarthost NAME open|close [--for SPAN]",
 		    "it was not said what to do with smarthost %s", sh->name);
 	escape_str(why, sizeof(why), text != NULL ? text : "closed by hand");
-	if (rq->env->gate == NULL ||
-	    !gate_by_hand(rq->env->gate, sh->name, until, why, rq->now))
-		return control_failure(
-		    "try again", "memory is out, or no exit is metered");
+	a = gate_by_hand(&desk, sh->name,
+	    &(struct hold_order){ until, why, rq->actor }, rq->now, &failed);
+	if (a != STORE_OK)
+		return control_store_failure(a, failed.text);
 	control_log_command(rq, until == 0 ? "open" : "close", sh->name);
 	return json_pack("{s:b, s:s, s:b, s:o}", "ok", 1, "smarthost", sh->name,
 	    "open", until == 0, "until", control_time(rq, until));

@@ -83,6 +83,8 @@ target_of(const struct request *rq, const char *who, struct target *t)
 	    (strchr(who, '/') != NULL && strchr(who, '@') == NULL &&
 		strspn(who, "0123456789abcdefABCDEF.:/") == strlen(who)))
 		return network_of(who, t);
+	if (who[0] == BLOCK_MARK)
+		return "nobody can be called that";
 	if (control_block_is_ours(rq->conf, who))
 		return "that is a domain of yours: write @ before it";
 	if (strncmp(who, "smarthost ", 10) == 0 ||
@@ -302,7 +304,7 @@ add_holding(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct holding *h = arg;
 
-	if (strcmp(who, BLOCK_NETWORKS) != 0 && control_block_holds(h, who))
+	if (who[0] != BLOCK_MARK && control_block_holds(h, who))
 		control_append(&h->list,
 		    json_pack("{s:o, s:o, s:o}", "who", control_text(who),
 			"until", control_time(h->rq, until), "text",

@@ -110,7 +110,7 @@ add_block(void *arg, const char *who, int64_t until, const char *text)
 {
 	struct block_list *l = arg;
 
-	if (strcmp(who, BLOCK_NETWORKS) == 0)
+	if (who[0] == BLOCK_MARK)
 		return true;
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o}", "who", control_text(who), "until",
