@@ -32,17 +32,15 @@ struct store_backend {
 	enum store_answer (*leases)(struct store *s, store_lease_fn *each,
 	    void *arg, struct why *why);
 	enum store_answer (*reset)(struct store *s,
-	    const struct policy *policy, const char *key, int64_t now,
-	    const char *actor, struct why *why);
+	    const struct policy *policy, const char *key,
+	    const struct audit *by, struct why *why);
 	enum store_answer (*grant)(struct store *s,
 	    const struct policy *policy, const char *key,
-	    const struct grant *g, int64_t now, const char *actor,
-	    const char *text, struct why *why);
+	    const struct grant *g, const struct audit *by, struct why *why);
 	enum store_answer (*block)(struct store *s, const char *who,
-	    int64_t until, int64_t now, const char *actor, const char *text,
-	    struct why *why);
+	    int64_t until, const struct audit *by, struct why *why);
 	enum store_answer (*unblock)(struct store *s, const char *who,
-	    int64_t now, const char *actor, struct why *why);
+	    const struct audit *by, struct why *why);
 	enum store_answer (*blocked)(struct store *s, const char *who,
 	    int64_t now, char *text_r, struct why *why);
 	void (*note)(struct store *s, const struct store_event *e);
@@ -80,6 +78,10 @@ struct store_backend {
  */
 void	settlement_bill(struct bill *b, const struct lease *l,
 	    const struct settlement *left, uint64_t returned_r[DIM_COUNT]);
+
+/* The event that an operator's command leaves. */
+struct store_event store_event_of(const char *kind, const char *policy,
+	    const char *key, const struct audit *by);
 
 /* A backend's own store begins with this. */
 struct store {

@@ -140,18 +140,23 @@ enum store_answer store_leases(struct store *s, store_lease_fn *each,
 	    void *arg, struct why *why);
 
 /*
- * Operator's commands.  Each leaves an event; actor and text are for audits.
+ * Operator's commands.  Each leaves an event.
  * STORE_NONE: nothing to reset, no room for one more grant, no such block.
  */
+struct audit {
+	int64_t now;
+	const char *actor, *text;	/* who, and what he said of it: "" */
+};
 enum store_answer store_reset(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, const char *actor, struct why *why);
+	    const char *key, const struct audit *by, struct why *why);
 enum store_answer store_grant(struct store *s, const struct policy *policy,
-	    const char *key, const struct grant *g, int64_t now,
-	    const char *actor, const char *text, struct why *why);
+	    const char *key, const struct grant *g, const struct audit *by,
+	    struct why *why);
+/* by->text is what who is told. */
 enum store_answer store_block(struct store *s, const char *who, int64_t until,
-	    int64_t now, const char *actor, const char *text, struct why *why);
-enum store_answer store_unblock(struct store *s, const char *who, int64_t now,
-	    const char *actor, struct why *why);
+	    const struct audit *by, struct why *why);
+enum store_answer store_unblock(struct store *s, const char *who,
+	    const struct audit *by, struct why *why);
 
 /* STORE_OK: who is blocked at now; text_r (STORE_TEXT bytes) says why. */
 enum store_answer store_blocked(struct store *s, const char *who, int64_t now,

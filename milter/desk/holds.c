@@ -136,18 +136,18 @@ static enum store_answer
 keep(const struct desk *d, const struct held *x, const char *actor, int64_t now,
     struct why *why)
 {
-	char name[sizeof(BLOCK_ACCOUNT) + STORE_NAME], text[STORE_TEXT];
+	char name[sizeof(BLOCK_ACCOUNT) + STORE_NAME], text[STORE_TEXT] = "";
+	const struct audit by = { now, actor, text };
 
 	if (x->who[0] != '\0')
 		return STORE_OK;
 	snprintf(name, sizeof(name), BLOCK_ACCOUNT "%s", x->account);
 	if (hold_state(&x->hold, now) == HOLD_OPEN)
-		return store_unblock(d->store, name, now, actor, why);
+		return store_unblock(d->store, name, &by, why);
 	snprintf(text, sizeof(text), "%s: %.100s",
 	    x->hold.by_hand ? BY_HAND : refusal_class_words[x->hold.class],
 	    x->hold.why);
-	return store_block(
-	    d->store, name, x->hold.until, now, actor, text, why);
+	return store_block(d->store, name, x->hold.until, &by, why);
 }
 
 /* class_of - of the word before the colon; REFUSAL_NONE: by hand */

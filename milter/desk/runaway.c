@@ -80,8 +80,8 @@ runaway_note(const struct desk *desk, const struct txn *t,
 	snprintf(text, sizeof(text),
 	    "refused %" PRIu64 " times by policy %.60s, ask for help", n,
 	    p->name);
-	if (store_block(desk->store, who, now + RUNAWAY_BLOCK, now, "postmeter",
-		text, &why) != STORE_OK)
+	if (store_block(desk->store, who, now + RUNAWAY_BLOCK,
+		&(struct audit){ now, "postmeter", text }, &why) != STORE_OK)
 		log_warn("%s could not be blocked: %s", who, why.text);
 	else
 		log_warn("blocked: who=%s for an hour, %s", who, text);

@@ -285,34 +285,30 @@ fallback_leases(
 
 static enum store_answer
 fallback_reset(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, struct why *why)
+    const struct audit *by, struct why *why)
 {
-	return store_reset(
-	    fallback_of(s)->shared, policy, key, now, actor, why);
+	return store_reset(fallback_of(s)->shared, policy, key, by, why);
 }
 
 static enum store_answer
 fallback_grant(struct store *s, const struct policy *policy, const char *key,
-    const struct grant *g, int64_t now, const char *actor, const char *text,
-    struct why *why)
+    const struct grant *g, const struct audit *by, struct why *why)
 {
-	return store_grant(
-	    fallback_of(s)->shared, policy, key, g, now, actor, text, why);
+	return store_grant(fallback_of(s)->shared, policy, key, g, by, why);
 }
 
 static enum store_answer
-fallback_block(struct store *s, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, struct why *why)
+fallback_block(struct store *s, const char *who, int64_t until,
+    const struct audit *by, struct why *why)
 {
-	return store_block(
-	    fallback_of(s)->shared, who, until, now, actor, text, why);
+	return store_block(fallback_of(s)->shared, who, until, by, why);
 }
 
 static enum store_answer
-fallback_unblock(struct store *s, const char *who, int64_t now,
-    const char *actor, struct why *why)
+fallback_unblock(
+    struct store *s, const char *who, const struct audit *by, struct why *why)
 {
-	return store_unblock(fallback_of(s)->shared, who, now, actor, why);
+	return store_unblock(fallback_of(s)->shared, who, by, why);
 }
 
 static void
@@ -403,8 +399,8 @@ learn_block(void *arg, const char *who, int64_t until, const char *text)
 
 	if (store_blocks(f->local, clock_now(), seek, &b, &why) == STORE_OK &&
 	    !b.found)
-		(void)store_block(
-		    f->local, who, until, clock_now(), "postmeter", text, &why);
+		(void)store_block(f->local, who, until,
+		    &(struct audit){ clock_now(), "postmeter", text }, &why);
 	return true;
 }
 
@@ -420,8 +416,8 @@ lift_block(void *arg, const char *who, int64_t until, const char *text)
 	(void)text;
 	if (store_blocked(f->shared, who, clock_now(), there, &why) ==
 	    STORE_NONE)
-		(void)store_unblock(
-		    f->local, who, clock_now(), "postmeter", &why);
+		(void)store_unblock(f->local, who,
+		    &(struct audit){ clock_now(), "postmeter", "" }, &why);
 	return true;
 }
 
@@ -496,8 +492,9 @@ merge_one(struct fallback *f, const char *policy, const char *key)
 		good = mark_of(f, c, policy, key, &mark) &&
 		       f->shared->backend->merge(f->shared, p, key, c, mark,
 			   f->conf->zone, now, &why) == STORE_OK &&
-		       store_reset(f->local, p, key, now, "postmeter", &why) ==
-			   STORE_OK;
+		       store_reset(f->local, p, key,
+			   &(struct audit){ now, "postmeter", "" },
+			   &why) == STORE_OK;
 		counter_free(&c);
 		return good;
 	case STORE_NONE:

@@ -231,39 +231,38 @@ store_leases(struct store *s, store_lease_fn *each, void *arg, struct why *why)
 
 enum store_answer
 store_reset(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, struct why *why)
+    const struct audit *by, struct why *why)
 {
 	if (!is_name(policy->name) || !is_key(key))
 		return refuse(why, "the key");
-	return s->backend->reset(s, policy, key, now, actor, why);
+	return s->backend->reset(s, policy, key, by, why);
 }
 
 enum store_answer
 store_grant(struct store *s, const struct policy *policy, const char *key,
-    const struct grant *g, int64_t now, const char *actor, const char *text,
-    struct why *why)
+    const struct grant *g, const struct audit *by, struct why *why)
 {
 	if (!is_name(policy->name) || !is_key(key))
 		return refuse(why, "the key");
-	return s->backend->grant(s, policy, key, g, now, actor, text, why);
+	return s->backend->grant(s, policy, key, g, by, why);
 }
 
 enum store_answer
-store_block(struct store *s, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, struct why *why)
+store_block(struct store *s, const char *who, int64_t until,
+    const struct audit *by, struct why *why)
 {
 	if (!is_key(who))
 		return refuse(why, "the name");
-	return s->backend->block(s, who, until, now, actor, text, why);
+	return s->backend->block(s, who, until, by, why);
 }
 
 enum store_answer
-store_unblock(struct store *s, const char *who, int64_t now, const char *actor,
-    struct why *why)
+store_unblock(
+    struct store *s, const char *who, const struct audit *by, struct why *why)
 {
 	if (!is_key(who))
 		return STORE_NONE;
-	return s->backend->unblock(s, who, now, actor, why);
+	return s->backend->unblock(s, who, by, why);
 }
 
 enum store_answer

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "by.h"
 #include "digest.h"
 #include "limit.h"
 #include "log.h"
@@ -740,14 +741,14 @@ a_blocked_sender_is_refused_until_unblocked(void **state)
 	open_office(STAFF);
 	connect_from("10.0.0.1");
 	assert_int_equal(store_block(store, "al@office.example", NEVER,
-			     house_time, "root", "stolen password", &why),
+			     BY(house_time, "root", "stolen password"), &why),
 	    STORE_OK);
 	assert_int_equal(
 	    send_one("<Al+x@office.example>", "<x@y.test>"), SMFIS_REJECT);
 	assert_string_equal(
 	    server.reply, "550 5.7.1 Sending is blocked: stolen password");
-	assert_int_equal(
-	    store_unblock(store, "al@office.example", house_time, "root", &why),
+	assert_int_equal(store_unblock(store, "al@office.example",
+			     BY(house_time, "root", ""), &why),
 	    STORE_OK);
 	assert_int_equal(
 	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);

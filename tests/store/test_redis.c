@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "by.h"
 #include "house.h"
 #include "log.h"
 #include "random.h"
@@ -186,7 +187,7 @@ what_is_done_on_one_server_is_true_on_the_other(void **state)
 	struct bill b;
 	bool told = false;
 
-	store_grant(one, five, "a", &g, house_time, "root", "party", &why);
+	store_grant(one, five, "a", &g, BY(house_time, "root", "party"), &why);
 	for (int i = 0; i < 8; i++) {
 		bill_one(&b, conf, "five", "a", house_time);
 		b.nchoice = 1;
@@ -201,8 +202,8 @@ what_is_done_on_one_server_is_true_on_the_other(void **state)
 	assert_int_equal(
 	    STORE_OK, store_events(other, "a", 10, is_grant, &told, &why));
 	assert_true(told);
-	assert_int_equal(
-	    STORE_OK, store_reset(one, five, "a", house_time, "root", &why));
+	assert_int_equal(STORE_OK,
+	    store_reset(one, five, "a", BY(house_time, "root", ""), &why));
 	assert_int_equal(0, store_used(other, conf, "five", "a", house_time));
 	store_close(&one);
 	store_close(&other);
@@ -785,11 +786,11 @@ a_block_on_one_server_holds_on_the_other_and_in_an_outage(void **state)
 		abort();
 	s[0] = store_must_open(conf);
 	s[1] = store_must_open(conf);
-	store_block(s[0], "one", NEVER, house_time, "root", "", &why);
-	store_block(s[0], "two", NEVER, house_time, "root", "", &why);
+	store_block(s[0], "one", NEVER, BY(house_time, "root", ""), &why);
+	store_block(s[0], "two", NEVER, BY(house_time, "root", ""), &why);
 	wait_for_blocked(s[1], "one", STORE_OK);
 	wait_for_blocked(s[1], "two", STORE_OK);
-	store_unblock(s[0], "one", house_time, "root", &why);
+	store_unblock(s[0], "one", BY(house_time, "root", ""), &why);
 	wait_for_blocked(s[1], "one", STORE_NONE);
 	redis_kill(&own);
 	wait_for_blocked(s[1], "two", STORE_OK);
@@ -876,11 +877,11 @@ an_outage_goes_on_with_a_share_and_is_told_afterwards(void **state)
 	conf->store_share = 50;
 	s = store_must_open(conf);
 	assert_int_equal(STORE_OK, one_more(s, conf, &why, &fits));
-	store_block(s, "bad", NEVER, house_time, "root", "spam", &why);
-	store_block(s, "was", NEVER, house_time, "root", "spam", &why);
+	store_block(s, "bad", NEVER, BY(house_time, "root", "spam"), &why);
+	store_block(s, "was", NEVER, BY(house_time, "root", "spam"), &why);
 	store_close(&s);
 	s = store_must_open(conf); /* it learns as it starts */
-	store_unblock(s, "was", house_time, "root", &why);
+	store_unblock(s, "was", BY(house_time, "root", ""), &why);
 	store_close(&s);
 	s = store_must_open(conf);
 	store_close(&s);

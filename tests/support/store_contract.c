@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "by.h"
 #include "clock.h"
 #include "random.h"
 #include "store_contract.h"
@@ -640,14 +641,14 @@ a_reset_forgets_one_counter_and_tells_who_did_it(void **state)
 {
 	const struct policy *five = config_policy(conf, "five");
 
-	assert_int_equal(
-	    STORE_NONE, store_reset(store, five, "a", NOW, "root", &why));
+	assert_int_equal(STORE_NONE,
+	    store_reset(store, five, "a", BY(NOW, "root", ""), &why));
 	for (int i = 0; i < 5; i++) {
 		charge_one("five", "a", NOW);
 		charge_one("five", "b", NOW);
 	}
 	assert_int_equal(
-	    STORE_OK, store_reset(store, five, "a", NOW, "root", &why));
+	    STORE_OK, store_reset(store, five, "a", BY(NOW, "root", ""), &why));
 	assert_told("reset", "a");
 	reopen();
 	assert_true(charge_one("five", "a", NOW));
@@ -661,7 +662,7 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 	struct grant g = { DIM_MESSAGES, 2, NOW + 30 * MINUTE };
 
 	assert_int_equal(STORE_OK,
-	    store_grant(store, five, "a", &g, NOW, "root", "launch", &why));
+	    store_grant(store, five, "a", &g, BY(NOW, "root", "launch"), &why));
 	assert_told("grant", "a");
 	reopen();
 	for (int i = 0; i < 8; i++)
@@ -669,10 +670,10 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 	reopen();
 	assert_false(charge_one("five", "a", NOW + 31 * MINUTE));
 	for (int i = 1; i < COUNTER_GRANTS; i++)
-		assert_int_equal(STORE_OK,
-		    store_grant(store, five, "a", &g, NOW, "root", "", &why));
+		assert_int_equal(STORE_OK, store_grant(store, five, "a", &g,
+					       BY(NOW, "root", ""), &why));
 	assert_int_equal(STORE_NONE,
-	    store_grant(store, five, "a", &g, NOW, "root", "", &why));
+	    store_grant(store, five, "a", &g, BY(NOW, "root", ""), &why));
 }
 
 static bool
@@ -697,11 +698,11 @@ a_block_holds_until_it_ends_or_is_lifted(void **state)
 {
 	char text[STORE_TEXT];
 
-	store_block(store, "m", NEVER, NOW, "root", "spam", &why);
-	store_block(store, "a", NOW + HOUR, NOW, "root", "one hour", &why);
-	store_block(store, "z", NEVER, NOW, "root", "first", &why);
+	store_block(store, "m", NEVER, BY(NOW, "root", "spam"), &why);
+	store_block(store, "a", NOW + HOUR, BY(NOW, "root", "one hour"), &why);
+	store_block(store, "z", NEVER, BY(NOW, "root", "first"), &why);
 	assert_int_equal(STORE_OK,
-	    store_block(store, "z", NEVER, NOW, "root", "second", &why));
+	    store_block(store, "z", NEVER, BY(NOW, "root", "second"), &why));
 	assert_told("block", "z");
 	reopen();
 	assert_int_equal(3, blocks(NOW));
@@ -714,11 +715,11 @@ a_block_holds_until_it_ends_or_is_lifted(void **state)
 	    STORE_NONE, store_blocked(store, "a", NOW + HOUR, text, &why));
 	assert_int_equal(2, blocks(NOW + HOUR));
 	assert_int_equal(
-	    STORE_OK, store_unblock(store, "m", NOW, "root", &why));
+	    STORE_OK, store_unblock(store, "m", BY(NOW, "root", ""), &why));
 	assert_told("unblock", "m");
 	reopen();
 	assert_int_equal(
-	    STORE_NONE, store_unblock(store, "m", NOW, "root", &why));
+	    STORE_NONE, store_unblock(store, "m", BY(NOW, "root", ""), &why));
 	assert_int_equal(
 	    STORE_NONE, store_blocked(store, "m", NOW, text, &why));
 }
@@ -932,13 +933,13 @@ act_on_both(struct world *w, const struct config *c, struct store *s)
 		oracle_reset(&w->oracle, p, key);
 		if (s == NULL)
 			return true;
-		a = store_reset(s, p, key, w->now, "t", &why);
+		a = store_reset(s, p, key, BY(w->now, "t", ""), &why);
 		return a == STORE_OK || a == STORE_NONE;
 	}
 	granted = oracle_grant(&w->oracle, p, key, &g, w->now);
 	if (s == NULL)
 		return true;
-	a = store_grant(s, p, key, &g, w->now, "t", "", &why);
+	a = store_grant(s, p, key, &g, BY(w->now, "t", ""), &why);
 	return a == (granted ? STORE_OK : STORE_NONE);
 }
 

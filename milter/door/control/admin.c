@@ -46,12 +46,13 @@ static enum store_answer
 reset_policy(const struct request *rq, const struct policy *p, const char *name,
     json_t **done, struct why *why)
 {
+	const struct audit by = { rq->now, rq->actor, "" };
 	struct who w;
 
 	control_who(rq->conf, p, name, &w);
 	for (size_t i = 0; i < w.n; i++) {
-		enum store_answer a = store_reset(
-		    rq->env->store, p, w.key[i], rq->now, rq->actor, why);
+		enum store_answer a =
+		    store_reset(rq->env->store, p, w.key[i], &by, why);
 
 		if (a == STORE_NONE)
 			continue;
@@ -202,8 +203,10 @@ control_grant(const struct request *rq)
 		    per_words[p->per], who);
 	a = grant_key(rq, p, &w, &i, &why);
 	if (a == STORE_OK)
-		a = store_grant(rq->env->store, p, w.key[i], &g, rq->now,
-		    rq->actor, text != NULL ? text : "", &why);
+		a = store_grant(rq->env->store, p, w.key[i], &g,
+		    &(struct audit){
+			rq->now, rq->actor, text != NULL ? text : "" },
+		    &why);
 	if (a == STORE_NONE)
 		return control_failure("wait until one of them ends, or reset",
 		    "%s holds as many grants as fit", w.key[i]);

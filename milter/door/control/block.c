@@ -174,14 +174,17 @@ static enum store_answer
 block_all(const struct request *rq, const struct target *t, int64_t until,
     const char *text, struct why *why)
 {
+	const struct audit by = { rq->now, rq->actor, text };
 	enum store_answer a = STORE_OK;
 
 	if (t->network)
-		a = store_block(rq->env->store, BLOCK_NETWORKS, NEVER, rq->now,
-		    rq->actor, "a network is blocked", why);
+		a = store_block(rq->env->store, BLOCK_NETWORKS, NEVER,
+		    &(struct audit){
+			rq->now, rq->actor, "a network is blocked" },
+		    why);
 	for (size_t i = 0; i < t->names.n && a == STORE_OK; i++)
-		a = store_block(rq->env->store, t->names.key[i], until, rq->now,
-		    rq->actor, text, why);
+		a = store_block(
+		    rq->env->store, t->names.key[i], until, &by, why);
 	return a;
 }
 
@@ -236,13 +239,14 @@ forget_networks(const struct request *rq)
 	    store_blocks(rq->env->store, rq->now, is_network, &any, &why);
 
 	if ((a == STORE_OK || a == STORE_NONE) && !any)
-		(void)store_unblock(
-		    rq->env->store, BLOCK_NETWORKS, rq->now, rq->actor, &why);
+		(void)store_unblock(rq->env->store, BLOCK_NETWORKS,
+		    &(struct audit){ rq->now, rq->actor, "" }, &why);
 }
 
 json_t *
 control_unblock(const struct request *rq)
 {
+	const struct audit by = { rq->now, rq->actor, "" };
 	const char *who = control_arg(rq, "who"), *wrong;
 	struct why why = WHY_NONE;
 	struct target t;
@@ -254,8 +258,8 @@ control_unblock(const struct request *rq)
 		    "unblock WHO; `postmeterctl status` lists the blocks",
 		    "%s: %s", who != NULL ? who : "", wrong);
 	for (size_t i = 0; i < t.names.n; i++) {
-		const enum store_answer a = store_unblock(
-		    rq->env->store, t.names.key[i], rq->now, rq->actor, &why);
+		const enum store_answer a =
+		    store_unblock(rq->env->store, t.names.key[i], &by, &why);
 
 		if (a != STORE_OK && a != STORE_NONE)
 			return control_store_failure(a, why.text);

@@ -10,6 +10,7 @@ static enum store_answer
 revoke_counter(const struct request *rq, const struct policy *p,
     const char *key, const struct counter *c, json_t **done, struct why *why)
 {
+	const struct audit by = { rq->now, rq->actor, "taken back" };
 	bool taken[DIM_COUNT] = { false };
 
 	for (size_t i = 0; i < c->ngrant; i++) {
@@ -20,8 +21,7 @@ revoke_counter(const struct request *rq, const struct policy *p,
 		if (c->grant[i].until <= rq->now || taken[dim])
 			continue;
 		taken[dim] = true;
-		a = store_grant(rq->env->store, p, key, &none, rq->now,
-		    rq->actor, "taken back", why);
+		a = store_grant(rq->env->store, p, key, &none, &by, why);
 		if (a != STORE_OK)
 			return a;
 		control_append(done,

@@ -40,16 +40,11 @@ local_note(struct store *s, const struct store_event *e)
 /* A command is told as done, so its event is in the database before that. */
 static void
 admin_event(struct local *l, const char *kind, const char *policy,
-    const char *key, int64_t now, const char *actor, const char *text)
+    const char *key, const struct audit *by)
 {
-	struct store_event e = { .when = now };
+	const struct store_event e = store_event_of(kind, policy, key, by);
 	struct why why;
 
-	snprintf(e.kind, sizeof(e.kind), "%s", kind);
-	snprintf(e.policy, sizeof(e.policy), "%s", policy);
-	snprintf(e.key, sizeof(e.key), "%s", key);
-	snprintf(e.actor, sizeof(e.actor), "%s", actor);
-	snprintf(e.text, sizeof(e.text), "%s", text);
 	local_note(&l->store, &e);
 	local_flush(l, false, &why);
 }
@@ -116,19 +111,19 @@ open_item(struct local *l, const struct policy *policy, const char *key,
 
 enum store_answer
 local_reset(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, struct why *why)
+    const struct audit *by, struct why *why)
 {
 	struct local *l = local_of(s);
 	struct wal_record rec = { .kind = WAL_RESET,
-		.now = now,
+		.now = by->now,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
 	struct item *item = NULL;
 	enum store_answer a;
 
 	pthread_mutex_lock(&l->lock);
-	a = open_item(l, policy, key, now, &item, why);
-	if (a == STORE_OK && counter_idle(item->counter, now))
+	a = open_item(l, policy, key, by->now, &item, why);
+	if (a == STORE_OK && counter_idle(item->counter, by->now))
 		a = STORE_NONE;
 	if (a == STORE_OK)
 		a = local_record(l, &rec, why);
@@ -138,7 +133,7 @@ local_reset(struct store *s, const struct policy *policy, const char *key,
 	}
 	a = local_leave(l, a, l->seq, why);
 	if (a == STORE_OK)
-		admin_event(l, "reset", policy->name, key, now, actor, "");
+		admin_event(l, "reset", policy->name, key, by);
 	return a;
 }
 
@@ -169,12 +164,11 @@ make_item(struct local *l, const struct policy *policy, const char *key,
 
 enum store_answer
 local_grant(struct store *s, const struct policy *policy, const char *key,
-    const struct grant *g, int64_t now, const char *actor, const char *text,
-    struct why *why)
+    const struct grant *g, const struct audit *by, struct why *why)
 {
 	struct local *l = local_of(s);
 	struct wal_record rec = { .kind = WAL_GRANT,
-		.now = now,
+		.now = by->now,
 		.grant = *g,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
@@ -183,16 +177,17 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 	bool made;
 
 	pthread_mutex_lock(&l->lock);
-	a = open_item(l, policy, key, now, &item, why);
+	a = open_item(l, policy, key, by->now, &item, why);
 	made = a == STORE_NONE;
 	if (made)
 		a = make_item(l, policy, key, &item, why);
-	else if (a == STORE_OK && g->extra > 0 && !has_room(item->counter, now))
+	else if (a == STORE_OK && g->extra > 0 &&
+		 !has_room(item->counter, by->now))
 		a = STORE_NONE;
 	if (a == STORE_OK) {
 		a = local_record(l, &rec, why);
 		if (a == STORE_OK) {
-			counter_grant(item->counter, g, now);
+			counter_grant(item->counter, g, by->now);
 			local_changed(l, item);
 		} else if (made) {
 			cache_remove(l->table, item);
@@ -200,7 +195,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 	}
 	a = local_leave(l, a, l->seq, why);
 	if (a == STORE_OK)
-		admin_event(l, "grant", policy->name, key, now, actor, text);
+		admin_event(l, "grant", policy->name, key, by);
 	return a;
 }
 
@@ -335,22 +330,22 @@ write_block(struct local *l, const char *who, const struct block *b,
 }
 
 enum store_answer
-local_block(struct store *s, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, struct why *why)
+local_block(struct store *s, const char *who, int64_t until,
+    const struct audit *by, struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
 	struct block b;
 
-	if (!block_make(&b, who, until, text)) {
+	if (!block_make(&b, who, until, by->text)) {
 		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
-	a = write_block(l, who, &b, actor, why);
+	a = write_block(l, who, &b, by->actor, why);
 	if (a == STORE_OK) {
 		pthread_mutex_lock(&l->lock);
-		l->now = now;
-		list_tidy(l, now);
+		l->now = by->now;
+		list_tidy(l, by->now);
 		if (list_put(l, &b) == 0)
 			b = (struct block){ 0 };
 		else
@@ -362,32 +357,32 @@ local_block(struct store *s, const char *who, int64_t until, int64_t now,
 	free(b.who);
 	free(b.text);
 	if (a == STORE_OK)
-		admin_event(l, "block", "", who, now, actor, text);
+		admin_event(l, "block", "", who, by);
 	return a;
 }
 
 enum store_answer
-local_unblock(struct store *s, const char *who, int64_t now, const char *actor,
-    struct why *why)
+local_unblock(
+    struct store *s, const char *who, const struct audit *by, struct why *why)
 {
 	struct local *l = local_of(s);
 	enum store_answer a;
 	bool is_there;
 
 	pthread_mutex_lock(&l->lock);
-	l->now = now;
+	l->now = by->now;
 	is_there = block_is_at(l, block_place(l, who), who);
 	pthread_mutex_unlock(&l->lock);
 	if (!is_there)
 		return STORE_NONE;
-	a = write_block(l, who, NULL, actor, why);
+	a = write_block(l, who, NULL, by->actor, why);
 	if (a != STORE_OK)
 		return a;
 	pthread_mutex_lock(&l->lock);
 	list_drop(l, who);
 	atomic_store(&l->any_block, l->nblock > 0);
 	pthread_mutex_unlock(&l->lock);
-	admin_event(l, "unblock", "", who, now, actor, "");
+	admin_event(l, "unblock", "", who, by);
 	return STORE_OK;
 }
 

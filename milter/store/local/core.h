@@ -97,14 +97,14 @@ int	local_adapt(struct local *l, struct item *item,
 /* --- admin.c -------------------------------------------------------- */
 
 enum store_answer local_reset(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, const char *actor, struct why *why);
+	    const char *key, const struct audit *by, struct why *why);
 enum store_answer local_grant(struct store *s, const struct policy *policy,
-	    const char *key, const struct grant *g, int64_t now,
-	    const char *actor, const char *text, struct why *why);
+	    const char *key, const struct grant *g, const struct audit *by,
+	    struct why *why);
 enum store_answer local_block(struct store *s, const char *who, int64_t until,
-	    int64_t now, const char *actor, const char *text, struct why *why);
-enum store_answer local_unblock(struct store *s, const char *who, int64_t now,
-	    const char *actor, struct why *why);
+	    const struct audit *by, struct why *why);
+enum store_answer local_unblock(struct store *s, const char *who,
+	    const struct audit *by, struct why *why);
 enum store_answer local_blocked(struct store *s, const char *who, int64_t now,
 	    char *text_r, struct why *why);
 enum store_answer local_blocks(struct store *s, int64_t now,

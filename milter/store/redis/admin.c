@@ -222,20 +222,6 @@ redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
 
 /* --- what an operator does: each with its event, in one step ------------ */
 
-struct store_event
-redis_event(const char *kind, const char *policy, const char *key, int64_t now,
-    const char *actor, const char *text)
-{
-	struct store_event e = { .when = now };
-
-	snprintf(e.kind, sizeof(e.kind), "%s", kind);
-	snprintf(e.policy, sizeof(e.policy), "%s", policy);
-	snprintf(e.key, sizeof(e.key), "%s", key);
-	snprintf(e.actor, sizeof(e.actor), "%s", actor);
-	snprintf(e.text, sizeof(e.text), "%s", text);
-	return e;
-}
-
 struct change {
 	const struct policy *policy;
 	const char *key;
@@ -288,10 +274,10 @@ redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 
 enum store_answer
 redis_reset(struct store *st, const struct policy *policy, const char *key,
-    int64_t now, const char *actor, struct why *why)
+    const struct audit *by, struct why *why)
 {
-	struct change c = { policy, key, NULL, now,
-		redis_event("reset", policy->name, key, now, actor, "") };
+	struct change c = { policy, key, NULL, by->now,
+		store_event_of("reset", policy->name, key, by) };
 
 	return redis_call(
 	    redis_of(st), redis_admin_change, &c, REDIS_PATIENCE, why);
@@ -299,11 +285,10 @@ redis_reset(struct store *st, const struct policy *policy, const char *key,
 
 enum store_answer
 redis_grant(struct store *st, const struct policy *policy, const char *key,
-    const struct grant *g, int64_t now, const char *actor, const char *text,
-    struct why *why)
+    const struct grant *g, const struct audit *by, struct why *why)
 {
-	struct change c = { policy, key, g, now,
-		redis_event("grant", policy->name, key, now, actor, text) };
+	struct change c = { policy, key, g, by->now,
+		store_event_of("grant", policy->name, key, by) };
 
 	return redis_call(
 	    redis_of(st), redis_admin_change, &c, REDIS_PATIENCE, why);

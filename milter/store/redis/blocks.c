@@ -113,21 +113,21 @@ change_blocks(struct redis_work *w, void *arg, struct why *why)
 }
 
 enum store_answer
-redis_block(struct store *st, const char *who, int64_t until, int64_t now,
-    const char *actor, const char *text, struct why *why)
+redis_block(struct store *st, const char *who, int64_t until,
+    const struct audit *by, struct why *why)
 {
-	struct block_change c = { { until, who, text }, false, now,
-		redis_event("block", "", who, now, actor, text) };
+	struct block_change c = { { until, who, by->text }, false, by->now,
+		store_event_of("block", "", who, by) };
 
 	return redis_call(redis_of(st), change_blocks, &c, REDIS_PATIENCE, why);
 }
 
 enum store_answer
-redis_unblock(struct store *st, const char *who, int64_t now, const char *actor,
-    struct why *why)
+redis_unblock(
+    struct store *st, const char *who, const struct audit *by, struct why *why)
 {
-	struct block_change c = { { 0, who, "" }, true, now,
-		redis_event("unblock", "", who, now, actor, "") };
+	struct block_change c = { { 0, who, "" }, true, by->now,
+		store_event_of("unblock", "", who, by) };
 
 	return redis_call(redis_of(st), change_blocks, &c, REDIS_PATIENCE, why);
 }

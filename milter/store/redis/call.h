@@ -144,10 +144,10 @@ bool	redis_unlist_lease(struct redis_work *w, const char *id);
 /* --- admin.c ------------------------------------------------------------ */
 
 enum store_answer redis_reset(struct store *s, const struct policy *policy,
-	    const char *key, int64_t now, const char *actor, struct why *why);
+	    const char *key, const struct audit *by, struct why *why);
 enum store_answer redis_grant(struct store *s, const struct policy *policy,
-	    const char *key, const struct grant *g, int64_t now,
-	    const char *actor, const char *text, struct why *why);
+	    const char *key, const struct grant *g, const struct audit *by,
+	    struct why *why);
 void	redis_note(struct store *s, const struct store_event *e);
 enum store_answer redis_events(struct store *s, const char *key, size_t n,
 	    store_event_fn *each, void *arg, struct why *why);
@@ -155,17 +155,15 @@ enum store_answer redis_events(struct store *s, const char *key, size_t n,
 /* Sends what waits. */
 enum store_answer redis_send_events(struct redis_store *s, struct why *why);
 
-struct store_event redis_event(const char *kind, const char *policy,
-	    const char *key, int64_t now, const char *actor, const char *text);
 /* The event is told with the swap.  False: out of memory. */
 bool	redis_tell_event(struct redis_work *w, const struct store_event *e);
 
 /* --- blocks.c ----------------------------------------------------------- */
 
 enum store_answer redis_block(struct store *s, const char *who, int64_t until,
-	    int64_t now, const char *actor, const char *text, struct why *why);
-enum store_answer redis_unblock(struct store *s, const char *who, int64_t now,
-	    const char *actor, struct why *why);
+	    const struct audit *by, struct why *why);
+enum store_answer redis_unblock(struct store *s, const char *who,
+	    const struct audit *by, struct why *why);
 enum store_answer redis_blocked(struct store *s, const char *who, int64_t now,
 	    char *text_r, struct why *why);
 enum store_answer redis_blocks(struct store *s, int64_t now,
