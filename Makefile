@@ -134,7 +134,7 @@ $(BUILD)/postmeter: $(call obj,$(DAEMON_SRC)) $(LIB)
 
 $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl -lz $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl -lyaml -lz $(LIBS)
 
 $(BUILD)/postmeter-agent: $(call obj,$(SRC_postmeter-agent)) $(LIB)
 	$(if $(Q),$(say) LD $@)
@@ -184,7 +184,7 @@ $(call test,power): $(BUILD)/tests/powerfail/disk.o
 TOOL = $(call obj,$(call floor,tool))
 TOOL_TESTS = $(filter $(BUILD)/tests/tool/%,$(TESTS))
 $(TOOL_TESTS): $(TOOL)
-$(TOOL_TESTS): LIBS += -lcurl -lz
+$(TOOL_TESTS): LIBS += -lcurl -lyaml -lz
 
 # A smarthost is probed with libcurl, against a server that the test makes up.
 $(call test,smtp_probe): LIBS += -lcurl -lssl

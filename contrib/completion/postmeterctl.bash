@@ -14,7 +14,8 @@ _postmeterctl()
 	case $command in
 	'') word="$commands -c -s --json -h --version" ;;
 	status) word='--nagios --warning --critical' ;;
-	import) word="postfix sendmail msmtp iredapd --secrets --postfix-config
+	import) word="postfix sendmail msmtp ssmtp nullmailer dma iredapd
+	    policyd-rate-limit policyd postfwd rspamd --secrets --postfix-config
 	    $(compgen -f -- "$cur")" ;;
 	report) word='--week' ;;
 	replay) word="--suggest $(compgen -f -- "$cur")" ;;

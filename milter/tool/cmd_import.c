@@ -19,9 +19,16 @@ static const struct kind {
 	const char *name;
 	void (*read)(struct import *im, const char *file, FILE *in);
 } kinds[] = {
-	{ "iredapd", import_iredapd },
-	{ "msmtp", import_msmtp },
 	{ "sendmail", import_sendmail },
+	{ "msmtp", import_msmtp },
+	{ "ssmtp", import_ssmtp },
+	{ "nullmailer", import_nullmailer },
+	{ "dma", import_dma },
+	{ "iredapd", import_iredapd },
+	{ "policyd-rate-limit", import_policyd_rate_limit },
+	{ "policyd", import_policyd },
+	{ "postfwd", import_postfwd },
+	{ "rspamd", import_rspamd },
 	{ NULL, NULL },
 };
 
@@ -37,7 +44,7 @@ ctl_import_misfit(const struct ctl *ctl)
 	while (k->name != NULL && strcmp(k->name, ctl->word[0]) != 0)
 		k++;
 	if (k->name == NULL)
-		return "the kinds are postfix, sendmail, msmtp and iredapd";
+		return "the kinds are postfix, sendmail, msmtp, ssmtp, nullmailer, dma, iredapd, policyd-rate-limit, policyd, postfwd and rspamd";
 	return ctl->nwords > 1 ? NULL : "an argument is missing: the file";
 }
 

@@ -213,7 +213,7 @@ const struct command commands[] = {
 		"-c new.conf replay --suggest /var/log/mail.log*" } },
 	{ .name = "import",
 	    .words =
-		"postfix | sendmail|msmtp|iredapd FILE... [--secrets FILE] [--postfix-config DIR]",
+		"postfix | KIND FILE... [--secrets FILE] [--postfix-config DIR]",
 	    .least = 1,
 	    .most = 1000,
 	    .options = "secrets postfix-config",
@@ -221,7 +221,7 @@ const struct command commands[] = {
 	    .run = ctl_import,
 	    .print = ctl_import_text,
 	    .example = { "import postfix --secrets /etc/postmeter/secrets.conf >new.conf",
-		"import iredapd throttle.tsv >new.conf" },
+		"import policyd-rate-limit /etc/policyd-rate-limit.yaml >new.conf" },
 	    .misfit = ctl_import_misfit },
 	{ .name = "check",
 	    .words =

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netaddr.h"
+
 int
 import_begin(struct import *im)
 {
@@ -15,13 +17,17 @@ import_begin(struct import *im)
 
 	*im = (struct import){ .hosts = json_object(),
 		.keys = json_object(),
-		.left = json_array() };
+		.left = json_array(),
+		.bodies = json_object(),
+		.layers = json_array() };
 	for (size_t i = 0; i < 4; i++)
 		if ((*stream[i] = open_memstream(&im->part[i], &im->size[i])) ==
 		    NULL)
 			return -1;
-	return im->hosts != NULL && im->keys != NULL && im->left != NULL ? 0
-									 : -1;
+	return im->hosts != NULL && im->keys != NULL && im->left != NULL &&
+		       im->bodies != NULL && im->layers != NULL
+		   ? 0
+		   : -1;
 }
 
 char *
@@ -50,6 +56,8 @@ import_end(struct import *im)
 	}
 	json_decref(im->keys);
 	json_decref(im->hosts);
+	json_decref(im->bodies);
+	json_decref(im->layers);
 	return text;
 }
 
@@ -88,11 +96,10 @@ import_quoted(const char *text)
 	return quoted;
 }
 
-/* name_of - a-z, 0-9 and dashes, made of the host and a number */
+/* name_of - a-z, 0-9 and dashes, made of a text and the number n */
 static void
-name_of(const struct import *im, const char *host, char *dst, size_t size)
+name_of(const char *host, size_t n, char *dst, size_t size)
 {
-	const size_t n = json_object_size(im->hosts);
 	size_t len = 0;
 
 	for (; *host != '\0' && len + 8 < size && len < 30; host++) {
@@ -105,7 +112,7 @@ name_of(const struct import *im, const char *host, char *dst, size_t size)
 			       ? c
 			       : '-');
 	}
-	snprintf(dst + len, size - len, "-%zu", n + 1);
+	snprintf(dst + len, size - len, "-%zu", n);
 	if (dst[0] == '-')
 		dst[0] = 'x';
 }
@@ -121,7 +128,7 @@ import_smarthost(struct import *im, const char *host, unsigned port,
 	known = json_object_get(im->hosts, account);
 	if (known != NULL)
 		return json_string_value(known);
-	name_of(im, host, name, sizeof(name));
+	name_of(host, json_object_size(im->hosts) + 1, name, sizeof(name));
 	json_object_set_new(im->hosts, account, json_string(name));
 	fprintf(im->routes, "smarthost \"%s\" {\n\thost = %s\n", name,
 	    import_quoted(host));
@@ -154,19 +161,137 @@ import_route(struct import *im, const char *const *smarthost, size_t n)
 	return name;
 }
 
-void
-import_rule(struct import *im, const char *where, const char *condition,
-    const char *value, const char *policies, const char *route)
+/* write_list - {"a", "b"} */
+static void
+write_list(FILE *out, const json_t *list)
 {
-	fprintf(im->rules, "# %s\nrule \"rule-%zu\" { ", where, ++im->nrule);
-	if (condition != NULL)
-		fprintf(
-		    im->rules, "%s = {%s} ", condition, import_quoted(value));
-	fprintf(
-	    im->rules, "policies = {%s}", policies[0] != '\0' ? policies : "");
-	if (route[0] != '\0')
-		fprintf(im->rules, " route = \"%s\"", route);
-	fputs(" }\n", im->rules);
+	const json_t *s;
+	size_t i;
+
+	fputc('{', out);
+	json_array_foreach (list, i, s)
+		fprintf(out, "%s%s", i > 0 ? ", " : "",
+		    import_quoted(json_string_value(s)));
+	fputc('}', out);
+}
+
+void
+import_rule(struct import *im, const char *where, json_t *conditions,
+    json_t *policies, const char *route)
+{
+	const char *name;
+	const json_t *list;
+
+	if (conditions == NULL || policies == NULL) {
+		import_left(
+		    im, where, "it is no UTF-8: write its rule by hand");
+	} else {
+		fprintf(im->rules, "# %s\nrule \"rule-%zu\" { ", where,
+		    ++im->nrule);
+		json_object_foreach (conditions, name, list) {
+			fprintf(im->rules, "%s = ", name);
+			write_list(im->rules, list);
+			fputc(' ', im->rules);
+		}
+		fputs("policies = ", im->rules);
+		write_list(im->rules, policies);
+		if (route[0] != '\0')
+			fprintf(im->rules, " route = \"%s\"", route);
+		fputs(" }\n", im->rules);
+	}
+	json_decref(conditions);
+	json_decref(policies);
+}
+
+const char *
+import_policy(struct import *im, const char *about, const char *body)
+{
+	char key[1200], name[48];
+	const json_t *known;
+
+	snprintf(key, sizeof(key), "%s %s", about, body);
+	known = json_object_get(im->bodies, key);
+	if (known == NULL) {
+		name_of(about, ++im->npolicy, name, sizeof(name));
+		fprintf(im->policies, "policy \"%s\" { %s }\n", name, body);
+		json_object_set_new(im->bodies, key, json_string(name));
+		known = json_object_get(im->bodies, key);
+	}
+	return known != NULL ? json_string_value(known) : "?";
+}
+
+int
+import_limit(struct import *im, const char *where, long long count,
+    double seconds, char *dst, size_t size)
+{
+	static const struct {
+		long long seconds;
+		char letter;
+	} unit[] = { { 3600, 'h' }, { 60, 'm' }, { 1, 's' } };
+	const long long span = (long long)(seconds + 0.999);
+	size_t u = 0;
+
+	if (count < 0 || !(seconds >= 0) || seconds > 31 * 86400.0 ||
+	    span < 1) {
+		import_left(im, where,
+		    "%lld in %.0f s: a window here has 1s to 31d", count,
+		    seconds);
+		return -1;
+	}
+	while (span % unit[u].seconds != 0)
+		u++;
+	snprintf(dst, size, "%lld/%lld%c", count, span / unit[u].seconds,
+	    unit[u].letter);
+	return 0;
+}
+
+/* printable - what a reply can bear, of a text that it starts with */
+static bool
+printable(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] >= ' ' && text[n] <= '~')
+		n++;
+	return text[n] == '\0' && n > 0 && n <= 200;
+}
+
+const char *
+import_action(struct import *im, const char *where, const char *action)
+{
+	static char said[700];
+	static const struct {
+		const char *start, *over;
+	} word[] = { { "defer", "defer" }, { "4", "defer" },
+		{ "reject", "reject" }, { "5", "reject" }, { "hold", "hold" },
+		{ "dunno", "observe" }, { "warn", "observe" } };
+	const char *text = action + strcspn(action, " ");
+	size_t w = 0;
+
+	while (w < sizeof(word) / sizeof(word[0]) &&
+	       strncasecmp(action, word[w].start, strlen(word[w].start)) != 0)
+		w++;
+	if (w == sizeof(word) / sizeof(word[0])) {
+		import_left(im, where,
+		    "%s: there is no such answer here; written as defer",
+		    action);
+		return "when-over = \"defer\"";
+	}
+	/* "450 4.7.1 text": the codes are ours. */
+	text += strspn(text, " 0123456789.");
+	snprintf(said, sizeof(said), "when-over = \"%s\"", word[w].over);
+	if (printable(text) && strcmp(word[w].over, "observe") != 0)
+		snprintf(said + strlen(said), sizeof(said) - strlen(said),
+		    " text = %s", import_quoted(text));
+	return said;
+}
+
+bool
+import_is_client(const char *text)
+{
+	struct netprefix p;
+
+	return netprefix_parse(text, &p) == 0;
 }
 
 int

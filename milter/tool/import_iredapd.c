@@ -88,7 +88,8 @@ static void
 rule(struct import *im, const char *file, const struct row *row, size_t n,
     const struct row *r, json_t *made)
 {
-	char policies[400] = "", name[64], where[300];
+	char name[64], where[300];
+	json_t *policies = json_array();
 	const char *kind = strcmp(r->account, "@.") == 0     ? NULL
 			   : strchr(r->account, '@') != NULL ? "sender"
 							     : "client";
@@ -112,13 +113,13 @@ rule(struct import *im, const char *file, const struct row *row, size_t n,
 			json_object_set_new(
 			    made, name, json_string(policy_name));
 		}
-		snprintf(policies + strlen(policies),
-		    sizeof(policies) - strlen(policies), "%s\"%s\"",
-		    policies[0] != '\0' ? ", " : "",
-		    json_string_value(json_object_get(made, name)));
+		json_array_append(policies, json_object_get(made, name));
 	}
 	snprintf(where, sizeof(where), "%s:%u", file, r->line);
-	import_rule(im, where, kind, r->account, policies, "");
+	import_rule(im, where,
+	    kind != NULL ? json_pack("{s:[s]}", kind, r->account)
+			 : json_object(),
+	    policies, "");
 }
 
 /* understood - can we say that account?  Told if not. */

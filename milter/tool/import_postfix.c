@@ -129,8 +129,10 @@ relay(struct source *s, const char *where, const char *sender, const char *hops)
 		name[n] = smarthost(s, where, sender, hop);
 		n += name[n] != NULL;
 	}
-	import_rule(s->im, where, sender[0] != '\0' ? "sender" : NULL, sender,
-	    "", n > 0 ? import_route(s->im, name, n) : "");
+	import_rule(s->im, where,
+	    sender[0] != '\0' ? json_pack("{s:[s]}", "sender", sender)
+			      : json_object(),
+	    json_array(), n > 0 ? import_route(s->im, name, n) : "");
 }
 
 /* domains - those that are at home here; a table cannot be told apart */

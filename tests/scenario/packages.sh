@@ -11,8 +11,8 @@ declare -A NEEDS=(
 	# What `make` needs.
 	[build]="gcc make libc6-dev pkgconf libmilter-dev libconfuse-dev
 	    libjansson-dev libsqlite3-dev libssl-dev libidn2-dev
-	    libunistring-dev libcurl4-openssl-dev zlib1g-dev \
-	    libsystemd-dev
+	    libunistring-dev libcurl4-openssl-dev zlib1g-dev
+	    libyaml-dev libsystemd-dev
 	    libhiredis-dev libsasl2-dev"
 	# The laboratory: what demo, suites and scenarios need beside it.
 	[lab]="libcmocka-dev binutils bsdutils procps iproute2 util-linux

@@ -1,17 +1,10 @@
 /*
- * import_smarthosts.c - programs that know smarthosts and no limits: msmtp,
- * and Sendmail's AuthInfo.
+ * import_msmtp.c - an msmtprc: accounts, each with what "defaults" said last.
  */
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "import.h"
-
-/* --- msmtp ------------------------------------------------------------------
- */
 
 struct account {
 	char host[256], user[256], password[512], from[256], port[8];
@@ -50,8 +43,10 @@ account_end(struct import *im, const char *where, struct account *a)
 	if (strpbrk(a->from, "*?[") != NULL)
 		import_left(im, where, "from %s is a pattern", a->from);
 	else
-		import_rule(im, where, a->from[0] != '\0' ? "sender" : NULL,
-		    a->from, "", import_route(im, &name, 1));
+		import_rule(im, where,
+		    a->from[0] != '\0' ? json_pack("{s:[s]}", "sender", a->from)
+				       : json_object(),
+		    json_array(), import_route(im, &name, 1));
 	explicit_bzero(a->password, sizeof(a->password));
 }
 
@@ -115,75 +110,6 @@ import_msmtp(struct import *im, const char *file, FILE *in)
 	}
 	account_end(im, where, &a);
 	explicit_bzero(&defaults, sizeof(defaults));
-	if (line != NULL)
-		explicit_bzero(line, size);
-	free(line);
-}
-
-/* --- Sendmail ---------------------------------------------------------------
- */
-
-/* part - the text of "U:..." or, in base64, "U=..." ; "" if it is missing */
-static void
-part(const char *line, char letter, char *dst, size_t size)
-{
-	const char plain[] = { '"', letter, ':', '\0' };
-	const char coded[] = { '"', letter, '=', '\0' };
-	const char *p = strstr(line, plain);
-	unsigned char out[512];
-	int n;
-
-	dst[0] = '\0';
-	if (p != NULL) {
-		p += 3;
-		snprintf(dst, size, "%.*s", (int)strcspn(p, "\""), p);
-		return;
-	}
-	p = strstr(line, coded);
-	if (p == NULL)
-		return;
-	p += 3;
-	n = (int)strcspn(p, "\"");
-	if (n > 600 || n % 4 != 0 ||
-	    (n = EVP_DecodeBlock(out, (const unsigned char *)p, n)) < 0)
-		return;
-	snprintf(dst, size, "%.*s", n, (const char *)out);
-	explicit_bzero(out, sizeof(out));
-}
-
-void
-import_sendmail(struct import *im, const char *file, FILE *in)
-{
-	char *line = NULL, where[300], user[256], own[256], password[512];
-	size_t size = 0;
-	unsigned at = 0;
-
-	while (getline(&line, &size, in) != -1) {
-		char *host = line + strspn(line, " \t"), *rest;
-		const char *name;
-
-		snprintf(where, sizeof(where), "%s:%u", file, ++at);
-		if (strncasecmp(host, "AuthInfo:", 9) != 0)
-			continue;
-		host += 9;
-		rest = host + strcspn(host, " \t");
-		if (*rest == '\0' || rest == host) {
-			import_left(im, where, "it names no host");
-			continue;
-		}
-		*rest++ = '\0';
-		part(rest, 'U', user, sizeof(user));
-		part(rest, 'I', own, sizeof(own));
-		part(rest, 'P', password, sizeof(password));
-		name =
-		    import_smarthost(im, host, 587, own[0] != '\0' ? own : user,
-			password[0] != '\0' ? password : NULL);
-		import_rule(
-		    im, where, NULL, "", "", import_route(im, &name, 1));
-		explicit_bzero(password, sizeof(password));
-		import_left(im, where,
-		    "remove the old password when mail leaves by %s", name);
-	}
 	if (line != NULL)
 		explicit_bzero(line, size);
 	free(line);
