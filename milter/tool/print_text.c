@@ -183,6 +183,22 @@ print_oauth(const struct screen *sc, const json_t *oauth)
 	print_line(sc, "", text);
 }
 
+/* print_account - what is used of each limit of it, promised and sent */
+static void
+print_account(const struct screen *sc, const json_t *limits)
+{
+	struct text_table t = { .columns = 5 };
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach (limits, i, row)
+		print_usage_row(&t, row,
+		    (const char *const[]){
+			ctl_str(row, "policy"), ctl_str(row, "budget") },
+		    2, "");
+	text_table_print(&t, sc, "              ");
+}
+
 static void
 print_smarthosts(const struct screen *sc, const json_t *list)
 {
@@ -213,6 +229,7 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 			print_gate(sc, json_object_get(sh, "gate"));
 		if (json_is_object(json_object_get(sh, "oauth")))
 			print_oauth(sc, json_object_get(sh, "oauth"));
+		print_account(sc, json_object_get(sh, "account"));
 	}
 }
 

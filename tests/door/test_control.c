@@ -33,6 +33,14 @@
 	"view-socket = \"unix:/tmp/pm/view.sock\"\n"                           \
 	"view-peers = {\"nagios\", \"54321\"} view-may = {\"block\"}\n"
 
+/* An account that one person's mail goes by. */
+#define ACCOUNT                                                                \
+	"policy \"account\" { per = \"everyone\" messages = {\"9/24h\"} }\n"   \
+	"smarthost \"relay\" { host = \"r.test\" policies = {\"account\"} }\n" \
+	"route \"out\" { smarthosts = {\"relay\"} }\n"                         \
+	"rule \"carol\" { sender = {\"carol@office.example\"} "                \
+	"route = \"out\" }\n"
+
 static struct store *store;
 static struct control_env env;
 static struct control_peer peer; /* who asks */
@@ -48,9 +56,9 @@ fake_reload(char **errors_r)
 }
 
 static int
-open_office(void **state)
+open_with(const char *text)
 {
-	struct config *conf = house_config(OFFICE VIEWERS);
+	struct config *conf = house_config(text);
 
 	house_time = MONDAY;
 	reload_error = NULL;
@@ -62,6 +70,18 @@ open_office(void **state)
 		.started = MONDAY - HOUR,
 		.reload = fake_reload };
 	return 0;
+}
+
+static int
+open_office(void **state)
+{
+	return open_with(OFFICE VIEWERS);
+}
+
+static int
+open_with_account(void **state)
+{
+	return open_with(ACCOUNT OFFICE VIEWERS);
 }
 
 static int
@@ -177,6 +197,18 @@ status_tells_since_when_and_how_the_store_is(void **state)
 	assert_int_equal(at("{'command': 'status'}", "store/charged"), 0);
 	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
 	assert_int_equal(at("{'command': 'status'}", "store/charged"), 1);
+}
+
+static void
+status_tells_what_an_account_promised_and_what_it_sent(void **state)
+{
+	static const char *const status = "{'command': 'status'}";
+
+	assert_int_equal(at(status, "smarthosts/0/account"), 2);
+	assert_int_equal(send_mail("carol@office.example", 1), VERDICT_PASS);
+	assert_int_equal(at(status, "smarthosts/0/account/0/used"), 1);
+	assert_int_equal(at(status, "smarthosts/0/account/1/used"), 0);
+	assert_int_equal(at(status, "smarthosts/0/account/1/max"), 9);
 }
 
 static void
@@ -771,6 +803,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DESK(what_is_no_request_is_refused_with_cause_and_remedy),
 		DESK(status_tells_since_when_and_how_the_store_is),
+		cmocka_unit_test_setup_teardown(
+		    status_tells_what_an_account_promised_and_what_it_sent,
+		    open_with_account, close_office),
 		DESK(who_has_sent_nothing_is_told_so),
 		DESK(every_spelling_of_a_name_shows_the_same_counter),
 		DESK(top_begins_with_the_fullest),

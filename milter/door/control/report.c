@@ -74,6 +74,65 @@ gate(const struct request *rq, const struct smarthost *sh)
 	    "leases", (int)r.leases);
 }
 
+/* The two budgets of an account, by the keys of their counters */
+enum budget { PROMISED, SENT };
+
+static json_t *
+budget_limit(const struct request *rq, const struct policy *p,
+    const struct counter *c, size_t i, enum budget budget)
+{
+	json_t *limit = control_limit(rq, p, c, i);
+
+	json_object_set_new(limit, "policy", control_text(p->name));
+	json_object_set_new(limit, "budget",
+	    json_string(budget == PROMISED ? "promised" : "sent"));
+	return limit;
+}
+
+/* add_budgets - each limit of a policy, in both.  False: not known. */
+static bool
+add_budgets(const struct request *rq, const struct smarthost *sh,
+    const struct policy *p, json_t **list)
+{
+	struct counter *c[2] = { NULL, NULL };
+	char key[2][MAILADDR_MAX + 1];
+	bool known = true;
+	struct why why;
+
+	snprintf(key[PROMISED], sizeof(key[0]), "smarthost %s", sh->name);
+	gate_key(sh->name, key[SENT], sizeof(key[0]));
+	for (enum budget b = PROMISED; b <= SENT; b++) {
+		const enum store_answer a =
+		    store_read(rq->env->store, p, key[b], rq->now, &c[b], &why);
+
+		known &= a == STORE_OK || a == STORE_NONE;
+	}
+	for (size_t i = 0; known && i < p->nlimit; i++)
+		for (enum budget b = PROMISED; b <= SENT; b++)
+			control_append(list, budget_limit(rq, p, c[b], i, b));
+	counter_free(&c[PROMISED]);
+	counter_free(&c[SENT]);
+	return known;
+}
+
+/*
+ * account - what was promised at the door and what was sent at the exit, of
+ * each limit of the account; null if the store could not say
+ */
+static json_t *
+account(const struct request *rq, const struct smarthost *sh)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sh->policies.n; i++)
+		if (sh->policies.v[i]->per != PER_SENDER &&
+		    !add_budgets(rq, sh, sh->policies.v[i], &list)) {
+			json_decref(list);
+			return json_null();
+		}
+	return list;
+}
+
 static json_t *
 smarthosts(const struct request *rq)
 {
@@ -89,12 +148,12 @@ smarthosts(const struct request *rq)
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
-		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o}",
+		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o}",
 			"name", control_text(sh->name), "host",
 			control_text(sh->host), "port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
 			routes, "health", look(rq, sh), "oauth", oauth(rq, sh),
-			"gate", gate(rq, sh)));
+			"gate", gate(rq, sh), "account", account(rq, sh)));
 	}
 	return list;
 }
@@ -174,10 +233,15 @@ trace_report(const struct config *conf)
 static bool
 unhealthy(const struct request *rq)
 {
-	for (size_t i = 0; i < rq->conf->nsmarthost; i++)
-		if (health_is_unhealthy(
-			rq->env->health, rq->conf->smarthost[i].name))
+	for (size_t i = 0; i < rq->conf->nsmarthost; i++) {
+		const char *name = rq->conf->smarthost[i].name;
+		struct gate_report r = { .closed = false };
+
+		if (rq->env->gate != NULL)
+			gate_report(rq->env->gate, name, rq->now, &r);
+		if (r.closed || health_is_unhealthy(rq->env->health, name))
 			return true;
+	}
 	return false;
 }
 

@@ -18,9 +18,6 @@ add(struct who *w, const char *key)
 	for (size_t i = 0; i < w->n; i++)
 		if (strcmp(w->key[i], key) == 0)
 			return;
-	for (size_t i = 0; i < w->n; i++)
-		if (strcmp(w->key[i], key) == 0)
-			return;
 	if (key[0] != '\0' && w->n < WHO_KEYS)
 		snprintf(w->key[w->n++], sizeof(w->key[0]), "%s", key);
 }
