@@ -16,11 +16,17 @@ skip() {
 	exit 77
 }
 
-# sendmail_debian FOLDER - a Debian with Sendmail there, if it is not yet
+# sendmail_debian FOLDER - a Debian with Sendmail there, if it is not yet; who
+# wants it at the same time waits
 sendmail_debian() {
-	[[ -f $1/etc/mail/sendmail.mc ]] && return
-	debian_make "$1" "" "$SENDMAIL_PACKAGES" ||
+	local lock
+
+	exec {lock}>"$1.lock"
+	flock "$lock"
+	[[ -f $1/etc/mail/sendmail.mc ]] ||
+	    debian_make "$1" "" "$SENDMAIL_PACKAGES" ||
 	    skip "Sendmail's half is not proved"
+	exec {lock}>&-
 }
 
 # with_sendmail ARGS... - before on_stage: runs this script again with a

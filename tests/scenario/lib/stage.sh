@@ -42,11 +42,14 @@ stage_from_outside() {
 	chmod 755 "$stage"
 	# shellcheck disable=SC2064
 	trap "rm -rf '$stage'" EXIT
+	# Each ends with the one before it, down to the stage's first process.
 	setpriv --pdeathsig KILL timeout --signal=KILL "$LID" \
+	    setpriv --pdeathsig KILL \
 	    unshare "${NAMESPACES[@]}" -- bash "$0" "$stage" "$@" &
 	child=$!
 	# shellcheck disable=SC2064
-	trap "kill -KILL $child; wait $child; exit 130" INT TERM HUP
+	# The kernel ends the others a moment later; till then they may write.
+	trap "kill -KILL $child; wait $child; sleep 1; exit 130" INT TERM HUP
 	wait "$child" || status=$?
 	dim "$(basename "$0" .sh): $SECONDS s"
 	((status != 137)) || note "FAIL  it took longer than $LID s"
