@@ -135,14 +135,14 @@ folders() {
 	sed -E 's,include/,milter/,g; s,/[^/ ]+( |$),\1,g' "$1"
 }
 
-# The store's own inside is being taken apart.
-outside_store() {
-	grep -vE '^milter/store\S* milter/store'
+# milter/store/local is being taken apart.
+but_local() {
+	grep -vE '^milter/store/local/\S* milter/store/local/'
 }
 
 include_arrows >"$work/includes"
-call_arrows | outside_store >"$work/calls"
-folders "$work/includes" | outside_store >"$work/include-folders"
+call_arrows | but_local >"$work/calls"
+folders "$work/includes" >"$work/include-folders"
 folders "$work/calls" >"$work/call-folders"
 
 # --- what is in a program -----------------------------------------------------

@@ -11,12 +11,24 @@
 #include "store.h"
 #include "why.h"
 
+/* Opens the store at url, which was checked (store_url.h); see store_open. */
+typedef struct store *store_open_fn(const struct config *conf, const char *url,
+	    const struct store_env *env, struct why *why,
+	    enum store_fault *fault_r);
+
+/* What was counted elsewhere, to be counted here too. */
+struct store_merge {
+	const struct policy *policy;
+	const char *key;
+	const struct counter *counter;
+	const struct zone *zone;
+	uint64_t mark;		/* one that was merged is not merged again */
+	int64_t now;
+};
+
 struct store_backend {
-	const char *kind;
-	const char *scheme;	/* how conf->store begins */
-	/* where is what follows the scheme. */
-	struct store *(*open)(const struct config *conf, const char *where,
-	    const struct store_env *env, struct why *why, enum store_fault *fault_r);
+	const char *kind;	/* of its scheme (store_url.h) */
+	store_open_fn *open;
 	void (*close)(struct store *s);
 	enum store_answer (*charge)(struct store *s, const struct bill *bill,
 	    const char *bound, struct decision *d_r, struct why *why);
@@ -59,15 +71,12 @@ struct store_backend {
 
 	/*
 	 * Of a shared store only, for the one that stands in while it is out;
-	 * else NULL.  merge counts here what c counted elsewhere, each bucket at
-	 * its own time; a mark that was merged is not merged again.  census says
-	 * that the server id is one of those that share, and how many there were
+	 * else NULL.  merge counts each bucket at its own time.  census says that
+	 * the server id is one of those that share, and how many there were
 	 * within a day.
 	 */
 	enum store_answer (*merge)(struct store *s,
-	    const struct policy *policy, const char *key,
-	    const struct counter *c, uint64_t mark, const struct zone *zone,
-	    int64_t now, struct why *why);
+	    const struct store_merge *m, struct why *why);
 	enum store_answer (*census)(struct store *s, const char *id,
 	    int64_t now, size_t *n_r, struct why *why);
 };
@@ -88,19 +97,5 @@ struct store {
 	const struct store_backend *backend;
 	const struct config *conf;	/* held by store.c: see store_reconfigure */
 };
-
-extern const struct store_backend store_sqlite, store_memory, store_redis;
-
-/* Opens the store at url, whatever conf->store says. */
-struct store *store_open_at(const struct config *conf, const char *url,
-	    const struct store_env *env, struct why *why, enum store_fault *fault_r);
-
-/*
- * fallback.c: takes shared over, also if it fails (NULL and why).  The store
- * that it returns is shared, and while that is out, where the configuration
- * says so, a share of each limit in a store of its own.
- */
-struct store *store_fallback(struct store *shared, const struct config *conf,
-	    const struct store_env *env, struct why *why, enum store_fault *fault_r);
 
 #endif

@@ -208,6 +208,7 @@ enum store_answer store_blocks(struct store *s, int64_t now,
 
 struct store_stats {
 	uint64_t charged, declined, failed;	/* since start */
+	bool has_counters, has_journal;	/* it has those that follow */
 	uint64_t counters;		/* in memory */
 	uint64_t journal_bytes;		/* not yet flushed */
 	uint64_t flushes;		/* completed since start */

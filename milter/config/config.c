@@ -14,7 +14,7 @@
 
 #include "limit.h"
 #include "reader.h"
-#include "redis_url.h"
+#include "store_url.h"
 #include "refusal_file.h"
 #include "trusted_file.h"
 
@@ -169,20 +169,6 @@ read_zone(struct reading *r, cfg_t *root)
 
 /* --- the rest ------------------------------------------------------------ */
 
-static bool
-store_is_valid(const char *store, struct why *why)
-{
-	struct redis_url where;
-
-	if (strncmp(store, REDIS_SCHEME, strlen(REDIS_SCHEME)) == 0)
-		return redis_url_parse(store, &where, why) == 0;
-	if (strcmp(store, "memory:") == 0 || strncmp(store, "sqlite:/", 8) == 0)
-		return true;
-	why_set(why, "%s",
-	    "write \"sqlite:/absolute/path\", \"redis://host:port/db\" for several mail servers, or \"memory:\" to forget everything at the end");
-	return false;
-}
-
 static void
 read_store(struct reading *r, cfg_t *root)
 {
@@ -194,12 +180,11 @@ read_store(struct reading *r, cfg_t *root)
 	r->conf->store = read_text(
 	    r, root, "store", "sqlite:/var/lib/postmeter/postmeter.db");
 	r->conf->store_secret = read_text(r, root, "store-secret", "");
-	if (v != NULL && !store_is_valid(v->text, &why))
+	if (v != NULL && store_url_scheme(v->text, &why) == NULL)
 		diag_error(&r->m, v->line, "store = \"%s\": %s", shown(text, v),
 		    why.text);
 	if (secret != NULL && secret->len > 0 &&
-	    (v == NULL ||
-		strncmp(v->text, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0))
+	    (v == NULL || !store_url_is_shared(v->text)))
 		diag_error(&r->m, secret->line,
 		    "store-secret: only a store at redis://... has a password");
 }
@@ -222,13 +207,12 @@ read_store_failure(struct reading *r, cfg_t *root)
 	conf->store_local = read_text(
 	    r, root, "store-local", "sqlite:/var/lib/postmeter/outage.db");
 	conf->store_share = read_number(r, root, "store-share", 1, 100, 0);
-	if (local != NULL && strncmp(local->text, "sqlite:/", 8) != 0)
+	if (local != NULL && store_url_file(local->text) == NULL)
 		diag_error(&r->m, local->line,
 		    "store-local = \"%s\": write \"sqlite:/absolute/path\"",
 		    shown(text, local));
 	if (v != NULL && conf->on_store_failure == STORE_FAILURE_LOCAL &&
-	    conf->store != NULL &&
-	    strncmp(conf->store, REDIS_SCHEME, strlen(REDIS_SCHEME)) != 0)
+	    conf->store != NULL && !store_url_is_shared(conf->store))
 		diag_error(&r->m, v->line,
 		    "on-store-failure = \"local\" is for a shared store at redis://...: this one is local already");
 }

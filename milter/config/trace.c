@@ -6,6 +6,7 @@
 
 #include "limit.h"
 #include "reader.h"
+#include "store_url.h"
 
 #define KEEP (14 * DAY)
 #define SIZE 256000000u
@@ -16,15 +17,15 @@ static char *
 beside(struct reading *r, const char *store)
 {
 	static const char name[] = "trace.db";
-	const char *path = strchr(store, ':'), *slash;
+	const char *path = store_url_file(store), *slash;
 	char text[4096];
 	size_t n;
 
-	if (strncmp(store, "sqlite:/", 8) != 0)
-		return keep(r, strncmp(store, "memory:", 7) == 0
-				   ? ""
-				   : "/var/lib/postmeter/trace.db");
-	slash = strrchr(++path, '/') + 1;
+	if (path == NULL)
+		return keep(r, store_url_is_shared(store)
+				   ? "/var/lib/postmeter/trace.db"
+				   : "");
+	slash = strrchr(path, '/') + 1;
 	n = (size_t)(slash - path);
 	if (n + sizeof(name) > sizeof(text))
 		return keep(r, "");

@@ -1,5 +1,5 @@
 /*
- * store.c - from a scheme to the backend that speaks it.
+ * store.c - the contract, passed on to the backend.
  *
  * What no backend should have to doubt is checked here, once.
  */
@@ -7,46 +7,6 @@
 #include <string.h>
 
 #include "backend.h"
-
-static const struct store_backend *const backends[] = {
-	&store_sqlite,
-	&store_memory,
-	&store_redis,
-};
-
-struct store *
-store_open_at(const struct config *conf, const char *url,
-    const struct store_env *env, struct why *why, enum store_fault *fault_r)
-{
-	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
-		const struct store_backend *b = backends[i];
-		size_t n = strlen(b->scheme);
-		struct store *s;
-
-		if (strncmp(url, b->scheme, n) != 0)
-			continue;
-		s = b->open(conf, url + n, env, why, fault_r);
-		if (s != NULL)
-			s->conf = config_hold(conf);
-		return s;
-	}
-	why_set(why,
-	    "store = \"%s\": want sqlite:PATH, redis://... or memory:", url);
-	*fault_r = STORE_MISCONFIGURED;
-	return NULL;
-}
-
-/* A shared store may be out of reach: then another one stands in. */
-struct store *
-store_open(const struct config *conf, const struct store_env *env,
-    struct why *why, enum store_fault *fault_r)
-{
-	struct store *s = store_open_at(conf, conf->store, env, why, fault_r);
-
-	if (s == NULL || s->backend->merge == NULL)
-		return s;
-	return store_fallback(s, conf, env, why, fault_r);
-}
 
 void
 store_close(struct store **sp)

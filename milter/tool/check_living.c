@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "store_url.h"
 #include "tool.h"
 
 struct question {
@@ -116,11 +117,11 @@ check_sockets(const struct config *conf, const struct passwd *pw, json_t *found)
 static void
 store_directory(const struct config *conf, char *dst, size_t size)
 {
-	const char *path =
-	    strncmp(conf->store, "sqlite:", 7) == 0 ? conf->store + 7 : "";
-	const char *end = strrchr(path, '/');
+	const char *path = store_url_file(conf->store);
 
-	snprintf(dst, size, "%.*s", end != NULL ? (int)(end - path) : 0, path);
+	snprintf(dst, size, "%.*s",
+	    path != NULL ? (int)(strrchr(path, '/') - path) : 0,
+	    path != NULL ? path : "");
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "check.h"
 #include "credentials.h"
 #include "postfix.h"
+#include "store_url.h"
 #include "tool.h"
 
 static bool
@@ -66,6 +67,7 @@ unused_warnings(const struct config *conf, json_t *list)
 json_t *
 ctl_warnings(const struct config *conf)
 {
+	const char *store = store_url_warning(conf->store);
 	json_t *list = json_array();
 
 	if (conf->observe)
@@ -76,14 +78,8 @@ ctl_warnings(const struct config *conf)
 	if (conf->unmatched_accept)
 		ctl_warn(list,
 		    "unmatched = accept: outgoing mail without a rule is not metered");
-	if (strncmp(conf->store, "redis://", 8) == 0 &&
-	    strncmp(conf->store, "redis://127.", 12) != 0 &&
-	    strncmp(conf->store, "redis://localhost", 17) != 0)
-		ctl_warn(list,
-		    "store = redis:// is in clear: whoever sees or changes the traffic sees or changes counters; rediss:// is not");
-	if (strncmp(conf->store, "memory:", 7) == 0)
-		ctl_warn(list,
-		    "store = memory: every restart forgets what was sent");
+	if (store != NULL)
+		ctl_warn(list, "%s", store);
 	check_rules(conf, list);
 	unused_warnings(conf, list);
 	return list;

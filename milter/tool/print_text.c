@@ -97,22 +97,21 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 static void
 print_store(const struct screen *sc, const json_t *st)
 {
-	const char *flushed = print_time(st, "flushed"),
-		   *kind = ctl_str(st, "kind");
+	const char *flushed = print_time(st, "flushed");
 	const bool well = print_yes(st, "healthy");
 	char text[300];
 
-	snprintf(text, sizeof(text), "%s, %s%s", kind,
+	snprintf(text, sizeof(text), "%s, %s%s", ctl_str(st, "kind"),
 	    well ? "healthy" : "IN TROUBLE: ",
 	    well ? "" : ctl_str(st, "trouble"));
 	print_line(sc, "store", text);
 	/* What a shared store holds, its own tools tell. */
-	if (strcmp(kind, "redis") != 0) {
+	if (json_is_integer(json_object_get(st, "counters"))) {
 		snprintf(text, sizeof(text), "%lld counters in memory",
 		    ctl_num(st, "counters"));
 		print_line(sc, "", text);
 	}
-	if (strcmp(kind, "sqlite") == 0) {
+	if (json_is_integer(json_object_get(st, "journal_bytes"))) {
 		snprintf(text, sizeof(text),
 		    "%lld bytes of journal, flushed %s",
 		    ctl_num(st, "journal_bytes"),

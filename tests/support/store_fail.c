@@ -87,7 +87,6 @@ store_fail_note(struct store *s, const struct store_event *e)
 
 static const struct store_backend store_fail_backend = {
 	.kind = "fail",
-	.scheme = "fail:",
 	.charge = store_fail_charge,
 	.preview = store_fail_preview,
 	.bound = store_fail_bound,

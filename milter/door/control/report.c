@@ -198,12 +198,14 @@ store_report(const struct request *rq)
 	    "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
 	    store_kind(rq->env->store), "healthy", st.healthy, "trouble",
 	    control_text(st.trouble.text), "counters",
-	    control_number(st.counters), "charged", control_number(st.charged),
-	    "declined", control_number(st.declined), "failed",
-	    control_number(st.failed), "journal_bytes",
-	    control_number(st.journal_bytes), "flushes",
-	    control_number(st.flushes), "flushed", control_time(rq, st.flushed),
-	    "events_dropped", control_number(st.events_dropped));
+	    st.has_counters ? control_number(st.counters) : json_null(),
+	    "charged", control_number(st.charged), "declined",
+	    control_number(st.declined), "failed", control_number(st.failed),
+	    "journal_bytes",
+	    st.has_journal ? control_number(st.journal_bytes) : json_null(),
+	    "flushes", control_number(st.flushes), "flushed",
+	    control_time(rq, st.flushed), "events_dropped",
+	    control_number(st.events_dropped));
 }
 
 /* refused - how often no was said since the start, at either stage */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "local.h"
 #include "log.h"
 #include "thread.h"
 
@@ -810,6 +811,8 @@ local_stats(struct store *s, struct store_stats *st_r)
 	pthread_mutex_lock(&l->lock);
 	*st_r = l->stats;
 	st_r->counters = cache_counters(l->table);
+	st_r->has_counters = true;
+	st_r->has_journal = l->journal != NULL;
 	st_r->journal_bytes = l->unflushed;
 	st_r->healthy = l->stats.trouble.text[0] == '\0';
 	pthread_mutex_unlock(&l->lock);
@@ -866,7 +869,7 @@ lock_init(pthread_mutex_t *lock)
 
 static struct local *
 local_new(const struct store_backend *backend, const struct config *conf,
-    const char *where, const struct store_env *env, struct why *why)
+    const char *url, const struct store_env *env, struct why *why)
 {
 	struct local *l = calloc(1, sizeof(*l));
 
@@ -881,7 +884,7 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		l->table = cache_new();
 		l->lease = lease_table_new();
 		l->event = calloc(EVENT_QUEUE, sizeof(l->event[0]));
-		l->path = strdup(where);
+		l->path = strdup(strchr(url, ':') + 1);
 		if (l->table != NULL && l->lease != NULL && l->event != NULL &&
 		    l->path != NULL)
 			return l;
@@ -892,10 +895,10 @@ local_new(const struct store_backend *backend, const struct config *conf,
 }
 
 static struct store *
-memory_open(const struct config *conf, const char *where,
+memory_open(const struct config *conf, const char *url,
     const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
-	struct local *l = local_new(&store_memory, conf, where, env, why);
+	struct local *l = local_new(&store_memory, conf, url, env, why);
 
 	if (l != NULL)
 		return &l->store;
@@ -1040,10 +1043,10 @@ open_parts(struct local *l, struct why *why)
 }
 
 static struct store *
-sqlite_open(const struct config *conf, const char *where,
+sqlite_open(const struct config *conf, const char *url,
     const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
-	struct local *l = local_new(&store_sqlite, conf, where, env, why);
+	struct local *l = local_new(&store_sqlite, conf, url, env, why);
 
 	*fault_r = l == NULL ? STORE_INACCESSIBLE : open_parts(l, why);
 	if (*fault_r == STORE_OPENED)
@@ -1087,7 +1090,6 @@ sqlite_close(struct store *s)
 
 const struct store_backend store_sqlite = {
 	.kind = "sqlite",
-	.scheme = "sqlite:",
 	.open = sqlite_open,
 	.close = sqlite_close,
 	.walk = local_walk,
@@ -1096,7 +1098,6 @@ const struct store_backend store_sqlite = {
 
 const struct store_backend store_memory = {
 	.kind = "memory",
-	.scheme = "memory:",
 	.open = memory_open,
 	.close = memory_close,
 	.walk = memory_walk,

@@ -248,8 +248,7 @@ redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 	const struct grant *g = c->grant;
 	int64_t now = c->now + atomic_load(&w->store->skew);
 	struct redis_record *r;
-	enum store_answer a =
-	    work_counter(w, c->policy, c->key, now, NULL, &r, why);
+	enum store_answer a = work_counter(w, c->policy, c->key, &r, why);
 
 	if (a == STORE_FAILED)
 		return a;

@@ -10,6 +10,7 @@
 
 #include "call.h"
 #include "log.h"
+#include "redis.h"
 #include "thread.h"
 
 static struct redis_store *
@@ -144,20 +145,19 @@ look_first(struct redis_store *s, struct why *why)
 }
 
 static struct store *
-redis_open(const struct config *conf, const char *where,
+redis_open(const struct config *conf, const char *url,
     const struct store_env *env, struct why *why, enum store_fault *fault_r)
 {
 	struct redis_store *s = redis_new(conf, env->timeout);
 	struct redis_url w;
 
-	(void)where;
 	*fault_r = STORE_NO_RESOURCES;
 	if (s == NULL) {
 		why_set(why, "out of memory");
 		return NULL;
 	}
 	*fault_r = STORE_MISCONFIGURED;
-	if (redis_url_parse(conf->store, &w, why) == -1)
+	if (redis_url_parse(url, &w, why) == -1)
 		goto fail;
 	s->pool = redis_pool_open(
 	    &w, conf->store_secret, env->password, s->timeout, why);
@@ -205,7 +205,6 @@ redis_flush(struct store *st, struct why *why)
 
 const struct store_backend store_redis = {
 	.kind = "redis",
-	.scheme = REDIS_SCHEME,
 	.open = redis_open,
 	.close = redis_close,
 	.charge = redis_charge,

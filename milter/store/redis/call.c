@@ -36,16 +36,6 @@ struct batch {
 	size_t n;
 };
 
-const char *
-redis_counter_key(char *dst, const char *policy, const char *key)
-{
-	char *p = stpcpy(stpcpy(dst, REDIS_COUNTERS), policy);
-
-	*p++ = ':';
-	strcpy(p, key); /* the bounds of both were checked by store.c */
-	return dst;
-}
-
 /* --- one swap ----------------------------------------------------------- */
 
 static void

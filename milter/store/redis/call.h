@@ -97,9 +97,6 @@ bool	redis_answer_seen(struct redis_store *s, redis_answer_fn *answer,
 	    void *arg, int64_t age);
 #define REDIS_FRESH SECOND	/* what was seen is believed that long */
 
-/* "{postmeter}:c:POLICY:KEY"; dst has REDIS_KEY bytes. */
-const char *redis_counter_key(char *dst, const char *policy, const char *key);
-
 /* --- charge.c ----------------------------------------------------------- */
 
 enum store_answer redis_charge(struct store *s, const struct bill *bill,
@@ -182,9 +179,8 @@ enum store_answer redis_walk(struct store *s, int64_t now,
 
 /* --- share.c: for a store that stands in while this one is out ---------- */
 
-enum store_answer redis_merge(struct store *s, const struct policy *policy,
-	    const char *key, const struct counter *c, uint64_t mark,
-	    const struct zone *zone, int64_t now, struct why *why);
+enum store_answer redis_merge(struct store *s, const struct store_merge *m,
+	    struct why *why);
 enum store_answer redis_census(struct store *s, const char *id,
 	    int64_t now, size_t *n_r, struct why *why);
 

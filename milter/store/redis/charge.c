@@ -38,8 +38,10 @@ redis_gather(struct redis_work *w, const struct bill *b, struct redis_hand *h,
 		 */
 		if (quota_is_free(l) && (!b->spread || i < b->ncommon))
 			continue;
-		if (work_counter(w, l->policy, l->key, h->bill.now, b->zone,
-			&h->record[i], why) == STORE_FAILED)
+		if (work_counter(w, l->policy, l->key, &h->record[i], why) ==
+			STORE_FAILED ||
+		    work_adapt(h->record[i], l->policy, h->bill.now, b->zone,
+			why) == STORE_FAILED)
 			return STORE_FAILED;
 	}
 	/* Only now: to adapt one may have made another of it. */
@@ -243,7 +245,7 @@ preview(struct redis_work *w, void *arg, struct why *why)
 		const struct bill_line *l = &b.line[i];
 		struct redis_record *r;
 
-		if (work_counter(w, l->policy, l->key, b.now, NULL, &r, why) ==
+		if (work_counter(w, l->policy, l->key, &r, why) ==
 		    STORE_FAILED) {
 			a = STORE_FAILED;
 		} else if (r->counter == NULL ||

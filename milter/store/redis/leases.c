@@ -209,8 +209,10 @@ gather_all(struct redis_work *w, const struct bill *b, struct redis_hand *h,
 	for (size_t i = 0; i < b->nline; i++) {
 		const struct bill_line *l = &b->line[i];
 
-		if (work_counter(w, l->policy, l->key, b->now, b->zone,
-			&h->record[i], why) == STORE_FAILED)
+		if (work_counter(w, l->policy, l->key, &h->record[i], why) ==
+			STORE_FAILED ||
+		    work_adapt(h->record[i], l->policy, b->now, b->zone, why) ==
+			STORE_FAILED)
 			return false;
 		if (h->record[i]->counter == NULL && !quota_is_free(l)) {
 			h->record[i]->counter = counter_new(l->policy);

@@ -52,7 +52,7 @@ read_counter(struct redis_work *w, void *arg, struct why *why)
 	const char *bytes;
 	struct why wrong = { "out of memory" };
 	struct redis_record *r = work_record(
-	    w, redis_counter_key(name, read->policy->name, read->key));
+	    w, work_counter_key(name, read->policy->name, read->key));
 	size_t len;
 
 	counter_free(read->c_r);

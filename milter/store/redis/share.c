@@ -17,19 +17,10 @@ redis_of(struct store *s)
 	return (struct redis_store *)s;
 }
 
-struct merge {
-	const struct policy *policy;
-	const char *key;
-	const struct counter *counter;
-	const struct zone *zone;
-	uint64_t mark;
-	int64_t now;
-};
-
 static enum store_answer
 redis_share_merge(struct redis_work *w, void *arg, struct why *why)
 {
-	const struct merge *m = arg;
+	const struct store_merge *m = arg;
 	int64_t now = work_now(w, m->now);
 	struct redis_record *r, *done;
 	enum store_answer a;
@@ -42,7 +33,9 @@ redis_share_merge(struct redis_work *w, void *arg, struct why *why)
 		goto fail;
 	if (work_content(done, &len) != NULL)
 		return STORE_OK;
-	a = work_counter(w, m->policy, m->key, now, m->zone, &r, why);
+	a = work_counter(w, m->policy, m->key, &r, why);
+	if (a == STORE_OK)
+		a = work_adapt(r, m->policy, now, m->zone, why);
 	if (a == STORE_FAILED)
 		return a;
 	if (a == STORE_NONE && (r->counter = counter_new(m->policy)) == NULL)
@@ -59,14 +52,12 @@ fail:
 }
 
 enum store_answer
-redis_merge(struct store *st, const struct policy *policy, const char *key,
-    const struct counter *c, uint64_t mark, const struct zone *zone,
-    int64_t now, struct why *why)
+redis_merge(struct store *st, const struct store_merge *m, struct why *why)
 {
-	struct merge m = { policy, key, c, zone, mark, now };
+	struct store_merge asked = *m;
 
 	return redis_call(
-	    redis_of(st), redis_share_merge, &m, REDIS_PATIENCE, why);
+	    redis_of(st), redis_share_merge, &asked, REDIS_PATIENCE, why);
 }
 
 enum store_answer

@@ -132,10 +132,19 @@ work_content(const struct redis_record *r, size_t *len_r)
 
 /* --- counters ----------------------------------------------------------- */
 
+const char *
+work_counter_key(char *dst, const char *policy, const char *key)
+{
+	char *p = stpcpy(stpcpy(dst, REDIS_COUNTERS), policy);
+
+	*p++ = ':';
+	strcpy(p, key); /* the bounds of both were checked by store.c */
+	return dst;
+}
+
 enum store_answer
 work_counter(struct redis_work *w, const struct policy *policy, const char *key,
-    int64_t now, const struct zone *zone, struct redis_record **r_r,
-    struct why *why)
+    struct redis_record **r_r, struct why *why)
 {
 	char name[REDIS_KEY];
 	const char *bytes;
@@ -143,7 +152,7 @@ work_counter(struct redis_work *w, const struct policy *policy, const char *key,
 	struct redis_record *r;
 	size_t len;
 
-	r = work_record(w, redis_counter_key(name, policy->name, key));
+	r = work_record(w, work_counter_key(name, policy->name, key));
 	if (r == NULL)
 		goto fail;
 	*r_r = r;
@@ -151,13 +160,21 @@ work_counter(struct redis_work *w, const struct policy *policy, const char *key,
 	    (r->counter = counter_unpack(
 		 (const uint8_t *)bytes, len, &wrong)) == NULL)
 		goto fail;
-	if (r->counter == NULL)
-		return STORE_NONE;
-	why_set(&wrong, "out of memory");
-	if (zone == NULL || counter_adapt(&r->counter, policy, now, zone) == 0)
-		return STORE_OK;
+	return r->counter == NULL ? STORE_NONE : STORE_OK;
 fail:
 	why_set(why, "counter of policy %s: %s", policy->name, wrong.text);
+	return STORE_FAILED;
+}
+
+enum store_answer
+work_adapt(struct redis_record *r, const struct policy *policy, int64_t now,
+    const struct zone *zone, struct why *why)
+{
+	if (r->counter == NULL)
+		return STORE_NONE;
+	if (counter_adapt(&r->counter, policy, now, zone) == 0)
+		return STORE_OK;
+	why_set(why, "counter of policy %s: out of memory", policy->name);
 	return STORE_FAILED;
 }
 

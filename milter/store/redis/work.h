@@ -59,13 +59,20 @@ struct redis_record *work_record(struct redis_work *w, const char *key);
 /* What comes behind the version; NULL if there is no such record. */
 const char *work_content(const struct redis_record *r, size_t *len_r);
 
+/* "{postmeter}:c:POLICY:KEY"; dst has REDIS_KEY bytes. */
+const char *work_counter_key(char *dst, const char *policy, const char *key);
+
 /*
- * The record of a counter, unpacked and in the form of policy (zone NULL: in
- * the form that it has); r->counter is NULL if it was never used.
+ * The record of a counter, unpacked, in the form that it has.  STORE_NONE: it
+ * was never used, r->counter is NULL.
  */
 enum store_answer work_counter(struct redis_work *w,
-	    const struct policy *policy, const char *key, int64_t now,
-	    const struct zone *zone, struct redis_record **r_r,
+	    const struct policy *policy, const char *key,
+	    struct redis_record **r_r, struct why *why);
+
+/* Puts it into the form of policy at now; STORE_NONE as above. */
+enum store_answer work_adapt(struct redis_record *r,
+	    const struct policy *policy, int64_t now, const struct zone *zone,
 	    struct why *why);
 
 /* The counter of the record is another one now. */
