@@ -51,7 +51,7 @@ told_is() {
 
 # is_open - does postmeter see that the first is unhealthy?
 is_open() {
-	ctl status | grep -E 'first.*(open|unhealthy)'
+	grep -E 'first.*(open|unhealthy)' < <(ctl status)
 }
 
 # leaves_by_other - one more message, and which way it took

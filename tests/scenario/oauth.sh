@@ -78,7 +78,7 @@ more_asked() {
 }
 
 status_has() {
-	ctl status | grep -F -- "$1"
+	grep -F -- "$1" < <(ctl status)
 }
 
 # --- the provider -------------------------------------------------------------

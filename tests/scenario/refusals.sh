@@ -45,7 +45,7 @@ gate_is() {
 }
 
 closed_because() {
-	ctl status | grep -F "CLOSED" | grep -F -- "$1"
+	grep -F "CLOSED" < <(ctl status) | grep -F -- "$1"
 }
 
 configure google-workspace
