@@ -126,18 +126,25 @@ has_oauth(void)
 	return false;
 }
 
-/* greet - a daemon that was started again has no tokens: it is told again */
+/*
+ * greet - a daemon that was started again has no tokens: it is told again; a
+ * token that the provider refused is renewed
+ */
 static void
 greet(void)
 {
-	json_t *answer = tell_daemon(json_pack("{s:s}", "command", "hello"));
+	json_t *name,
+	    *answer = tell_daemon(json_pack("{s:s}", "command", "hello"));
 	const int64_t started =
 	    (int64_t)json_integer_value(json_object_get(answer, "started"));
+	size_t i;
 
 	if (answer != NULL && started != a.started) {
 		a.started = started;
 		grants_repeat(a.grants);
 	}
+	json_array_foreach (json_object_get(answer, "renew"), i, name)
+		grants_renew(a.grants, json_string_value(name));
 	json_decref(answer);
 }
 

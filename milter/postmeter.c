@@ -213,6 +213,17 @@ load_all(const struct config *old, struct secrets **secrets_r, char **errors_r)
 	return conf;
 }
 
+/* mend_logins - a person may have given the right password */
+static void
+mend_logins(void)
+{
+	const struct config *conf = snapshot_hold();
+
+	for (size_t i = 0; i < conf->nsmarthost; i++)
+		gate_mended(d.gate, conf->smarthost[i].name, clock_now());
+	snapshot_release(&conf);
+}
+
 /* reload - the new whole, or the old whole; one at a time, whoever asks */
 static int
 reload(char **errors_r)
@@ -232,6 +243,7 @@ reload(char **errors_r)
 			health_forget(d.health); /* nobody looks any more */
 		snapshot_publish(conf);
 		credentials_publish(secrets);
+		mend_logins();
 	}
 	pthread_mutex_unlock(&one);
 	if (conf == NULL) {

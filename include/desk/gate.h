@@ -122,16 +122,16 @@ struct gate_capacity {
 };
 
 /*
- * Has the account capacity for one more delivery, and is its gate open?  A
- * question: it leases nothing.  A store that does not answer is no reason to
- * look elsewhere: both are false.
+ * Has the account capacity for one more delivery, and is its gate open, for
+ * that sender ("": whoever)?  A question: it leases nothing.  A store that does
+ * not answer is no reason to look elsewhere: both are false.
  */
 void	gate_preview(const struct desk *d, const struct smarthost *sh,
-	    int64_t now, struct gate_capacity *c_r);
+	    const char *sender, int64_t now, struct gate_capacity *c_r);
 
 /* The same in words, for a queue and for people; false if nothing keeps it. */
 bool	gate_preview_words(const struct desk *d, const struct smarthost *sh,
-	    int64_t now, struct why *why);
+	    const char *sender, int64_t now, struct why *why);
 
 struct gate_report {
 	bool closed;
@@ -149,6 +149,18 @@ void	gate_report(struct gate *g, const char *account, int64_t now,
  */
 enum store_answer gate_by_hand(const struct desk *d, const char *account,
 	    const struct hold_order *order, int64_t now, struct why *why);
+
+/*
+ * Was the account's login refused while its gate was open?  True once each
+ * time: a token can end before its time, and a new one may do.
+ */
+bool	gate_login_refused(struct gate *g, const char *account);
+
+/*
+ * The account's password or token is another one, or may be: if its login was
+ * refused, the next delivery may try at once.
+ */
+void	gate_mended(struct gate *g, const char *account, int64_t now);
 
 /* The key of an account's, or a sender's, counter of what was sent. */
 void	gate_key(const char *name, char *dst, size_t size);

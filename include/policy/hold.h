@@ -20,6 +20,7 @@ struct hold {
 	int64_t since, until;	/* NEVER: a person must open it */
 	int64_t length;		/* ms, of the last one: the next may double */
 	int64_t probe;		/* when the next message may try; 0: none */
+	int64_t probe_first, probe_every; /* ms, as in struct refusal */
 	unsigned hits;		/* of a rule that does not act at once */
 	int64_t first_hit, last_hit;
 	uint64_t said;		/* digest of the last reply */
@@ -49,7 +50,7 @@ struct hold_order {
 	const char *actor;	/* who said it */
 };
 
-/* It was shut before a restart: the next message to try is the first. */
+/* It was shut before a restart, or by another server. */
 void	hold_adopt(struct hold *h, enum refusal_class class, int64_t until,
 	    const char *why, int64_t now);
 
@@ -57,6 +58,9 @@ void	hold_adopt(struct hold *h, enum refusal_class class, int64_t until,
 void	hold_by_hand(struct hold *h, int64_t until, const char *why,
 	    int64_t now);
 void	hold_open(struct hold *h);
+
+/* A person mended the login: if it was refused, the next message may try. */
+void	hold_mended(struct hold *h, int64_t now);
 
 enum hold_state { HOLD_OPEN, HOLD_MAY_TRY, HOLD_CLOSED };
 

@@ -75,6 +75,7 @@ struct refusal_rule {
 	enum refusal_class class;
 	enum refusal_reach reach;
 	int64_t hold;		/* ms; 0: as the class has it */
+	int64_t probe;		/* ms between tries; 0: as the class has it */
 	unsigned hits;		/* until it acts: 1 or REFUSAL_HITS */
 	char *sample;		/* a reply that it fits, "550 5.4.5 ..." */
 	char *cause, *remedy;	/* "": those of the class */
@@ -102,6 +103,8 @@ struct refusal {
 	unsigned hits;		/* so many of them in REFUSAL_SPAN act */
 	int64_t until;		/* ms: the provider says so; 0: it does not */
 	int64_t hold;		/* ms, else; NEVER: until a person acts */
+	/* One message may try it again after ms, then each so often; 0: none */
+	int64_t probe_first, probe_every;
 	const struct refusal_rule *rule;	/* NULL: none fits */
 };
 
@@ -130,12 +133,11 @@ enum refusal_tell { TELL_NOT, TELL_DIGEST, TELL_ONCE, TELL_URGENT };
 struct refusal_reaction {
 	bool holds;		/* the account gets no mail for a while */
 	bool softens;		/* a 5xx becomes a 4xx: other accounts may do */
-	bool corrects;		/* our own count was lower than theirs */
+	bool tells_count;	/* our own was lower than theirs: say it */
 	bool slows;		/* the hold doubles, up to longest */
 	int64_t hold;		/* ms; NEVER: until a person acts */
 	int64_t longest;	/* ms, of a hold that doubles */
-	/* One message may try it again after ms, then each so often; 0: none */
-	int64_t probe_first, probe_every;
+	int64_t probe_first, probe_every; /* as in struct refusal */
 	enum refusal_tell tell;
 	const char *cause, *remedy;
 };

@@ -67,6 +67,9 @@ void	grants_free(struct grants **gp);
 int64_t	grants_round(struct grants *g, const struct config *conf,
 	    int64_t now);
 
+/* The provider refuses its token: another is fetched at the next round. */
+void	grants_renew(struct grants *g, const char *smarthost);
+
 /* Whoever is told forgot: all is told again at the next round. */
 void	grants_repeat(struct grants *g);
 

@@ -31,6 +31,7 @@ static cfg_opt_t refusal_options[] = {
 	CONF_ONE("class"),
 	CONF_ONE("reach"),
 	CONF_ONE("hold"),
+	CONF_ONE("probe"),
 	CONF_ONE("time"),
 	CONF_ONE("unit"),
 	CONF_ONE("sample"),
@@ -195,6 +196,7 @@ read_refusal(struct reader *r, cfg_t *sec)
 	static const char *const truth[] = { "false", "true", NULL };
 	const struct conf_value title = conftext_title(sec);
 	const struct conf_value *hold = conftext_value(sec, "hold", 0);
+	const struct conf_value *probe = conftext_value(sec, "probe", 0);
 	const size_t before = r->m.n;
 	struct refusal_rule *rule = &r->all->v[r->all->n++];
 	struct why why;
@@ -228,6 +230,9 @@ read_refusal(struct reader *r, cfg_t *sec)
 	rule->hits = rule->certain ? 1 : REFUSAL_HITS;
 	if (hold != NULL && duration_parse(hold->text, &rule->hold, &why) == -1)
 		refusal_file_wrong(r, "hold", hold, why.text);
+	if (probe != NULL &&
+	    duration_parse(probe->text, &rule->probe, &why) == -1)
+		refusal_file_wrong(r, "probe", probe, why.text);
 	if (rule->ncode == 0)
 		diag_error(&r->m, title.line,
 		    "refusal \"%s\": code is missing: words alone could be a stranger's",

@@ -224,7 +224,10 @@ offer_route(const struct desk *desk, const struct route *route,
 
 		if (!takes(desk->conf, sh, t))
 			continue;
-		gate_preview(desk, sh, now, &c);
+		gate_preview(desk, sh,
+		    sh->envelope_key[0] != '\0' ? sh->envelope_key
+						: t->sender.text,
+		    now, &c);
 		if (!c.full)
 			offer(desk, sh,
 			    c.closed ||

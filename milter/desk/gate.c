@@ -234,6 +234,30 @@ gate_login(const struct desk *d, const char *owner, const struct smarthost *sh,
 	return a;
 }
 
+/* under_way - what deliveries of the account hold that have not ended */
+static struct settlement
+under_way(const struct gate *g, const char *account)
+{
+	struct settlement all = { 0, 0, 0 };
+
+	for (const struct visitor *v = g->visitor; v != NULL; v = v->next) {
+		const struct delivery *del = &v->delivery;
+		struct settlement left = { 0, 0, 0 };
+
+		if (del->stage < DELIVERY_OPEN || del->lease.id == 0 ||
+		    strcmp(del->account, account) != 0)
+			continue;
+		if (del->statuses > 0) /* over, but for the settlement */
+			left = delivery_settle(del);
+		if (del->lease.messages > left.messages)
+			all.messages += del->lease.messages - left.messages;
+		if (del->lease.recipients > left.recipients)
+			all.recipients +=
+			    del->lease.recipients - left.recipients;
+	}
+	return all;
+}
+
 bool
 gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
     const char *text, size_t len, int64_t now, struct why *better)
@@ -261,8 +285,10 @@ gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
 		else if (s == STATUS_SENT)
 			holds_delivered(holds, d, sh, del->sender, now);
 		else
-			said = holds_heard(
-			    holds, d, sh, del->sender, text, now, better);
+			said = holds_heard(holds, d,
+			    &(struct heard){ sh, del->sender, text,
+				under_way(d->gate, sh->name) },
+			    now, better);
 	}
 	pthread_mutex_unlock(&d->gate->lock);
 	return said;

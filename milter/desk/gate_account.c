@@ -96,6 +96,7 @@ gate_is_shut(const struct desk *d, const char *account, bool take, int64_t now,
 		    a->why.text);
 		return true;
 	}
+	holds_learn(holds, d, account, now);
 	if (!holds_shut(holds, d, account, "", take, now, why))
 		return false;
 	*until_r = holds_find(holds, account)->until;
@@ -104,35 +105,37 @@ gate_is_shut(const struct desk *d, const char *account, bool take, int64_t now,
 
 /* look - closed, and the words of that; or full */
 static void
-look(const struct desk *d, const struct smarthost *sh, int64_t now,
-    struct gate_capacity *c_r, struct why *closed)
+look(const struct desk *d, const struct smarthost *sh, const char *sender,
+    int64_t now, struct gate_capacity *c_r, struct why *closed)
 {
 	*c_r = (struct gate_capacity){ .full = false };
 	if (d->gate == NULL)
 		return;
 	pthread_mutex_lock(&d->gate->lock);
 	c_r->closed =
-	    gate_is_shut(d, sh->name, false, now, &c_r->again, closed);
+	    gate_is_shut(d, sh->name, false, now, &c_r->again, closed) ||
+	    (sender[0] != '\0' && holds_shut(&d->gate->holds, d, sh->name,
+				      sender, false, now, closed));
 	pthread_mutex_unlock(&d->gate->lock);
 	sent_preview(d, sh, now, c_r);
 }
 
 void
-gate_preview(const struct desk *d, const struct smarthost *sh, int64_t now,
-    struct gate_capacity *c_r)
+gate_preview(const struct desk *d, const struct smarthost *sh,
+    const char *sender, int64_t now, struct gate_capacity *c_r)
 {
 	struct why closed;
 
-	look(d, sh, now, c_r, &closed);
+	look(d, sh, sender, now, c_r, &closed);
 }
 
 bool
 gate_preview_words(const struct desk *d, const struct smarthost *sh,
-    int64_t now, struct why *why)
+    const char *sender, int64_t now, struct why *why)
 {
 	struct gate_capacity c;
 
-	look(d, sh, now, &c, why);
+	look(d, sh, sender, now, &c, why);
 	if (c.full)
 		sent_words(d->conf, sh->name, &c, now, why);
 	return c.full || c.closed;
@@ -165,6 +168,30 @@ gate_by_hand(const struct desk *d, const char *account,
 	done = holds_by_hand(&g->holds, d, account, order, now, why);
 	pthread_mutex_unlock(&g->lock);
 	return done;
+}
+
+bool
+gate_login_refused(struct gate *g, const char *account)
+{
+	bool refused;
+
+	pthread_mutex_lock(&g->lock);
+	refused = holds_login_refused(&g->holds, account);
+	pthread_mutex_unlock(&g->lock);
+	return refused;
+}
+
+void
+gate_mended(struct gate *g, const char *account, int64_t now)
+{
+	struct account *a;
+
+	pthread_mutex_lock(&g->lock);
+	a = account_find(g, account);
+	if (a != NULL && breaker_state(&a->breaker, now) == BREAKER_OPEN)
+		a->breaker.until = now;
+	holds_mended(&g->holds, account, now);
+	pthread_mutex_unlock(&g->lock);
 }
 
 void

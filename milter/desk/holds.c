@@ -14,6 +14,7 @@
 #include "holds.h"
 #include "log.h"
 #include "meter.h"
+#include "sent.h"
 #include "verdict.h"
 
 #define SENDERS 1000 /* remembered, of all accounts together */
@@ -22,6 +23,7 @@
 struct held {
 	struct held *next;
 	struct hold hold;
+	bool login_refused; /* and nobody asked about it since */
 	char account[STORE_NAME];
 	char who[]; /* "": the account itself, a sender, "@domain" */
 };
@@ -89,6 +91,29 @@ held_of(struct holds *h, const char *account, const char *who)
 }
 
 /* --- telling ------------------------------------------------------------- */
+
+/* tell_count - what we had counted when the provider said that it is enough */
+static void
+tell_count(const struct desk *d, const struct held *x,
+    const struct settlement *under_way, int64_t now)
+{
+	struct store_event e = { .when = now, .kind = "gate" };
+	struct why count = WHY_NONE;
+
+	if (x->who[0] != '\0' ||
+	    !refusal_reaction(x->hold.class)->tells_count ||
+	    !sent_count(d, config_smarthost(d->conf, x->account),
+		x->hold.class == REFUSAL_QUOTA_DAY ? DAY : HOUR, under_way, now,
+		&count))
+		return;
+	log_warn(
+	    "gate: account=%s: the provider's limit was reached at %s: if nobody else sends by this account, lower the limit in its policies",
+	    x->account, count.text);
+	snprintf(e.key, sizeof(e.key), "%s", x->account);
+	snprintf(e.text, sizeof(e.text),
+	    "the provider's limit was reached at %s", count.text);
+	store_note(d->store, &e);
+}
 
 static void
 tell(const struct desk *d, const struct held *x, enum hold_change change,
@@ -172,7 +197,8 @@ turn(const struct desk *d, const struct held *x, enum hold_change change,
 	enum store_answer a;
 
 	tell(d, x, change, now);
-	if (change == HOLD_AS_IT_WAS)
+	/* A busy server is forgotten in minutes. */
+	if (change == HOLD_AS_IT_WAS || refusal_reaction(x->hold.class)->slows)
 		return;
 	a = keep(d, x, "provider", now, &why);
 	if (a != STORE_OK && a != STORE_NONE)
@@ -182,6 +208,7 @@ turn(const struct desk *d, const struct held *x, enum hold_change change,
 
 struct adoption {
 	struct holds *holds;
+	const char *account; /* NULL: all */
 	int64_t now;
 	bool failed;
 };
@@ -195,7 +222,8 @@ adopt_one(void *arg, const char *who, int64_t until, const char *text)
 	const char *said = text + strcspn(text, ":");
 	struct held *x;
 
-	if (strncmp(who, BLOCK_ACCOUNT, mark) != 0)
+	if (strncmp(who, BLOCK_ACCOUNT, mark) != 0 ||
+	    (ad->account != NULL && strcmp(who + mark, ad->account) != 0))
 		return true;
 	said += strspn(said, ": ");
 	x = held_of(ad->holds, who + mark, "");
@@ -221,27 +249,54 @@ holds_adopt(struct holds *h, const struct desk *d, int64_t now, struct why *why)
 	return STORE_FAILED;
 }
 
+void
+holds_learn(
+    struct holds *h, const struct desk *d, const char *account, int64_t now)
+{
+	struct adoption ad = { .holds = h, .account = account, .now = now };
+	const struct held *x = held_find(h, account, "");
+	char name[sizeof(BLOCK_ACCOUNT) + STORE_NAME], text[STORE_TEXT];
+	struct why why = WHY_NONE;
+
+	if (x != NULL && hold_state(&x->hold, now) != HOLD_OPEN)
+		return;
+	snprintf(name, sizeof(name), BLOCK_ACCOUNT "%s", account);
+	/* Nearly always it is not there: that costs no walk. */
+	if (store_blocked(d->store, name, now, text, &why) == STORE_OK)
+		(void)store_blocks(d->store, now, adopt_one, &ad, &why);
+}
+
 /* --- hearing ------------------------------------------------------------- */
 
-/* who_of - the sender or the domain of it that a refusal means */
+/*
+ * who_of - the sender or the domain of it that a refusal means, "": the
+ * account; NULL: one of its senders, and nobody knows which
+ */
 static const char *
 who_of(enum refusal_reach reach, const char *sender)
 {
-	const char *at = strrchr(sender, '@');
+	const char *who = sender;
 
-	if (reach == REACH_SENDER)
-		return sender;
-	return reach == REACH_SENDER_DOMAIN && at != NULL ? at : "";
+	if (reach != REACH_SENDER && reach != REACH_SENDER_DOMAIN)
+		return "";
+	if (reach == REACH_SENDER_DOMAIN)
+		who = strrchr(sender, '@');
+	return who != NULL && who[0] != '\0' ? who : NULL;
 }
 
-static void
-shut(struct holds *h, const struct desk *d, const char *account,
-    const char *who, const struct refusal *means, const char *said, int64_t now)
+/* shut - x, by what said means; said is the reply, escaped.  Was it open? */
+static bool
+shut(const struct desk *d, struct held *x, const struct refusal *means,
+    const char *said, int64_t now)
 {
-	struct held *x = held_of(h, account, who);
+	const enum hold_change change =
+	    hold_refused(&x->hold, means, said, now);
 
-	if (x != NULL)
-		turn(d, x, hold_refused(&x->hold, means, said, now), now);
+	/* Once: a new token that is refused as well helps nobody. */
+	if (change == HOLD_SHUT && means->class == REFUSAL_AUTH)
+		x->login_refused = true;
+	turn(d, x, change, now);
+	return change == HOLD_SHUT;
 }
 
 /* same_tenant - does a refusal to the tenant of sh mean other, too? */
@@ -255,15 +310,17 @@ same_tenant(const struct smarthost *sh, const struct smarthost *other)
 }
 
 bool
-holds_heard(struct holds *h, const struct desk *d, const struct smarthost *sh,
-    const char *sender, const char *status, int64_t now, struct why *better)
+holds_heard(struct holds *h, const struct desk *d, const struct heard *heard,
+    int64_t now, struct why *better)
 {
+	const struct smarthost *sh = heard->sh;
 	const struct refusal_reaction *does;
 	struct refusal_reply reply;
 	struct refusal means;
 	char raw[200], said[220];
+	const char *who;
 
-	if (!refusal_read_postfix(status, &reply))
+	if (!refusal_read_postfix(heard->status, &reply))
 		return false;
 	refusal_match(d->conf->refusals, sh->provider, &reply, now, &means);
 	does = refusal_reaction(means.class);
@@ -272,13 +329,16 @@ holds_heard(struct holds *h, const struct desk *d, const struct smarthost *sh,
 	snprintf(raw, sizeof(raw), "%s %s %.170s", reply.code, reply.enhanced,
 	    reply.text);
 	escape_str(said, sizeof(said), raw);
-	for (size_t i = 0; i < d->conf->nsmarthost; i++) {
+	who = who_of(means.reach, heard->sender);
+	for (size_t i = 0; who != NULL && i < d->conf->nsmarthost; i++) {
 		const struct smarthost *other = &d->conf->smarthost[i];
+		struct held *x = NULL;
 
 		if (means.reach == REACH_TENANT ? same_tenant(sh, other)
 						: sh == other)
-			shut(h, d, other->name, who_of(means.reach, sender),
-			    &means, said, now);
+			x = held_of(h, other->name, who);
+		if (x != NULL && shut(d, x, &means, said, now) && sh == other)
+			tell_count(d, x, &heard->under_way, now);
 	}
 	/* What the provider did not say itself may be of the message. */
 	if (!does->softens || means.hits > 1 || reply.code[0] != '5')
@@ -352,4 +412,24 @@ holds_by_hand(struct holds *h, const struct desk *d, const char *account,
 		hold_by_hand(&x->hold, order->until, order->why, now);
 	a = keep(d, x, order->actor, now, why);
 	return a == STORE_NONE ? STORE_OK : a;
+}
+
+bool
+holds_login_refused(struct holds *h, const char *account)
+{
+	struct held *x = held_find(h, account, "");
+	const bool refused = x != NULL && x->login_refused;
+
+	if (refused)
+		x->login_refused = false;
+	return refused;
+}
+
+void
+holds_mended(struct holds *h, const char *account, int64_t now)
+{
+	struct held *x = held_find(h, account, "");
+
+	if (x != NULL)
+		hold_mended(&x->hold, now);
 }

@@ -21,15 +21,21 @@ struct holds {
 
 void	holds_free(struct holds *h);
 
+/* What the provider said of a delivery. */
+struct heard {
+	const struct smarthost *sh;
+	const char *sender;	/* canonical; "": not known */
+	const char *status;	/* Postfix's: "X.Y.Z reason" */
+	struct settlement under_way; /* leased of the account, not yet sent */
+};
+
 /*
- * What the provider said of a delivery (Postfix's status, "X.Y.Z reason") by
- * sh for sender: shuts what it means, and tells of that once.  True if it
- * means the account, not the message, and the mail should wait for another way
- * instead of going back: then better says so.
+ * Shuts what it means, and tells of that once.  True if it means the account,
+ * not the message, and the mail should wait for another way instead of going
+ * back: then better says so.
  */
 bool	holds_heard(struct holds *h, const struct desk *d,
-	    const struct smarthost *sh, const char *sender, const char *status,
-	    int64_t now, struct why *better);
+	    const struct heard *heard, int64_t now, struct why *better);
 
 /* Mail of that sender left by sh. */
 void	holds_delivered(struct holds *h, const struct desk *d,
@@ -50,6 +56,16 @@ const struct hold *holds_find(const struct holds *h, const char *account);
 enum store_answer holds_by_hand(struct holds *h, const struct desk *d,
 	    const char *account, const struct hold_order *order, int64_t now,
 	    struct why *why);
+
+/* An account that is open here: did another server of the store shut it? */
+void	holds_learn(struct holds *h, const struct desk *d, const char *account,
+	    int64_t now);
+
+/* Was its login refused while it was open?  True once each time. */
+bool	holds_login_refused(struct holds *h, const char *account);
+
+/* The login was mended: if it was refused, the next delivery may try. */
+void	holds_mended(struct holds *h, const char *account, int64_t now);
 
 /* At a start: the accounts that were shut when the daemon ended.  STORE_OK, or
  * why it is not known. */

@@ -160,7 +160,8 @@ routing_now(const struct desk *desk, const struct mailaddr *sender, int64_t now,
 	const struct route *route;
 	struct why other;
 
-	if (a != ROUTE_FOUND || !gate_preview_words(desk, sh, now, why))
+	if (a != ROUTE_FOUND ||
+	    !gate_preview_words(desk, sh, sender->text, now, why))
 		return a;
 	/* Another account would bear another sender than the message has. */
 	route =
@@ -168,7 +169,7 @@ routing_now(const struct desk *desk, const struct mailaddr *sender, int64_t now,
 	for (size_t i = 0; route != NULL && i < route->n; i++)
 		if (route->smarthost[i] != sh &&
 		    !gate_preview_words(
-			desk, route->smarthost[i], now, &other)) {
+			desk, route->smarthost[i], sender->text, now, &other)) {
 			*sh_r = route->smarthost[i];
 			return ROUTE_FOUND;
 		}

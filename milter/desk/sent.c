@@ -161,6 +161,62 @@ sent_settle(const struct desk *d, const struct smarthost *sh,
 		    sh->name, why.text);
 }
 
+/* is_about - does a limit last so long: an hour or less, or a day or so? */
+static bool
+is_about(const struct window_spec *w, int64_t span)
+{
+	if (w->calendar)
+		return w->period == (span >= DAY ? PERIOD_DAY : PERIOD_HOUR);
+	return span >= DAY ? w->length >= 20 * HOUR && w->length <= 2 * DAY
+			   : w->length >= 10 * MINUTE && w->length <= 2 * HOUR;
+}
+
+/* count_limit - the first limit of p that lasts about span, and what is used */
+static bool
+count_limit(const struct policy *p, const struct counter *c, int64_t span,
+    const struct settlement *under_way, int64_t now, struct why *count)
+{
+	char text[LIMIT_TEXT];
+	uint64_t used, max, not_yet;
+
+	for (size_t i = 0; i < p->nlimit; i++) {
+		if (!is_about(&p->limit[i].window, span) ||
+		    p->limit[i].dim > DIM_RECIPIENTS)
+			continue;
+		quota_usage(p, c, i, now, &used, &max);
+		not_yet = p->limit[i].dim == DIM_MESSAGES
+			      ? under_way->messages
+			      : under_way->recipients;
+		why_set(count, "%" PRIu64 " of our %s",
+		    used > not_yet ? used - not_yet : 0,
+		    limit_text(&p->limit[i], text, sizeof(text)));
+		return true;
+	}
+	return false;
+}
+
+bool
+sent_count(const struct desk *d, const struct smarthost *sh, int64_t span,
+    const struct settlement *under_way, int64_t now, struct why *count)
+{
+	char key[MAILADDR_MAX + 1];
+	struct counter *c = NULL;
+	struct why why;
+	bool found = false;
+
+	gate_key(sh->name, key, sizeof(key));
+	for (size_t i = 0; !found && i < sh->policies.n; i++) {
+		const struct policy *p = sh->policies.v[i];
+
+		if (p->per == PER_SENDER ||
+		    store_read(d->store, p, key, now, &c, &why) != STORE_OK)
+			continue;
+		found = count_limit(p, c, span, under_way, now, count);
+		counter_free(&c);
+	}
+	return found;
+}
+
 void
 sent_preview(const struct desk *d, const struct smarthost *sh, int64_t now,
     struct gate_capacity *c_r)

@@ -36,6 +36,15 @@ void	sent_settle(const struct desk *d, const struct smarthost *sh,
 void	sent_preview(const struct desk *d, const struct smarthost *sh,
 	    int64_t now, struct gate_capacity *c_r);
 
+/*
+ * What the account sent in its limit of about that span (ms), in words: "397 of
+ * our 500 messages in 24h"; what is under way is not yet sent.  False: it has
+ * no such limit.
+ */
+bool	sent_count(const struct desk *d, const struct smarthost *sh,
+	    int64_t span, const struct settlement *under_way, int64_t now,
+	    struct why *count);
+
 /* Which limit is used up, and when it is not. */
 void	sent_words(const struct config *conf, const char *account,
 	    const struct gate_capacity *c, int64_t now, struct why *why);

@@ -85,14 +85,15 @@ hold_refused(
 		h->class = r->class;
 		h->until = until;
 		h->length = length;
+		h->probe_first = r->probe_first;
+		h->probe_every = r->probe_every;
 		snprintf(h->why, sizeof(h->why), "%s", said);
 	}
 	if (was_over)
 		h->since = now;
-	does = refusal_reaction(h->class);
-	h->probe = does->probe_first == 0 ? 0
-		   : was_over             ? now + does->probe_first
-					  : now + does->probe_every;
+	h->probe = h->probe_first == 0 ? 0
+		   : was_over          ? now + h->probe_first
+				       : now + h->probe_every;
 	return was_over ? HOLD_SHUT : HOLD_LONGER;
 }
 
@@ -107,8 +108,7 @@ hold_delivered(struct hold *h, int64_t now)
 		return HOLD_AS_IT_WAS;
 	/* Under way before the refusal came: that proves nothing. */
 	if (!was_over && !refusal_reaction(h->class)->slows &&
-	    (h->probe == 0 ||
-		now < h->since + refusal_reaction(h->class)->probe_first))
+	    (h->probe == 0 || now < h->since + h->probe_first))
 		return HOLD_AS_IT_WAS;
 	hold_open(h);
 	return was_over ? HOLD_AS_IT_WAS : HOLD_OPENED;
@@ -120,7 +120,11 @@ hold_adopt(struct hold *h, enum refusal_class class, int64_t until,
 {
 	const struct refusal_reaction *does = refusal_reaction(class);
 
-	*h = (struct hold){ .class = class, .since = now, .until = until };
+	*h = (struct hold){ .class = class,
+		.since = now,
+		.until = until,
+		.probe_first = does->probe_first,
+		.probe_every = does->probe_every };
 	if (does->probe_first != 0)
 		h->probe = now + does->probe_first;
 	snprintf(h->why, sizeof(h->why), "%s", why);
@@ -134,6 +138,16 @@ hold_by_hand(struct hold *h, int64_t until, const char *why, int64_t now)
 		.until = until,
 		.by_hand = true };
 	snprintf(h->why, sizeof(h->why), "%s", why);
+}
+
+void
+hold_mended(struct hold *h, int64_t now)
+{
+	if (h->class != REFUSAL_AUTH || h->by_hand)
+		return;
+	/* What leaves from now on is a proof (hold_delivered). */
+	h->since = now - h->probe_first;
+	h->probe = now;
 }
 
 enum hold_state
@@ -150,6 +164,6 @@ hold_take(struct hold *h, int64_t now)
 	const enum hold_state state = hold_state(h, now);
 
 	if (state == HOLD_MAY_TRY)
-		h->probe = now + refusal_reaction(h->class)->probe_every;
+		h->probe = now + h->probe_every;
 	return state;
 }

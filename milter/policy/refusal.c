@@ -58,7 +58,7 @@ static const struct refusal_reaction reactions[REFUSAL_CLASSES] = {
 	    .remedy = "read its reply, ask the provider" },
 	[REFUSAL_QUOTA_DAY] = { .holds = true,
 	    .softens = true,
-	    .corrects = true,
+	    .tells_count = true,
 	    .hold = DAY,
 	    .probe_first = HOUR,
 	    .probe_every = HOUR,
@@ -68,7 +68,7 @@ static const struct refusal_reaction reactions[REFUSAL_CLASSES] = {
 		"wait up to 24 hours; give the limit in a policy, so that it is not reached again" },
 	[REFUSAL_QUOTA_HOUR] = { .holds = true,
 	    .softens = true,
-	    .corrects = true,
+	    .tells_count = true,
 	    .hold = HOUR,
 	    .tell = TELL_DIGEST,
 	    .cause = "a sending limit is reached for the moment",
@@ -431,6 +431,12 @@ refusal_match(const struct refusals *all, const char *provider,
 		r_r->until = said_time(rule, reply, now);
 		r_r->hold =
 		    rule->hold > 0 ? rule->hold : reactions[rule->class].hold;
+		r_r->probe_first = rule->probe > 0
+				       ? rule->probe
+				       : reactions[rule->class].probe_first;
+		r_r->probe_every = rule->probe > 0
+				       ? rule->probe
+				       : reactions[rule->class].probe_every;
 		r_r->rule = rule;
 		return;
 	}

@@ -304,6 +304,14 @@ grants_repeat(struct grants *g)
 		s->untold = s->len > 0 || s->error[0] != '\0';
 }
 
+void
+grants_renew(struct grants *g, const char *smarthost)
+{
+	for (struct seat *s = g->first; s != NULL; s = s->next)
+		if (strcmp(s->name, smarthost) == 0)
+			s->due = 0;
+}
+
 static struct seat *
 seat_of(struct grants *g, const char *name)
 {

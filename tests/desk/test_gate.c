@@ -274,14 +274,14 @@ a_question_leases_nothing(void **state)
 
 	open_gate();
 	for (int i = 0; i < 10; i++) {
-		gate_preview(&desk, account("a"), MONDAY, &c);
+		gate_preview(&desk, account("a"), "", MONDAY, &c);
 		assert_false(c.full);
 	}
 	assert_int_equal(MESSAGES(), 0);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(
 		    begins((char[]){ (char)('1' + i), 0 }, "a"), GATE_OPEN);
-	gate_preview(&desk, account("a"), MONDAY, &c);
+	gate_preview(&desk, account("a"), "", MONDAY, &c);
 	assert_true(c.full);
 	assert_int_equal(c.used, 3);
 	close_gate();

@@ -33,6 +33,8 @@
 	"5.4.5 host r.test[192.0.2.1] said: 550 5.4.5 Daily SMTP relay limit exceeded for user (in reply to MAIL FROM command)"
 #define TENANT                                                                 \
 	"5.7.233 host m.test[192.0.2.1] said: 550 5.7.233 Your message can't be sent because your tenant exceeded (in reply to end of DATA command)"
+#define LOGIN                                                                  \
+	"4.7.8 SASL authentication failed; server a.test[192.0.2.1] said: 535 5.7.8 Username and Password not accepted"
 #define UNKNOWN                                                                \
 	"5.1.1 host a.test[192.0.2.1] said: 550 5.1.1 no such user (in reply to RCPT TO command)"
 
@@ -101,11 +103,12 @@ a_full_day_closes_the_account_and_the_mail_waits(void **state)
 		assert_non_null(strstr(hears("a", DAILY, MONDAY),
 		    "account a, not the message: 550 5.4.5 Daily user"));
 	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
-	gate_preview(&desk, config_smarthost(conf, "a"), MONDAY + MINUTE, &c);
+	gate_preview(
+	    &desk, config_smarthost(conf, "a"), "", MONDAY + MINUTE, &c);
 	assert_true(c.closed);
 	assert_int_equal(c.again, MONDAY + DAY);
 	assert_true(gate_preview_words(
-	    &desk, config_smarthost(conf, "a"), MONDAY + MINUTE, &why));
+	    &desk, config_smarthost(conf, "a"), "", MONDAY + MINUTE, &why));
 	assert_non_null(strstr(why.text, "account a is closed until"));
 	gate_report(desk.gate, "a", MONDAY + MINUTE, &r);
 	assert_true(r.closed);
@@ -132,6 +135,8 @@ one_message_tries_and_opens_it(void **state)
 static void
 a_limit_of_one_sender_closes_the_relay_for_that_sender_only(void **state)
 {
+	struct why why;
+
 	assert_int_equal(delivers("relay", "x@o.test", MONDAY), GATE_OPEN);
 	assert_non_null(
 	    strstr(hears("relay", USER, MONDAY), "not the message"));
@@ -139,6 +144,91 @@ a_limit_of_one_sender_closes_the_relay_for_that_sender_only(void **state)
 	    delivers("relay", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
 	assert_int_equal(
 	    delivers("relay", "y@o.test", MONDAY + MINUTE), GATE_OPEN);
+	assert_true(gate_preview_words(&desk, config_smarthost(conf, "relay"),
+	    "x@o.test", MONDAY + MINUTE, &why));
+	assert_false(gate_preview_words(&desk, config_smarthost(conf, "relay"),
+	    "y@o.test", MONDAY + MINUTE, &why));
+}
+
+static void
+a_limit_of_a_sender_that_nobody_knows_closes_nothing(void **state)
+{
+	assert_int_equal(delivers("relay", "", MONDAY), GATE_OPEN);
+	assert_non_null(
+	    strstr(hears("relay", USER, MONDAY), "not the message"));
+	assert_int_equal(
+	    delivers("relay", "y@o.test", MONDAY + MINUTE), GATE_OPEN);
+}
+
+static void
+what_another_server_of_the_store_was_refused_is_known_here(void **state)
+{
+	struct gate *here = desk.gate, *there = gate_new();
+
+	assert_non_null(there);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	hears("a", DAILY, MONDAY);
+	desk.gate = there;
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	gate_free(&there);
+	desk.gate = here;
+}
+
+static void
+a_mended_login_is_tried_at_once_and_a_refused_one_told_once(void **state)
+{
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	assert_false(gate_login_refused(desk.gate, "a"));
+	hears("a", LOGIN, MONDAY);
+	assert_true(gate_login_refused(desk.gate, "a"));
+	assert_false(gate_login_refused(desk.gate, "a"));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	gate_mended(desk.gate, "a", MONDAY + MINUTE);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_OPEN);
+	hears("a", LOGIN, MONDAY + MINUTE);
+	assert_false(gate_login_refused(desk.gate, "a"));
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + 2 * MINUTE), GATE_SHUT);
+	gate_mended(desk.gate, "a", MONDAY + 2 * MINUTE);
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + 2 * MINUTE), GATE_OPEN);
+	hears("a", "2.0.0 250 2.0.0 queued", MONDAY + 2 * MINUTE);
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + 2 * MINUTE), GATE_OPEN);
+	/* A full day is nothing that a new password mends. */
+	hears("a", DAILY, MONDAY + 3 * MINUTE);
+	gate_mended(desk.gate, "a", MONDAY + 3 * MINUTE);
+	assert_int_equal(
+	    delivers("a", "x@o.test", MONDAY + 3 * MINUTE), GATE_SHUT);
+}
+
+static bool
+find_count(void *arg, const struct store_event *e)
+{
+	if (strstr(e->text, "limit was reached at 3 of our 1900 messages") !=
+	    NULL)
+		++*(int *)arg;
+	return true;
+}
+
+static void
+the_events_say_how_much_we_had_counted(void **state)
+{
+	struct why why;
+	int n = 0;
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+		hears("a", "2.0.0 250 2.0.0 queued", MONDAY);
+	}
+	gate_end(&desk, "1", MONDAY);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	hears("a", DAILY, MONDAY + SECOND);
+	hears("a", DAILY, MONDAY + SECOND);
+	hears("a", DAILY, MONDAY + MINUTE);
+	assert_int_equal(store_flush(desk.store, &why), STORE_OK);
+	(void)store_events(desk.store, "a", 20, find_count, &n, &why);
+	assert_int_equal(n, 1);
 }
 
 static void
@@ -251,6 +341,10 @@ main(void)
 		T(a_full_day_closes_the_account_and_the_mail_waits),
 		T(one_message_tries_and_opens_it),
 		T(a_limit_of_one_sender_closes_the_relay_for_that_sender_only),
+		T(a_limit_of_a_sender_that_nobody_knows_closes_nothing),
+		T(what_another_server_of_the_store_was_refused_is_known_here),
+		T(a_mended_login_is_tried_at_once_and_a_refused_one_told_once),
+		T(the_events_say_how_much_we_had_counted),
 		T(a_limit_of_the_tenant_closes_all_its_accounts),
 		T(a_recipient_that_is_not_there_closes_nothing),
 		T(a_person_closes_and_opens_an_account),

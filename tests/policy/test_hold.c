@@ -12,9 +12,11 @@
 
 static struct refusal refusal_of(enum refusal_class class)
 {
-	return (struct refusal){
-		.class = class, .hits = 1, .hold = refusal_reaction(class)->hold
-	};
+	return (struct refusal){ .class = class,
+		.hits = 1,
+		.hold = refusal_reaction(class)->hold,
+		.probe_first = refusal_reaction(class)->probe_first,
+		.probe_every = refusal_reaction(class)->probe_every };
 }
 
 static void

@@ -16,6 +16,7 @@ LOG=$STAGE/postmeter.log
 configure() {
 	meter_configure <<-END
 		providers = "$TREE/conf/providers.conf"
+		refusals = "$STAGE/refusals.conf"
 		smarthost "first" { provider = "$1" host = "$FIRST" port = 587
 		    username = "first@p" secret = "first" margin = 0 recipient-limit = 50 }
 		smarthost "other" { host = "$OTHER" username = "other@s" secret = "other" }
@@ -39,15 +40,25 @@ refuses() {
 	postfix -c "$STAGE/$FIRST" reload 2>/dev/null
 }
 
-gate_is() {
-	ctl --json status | tr -d ' \n' |
-	    grep -F "\"name\":\"first\"" | grep -qE "\"gate\":\\{\"open\":$1"
-}
-
 closed_because() {
 	grep -F "CLOSED" < <(ctl status) | grep -F -- "$1"
 }
 
+# The same as in conf/refusals.conf, but the hour between two tries is short.
+cat >"$STAGE/refusals.conf" <<'END'
+refusal "google-daily-soon" {
+	provider = {"google-workspace"}
+	code = {"550"}
+	enhanced = {"5.4.5"}
+	text = 'but try again soon'
+	class = "quota-day"
+	probe = "2s"
+	sample = '550 5.4.5 Daily user sending limit exceeded, but try again soon'
+	source = "the scenario"
+	checked = "2026-11-25"
+	certain = true
+}
+END
 configure google-workspace
 meter_secrets first "one secret" other "another secret"
 chown "$METER_USER" "$STAGE/secrets.conf"
@@ -67,9 +78,11 @@ wait_for_arrival $FIRST 3
 refuses end '550 5.4.5 Daily user sending limit exceeded. For more information on Gmail sending limits go to https://support.google.com/a/answer/166852'
 send s4@office.example "google 4" x@customer.test >/dev/null
 wait_until 60 "the gate closes" "$LOG" closed_because "Daily user sending limit"
-matches "the message waits, it does not bounce" \
+wait_until 60 "the message waits, it does not bounce" \
+    "$STAGE/office/mail.log" grep -qE \
     'dsn=4\.[0-9.]+, status=deferred \(account first, not the message: 550 5.4.5' \
-    "$(cat "$STAGE/office/mail.log")"
+    "$STAGE/office/mail.log"
+ok "the message waits, it does not bounce"
 for i in 5 6 7; do
 	send "s$i@office.example" "google $i" x@customer.test >/dev/null
 done
@@ -83,19 +96,42 @@ is "nobody was sent a bounce" 0 "$(mailbox s4)"
 is "the administrator was told once" 1 \
     "$(grep -c 'gate: account=first closed' "$LOG")"
 
+matches "and how much we had counted" \
+    'limit was reached at 3 of our 2000 messages in 24h' "$(ctl events)"
+
+step "a daemon that was started again knows it still"
+end_postmeter TERM
+start_postmeter
+matches "closed for the same reason" 'CLOSED.*Daily user sending limit' \
+    "$(ctl status)"
+
 step "opened by hand, it takes mail again"
 refuses nothing
 matches "it says so" "open: first" "$(ctl smarthost first open)"
 send s8@office.example "google 8" x@customer.test >/dev/null
 wait_for_arrival $FIRST 4
 
+step "one message tries, and opens it"
+refuses end '550 5.4.5 Daily user sending limit exceeded, but try again soon'
+send s10@office.example "google 10" x@customer.test >/dev/null
+wait_until 60 "the gate closes" "$LOG" closed_because "try again soon"
+refuses nothing
+# opens - whoever comes next may be the one that tries
+opens() {
+	send "p$RANDOM@office.example" probe x@customer.test >/dev/null
+	grep -q 'gate: account=first opened' "$LOG"
+}
+wait_until 60 "a message tried, and the gate opened" "$LOG" opens
+is "and is open" "" "$(ctl status | grep CLOSED || true)"
+
 step "fifty recipients are one refusal"
+closed_before=$(grep -c 'gate: account=first closed' "$LOG")
 refuses recipient '550 5.4.5 Daily user sending limit exceeded'
 mapfile -t many < <(printf 'c%d@customer.test\n' {1..50})
 send s9@office.example "fifty" "${many[@]}" >/dev/null
 wait_until 60 "the gate closes" "$LOG" closed_because "Daily user sending limit"
 sleep 2
-is "one more line for the administrator" 2 \
+is "one more line for the administrator" $((closed_before + 1)) \
     "$(grep -c 'gate: account=first closed' "$LOG")"
 
 # another PROVIDER WHERE REPLY EXPECTED - the same with other words

@@ -78,16 +78,29 @@ control_token(const struct request *rq)
 		return control_failure("look at the agent's log",
 		    "smarthost %s: %s", sh->name,
 		    why.text[0] != '\0' ? why.text : "no token was given");
+	} else if (rq->env->gate != NULL) {
+		gate_mended(rq->env->gate, sh->name, rq->now);
 	}
 	return json_pack(
 	    "{s:b, s:I}", "ok", 1, "started", (json_int_t)rq->env->started);
 }
 
+/* control_hello - since when the daemon runs, whose token was refused */
 json_t *
 control_hello(const struct request *rq)
 {
-	return json_pack(
-	    "{s:b, s:I}", "ok", 1, "started", (json_int_t)rq->env->started);
+	json_t *renew = json_array();
+
+	for (size_t i = 0; rq->env->gate != NULL && i < rq->conf->nsmarthost;
+	     i++) {
+		const struct smarthost *sh = &rq->conf->smarthost[i];
+
+		if (sh->oauth.grant != GRANT_NONE &&
+		    gate_login_refused(rq->env->gate, sh->name))
+			control_append(&renew, json_string(sh->name));
+	}
+	return json_pack("{s:b, s:I, s:o}", "ok", 1, "started",
+	    (json_int_t)rq->env->started, "renew", renew);
 }
 
 /* gate_until - what `open` (0), `close`, `close --for 2h` mean; -1: nonsense */
