@@ -170,7 +170,7 @@ $(TESTS): %: %.o $(SUPPORT) $(LIB)
 
 # A clock that stands still until it is moved, in place of clock.c.
 $(call test,match store_fail control sendmail_maps socketmap power prober crash \
-    redis store client_policies milter routing): $(HOUSE_CLOCK)
+    redis store client_policies milter routing release): $(HOUSE_CLOCK)
 
 # The milter door is tested against a file that plays the mail server.
 $(call test,milter client_policies routing): \
@@ -304,7 +304,7 @@ SCENARIOS = message_goes_all_the_way oauth sendmail_secrets sendmail_gate sendma
     accounts exit own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle \
-    day_two shared_store shared_store_trouble refusals
+    day_two hold shared_store shared_store_trouble refusals
 
 packages:
 	@tests/scenario/packages.sh build
@@ -433,7 +433,9 @@ MANDIR = $(DESTDIR)$(PREFIX)/share/man
 SHARE = $(DESTDIR)$(PREFIX)/share/postmeter
 DOC = $(DESTDIR)$(PREFIX)/share/doc/postmeter
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
-UNITS = postmeter.service postmeter-agent.service
+UNITS = postmeter.service postmeter-agent.service \
+    postmeter-release.service postmeter-release.timer \
+    postmeter-metrics.service postmeter-metrics.timer
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter

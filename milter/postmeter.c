@@ -32,6 +32,7 @@
 #include "control.h"
 #include "credentials.h"
 #include "gate.h"
+#include "held_mail.h"
 #include "log.h"
 #include "milter.h"
 #include "privileges.h"
@@ -392,6 +393,7 @@ keep_trace(const struct config *conf)
 		&why) == -1)
 		log_error("%s: %s; mail goes on without a trace",
 		    conf->trace_file, why.text);
+	held_mail_begin(clock_now());
 }
 
 /* --- signals ------------------------------------------------------------- */
@@ -501,6 +503,7 @@ drain(void)
 	if (d.view != NULL)
 		control_stop(&d.view);
 	trace_close();
+	held_mail_free();
 	if (left > 0)
 		log_warn(
 		    "%u answers still under way: their charges are in the journal",

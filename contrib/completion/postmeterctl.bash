@@ -25,8 +25,8 @@ _postmeterctl()
 	trace) word='--sender --rcpt --since --refused -n' ;;
 	explain) word='--sender --login --client --size --rcpt' ;;
 	grant) word='messages recipients unique-recipients bytes --for --why' ;;
-	held) word='--postfix-config' ;;
-	release) word='--due --now --postfix-config' ;;
+	held) word='--postfix-config --sendmail-config' ;;
+	release) word='--due --now --postfix-config --sendmail-config' ;;
 	block) word='--for --why --hold-queue --postfix-config' ;;
 	check) word="--mta --postfix-config --sendmail-config $(compgen -f -- "$cur")" ;;
 	setup) word='postfix sendmail --apply --undo --check

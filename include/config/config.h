@@ -129,6 +129,10 @@ struct config {
 	char *trace_file;		/* path; "": no trace is kept */
 	int64_t trace_for;		/* ms */
 	uint64_t trace_size;		/* bytes */
+	int64_t hold_for;		/* ms that a message is held at most */
+	uint32_t hold_max;		/* messages of one counter that are */
+	bool hold_keeps;		/* after hold_for; else it is returned */
+	uint32_t release_rate;		/* a minute and smarthost; 0: any */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;
 	struct zone *zone;

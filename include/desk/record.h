@@ -12,8 +12,9 @@
 /*
  * Notes what the desk concluded and what the mail server is answered.  rcpt is
  * the recipient that was refused, as it came; NULL: it is about the whole.
+ * False if mail is to be held and nobody would know why: then it must not be.
  */
-void	record_outcome(const struct config *conf, const struct txn *t,
+bool	record_outcome(const struct config *conf, const struct txn *t,
 	    const char *rcpt, const struct outcome *o, const struct reply *r,
 	    int64_t now);
 

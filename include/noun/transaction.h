@@ -41,6 +41,7 @@ struct txn {
 	bool relayed;			/* a stranger's that leaves the office */
 	char queue_id[TXN_QUEUE_ID];	/* "" until the MTA tells it */
 	bool by_id;			/* the MTA asks for routes by that */
+	bool was_held;			/* and asks again: nobody is before it */
 	uint64_t bytes;			/* of header and body: what MAIL's SIZE= */
 					/* declared, at end of message as seen */
 	struct txn_rcpts rcpts[TXN_WAYS];

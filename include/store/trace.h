@@ -7,7 +7,8 @@
  * never in the way of an answer.  trace_note copies an entry into a queue and
  * returns; a thread writes.  Sums by day and hour are complete; of the entries
  * those that come too fast are left out, and that is counted.  The file
- * never grows beyond its size: the oldest entries go.
+ * never grows beyond its size: the oldest entries go, but those of mail that
+ * is held stay for a month: nobody else knows why it is.
  *
  * One of a process.  Every function may be called from any thread, also before
  * trace_open and after trace_close: then it does nothing, and finds nothing.
@@ -26,6 +27,11 @@
 #define TRACE_TEXT	544
 #define TRACE_RCPTS	100	/* recipients of an entry that can be found */
 
+/*
+ * A message that was held has a TRACE_RELEASE when something became of it; its
+ * verdict is "released", "returned", "gone" (not by us), or "warned": its end
+ * is near.
+ */
 enum trace_stage { TRACE_RCPT, TRACE_EOM, TRACE_DELIVERY, TRACE_RELEASE };
 
 /* What is summed of an entry, for its account. */
@@ -44,7 +50,8 @@ struct trace_entry {
 	char rcpt[MAILADDR_MAX + 1];	/* refused or delivered; "" if none */
 	uint64_t recipients, external, bytes;
 	size_t nrcpt;
-	uint64_t digest[TRACE_RCPTS];	/* of recipients (mailaddr_exact) */
+	/* Of recipients (mailaddr_exact), those that leave before the others. */
+	uint64_t digest[TRACE_RCPTS];
 	char rule[TRACE_NAME];
 	char verdict[16];
 	char policy[TRACE_NAME];
@@ -69,8 +76,11 @@ void	trace_close(void);
 
 void	trace_note(const struct trace_entry *e);
 
-/* Waits until all that was noted can be found, two seconds at most. */
-void	trace_settle(void);
+/*
+ * Waits until all that was noted can be found, two seconds at most.  False if
+ * it was not written by then, or could not be.
+ */
+bool	trace_settle(void);
 
 struct trace_stats {
 	bool open;
@@ -93,6 +103,9 @@ struct trace_query {
 typedef bool trace_entry_fn(void *arg, const struct trace_entry *e);
 int	trace_find(const struct trace_query *q, trace_entry_fn *each,
 	    void *arg, struct why *why);
+
+/* The messages that were held and are not known to have gone, as trace_find. */
+int	trace_held(trace_entry_fn *each, void *arg, struct why *why);
 
 struct trace_day {
 	int day;

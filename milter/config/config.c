@@ -54,6 +54,10 @@ static cfg_opt_t options[] = {
 	CONF_ONE("trace-file"),
 	CONF_ONE("trace-for"),
 	CONF_ONE("trace-size"),
+	CONF_ONE("hold-for"),
+	CONF_ONE("hold-max"),
+	CONF_ONE("hold-end"),
+	CONF_ONE("release-rate"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -391,6 +395,7 @@ read_all(struct reading *r, cfg_t *root)
 		return;
 	read_probe_every(r, root);
 	read_trace(r, root);
+	read_hold(r, root);
 	read_providers(r, root);
 	read_refusals(r, root);
 	read_policies(r, root);

@@ -89,6 +89,9 @@ void	read_policy_names(struct reading *r, cfg_t *root, cfg_t *sec,
 /* What is kept of each message, and how long. */
 void	read_trace(struct reading *r, cfg_t *root);
 
+/* How mail is held, and released. */
+void	read_hold(struct reading *r, cfg_t *root);
+
 /*
  * How the smarthost's token is had, if it logs in with one; its username and
  * secret are read already.

@@ -13,6 +13,7 @@
 #include "bill.h"
 #include "count.h"
 #include "gate.h"
+#include "held_mail.h"
 #include "log.h"
 #include "match.h"
 #include "meter.h"
@@ -295,6 +296,60 @@ again:
 		note_lockout(store, b, &d.shortfall);
 }
 
+/* line_waits - the first of n lines whose counter holds mail; NULL if none */
+static const struct bill_line *
+line_waits(const struct bill *b, size_t first, size_t n)
+{
+	for (size_t i = first; i < first + n; i++) {
+		const struct bill_line *line = &b->line[i];
+
+		if (line->policy->when_over == OVER_HOLD && !line->observed &&
+		    !quota_is_free(line) &&
+		    held_mail_waiting(line->policy->name, line->key, b->now) >
+			0)
+			return line;
+	}
+	return NULL;
+}
+
+/* behind - is earlier mail of it held, of the sender or of each account? */
+static bool
+behind(const struct bill *b, const struct txn *t, enum stage stage,
+    struct outcome *o)
+{
+	const struct bill_line *line;
+
+	if (stage == STAGE_RCPT || t->was_held)
+		return false;
+	line = line_waits(b, 0, b->ncommon);
+	if (line == NULL)
+		for (size_t i = 0; i < b->nchoice; i++) {
+			line =
+			    line_waits(b, b->choice[i].first, b->choice[i].n);
+			if (line == NULL)
+				return false;
+		}
+	if (line == NULL)
+		return false;
+	o->policy = line->policy;
+	snprintf(o->key, sizeof(o->key), "%s", line->key);
+	o->verdict = VERDICT_HOLD;
+	why_set(&o->why, "Earlier mail is held and goes first");
+	return true;
+}
+
+/* hold_or_defer - so many are held, and a notice never is */
+static void
+hold_or_defer(const struct config *conf, const struct txn *t, int64_t now,
+    struct outcome *o)
+{
+	if (o->verdict == VERDICT_HOLD && !t->was_held &&
+	    (mailaddr_is_null(&t->sender) ||
+		held_mail_waiting(o->policy->name, o->key, now) >=
+		    conf->hold_max))
+		o->verdict = VERDICT_DEFER;
+}
+
 /* account_full - no account of the route has capacity left at its exit */
 static void
 account_full(const struct bill_work *w, const struct txn *t, enum stage stage,
@@ -353,6 +408,8 @@ judge(const struct desk *desk, const struct txn *t, enum stage stage,
 	if (cap(desk->conf, rule, t, stage, o))
 		return;
 	bill_make(desk, rule, t, now, &bill, &work);
+	if (behind(&bill, t, stage, o))
+		return;
 	if (work.full != NULL)
 		account_full(&work, t, stage, o);
 	else
@@ -387,6 +444,7 @@ meter_charge(const struct desk *desk, const struct txn *t, int64_t now,
     struct outcome *o_r)
 {
 	judge(desk, t, STAGE_CHARGE, now, o_r);
+	hold_or_defer(desk->conf, t, now, o_r);
 	soften(t, o_r);
 	count_message(desk->conf, t, o_r);
 }
@@ -396,5 +454,6 @@ meter_explain(const struct desk *desk, const struct txn *t, int64_t now,
     struct outcome *o_r)
 {
 	judge(desk, t, STAGE_EXPLAIN, now, o_r);
+	hold_or_defer(desk->conf, t, now, o_r);
 	soften(t, o_r);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "escape.h"
+#include "held_mail.h"
 #include "limit.h"
 #include "record.h"
 
@@ -39,6 +40,22 @@ put_who(const struct txn *t, struct trace_entry *e)
 				   : "localhost");
 }
 
+/* put_recipients - those that leave, then the others; both lists are sorted */
+static void
+put_recipients(const struct txn *t, struct trace_entry *e)
+{
+	const struct txn_rcpts *out = &t->rcpts[WAY_EXTERNAL],
+			       *all = &t->rcpts[WAY_LOCAL];
+
+	for (size_t i = 0; i < out->n && e->nrcpt < TRACE_RCPTS; i++)
+		e->digest[e->nrcpt++] = out->digest[i];
+	for (size_t i = 0, j = 0; i < all->n && e->nrcpt < TRACE_RCPTS; i++)
+		if (j < out->n && out->digest[j] == all->digest[i])
+			j++;
+		else
+			e->digest[e->nrcpt++] = all->digest[i];
+}
+
 static enum trace_sum
 sum_of(const struct outcome *o)
 {
@@ -47,15 +64,14 @@ sum_of(const struct outcome *o)
 	return o->verdict == VERDICT_HOLD ? TRACE_HELD : TRACE_REFUSED;
 }
 
-void
+bool
 record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
     const struct outcome *o, const struct reply *r, int64_t now)
 {
-	const struct txn_rcpts *all = &t->rcpts[WAY_LOCAL];
 	struct trace_entry e;
 
 	if (o->verdict == VERDICT_IGNORE)
-		return;
+		return true;
 	memset(&e, 0, sizeof(e));
 	e.when = now;
 	e.day = record_day(conf, now);
@@ -70,8 +86,7 @@ record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
 		escape_str(e.rcpt, sizeof(e.rcpt), rcpt);
 		e.digest[e.nrcpt++] = mailaddr_exact(rcpt, strlen(rcpt));
 	}
-	for (size_t i = 0; i < all->n && e.nrcpt < TRACE_RCPTS; i++)
-		e.digest[e.nrcpt++] = all->digest[i];
+	put_recipients(t, &e);
 	record_put(e.rule, sizeof(e.rule), o->rule);
 	record_put(e.verdict, sizeof(e.verdict), verdict_name(o->verdict));
 	record_put(e.key, sizeof(e.key), o->key);
@@ -90,4 +105,8 @@ record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
 		record_put(e.text, sizeof(e.text),
 		    r->text[0] != '\0' ? r->text : o->why.text);
 	trace_note(&e);
+	if (o->verdict != VERDICT_HOLD)
+		return true;
+	held_mail_add(&e);
+	return trace_settle();
 }

@@ -82,7 +82,13 @@ limit_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 	const char *link = "";
 	struct limit told;
 
-	if (o->limit == NULL) { /* a lockout, or the cap of a message */
+	if (o->limit == NULL && o->key[0] == '\0') { /* the cap of a message */
+		snprintf(dst, size,
+		    "Too many recipients: at most %" PRIu64 " in one message",
+		    o->max);
+		return;
+	}
+	if (o->limit == NULL) { /* a lockout */
 		snprintf(limit, sizeof(limit), "locked after an excess");
 	} else {
 		told = *o->limit;
@@ -114,6 +120,13 @@ verdict_reply(const struct outcome *o, int64_t now, const struct zone *zone,
 	case VERDICT_DEFER:
 	case VERDICT_REJECT:
 	case VERDICT_HOLD:
+		if (o->why.text[0] != '\0') { /* held mail, in its line */
+			escape_str(extra, sizeof(extra), o->key);
+			snprintf(body, sizeof(body), "%.120s%s%.100s",
+			    o->why.text, extra[0] != '\0' ? " for " : "",
+			    extra);
+			break;
+		}
 		limit_reply(o, now, zone, body, sizeof(body));
 		break;
 	case VERDICT_TOO_MANY:

@@ -1,6 +1,6 @@
 /*
  * cmd_release.c - `postmeterctl held` and `release`: root asks the daemon what
- * may go, and lets Postfix's own programs do it.
+ * may go, and lets the mail server's own programs do it.
  *
  * The daemon never commands root.  It charges and answers; a message that was
  * charged and did not leave, because somebody died in between, is let go at
@@ -14,8 +14,11 @@
 #include "postfix_queue.h"
 #include "print.h"
 #include "run_program.h"
+#include "sendmail_queue.h"
 
-#define ROUND 10 /* messages in one round of --due */
+#define PAGE 1000 /* messages in one question: a request is 64 KiB at most */
+#define LINE_NAME 512
+#define ROUND 50 /* messages in one round of --due */
 
 struct holding {
 	char id[QUEUE_ID];
@@ -25,6 +28,14 @@ struct holding {
 struct holdings {
 	struct holding *v;
 	size_t n, capacity;
+	bool sendmail;
+};
+
+/* What is let go at once, and what goes back to its sender. */
+struct round {
+	struct queue_ids go, back;
+	json_t *rows;
+	bool sendmail;
 };
 
 static void
@@ -51,31 +62,81 @@ earlier(const void *a, const void *b)
 {
 	const struct holding *x = a, *y = b;
 
-	return (x->arrival > y->arrival) - (x->arrival < y->arrival);
+	/* Sendmail tells no second, but its ids begin with the time. */
+	if (x->arrival == y->arrival)
+		return strcmp(x->id, y->id);
+	return x->arrival > y->arrival ? 1 : -1;
+}
+
+/* read_queue - whose queue there is: Postfix's, unless Sendmail is meant */
+static int
+read_queue(const struct ctl *ctl, struct holdings *h, struct why *why)
+{
+	struct why other;
+
+	if (ctl->sendmail == NULL &&
+	    postfix_queue(ctl->postfix, add_holding, h, why) == 0)
+		return 0;
+	if (ctl->postfix != NULL)
+		return -1;
+	h->sendmail = true;
+	if (sendmail_queue(ctl->sendmail, add_holding, h, &other) == 0)
+		return 0;
+	if (ctl->sendmail != NULL)
+		*why = other;
+	return -1;
+}
+
+/* ask_page - n of them from the first on; their rows join those of before */
+static int
+ask_page(const struct ctl *ctl, const char *command, const struct holdings *h,
+    size_t first, json_t **answer_r)
+{
+	json_t *ids = json_array(), *request, *before = *answer_r;
+	size_t i = first;
+	int code;
+
+	for (; i < h->n && i < first + PAGE; i++)
+		json_array_append_new(
+		    ids, json_pack("{s:s, s:I}", "id", h->v[i].id, "arrival",
+			     (json_int_t)h->v[i].arrival));
+	request = json_pack("{s:s, s:o, s:b, s:b, s:b}", "command", command,
+	    "ids", ids, "by_id", h->sendmail, "first", first == 0, "last",
+	    i == h->n);
+	code = ctl_ask_daemon(ctl, request, answer_r);
+	json_decref(request);
+	if (before != NULL && code == 0) {
+		json_array_extend(json_object_get(before, "held"),
+		    json_object_get(*answer_r, "held"));
+		json_decref(*answer_r);
+		*answer_r = before;
+	} else {
+		json_decref(before);
+	}
+	return code;
 }
 
 /* list_held - the hold queue, the oldest first, as the daemon knows it */
 static int
-list_held(const struct ctl *ctl, struct holdings *h, json_t **answer_r)
+list_held(const struct ctl *ctl, const char *command, struct holdings *h,
+    json_t **answer_r)
 {
-	json_t *ids = json_array(), *request;
 	struct why why;
+	size_t first = 0;
 	int code;
 
-	if (postfix_queue(ctl->postfix, add_holding, h, &why) == -1) {
-		json_decref(ids);
-		*answer_r = ctl_failure("held and release work with Postfix",
+	*answer_r = NULL;
+	if (read_queue(ctl, h, &why) == -1) {
+		*answer_r = ctl_failure(
+		    "run it as root, where Postfix or Sendmail runs",
 		    "the queue cannot be read: %s", why.text);
 		return 1;
 	}
-	qsort(h->v, h->n, sizeof(*h->v), earlier);
-	for (size_t i = 0; i < h->n; i++)
-		json_array_append_new(
-		    ids, json_pack("{s:s, s:I}", "id", h->v[i].id, "arrival",
-			     (json_int_t)h->v[i].arrival));
-	request = json_pack("{s:s, s:o}", "command", "held", "ids", ids);
-	code = ctl_ask_daemon(ctl, request, answer_r);
-	json_decref(request);
+	if (h->n > 0)
+		qsort(h->v, h->n, sizeof(*h->v), earlier);
+	do
+		code = ask_page(ctl, command, h, first, answer_r);
+	while (code == 0 && (first += PAGE) < h->n);
 	return code;
 }
 
@@ -83,63 +144,79 @@ int
 ctl_held(const struct ctl *ctl, json_t **answer_r)
 {
 	struct holdings h = { .v = NULL };
-	const int code = list_held(ctl, &h, answer_r);
+	const int code = list_held(ctl, "held", &h, answer_r);
 
 	free(h.v);
 	return code;
 }
 
-/* leave - out of the hold queue, and on its way at once */
-static int
-leave(const struct ctl *ctl, const char *id, struct why *why)
+/* deliver - what was let go is tried at once, not at the next run */
+static void
+deliver(const struct ctl *ctl, const struct queue_ids *ids)
 {
-	struct queue_ids one = { .v = NULL };
 	const char *argv[6] = { "postqueue" };
+	struct why why;
 	size_t n = 1;
-	int rc;
 
-	queue_ids_add(&one, id);
-	rc = postfix_super(ctl->postfix, "-H", &one, why);
-	queue_ids_free(&one);
-	if (rc == -1)
-		return -1;
 	if (ctl->postfix != NULL) {
 		argv[n++] = "-c";
 		argv[n++] = ctl->postfix;
 	}
 	argv[n++] = "-i";
-	argv[n] = id;
-	/* If this fails the queue manager finds it at its next run. */
-	(void)run_program(argv, true, NULL, why);
-	return 0;
+	for (size_t i = 0; i < ids->n; i++) {
+		argv[n] = ids->v[i];
+		(void)run_program(argv, true, NULL, &why);
+	}
 }
 
-/* release_one - asks for one message and lets it go; the answer is a row */
-static json_t *
-release_one(const struct ctl *ctl, const struct holding *h)
+/* leave - what was let go, or is sent back, out of the hold queue */
+static int
+leave(const struct ctl *ctl, const struct round *r, struct why *why)
 {
-	json_t *request =
-	    json_pack("{s:s, s:s, s:I, s:b}", "command", "release", "id", h->id,
-		"arrival", (json_int_t)h->arrival, "now", ctl->now);
+	int rc = 0;
+
+	if (r->sendmail) {
+		for (size_t i = 0; i < r->go.n && rc == 0; i++)
+			rc = sendmail_release(ctl->sendmail, r->go.v[i], why);
+		return rc;
+	}
+	if (r->go.n > 0)
+		rc = postfix_super(ctl->postfix, "-H", &r->go, why);
+	if (rc == 0 && r->back.n > 0)
+		rc = postfix_super(ctl->postfix, "-f", &r->back, why);
+	if (rc == 0) {
+		deliver(ctl, &r->go);
+		deliver(ctl, &r->back);
+	}
+	return rc;
+}
+
+/* ask_for - may one message leave?  Its row of the answer */
+static json_t *
+ask_for(const struct ctl *ctl, const struct holding *m, struct round *r)
+{
+	json_t *request = json_pack("{s:s, s:s, s:I, s:b, s:b, s:b}", "command",
+	    "release", "id", m->id, "arrival", (json_int_t)m->arrival, "now",
+	    ctl->now, "due", ctl->due, "by_id", r->sendmail);
 	json_t *row;
-	struct why why;
 
 	(void)ctl_ask_daemon(ctl, request, &row);
 	json_decref(request);
-	json_object_set_new(row, "queue_id", json_string(h->id));
-	if (json_is_true(json_object_get(row, "release")) &&
-	    leave(ctl, h->id, &why) == -1) {
-		json_object_set_new(row, "release", json_false());
-		json_object_set_new(row, "error", json_string(why.text));
-	}
+	json_object_set_new(row, "queue_id", json_string(m->id));
+	if (print_yes(row, "release"))
+		queue_ids_add(&r->go, m->id);
+	else if (print_yes(row, "return"))
+		queue_ids_add(&r->back, m->id);
 	return row;
 }
 
-/* waits - has an earlier message of that account to wait in this round? */
-static bool
-waits(const json_t *waiting, const char *who)
+/* line_of - the counter that holds it, by which it stands in line */
+static const char *
+line_of(const json_t *row, char *dst, size_t size)
 {
-	return who[0] != '\0' && json_object_get(waiting, who) != NULL;
+	snprintf(
+	    dst, size, "%s %s", ctl_str(row, "policy"), ctl_str(row, "key"));
+	return dst;
 }
 
 /* wanted - is the row of the hold queue among what was asked for? */
@@ -156,60 +233,71 @@ wanted(const struct ctl *ctl, const json_t *row)
 }
 
 /*
- * release_all - the oldest first; of an account whose turn has not come nothing
- * goes that came later
+ * ask_all - the oldest first; in a line whose turn has not come nothing goes
+ * that came later
  */
-static int
-release_all(const struct ctl *ctl, const struct holdings *h, const json_t *held,
-    json_t *rows)
+static void
+ask_all(const struct ctl *ctl, const struct holdings *h, const json_t *held,
+    struct round *r)
 {
 	json_t *waiting = json_object();
-	size_t done = 0;
-	int code = 0;
+	char line[LINE_NAME];
 
-	for (size_t i = 0; i < h->n && done < ROUND; i++) {
+	for (size_t i = 0; i < h->n && r->go.n < ROUND; i++) {
 		const json_t *row = json_array_get(held, i);
-		const char *who = ctl_str(row, "who");
 		json_t *result;
 
-		if (!wanted(ctl, row) || (ctl->due && waits(waiting, who)))
+		if (!wanted(ctl, row))
 			continue;
-		result = release_one(ctl, &h->v[i]);
-		if (print_yes(result, "release"))
-			done++;
-		else
-			json_object_set_new(waiting, who, json_true());
-		if (ctl_str(result, "error")[0] != '\0')
-			code = 1;
-		json_array_append_new(rows, result);
+		line_of(row, line, sizeof(line));
+		if (ctl->due && json_object_get(waiting, line) != NULL)
+			continue;
+		result = ask_for(ctl, &h->v[i], r);
+		if (!print_yes(result, "release") &&
+		    !print_yes(result, "return"))
+			json_object_set_new(waiting, line, json_true());
+		json_array_append_new(r->rows, result);
 	}
 	json_decref(waiting);
-	return code;
+}
+
+/* answer_of - the rows, or why there are none; its code in *code */
+static json_t *
+answer_of(const struct ctl *ctl, const struct round *r, int *code)
+{
+	struct why why;
+
+	if (json_array_size(r->rows) == 0 && !ctl->due) {
+		*code = 1;
+		return ctl_failure("`postmeterctl held` lists what is held",
+		    "nothing of %s is held", ctl->word[0]);
+	}
+	if (leave(ctl, r, &why) == -1) {
+		*code = 1;
+		return ctl_failure(
+		    "what was charged goes at the next `postmeterctl release`, and is not charged again",
+		    "%s", why.text);
+	}
+	return json_pack("{s:b, s:O}", "ok", 1, "released", r->rows);
 }
 
 int
 ctl_release(const struct ctl *ctl, json_t **answer_r)
 {
 	struct holdings h = { .v = NULL };
-	json_t *rows, *answer;
-	int code = list_held(ctl, &h, answer_r);
+	struct round r = { .rows = json_array() };
+	int code = list_held(ctl, "sweep", &h, answer_r);
 
-	if (code != 0) {
-		free(h.v);
-		return code;
+	if (code == 0) {
+		r.sendmail = h.sendmail;
+		ask_all(ctl, &h, json_object_get(*answer_r, "held"), &r);
+		json_decref(*answer_r);
+		*answer_r = answer_of(ctl, &r, &code);
 	}
-	rows = json_array();
-	code = release_all(ctl, &h, json_object_get(*answer_r, "held"), rows);
+	json_decref(r.rows);
+	queue_ids_free(&r.go);
+	queue_ids_free(&r.back);
 	free(h.v);
-	answer = json_array_size(rows) == 0 && !ctl->due
-		     ? ctl_failure("`postmeterctl held` lists what is held",
-			   "nothing of %s is held", ctl->word[0])
-		     : json_pack("{s:b, s:O}", "ok", 1, "released", rows);
-	if (json_array_size(rows) == 0 && !ctl->due)
-		code = 1;
-	json_decref(rows);
-	json_decref(*answer_r);
-	*answer_r = answer;
 	return code;
 }
 
@@ -247,13 +335,16 @@ ctl_release_text(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (json_object_get(a, "released"), i, row)
-		if (ctl_str(row, "error")[0] != '\0')
-			fprintf(sc->out, "%s stays: %s\n",
-			    ctl_str(row, "queue_id"), ctl_str(row, "error"));
-		else if (print_yes(row, "release"))
+		if (print_yes(row, "release"))
 			fprintf(sc->out, "released: %s of %s\n",
+			    ctl_str(row, "queue_id"), ctl_str(row, "who"));
+		else if (print_yes(row, "return"))
+			fprintf(sc->out,
+			    "returned: %s of %s, it was held too long\n",
 			    ctl_str(row, "queue_id"), ctl_str(row, "who"));
 		else
 			fprintf(sc->out, "%s waits: %s\n",
-			    ctl_str(row, "queue_id"), ctl_str(row, "text"));
+			    ctl_str(row, "queue_id"),
+			    ctl_str(
+				row, print_yes(row, "ok") ? "text" : "error"));
 }

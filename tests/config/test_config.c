@@ -156,6 +156,8 @@ print_config(FILE *f, const struct config *c)
 	fprintf(f, "secrets=%s observe=%d unmatched=%d zone=%s tag=%s\n",
 	    c->secrets, c->observe, c->unmatched_accept, zone_name(c->zone),
 	    c->recipient_delimiter);
+	fprintf(f, "hold=%lld/%u/%d/%u\n", (long long)c->hold_for, c->hold_max,
+	    c->hold_keeps, c->release_rate);
 	print_names(f, "peers", &c->auth_peers);
 	print_prefixes(f, "networks", &c->networks);
 	print_names(f, "local", &c->local_domains);

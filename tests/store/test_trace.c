@@ -250,6 +250,47 @@ the_file_never_outgrows_its_size(void **state)
 	assert_int_equal(day_of("s0@x.test").sent, 800);
 }
 
+static bool
+keep_entry(void *arg, const struct trace_entry *e)
+{
+	*(struct trace_entry *)arg = *e;
+	return true;
+}
+
+static void
+what_is_held_is_known_however_full_the_file_is(void **state)
+{
+	struct trace_entry held = entry("a@x.test", "HELD", TRACE_HELD), seen;
+	struct trace_entry gone = entry("a@x.test", "GONE", TRACE_HELD);
+	struct why why;
+	char id[40];
+
+	strcpy(held.verdict, "hold");
+	strcpy(gone.verdict, "hold");
+	trace_note(&held);
+	trace_note(&gone);
+	gone.stage = TRACE_RELEASE;
+	strcpy(gone.verdict, "released");
+	trace_note(&gone);
+	for (int i = 0; i < 40000; i++) {
+		struct trace_entry e;
+
+		snprintf(id, sizeof(id), "ID%d", i);
+		e = entry("b@x.test", id, TRACE_SENT);
+		e.nrcpt = TRACE_RCPTS;
+		trace_note(&e);
+		if (i % 500 == 499)
+			assert_true(trace_settle());
+	}
+	assert_int_equal(found(&(struct trace_query){ .queue_id = "ID0" }), 0);
+	memset(&seen, 0, sizeof(seen));
+	assert_int_equal(trace_held(keep_entry, &seen, &why), 0);
+	assert_string_equal(seen.queue_id, "HELD");
+	assert_int_equal(seen.nrcpt, 1);
+	assert_int_equal(seen.digest[0], held.digest[0]);
+	assert_int_equal(found(&(struct trace_query){ .queue_id = "GONE" }), 2);
+}
+
 static void
 a_file_of_something_else_is_left_alone(void **state)
 {
@@ -277,6 +318,7 @@ main(void)
 		TEST(a_flood_is_counted_to_the_last_and_displaces_nobody),
 		TEST(a_flood_of_made_up_senders_is_counted_to_the_last),
 		TEST(the_file_never_outgrows_its_size),
+		TEST(what_is_held_is_known_however_full_the_file_is),
 		TEST(a_file_of_something_else_is_left_alone),
 	};
 

@@ -30,6 +30,7 @@ static const struct command {
 	{ "revoke", CHANGES, control_revoke },
 	{ "release", CHANGES, control_release },
 	{ "held", READS, control_held },
+	{ "sweep", CHANGES, control_sweep },
 	{ "block", CHANGES, control_block },
 	{ "unblock", CHANGES, control_unblock },
 	{ "reload", CHANGES, control_reload },

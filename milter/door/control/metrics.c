@@ -15,6 +15,7 @@
 
 #include "limit.h"
 #include "meter.h"
+#include "held_mail.h"
 #include "request.h"
 #include "tokens.h"
 #include "gate.h"
@@ -480,13 +481,13 @@ add_store(const struct request *rq, json_t **families)
 static void
 add_held(const struct request *rq, json_t **families)
 {
-	int64_t count, oldest;
+	int64_t oldest;
+	size_t count;
 
-	if (!control_held_seen(&count, &oldest))
-		return;
+	held_mail_stats(&count, &oldest);
 	gauge(families, "postmeter_held_messages",
-	    "Messages held when the queue was last looked at.",
-	    json_integer(count));
+	    "Messages that are held.",
+	    json_integer((json_int_t)count));
 	gauge(families, "postmeter_held_oldest_age_seconds",
 	    "How long the oldest of them is held.",
 	    seconds(oldest == 0 ? 0 : rq->now - oldest));

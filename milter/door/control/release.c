@@ -3,28 +3,30 @@
  *
  * The mail server keeps the message and forgets why; the trace knows.  A held
  * message was never charged, so it is charged before it goes, as the desk
- * charges everybody.  That it was charged is noted under its queue id before
+ * charges everybody.  What became of it is noted under its queue id before
  * the answer: whoever dies between the answer and the queue asks again, and is
  * not charged again.
  */
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "desk.h"
+#include "held_mail.h"
+#include "log.h"
 #include "meter.h"
 #include "record.h"
 #include "request.h"
 #include "tally.h"
 #include "trace.h"
 
-#define IDS_MOST 5000
+#define HELD_MOST 5000 /* in one answer, to whoever did not look himself */
 #define EARLIER (2 * SECOND) /* clocks of mail server and daemon */
+#define SETTLED MINUTE       /* what is held shows in the queue by then */
 
 struct search {
 	struct trace_entry hold;
-	int64_t arrival; /* ms: a queue id is used again */
-	bool found, charged;
+	int64_t arrival; /* ms: a queue id is used again; 0: of the latest */
+	bool found, charged, returned, warned, gone;
 };
 
 static bool
@@ -34,9 +36,12 @@ look_at(void *arg, const struct trace_entry *e)
 
 	if (e->when < s->arrival - EARLIER)
 		return false; /* of another message, as is what follows */
-	if (e->stage == TRACE_RELEASE)
-		s->charged = true;
-	else if (e->stage == TRACE_EOM && strcmp(e->verdict, "hold") == 0) {
+	if (e->stage == TRACE_RELEASE) {
+		s->charged |= strcmp(e->verdict, "released") == 0;
+		s->returned |= strcmp(e->verdict, "returned") == 0;
+		s->warned |= strcmp(e->verdict, "warned") == 0;
+		s->gone |= strcmp(e->verdict, "gone") == 0;
+	} else if (e->stage == TRACE_EOM && strcmp(e->verdict, "hold") == 0) {
 		s->hold = *e;
 		s->found = true;
 		return false;
@@ -62,79 +67,189 @@ arrival_of(const json_t *o)
 	return json_integer_value(json_object_get(o, "arrival")) * SECOND;
 }
 
+/* row_of - a message that is ours */
+static json_t *
+row_of(const struct request *rq, const struct trace_entry *e, bool charged)
+{
+	return json_pack(
+	    "{s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:o}",
+	    "queue_id", control_text(e->queue_id), "ours", 1, "charged",
+	    charged, "when", control_time(rq, e->when), "until",
+	    control_time(rq, e->when + rq->conf->hold_for), "who",
+	    control_text(e->who), "sender", control_text(e->sender),
+	    "recipients", control_number(e->recipients), "policy", e->policy,
+	    "key", control_text(e->key), "limit", e->limit, "text",
+	    control_text(e->text));
+}
+
+/* --- notes --------------------------------------------------------------- */
+
+/* note - what became of it, in the trace before anybody is told */
+static void
+note(const struct request *rq, const struct trace_entry *hold,
+    const char *verdict, const struct outcome *o)
+{
+	struct trace_entry e = *hold;
+
+	e.when = rq->now;
+	e.day = record_day(rq->conf, rq->now);
+	e.stage = TRACE_RELEASE;
+	e.sum = o != NULL ? TRACE_SENT : TRACE_NOTHING;
+	snprintf(e.verdict, sizeof(e.verdict), "%s", verdict);
+	snprintf(e.smarthost, sizeof(e.smarthost), "%s",
+	    o != NULL && o->smarthost != NULL ? o->smarthost : "");
+	snprintf(e.text, sizeof(e.text), "%s by %s", verdict, rq->actor);
+	trace_note(&e);
+	(void)trace_settle();
+	if (strcmp(verdict, "warned") != 0)
+		held_mail_remove(hold);
+}
+
+/* tell - an event about a held message */
+static void
+tell(const struct request *rq, const struct trace_entry *hold, const char *text)
+{
+	struct store_event e = { .when = rq->now, .kind = "release" };
+
+	snprintf(e.policy, sizeof(e.policy), "%s", hold->policy);
+	snprintf(e.key, sizeof(e.key), "%.*s", MAILADDR_MAX, hold->who);
+	snprintf(e.actor, sizeof(e.actor), "%s", rq->actor);
+	snprintf(e.text, sizeof(e.text), "%.60s %s", hold->queue_id, text);
+	log_info("release: who=%s %s", e.key, e.text);
+	store_note(rq->env->store, &e);
+}
+
+/* --- what is held -------------------------------------------------------- */
+
 /* held_row - one message of the queue, as far as it is ours */
 static json_t *
-held_row(const struct request *rq, const json_t *item, struct why *why)
+held_row(const struct request *rq, const json_t *item, struct search *s)
 {
 	const char *id = json_string_value(json_object_get(item, "id"));
-	struct search s;
+	struct why why;
 
-	if (id == NULL || search(id, arrival_of(item), &s, why) == -1)
+	s->found = false;
+	if (id == NULL || search(id, arrival_of(item), s, &why) == -1)
 		return json_null();
-	if (!s.found)
-		return json_pack(
-		    "{s:o, s:b}", "queue_id", control_text(id), "ours", 0);
-	return json_pack("{s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:s, s:s, s:o}",
-	    "queue_id", control_text(id), "ours", 1, "charged", s.charged,
-	    "when", control_time(rq, s.hold.when), "who",
-	    control_text(s.hold.who), "sender", control_text(s.hold.sender),
-	    "recipients", control_number(s.hold.recipients), "policy",
-	    s.hold.policy, "limit", s.hold.limit, "text",
-	    control_text(s.hold.text));
+	return s->found ? row_of(rq, &s->hold, s->charged)
+			: json_pack("{s:o, s:b}", "queue_id", control_text(id),
+			      "ours", 0);
 }
 
-/* What the last look at the queue found, for metrics: only root can look. */
-static atomic_llong held_seen, held_count, held_oldest;
+struct rows {
+	const struct request *rq;
+	json_t *list;
+};
 
-/* remember - how many are ours, and since when the oldest is held */
-static void
-remember(const struct request *rq, const json_t *list)
+static bool
+add_held(void *arg, const struct trace_entry *e)
 {
-	const json_t *row;
-	long long n = 0, oldest = 0;
-	size_t i;
+	struct rows *r = arg;
 
-	json_array_foreach (list, i, row) {
-		const long long when = json_integer_value(
-		    json_object_get(json_object_get(row, "when"), "ms"));
-
-		if (when == 0)
-			continue;
-		n++;
-		if (oldest == 0 || when < oldest)
-			oldest = when;
-	}
-	atomic_store(&held_count, n);
-	atomic_store(&held_oldest, oldest);
-	atomic_store(&held_seen, rq->now);
-}
-
-bool
-control_held_seen(int64_t *count_r, int64_t *oldest_r)
-{
-	*count_r = atomic_load(&held_count);
-	*oldest_r = atomic_load(&held_oldest);
-	return atomic_load(&held_seen) != 0;
+	control_append(&r->list, row_of(r->rq, e, false));
+	return json_array_size(r->list) < HELD_MOST;
 }
 
 json_t *
 control_held(const struct request *rq)
 {
 	const json_t *ids = json_object_get(rq->args, "ids"), *item;
-	json_t *list = json_array();
+	struct rows r = { .rq = rq, .list = json_array() };
+	struct search s;
 	struct why why;
 	size_t i;
 
+	if (ids == NULL && trace_held(add_held, &r, &why) == -1) {
+		json_decref(r.list);
+		return control_failure(
+		    "look at the daemon's log", "%s", why.text);
+	}
 	json_array_foreach (ids, i, item)
-		if (i < IDS_MOST)
-			control_append(&list, held_row(rq, item, &why));
-	remember(rq, list);
+		control_append(&r.list, held_row(rq, item, &s));
+	return json_pack("{s:b, s:o}", "ok", 1, "held", r.list);
+}
+
+/*
+ * near_its_end - once, a day before it is returned (of short ones a quarter);
+ * Sendmail ("by_id") returns none
+ */
+static void
+near_its_end(const struct request *rq, const struct search *s)
+{
+	const int64_t quarter = rq->conf->hold_for / 4;
+	const int64_t lead = quarter < DAY ? quarter : DAY;
+
+	if (s->charged || s->warned || rq->conf->hold_keeps ||
+	    json_is_true(json_object_get(rq->args, "by_id")) ||
+	    rq->now < s->hold.when + rq->conf->hold_for - lead)
+		return;
+	note(rq, &s->hold, "warned", NULL);
+	tell(rq, &s->hold,
+	    "is held and goes back to its sender soon: grant more, or release --now");
+}
+
+/* A list of those that have gone; more of them are told at the next look. */
+static void
+add_gone(void *arg, const char *queue_id, int64_t when)
+{
+	json_t **list = arg;
+
+	control_append(
+	    list, json_pack("{s:o, s:I}", "id", control_text(queue_id),
+		      "arrival", (json_int_t)(when / SECOND)));
+}
+
+/* tell_gone - those that somebody else let go, or deleted */
+static void
+tell_gone(const struct request *rq, const json_t *list)
+{
+	const json_t *item;
+	struct search s;
+	size_t i;
+
+	json_array_foreach (list, i, item) {
+		json_decref(held_row(rq, item, &s));
+		if (!s.found || s.charged || s.returned || s.gone)
+			continue;
+		note(rq, &s.hold, "gone", NULL);
+		tell(rq, &s.hold,
+		    "left the queue without postmeter, charged to nobody");
+	}
+}
+
+/*
+ * control_sweep - what root sees in the queue, in pages: behind the last it is
+ * known what has gone
+ */
+json_t *
+control_sweep(const struct request *rq)
+{
+	const json_t *ids = json_object_get(rq->args, "ids"), *item;
+	json_t *list = json_array(), *gone = json_array();
+	struct search s;
+	size_t i;
+
+	if (!json_is_false(json_object_get(rq->args, "first")))
+		held_mail_look(rq->now);
+	json_array_foreach (ids, i, item) {
+		control_append(&list, held_row(rq, item, &s));
+		if (!s.found || s.charged || s.returned || s.gone)
+			continue;
+		held_mail_add(&s.hold);
+		near_its_end(rq, &s);
+	}
+	if (!json_is_false(json_object_get(rq->args, "last")))
+		held_mail_sweep(rq->now - SETTLED, add_gone, &gone);
+	tell_gone(rq, gone);
+	json_decref(gone);
 	return json_pack("{s:b, s:o}", "ok", 1, "held", list);
 }
 
+/* --- letting go ---------------------------------------------------------- */
+
 /* again - the transaction that was held, as far as the trace has it */
 static int
-again(const struct trace_entry *e, struct txn *t)
+again(const struct request *rq, const struct trace_entry *e, struct txn *t)
 {
 	txn_begin(t);
 	(void)netaddr_parse(e->client, &t->client);
@@ -142,6 +257,8 @@ again(const struct trace_entry *e, struct txn *t)
 	mailaddr_canon(&t->sender, e->sender, strlen(e->sender), "");
 	snprintf(t->queue_id, sizeof(t->queue_id), "%s", e->queue_id);
 	t->submitted = e->login[0] == '\0';
+	t->by_id = json_is_true(json_object_get(rq->args, "by_id"));
+	t->was_held = true;
 	t->bytes = e->bytes;
 	for (uint64_t i = 0; i < e->recipients; i++)
 		if (txn_add(t, i < e->nrcpt ? e->digest[i] : i + 1,
@@ -150,24 +267,25 @@ again(const struct trace_entry *e, struct txn *t)
 	return 0;
 }
 
-/* note - that it was charged, before anybody is told */
-static void
-note(const struct request *rq, const struct trace_entry *hold,
-    const struct outcome *o)
+/* is_paced - too many left by that smarthost within a minute */
+static bool
+is_paced(const struct request *rq, struct outcome *o)
 {
-	struct trace_entry e = *hold;
+	const char *by = o->smarthost != NULL ? o->smarthost : "";
 
-	e.when = rq->now;
-	e.day = record_day(rq->conf, rq->now);
-	e.stage = TRACE_RELEASE;
-	e.sum = TRACE_SENT;
-	snprintf(e.verdict, sizeof(e.verdict), "released");
-	snprintf(e.smarthost, sizeof(e.smarthost), "%s",
-	    o->smarthost != NULL ? o->smarthost : "");
-	snprintf(e.text, sizeof(e.text), "released by %s", rq->actor);
-	trace_note(&e);
-	trace_settle();
-	tally_add(TALLY_RELEASED, "charged", NULL, 1);
+	o->again = held_mail_pace(by, rq->conf->release_rate, rq->now);
+	if (o->again == 0)
+		return false;
+	o->verdict = VERDICT_DEFER;
+	why_set(&o->why, "At most %u held messages leave in a minute",
+	    rq->conf->release_rate);
+	return true;
+}
+
+static bool
+passes(const struct outcome *o)
+{
+	return o->verdict == VERDICT_PASS || o->verdict == VERDICT_IGNORE;
 }
 
 /* charge - spends what it costs; false if it has to wait */
@@ -179,10 +297,12 @@ charge(
 	struct txn t = { .submitted = false };
 	bool passed = false;
 
-	if (again(hold, &t) == 0) {
-		meter_charge(&desk, &t, rq->now, o);
-		passed =
-		    o->verdict == VERDICT_PASS || o->verdict == VERDICT_IGNORE;
+	if (again(rq, hold, &t) == 0) {
+		meter_explain(&desk, &t, rq->now, o);
+		if (passes(o) && !is_paced(rq, o)) {
+			meter_charge(&desk, &t, rq->now, o);
+			passed = passes(o);
+		}
 	} else {
 		memset(o, 0, sizeof(*o));
 		o->verdict = VERDICT_UNAVAILABLE;
@@ -191,31 +311,50 @@ charge(
 	return passed;
 }
 
-/* past_the_limit - an operator lets it go; that is an event */
-static void
-past_the_limit(const struct request *rq, const struct trace_entry *hold)
+/* ends - is it held so long that it goes back to its sender? */
+static bool
+ends(const struct request *rq, const struct search *s)
 {
-	struct store_event e = { .when = rq->now, .kind = "release" };
+	if (!json_is_true(json_object_get(rq->args, "due")) ||
+	    json_is_true(json_object_get(rq->args, "by_id")) ||
+	    rq->conf->hold_keeps || rq->now < s->hold.when + rq->conf->hold_for)
+		return false;
+	note(rq, &s->hold, "returned", NULL);
+	tell(rq, &s->hold, "was held too long and goes back to its sender");
+	tally_add(TALLY_RELEASED, "returned", NULL, 1);
+	return true;
+}
 
-	snprintf(e.policy, sizeof(e.policy), "%s", hold->policy);
-	snprintf(e.key, sizeof(e.key), "%.*s", MAILADDR_MAX, hold->who);
-	snprintf(e.actor, sizeof(e.actor), "%s", rq->actor);
-	snprintf(e.text, sizeof(e.text),
-	    "%.60s let go past the limit, charged to nobody", hold->queue_id);
-	store_note(rq->env->store, &e);
+/* let_go - may it leave?  What it says otherwise is in o */
+static bool
+let_go(const struct request *rq, const struct search *s, struct outcome *o,
+    bool *charged_r)
+{
+	*charged_r = false;
+	if (s->charged)
+		return true;
+	if (charge(rq, &s->hold, o)) {
+		note(rq, &s->hold, "released", o);
+		tally_add(TALLY_RELEASED, "charged", NULL, 1);
+		return *charged_r = true;
+	}
+	if (!json_is_true(json_object_get(rq->args, "now")))
+		return false;
+	note(rq, &s->hold, "released", o);
+	tell(rq, &s->hold, "let go past the limit, charged to nobody");
 	tally_add(TALLY_RELEASED, "uncharged", NULL, 1);
+	return true;
 }
 
 json_t *
 control_release(const struct request *rq)
 {
 	const char *id = control_arg(rq, "id");
-	const bool now = json_is_true(json_object_get(rq->args, "now"));
 	struct outcome o = { .verdict = VERDICT_PASS };
-	struct search s;
 	struct reply r = { .code = NULL };
+	bool charged = false, go = false, returned;
+	struct search s;
 	struct why why;
-	bool charged = false, go = true;
 
 	if (id == NULL)
 		return control_failure(
@@ -227,22 +366,18 @@ control_release(const struct request *rq)
 		return control_failure(
 		    "postsuper -H lets it go; it is not charged then",
 		    "%s was not held by postmeter, or trace-for is over", id);
-	if (!s.charged) {
-		charged = go = charge(rq, &s.hold, &o);
-		if (charged)
-			note(rq, &s.hold, &o);
-		else
-			verdict_reply(&o, rq->now, rq->conf->zone, &r);
-	}
-	if (!go && now) {
-		past_the_limit(rq, &s.hold);
-		go = true;
+	returned = s.returned && !s.charged;
+	if (!returned)
+		go = let_go(rq, &s, &o, &charged);
+	if (!go && !returned) {
+		verdict_reply(&o, rq->now, rq->conf->zone, &r);
+		returned = ends(rq, &s);
 	}
 	if (go)
 		control_log_command(rq, "release", id);
-	return json_pack("{s:b, s:o, s:b, s:b, s:o, s:o, s:o}", "ok", 1,
+	return json_pack("{s:b, s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "ok", 1,
 	    "queue_id", control_text(id), "release", go, "charged", charged,
-	    "who", control_text(s.hold.who), "again",
+	    "return", returned, "who", control_text(s.hold.who), "again",
 	    control_time(rq, go ? 0 : o.again), "text",
-	    control_text(go ? "" : r.text));
+	    control_text(go || returned ? "" : r.text));
 }

@@ -43,12 +43,7 @@ json_t	*control_revoke(const struct request *rq);
 
 /* release.c: mail that is held. */
 json_t	*control_held(const struct request *rq);
-
-/*
- * How many messages were held when root last looked, and since when the oldest
- * is (ms, 0: none).  False if nobody has looked yet.
- */
-bool	control_held_seen(int64_t *count_r, int64_t *oldest_r);
+json_t	*control_sweep(const struct request *rq); /* as root sees the queue */
 json_t	*control_release(const struct request *rq);
 json_t	*control_block(const struct request *rq);
 json_t	*control_unblock(const struct request *rq);

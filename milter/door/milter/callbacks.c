@@ -300,7 +300,7 @@ refusal(SMFICTX *ctx, struct session *s, const char *raw,
 	struct desk desk;
 
 	txn_undo(&s->txn);
-	record_outcome(s->conf, &s->txn, raw, o, r, clock_now());
+	(void)record_outcome(s->conf, &s->txn, raw, o, r, clock_now());
 	/* Once a message, however many recipients it has. */
 	if (s->refused == 0 && enter()) {
 		desk = desk_of(s);
@@ -468,9 +468,10 @@ mlfi_eom(SMFICTX *ctx)
 	leave(TALLY_EOM, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
-	record_outcome(s->conf, &s->txn, NULL, &o, &r, now);
-	st = rename_sender(ctx, s, &o) == 0 ? answer(ctx, &o, &r)
-					    : unavailable(ctx);
+	st = record_outcome(s->conf, &s->txn, NULL, &o, &r, now) &&
+		     rename_sender(ctx, s, &o) == 0
+		 ? answer(ctx, &o, &r)
+		 : unavailable(ctx);
 	finish(s);
 	return st;
 }

@@ -309,21 +309,24 @@ trace_close(void)
 	pthread_rwlock_unlock(&using);
 }
 
-void
+bool
 trace_settle(void)
 {
 	const int64_t until = cond_deadline(SETTLE);
 	uint64_t ticket;
+	bool written;
 
 	if (!atomic_load(&is_open))
-		return;
+		return true;
 	pthread_mutex_lock(&t.lock);
 	ticket = ++t.asked;
 	pthread_cond_signal(&t.work);
 	while (t.written < ticket && !t.ending &&
 	       cond_wait(&t.done, &t.lock, until))
 		;
+	written = t.written >= ticket && t.trouble[0] == '\0';
 	pthread_mutex_unlock(&t.lock);
+	return written;
 }
 
 void
@@ -345,10 +348,23 @@ trace_find(const struct trace_query *q, trace_entry_fn *each, void *arg,
 {
 	int rc = 0;
 
-	trace_settle();
+	(void)trace_settle();
 	pthread_rwlock_rdlock(&using);
 	if (db != NULL)
 		rc = trace_db_find(db, q, each, arg, why);
+	pthread_rwlock_unlock(&using);
+	return rc;
+}
+
+int
+trace_held(trace_entry_fn *each, void *arg, struct why *why)
+{
+	int rc = 0;
+
+	(void)trace_settle();
+	pthread_rwlock_rdlock(&using);
+	if (db != NULL)
+		rc = trace_db_held(db, each, arg, why);
 	pthread_rwlock_unlock(&using);
 	return rc;
 }
@@ -359,7 +375,7 @@ trace_history(const char *who, int since_day, size_t n, trace_day_fn *each,
 {
 	int rc = 0;
 
-	trace_settle();
+	(void)trace_settle();
 	pthread_rwlock_rdlock(&using);
 	if (db != NULL)
 		rc = trace_db_history(db, who, since_day, n, each, arg, why);
@@ -373,7 +389,7 @@ trace_refusals(const char *who, int64_t since, size_t n,
 {
 	int rc = 0;
 
-	trace_settle();
+	(void)trace_settle();
 	pthread_rwlock_rdlock(&using);
 	if (db != NULL)
 		rc = trace_db_refusals(db, who, since, n, each, arg, why);

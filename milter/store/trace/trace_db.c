@@ -34,10 +34,18 @@ enum statement {
 	PAGES,
 	FREE_PAGES,
 	FIND,
+	HELD,
 	HISTORY,
 	REFUSALS,
 	STATEMENTS
 };
+
+/* What is known of mail that is held, and nowhere else. */
+#define OF_HELD "(verdict = 'hold' OR stage = 3)"
+/* As read_entry reads them. */
+#define COLUMNS                                                                \
+	"at, stage, queue_id, who, client, login, sender, rcpt, recipients, external, bytes, rule, verdict, policy, lim, key, used, max, again, smarthost, text, rcpts"
+#define HELD_KEPT (31 * DAY)
 
 static const char *const sql[STATEMENTS] = {
 	[PUT_ENTRY] =
@@ -50,9 +58,11 @@ static const char *const sql[STATEMENTS] = {
 	    "INSERT INTO refusals (hour, who, policy, verdict, n, first, last, rcpt, text) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)"
 	    " ON CONFLICT (hour, who, policy, verdict) DO UPDATE SET n = n + ?5, last = ?7, rcpt = ?8, text = ?9",
 	[DROP_OLD] =
-	    "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE at < ?1 ORDER BY id LIMIT ?2)",
+	    "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE at < ?1 AND (at < ?3 OR NOT " OF_HELD
+	    ") ORDER BY id LIMIT ?2)",
 	[DROP_OLDEST] =
-	    "DELETE FROM entry WHERE id IN (SELECT id FROM entry ORDER BY id LIMIT ?1)",
+	    "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE at < ?1 OR NOT " OF_HELD
+	    " ORDER BY id LIMIT ?2)",
 	[DROP_HOURS] =
 	    "DELETE FROM refusals WHERE rowid IN (SELECT rowid FROM refusals WHERE hour < ?1 LIMIT ?2)",
 	[DROP_DAYS] =
@@ -60,12 +70,16 @@ static const char *const sql[STATEMENTS] = {
 	[PAGES] = "PRAGMA page_count",
 	[FREE_PAGES] = "PRAGMA freelist_count",
 	[FIND] =
-	    "SELECT at, stage, queue_id, who, client, login, sender, rcpt, recipients, external, bytes, rule, verdict, policy, lim, key, used, max, again, smarthost, text FROM entry"
+	    "SELECT " COLUMNS " FROM entry"
 	    " WHERE (?1 = '' OR queue_id = ?1)"
 	    " AND (?2 = '' OR who = ?2 OR login = ?2 OR sender = ?2 OR client = ?2)"
 	    " AND (?3 IS NULL OR (instr(rcpts, ?3) > 0 AND (instr(rcpts, ?3) - 1) % 8 = 0))"
 	    " AND at >= ?4 AND at <= ?5 AND (?6 = 0 OR taken = 0)"
 	    " ORDER BY id DESC LIMIT ?7",
+	[HELD] =
+	    "SELECT " COLUMNS
+	    " FROM entry WHERE verdict = 'hold' AND stage = 1 AND NOT EXISTS"
+	    " (SELECT 1 FROM entry AS later WHERE later.queue_id = entry.queue_id AND later.stage = 3 AND later.verdict <> 'warned' AND later.id > entry.id) ORDER BY id",
 	[HISTORY] =
 	    "SELECT day, who, sent, recipients, bytes, refused, held FROM day WHERE (?1 IS NULL OR who = ?1) AND day >= ?2 ORDER BY day DESC, sent DESC LIMIT ?3",
 	[REFUSALS] =
@@ -77,6 +91,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS entry_queue_id ON entry (queue_id) WHERE queue_id <> '';"
     "CREATE INDEX IF NOT EXISTS entry_who ON entry (who);"
     "CREATE INDEX IF NOT EXISTS entry_at ON entry (at);"
+    "CREATE INDEX IF NOT EXISTS entry_held ON entry (id) WHERE verdict = 'hold';"
     "CREATE TABLE IF NOT EXISTS day (day INTEGER, who TEXT, sent INTEGER, recipients INTEGER, bytes INTEGER, refused INTEGER, held INTEGER, UNIQUE (who, day));"
     "CREATE INDEX IF NOT EXISTS day_day ON day (day);"
     "CREATE TABLE IF NOT EXISTS refusals (hour INTEGER, who TEXT, policy TEXT, verdict TEXT, n INTEGER, first INTEGER, last INTEGER, rcpt TEXT, text TEXT, UNIQUE (hour, who, policy, verdict));"
@@ -88,7 +103,8 @@ struct trace_db {
 	pthread_mutex_t reading; /* who has the reader */
 	sqlite3_stmt *stmt[STATEMENTS];
 	int64_t keep;
-	int64_t pages; /* the file's most */
+	int64_t held_from; /* what is held and older goes, too */
+	int64_t pages;     /* the file's most */
 };
 
 static int
@@ -344,13 +360,13 @@ trace_db_drop(struct trace_db *db, enum statement i, int64_t before,
     int64_t most, struct why *why)
 {
 	sqlite3_stmt *s = stmt(db, i, why);
-	int at = 1;
 
 	if (s == NULL)
 		return -1;
-	if (i != DROP_OLDEST)
-		sqlite3_bind_int64(s, at++, before);
-	sqlite3_bind_int64(s, at, most);
+	sqlite3_bind_int64(s, 1, before);
+	sqlite3_bind_int64(s, 2, most);
+	if (i == DROP_OLD)
+		sqlite3_bind_int64(s, 3, db->held_from);
 	return trace_db_run(db, s, why);
 }
 
@@ -371,9 +387,11 @@ trace_db_end(struct trace_db *db, int64_t now, struct why *why)
 	const int64_t left = db->pages - trace_db_number(db, PAGES) +
 			     trace_db_number(db, FREE_PAGES);
 
+	db->held_from = now - HELD_KEPT;
 	if (trace_db_drop(db, DROP_OLD, now - db->keep, DROP_MOST, why) == -1 ||
 	    (left < SPARE(db->pages) &&
-		trace_db_drop(db, DROP_OLDEST, 0, DROP_MOST, why) == -1) ||
+		trace_db_drop(db, DROP_OLDEST, db->held_from, DROP_MOST, why) ==
+		    -1) ||
 	    trace_db_drop(db, DROP_HOURS, now - db->keep, DROP_MOST, why) ==
 		-1 ||
 	    trace_db_drop(db, DROP_DAYS, day_before(now, DAYS_KEPT), DROP_MOST,
@@ -393,7 +411,7 @@ trace_db_undo(struct trace_db *db)
 	if (sqlite3_get_autocommit(db->writer) == 0)
 		(void)exec(db, db->writer, "ROLLBACK", &why);
 	/* A full file: room for the next batch. */
-	(void)trace_db_drop(db, DROP_OLDEST, 0, DROP_MOST, &why);
+	(void)trace_db_drop(db, DROP_OLDEST, db->held_from, DROP_MOST, &why);
 }
 
 /* --- reading ------------------------------------------------------------- */
@@ -417,6 +435,8 @@ column_number(sqlite3_stmt *s, int at)
 static void
 read_entry(sqlite3_stmt *s, struct trace_entry *e)
 {
+	const void *digests;
+
 	memset(e, 0, sizeof(*e));
 	e->when = sqlite3_column_int64(s, 0);
 	e->stage = (enum trace_stage)sqlite3_column_int(s, 1);
@@ -439,6 +459,12 @@ read_entry(sqlite3_stmt *s, struct trace_entry *e)
 	e->again = sqlite3_column_int64(s, 18);
 	COLUMN(s, 19, e->smarthost);
 	COLUMN(s, 20, e->text);
+	digests = sqlite3_column_blob(s, 21);
+	e->nrcpt = (size_t)sqlite3_column_bytes(s, 21) / sizeof(e->digest[0]);
+	if (e->nrcpt > TRACE_RCPTS)
+		e->nrcpt = TRACE_RCPTS;
+	if (digests != NULL)
+		memcpy(e->digest, digests, e->nrcpt * sizeof(e->digest[0]));
 }
 
 /* next - is there another row?  At the end it resets; *rc_r is -1 if it broke
@@ -482,6 +508,27 @@ trace_db_find(struct trace_db *db, const struct trace_query *q,
 		}
 		sqlite3_reset(s);
 	}
+	pthread_mutex_unlock(&db->reading);
+	return rc;
+}
+
+int
+trace_db_held(
+    struct trace_db *db, trace_entry_fn *each, void *arg, struct why *why)
+{
+	struct trace_entry e;
+	sqlite3_stmt *s;
+	int rc = -1;
+
+	pthread_mutex_lock(&db->reading);
+	s = stmt(db, HELD, why);
+	while (s != NULL && next(db, s, &rc, why)) {
+		read_entry(s, &e);
+		if (!each(arg, &e))
+			break;
+	}
+	if (s != NULL)
+		sqlite3_reset(s);
 	pthread_mutex_unlock(&db->reading);
 	return rc;
 }

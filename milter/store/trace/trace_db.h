@@ -28,6 +28,8 @@ void	trace_db_undo(struct trace_db *db);
 
 int	trace_db_find(struct trace_db *db, const struct trace_query *q,
 	    trace_entry_fn *each, void *arg, struct why *why);
+int	trace_db_held(struct trace_db *db, trace_entry_fn *each, void *arg,
+	    struct why *why);
 int	trace_db_history(struct trace_db *db, const char *who, int since_day,
 	    size_t n, trace_day_fn *each, void *arg, struct why *why);
 int	trace_db_refusals(struct trace_db *db, const char *who, int64_t since,
