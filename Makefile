@@ -61,10 +61,11 @@ I_desk = $(I_store) -Iinclude/desk
 I_door = $(I_desk) -Iinclude/door
 I_provider = $(I_desk) -Iinclude/provider
 I_tool = $(I_door) -Iinclude/provider
+I_web = $(I_door) -Iinclude/provider
 # The mains and the tests look everywhere.
 INC = $(I_tool) -Imilter
 
-FLOORS = ground noun policy config secret store desk door provider tool
+FLOORS = ground noun policy config secret store desk door provider tool web
 $(foreach f,$(FLOORS),$(eval $(BUILD)/milter/$(f)/%.o: INC = $$(I_$(f))))
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -73,13 +74,14 @@ floor = $(foreach f,$(1),$(wildcard milter/$(f)/*.c milter/$(f)/*/*.c))
 # What two programs share is an archive; what one program is made of is a list.
 # The milter's callbacks need libmilter, and accept_reserve.c replaces
 # accept(2): they belong to the daemon alone.
-PROGRAMS = postmeter postmeterctl postmeter-agent
+PROGRAMS = postmeter postmeterctl postmeter-agent postmeter-web
 DAEMON_SRC = milter/postmeter.c $(wildcard milter/door/milter/*.c)
 TOOL_SRC = milter/postmeterctl.c $(call floor,tool)
 SRC_postmeter = $(DAEMON_SRC)
 SRC_postmeterctl = $(TOOL_SRC)
 SRC_postmeter-agent = milter/postmeter-agent.c
-LIB_SRC = $(filter-out $(DAEMON_SRC),$(call floor,$(filter-out tool,$(FLOORS))))
+SRC_postmeter-web = milter/postmeter-web.c $(call floor,web)
+LIB_SRC = $(filter-out $(DAEMON_SRC),$(call floor,$(filter-out tool web,$(FLOORS))))
 LIB = $(BUILD)/libpostmeter.a
 
 TEST_SRC = $(wildcard tests/*/test_*.c)
@@ -111,6 +113,15 @@ $(BUILD)/%.inc: %.m4
 $(BUILD)/%.inc: %.lua
 	@mkdir -p $(@D)
 	@$(AS_STRING)
+$(BUILD)/%.inc: %.css
+	@mkdir -p $(@D)
+	@$(AS_STRING)
+$(BUILD)/%.inc: %.js
+	@mkdir -p $(@D)
+	@$(AS_STRING)
+$(BUILD)/%.inc: %.svg
+	@mkdir -p $(@D)
+	@$(AS_STRING)
 $(BUILD)/%.inc: %.conf
 	@mkdir -p $(@D)
 	@$(AS_STRING)
@@ -121,6 +132,10 @@ $(BUILD)/milter/tool/sendmail_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
 $(BUILD)/milter/store/redis/script.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/store/redis/script.o: $(BUILD)/milter/store/redis/script.inc
+WEB_FILES = $(BUILD)/milter/web/style.inc $(BUILD)/milter/web/page.inc \
+    $(BUILD)/milter/web/icon.inc
+$(BUILD)/milter/web/site.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/web/site.o: $(WEB_FILES)
 
 # Never updated in place: an archive would keep members of files that are gone.
 $(LIB): $(call obj,$(LIB_SRC))
@@ -139,6 +154,10 @@ $(BUILD)/postmeterctl: $(call obj,$(TOOL_SRC)) $(LIB)
 $(BUILD)/postmeter-agent: $(call obj,$(SRC_postmeter-agent)) $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+
+$(BUILD)/postmeter-web: $(call obj,$(SRC_postmeter-web)) $(LIB)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lmicrohttpd $(LIBS)
 
 # Loaded by whatever logs in through Cyrus SASL; its functions come as pointers.
 SASL_SRC = milter/sasl/plugin.c
@@ -185,6 +204,11 @@ TOOL = $(call obj,$(call floor,tool))
 TOOL_TESTS = $(filter $(BUILD)/tests/tool/%,$(TESTS))
 $(TOOL_TESTS): $(TOOL)
 $(TOOL_TESTS): LIBS += -lcurl -lyaml -lz
+
+# The page without its socket; a test plays the daemon in place of daemon.c.
+WEB = $(filter-out %/http.o,$(call obj,$(call floor,web)))
+$(call test,html): $(call obj,milter/web/html.c milter/web/form.c)
+$(call test,site): $(WEB)
 
 # A smarthost is probed with libcurl, against a server that the test makes up.
 $(call test,smtp_probe): LIBS += -lcurl -lssl
@@ -238,6 +262,7 @@ $(filter %/fuzz_from_header,$(REPLAYS)): $(BUILD)/milter/door/milter/from_header
 $(filter %/fuzz_mail_log,$(REPLAYS)): $(BUILD)/milter/tool/mail_log.o
 
 $(filter %/fuzz_control,$(REPLAYS)): $(HOUSE_CLOCK)
+$(filter %/fuzz_site,$(REPLAYS)): $(WEB)
 
 $(REPLAYS): %: %.o $(BUILD)/tests/fuzz/replay.o $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)
@@ -290,6 +315,7 @@ fuzz:
 # One target of tests/fuzz.sh: the library and one fuzz_*.c under libFuzzer.
 $(BUILD)/libfuzzer_from_header: $(BUILD)/milter/door/milter/from_header.o
 $(BUILD)/libfuzzer_control: $(HOUSE_CLOCK)
+$(BUILD)/libfuzzer_site: $(WEB)
 $(BUILD)/libfuzzer_mail_log: $(BUILD)/milter/tool/mail_log.o
 $(foreach f,$(FUZZ_SRC),$(eval \
     $(BUILD)/libfuzzer_$(patsubst fuzz_%,%,$(basename $(notdir $f))): $(call obj,$f)))
@@ -406,7 +432,7 @@ CPPCHECK_LOOPS = '-Djson_object_foreach(o, k, v)=for (;;)' \
 
 lint-cppcheck: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc $(BUILD)/milter/store/redis/script.inc \
-    $(BUILD)/conf/refusals.inc
+    $(BUILD)/conf/refusals.inc $(WEB_FILES)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
 	    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 	    $(INC) -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/load tests/support
@@ -435,7 +461,8 @@ DOC = $(DESTDIR)$(PREFIX)/share/doc/postmeter
 UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 UNITS = postmeter.service postmeter-agent.service \
     postmeter-release.service postmeter-release.timer \
-    postmeter-metrics.service postmeter-metrics.timer
+    postmeter-metrics.service postmeter-metrics.timer \
+    postmeter-web.service postmeter-web.socket
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter

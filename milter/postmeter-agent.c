@@ -60,7 +60,8 @@ usage(FILE *to)
 static json_t *
 tell_daemon(json_t *request)
 {
-	json_t *answer = daemon_ask(&a.conf->control_socket, request);
+	json_t *answer =
+	    daemon_ask(&a.conf->control_socket, request, DAEMON_WAIT);
 
 	if (answer == NULL && !a.deaf)
 		log_warn("the daemon cannot be reached at %s: %s",

@@ -5,7 +5,7 @@
 set -u
 
 set -- "${BUILD:-build}/postmeter" "${BUILD:-build}/postmeterctl" \
-    "${BUILD:-build}/postmeter-agent"
+    "${BUILD:-build}/postmeter-agent" "${BUILD:-build}/postmeter-web"
 
 n=0
 # claim NAME COMMAND... - one test
@@ -49,7 +49,7 @@ scores_well() {
 
 	score=$(systemd-analyze security --offline=true "$1" 2>/dev/null |
 	    sed -nE 's/.*exposure level[^0-9]*([0-9.]+).*/\1/p')
-	awk -v s="${score:-10}" 'BEGIN { exit !(s <= 1.5) }'
+	awk -v s="${score:-10}" -v most="$2" 'BEGIN { exit !(s <= most) }'
 }
 
 # The unit as it is installed, but with the programs that were just built.
@@ -76,14 +76,19 @@ for b; do
 done
 claim the_daemon_starts_no_other_program starts_nothing "$1"
 claim the_agent_starts_no_other_program starts_nothing "$3"
+claim the_page_starts_no_other_program starts_nothing "$4"
 claim the_daemon_speaks_to_no_provider speaks_to_nobody "$1"
 unit=contrib/systemd/postmeter.service
 if command -v systemd-analyze >/dev/null; then
-	claim the_unit_scores_at_most_1.5 scores_well "$unit"
+	claim the_unit_scores_at_most_1.5 scores_well "$unit" 1.5
+	claim the_pages_unit_scores_at_most_1 \
+	    scores_well contrib/systemd/postmeter-web.service 1.0
 	claim the_unit_says_nothing_that_systemd_does_not_know \
 	    is_understood "$unit" "$1"
 	claim the_agents_unit_says_nothing_that_systemd_does_not_know \
 	    is_understood contrib/systemd/postmeter-agent.service "$3"
+	claim the_pages_unit_says_nothing_that_systemd_does_not_know \
+	    is_understood contrib/systemd/postmeter-web.service "$4"
 else
 	skip "no systemd-analyze: the unit is not scored"
 fi

@@ -113,6 +113,9 @@ struct config {
 	struct names auth_peers;	/* user names */
 	struct names view_peers;	/* user names, or uids in digits */
 	struct names view_may;		/* of view_commands */
+	struct names web_readers;	/* of the page; "*": all logged in */
+	struct names web_actors;
+	char *web_key;			/* path: the page's tokens */
 	char *user;
 	char *store;			/* "sqlite:PATH", "redis://..." ... */
 	char *store_secret;		/* its password's name; "" if none */

@@ -11,9 +11,11 @@
 
 /*
  * Sends request and returns the daemon's object, a new reference; NULL and
- * errno if the daemon is away, silent or talks nonsense.  What was sent is
- * wiped.
+ * errno if the daemon is away, silent for wait seconds or talks nonsense.  What
+ * was sent is wiped.
  */
-json_t	*daemon_ask(const struct unix_socket *ep, const json_t *request);
+#define DAEMON_WAIT	60	/* for whoever has nobody waiting behind him */
+json_t	*daemon_ask(const struct unix_socket *ep, const json_t *request,
+	    int wait);
 
 #endif

@@ -91,12 +91,15 @@ config_free(struct config **cp)
 	free_names(&conf->auth_peers);
 	free_names(&conf->view_peers);
 	free_names(&conf->view_may);
+	free_names(&conf->web_readers);
+	free_names(&conf->web_actors);
 	free_names(&conf->local_domains);
 	free_names(&conf->login_domains);
 	free(conf->networks.v);
 	zone_free(&conf->zone);
 	free(conf->file);
 	free(conf->user);
+	free(conf->web_key);
 	free(conf->store);
 	free(conf->store_secret);
 	free(conf->oauth_state);

@@ -10,8 +10,8 @@
 
 #include "reader.h"
 
-const char *const view_commands[] = { "block", "unblock", "grant", "reset",
-	"reload", NULL };
+const char *const view_commands[] = { "block", "unblock", "grant", "revoke",
+	"reset", "release", "reload", NULL };
 
 /* is_uid - "1001": the user of another container has no name here */
 static bool
@@ -69,10 +69,48 @@ read_may(struct reading *r, cfg_t *root)
 
 		if (enum_from_name(view_commands, v->text) == -1)
 			diag_error(&r->m, v->line,
-			    "view-may: \"%s\" is no such command: it is block, unblock, grant, reset or reload",
+			    "view-may: \"%s\" is no such command: it is block, unblock, grant, revoke, reset, release or reload",
 			    shown(text, v));
 		may->v[may->n++] = keep(r, v->text);
 	}
+}
+
+/* read_people - names as the proxy before the page has them */
+static void
+read_people(struct reading *r, cfg_t *root, const char *name,
+    const char *const *usual, struct names *people)
+{
+	const size_t n = read_size(root, name, usual);
+
+	people->v = keep_array(r, n, sizeof(*people->v));
+	for (size_t i = 0; i < n && people->v != NULL; i++) {
+		const struct conf_value v = read_nth(root, name, usual, i);
+
+		if (v.len == 0)
+			diag_error(&r->m, v.line,
+			    "%s: \"\" is nobody: name a login, or write \"*\" for all that are logged in",
+			    name);
+		people->v[people->n++] = keep(r, v.text);
+	}
+}
+
+/* read_web - who may see and do what on the page */
+static void
+read_web(struct reading *r, cfg_t *root)
+{
+	static const char *const everybody[] = { "*", NULL };
+	static const char *const nobody[] = { NULL };
+	const struct conf_value *key = read_one(root, "web-key");
+	char text[SHOWN];
+
+	read_people(r, root, "web-readers", everybody, &r->conf->web_readers);
+	read_people(r, root, "web-actors", nobody, &r->conf->web_actors);
+	r->conf->web_key =
+	    read_text(r, root, "web-key", "/run/postmeter-web/key");
+	if (key != NULL && key->text[0] != '/')
+		diag_error(&r->m, key->line,
+		    "web-key = \"%s\": write the absolute path of a file",
+		    shown(text, key));
 }
 
 void
@@ -100,4 +138,5 @@ read_view(struct reading *r, cfg_t *root)
 	}
 	read_peers(r, root);
 	read_may(r, root);
+	read_web(r, root);
 }

@@ -13,7 +13,6 @@
 #include "daemon.h"
 
 #define ANSWER_MAX (256 * 1024 * 1024)
-#define ANSWER_WAIT 60 /* seconds without a byte */
 
 /* send_all - the request and a newline; false with errno if it broke off */
 static bool
@@ -75,9 +74,9 @@ daemon_read_line(int fd, size_t *len_r)
 /* daemon_converse - the daemon's words on a connected socket; NULL with errno
  */
 static json_t *
-daemon_converse(int fd, const json_t *request)
+daemon_converse(int fd, const json_t *request, int seconds)
 {
-	const struct timeval wait = { .tv_sec = ANSWER_WAIT };
+	const struct timeval wait = { .tv_sec = seconds };
 	char *text, *line;
 	json_t *answer;
 	size_t len;
@@ -108,14 +107,14 @@ daemon_converse(int fd, const json_t *request)
 }
 
 json_t *
-daemon_ask(const struct unix_socket *ep, const json_t *request)
+daemon_ask(const struct unix_socket *ep, const json_t *request, int wait)
 {
 	int fd = unix_socket_connect(ep), error;
 	json_t *answer;
 
 	if (fd == -1)
 		return NULL;
-	answer = daemon_converse(fd, request);
+	answer = daemon_converse(fd, request, wait);
 	error = errno;
 	close(fd);
 	errno = error;

@@ -27,7 +27,7 @@ ctl_ask(const struct unix_socket *ep, const json_t *request, json_t **answer_r)
 {
 	int error;
 
-	*answer_r = daemon_ask(ep, request);
+	*answer_r = daemon_ask(ep, request, DAEMON_WAIT);
 	error = errno;
 	if (*answer_r == NULL) {
 		*answer_r = ctl_failure(remedy_for(error),

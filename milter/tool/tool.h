@@ -131,6 +131,7 @@ int	ctl_release(const struct ctl *ctl, json_t **answer_r);
 int	ctl_report(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 int	ctl_import(const struct ctl *ctl, json_t **answer_r);
+int	ctl_web(const struct ctl *ctl, json_t **answer_r);
 
 /* What is wrong with the kind or its files; NULL if nothing is. */
 const char *ctl_import_misfit(const struct ctl *ctl);
@@ -150,6 +151,7 @@ void	ctl_held_text(const struct screen *sc, const json_t *answer);
 void	ctl_release_text(const struct screen *sc, const json_t *answer);
 void	ctl_report_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
+void	ctl_web_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */
 int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,

@@ -13,7 +13,7 @@ declare -A NEEDS=(
 	    libjansson-dev libsqlite3-dev libssl-dev libidn2-dev
 	    libunistring-dev libcurl4-openssl-dev zlib1g-dev
 	    libyaml-dev libsystemd-dev
-	    libhiredis-dev libsasl2-dev"
+	    libhiredis-dev libsasl2-dev libmicrohttpd-dev"
 	# The laboratory: what demo, suites and scenarios need beside it.
 	[lab]="libcmocka-dev binutils bsdutils procps iproute2 util-linux
 	    openssl tzdata ca-certificates debootstrap

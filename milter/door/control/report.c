@@ -247,6 +247,17 @@ unhealthy(const struct request *rq)
 	return false;
 }
 
+/* may - the acts that whoever looks may do */
+static json_t *
+may(const struct config *conf)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < conf->view_may.n; i++)
+		control_append(&list, control_text(conf->view_may.v[i]));
+	return list;
+}
+
 json_t *
 control_status(const struct request *rq)
 {
@@ -259,7 +270,7 @@ control_status(const struct request *rq)
 	if (a != STORE_OK) /* "store" below says what is wrong with it */
 		json_array_clear(blocked);
 	return json_pack(
-	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o}",
+	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "ok", 1, "finding", unhealthy(rq), "version", POSTMETER_VERSION,
 	    "pid", (int)getpid(), "now", control_time(rq, rq->now), "started",
 	    control_time(rq, rq->env->started), "config",
@@ -271,7 +282,9 @@ control_status(const struct request *rq)
 	    conf->control_socket.path, "view", conf->view_socket.path,
 	    "smarthosts", smarthosts(rq), "policies", (int)conf->npolicy - 1,
 	    "rules", (int)conf->nrule, "blocks", blocked, "refused", refused(),
-	    "trace", trace_report(conf));
+	    "trace", trace_report(conf), "observed",
+	    control_number(tally_sum(TALLY_OBSERVED, NULL)), "unmetered",
+	    control_number(tally_sum(TALLY_UNMETERED, NULL)), "may", may(conf));
 }
 
 /* The fullest limits seen so far, the fullest first. */
