@@ -6,21 +6,6 @@
 
 #include "page.h"
 
-/* counter_of - of "smarthost NAME" or "sent NAME", under one policy */
-static const json_t *
-counter_of(const json_t *counters, const char *start, const char *policy)
-{
-	const json_t *c;
-	size_t i;
-
-	json_array_foreach (counters, i, c)
-		if (strncmp(page_str(c, "key"), start, strlen(start)) == 0 &&
-		    (policy == NULL ||
-			strcmp(page_str(c, "policy"), policy) == 0))
-			return c;
-	return NULL;
-}
-
 static void
 budget(struct html *h, const char *word, const json_t *limit)
 {
@@ -28,8 +13,6 @@ budget(struct html *h, const char *word, const json_t *limit)
 	const long long max = page_num(limit, "max");
 	const char *dimension = page_str(limit, "dimension");
 
-	if (limit == NULL)
-		return;
 	html(h, "<div class=\"budget\"><span class=\"word\">%s</span>", word);
 	page_meter(h, used, max, word);
 	html(h, "<span class=\"num\">");
@@ -41,36 +24,26 @@ budget(struct html *h, const char *word, const json_t *limit)
 
 /* budgets - each limit, as promised to senders and as really sent */
 static void
-budgets(struct html *h, const json_t *counters)
+budgets(struct html *h, const json_t *limits)
 {
-	const json_t *any = counter_of(counters, "smarthost ", NULL), *c, *l;
-	const char *start = any != NULL ? "smarthost " : "sent ";
-	bool some = false;
-	size_t i, j;
+	const char *last = "", *text;
+	const json_t *l;
+	size_t i;
 
-	json_array_foreach (counters, i, c) {
-		const json_t *sent =
-		    counter_of(counters, "sent ", page_str(c, "policy"));
-		const json_t *limits = json_object_get(c, "limits");
-
-		if (strncmp(page_str(c, "key"), start, strlen(start)) != 0)
-			continue;
-		json_array_foreach (limits, j, l) {
-			html(h, "<h4>%s</h4>", page_str(l, "limit"));
-			if (any != NULL)
-				budget(h, "promised", l);
-			budget(h, "sent",
-			    json_array_get(json_object_get(sent, "limits"), j));
-			some = true;
-		}
-		if (json_is_object(json_object_get(c, "next"))) {
-			html(h, "<p class=\"next\">room again ");
-			page_moment(h, c, "next");
-			html(h, "</p>");
-		}
+	if (!json_is_array(limits)) {
+		html(h,
+		    "<p class=\"none\">not known: the store does not say</p>");
+		return;
 	}
-	if (!some)
-		html(h, "<p class=\"none\">nothing sent yet</p>");
+	json_array_foreach (limits, i, l) {
+		text = page_str(l, "limit");
+		if (strcmp(text, last) != 0)
+			html(h, "<h4>%s</h4>", text);
+		last = text;
+		budget(h, page_str(l, "budget"), l);
+	}
+	if (i == 0)
+		html(h, "<p class=\"none\">without a limit</p>");
 }
 
 /* state - open, shut or not answering, in a word and in a sentence */
@@ -107,13 +80,10 @@ state(struct html *h, const json_t *sh)
 }
 
 static void
-account(struct page *pg, struct html *h, const json_t *sh)
+account(struct html *h, const json_t *sh)
 {
 	const char *name = page_str(sh, "name");
-	json_t *q = json_pack("{s:s, s:o}", "command", "show", "who",
-	    json_sprintf("smarthost %s", name));
 	const json_t *routes = json_object_get(sh, "routes"), *r;
-	struct seen s;
 	size_t i;
 
 	html(h, "<article class=\"card\"><h3>%s</h3><p class=\"dim\">%s:%lld",
@@ -123,8 +93,7 @@ account(struct page *pg, struct html *h, const json_t *sh)
 		    json_string_value(r));
 	html(h, "</p>");
 	state(h, sh);
-	view_ask(pg->view, q, &s);
-	budgets(h, json_object_get(s.answer, "counters"));
+	budgets(h, json_object_get(sh, "account"));
 	html(h, "</article>");
 }
 
@@ -140,6 +109,6 @@ accounts(struct page *pg, struct html *h)
 	html(h,
 	    "<section id=\"accounts\"><h2>Accounts at providers</h2><div class=\"cards\">");
 	json_array_foreach (list, i, sh)
-		account(pg, h, sh);
+		account(h, sh);
 	html(h, "</div></section>");
 }
