@@ -27,7 +27,9 @@ struct bill_line {
 	const struct policy *policy;
 	const char *key;	/* canonical: the account, "*" for everyone */
 	uint64_t cost[DIM_COUNT]; /* that of DIM_UNIQUE is computed */
-	const uint64_t *rcpt;	/* digests of the recipients that count */
+	/* Digests of the recipients that count; also where no limit of this
+	 * policy is on them: the counter may hold a set of another one's. */
+	const uint64_t *rcpt;
 	size_t nrcpt;		/* no two of them equal */
 	bool observed;		/* mode = observe: told, not enforced */
 };
@@ -112,17 +114,11 @@ void	quota_spend(const struct bill *bill, struct counter *const *counter,
 	    struct decision *d);
 
 /*
- * Lets the counters of a refused bill bear a clock that stepped back: what was
- * spent in the future is spent now, and no lockout is longer than its policy
- * says.  Without it they would be full until that future has come.
- */
-void	quota_normalise(const struct bill *bill, struct counter *const *counter);
-
-/*
- * What a refused bill leaves behind.  Starts the lockout of every line that
- * would have passed a limit (not one that is observed, is locked already, or
- * could never hold the message), after quota_normalise.  d->shortfall.again then
- * tells when the lockouts are over too.
+ * What a refused bill leaves behind, and all that it does.  Starts the lockout
+ * of every line that would have passed a limit (not one that is observed, is
+ * locked already, or could never hold the message), and shortens one that is
+ * longer than its policy says by now.  d->shortfall.again then tells when the
+ * lockouts are over too.
  */
 void	quota_lock(const struct bill *bill, struct counter *const *counter,
 	    struct decision *d);

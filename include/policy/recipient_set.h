@@ -26,7 +26,7 @@ struct recipient_set {
 	struct window_spec spec;
 	int64_t end;		/* calendar: of the period in the table */
 	int64_t oldest;		/* no entry is older: no need to sweep before */
-	int64_t newest;		/* no entry is newer: no clock stepped back */
+	int64_t newest;		/* no entry is newer */
 	size_t used, size;	/* entries; slots, a power of two or 0 */
 	struct recipient_slot *slot;
 };
@@ -44,10 +44,10 @@ uint64_t recipient_set_used(const struct recipient_set *u, int64_t now);
 uint64_t recipient_set_new(const struct recipient_set *u, const uint64_t *digest, size_t n,
 	    int64_t now);
 
-/* Forgets what has left, and bears a clock that stepped back, as a window. */
-void	recipient_set_normalise(struct recipient_set *u, int64_t now, const struct zone *zone);
-
-/* Settles, then counts the n digests at time now; room was made before. */
+/*
+ * Forgets who has left, then counts the n digests at time now (or the latest
+ * that it knows, if the clock stepped back); room was made before.
+ */
 void	recipient_set_add(struct recipient_set *u, const uint64_t *digest, size_t n, int64_t now,
 	    const struct zone *zone);
 
@@ -62,10 +62,11 @@ int64_t	recipient_set_fits_at(const struct recipient_set *u, const uint64_t *dig
 	    uint64_t remaining, int64_t now);
 
 /*
- * Fills an empty set with what another one of the same counter knows, each
- * recipient at its own time, as far as it still matters.  -1: out of memory.
+ * Adds what another one of the same counter knows, whatever its window, each
+ * recipient at the later of its two times, as far as it still matters.  -1: out
+ * of memory.
  */
-int	recipient_set_copy_usage(struct recipient_set *u, const struct recipient_set *from, int64_t now,
+int	recipient_set_inherit(struct recipient_set *u, const struct recipient_set *from, int64_t now,
 	    const struct zone *zone);
 
 /*

@@ -10,9 +10,9 @@
  *
  * A calendar window is one bucket that lives until its period ends.
  *
- * Pure: time is an argument, in ms.  It may step back; then what was spent
- * counts as spent now, so nothing is freed early and nothing is held longer
- * than one window.
+ * Pure: time is an argument, in ms.  If it steps back, what was spent later
+ * counts and keeps its date, and what is spent meanwhile is dated as the
+ * latest: nothing is freed early.
  */
 #ifndef WINDOW_H
 #define WINDOW_H
@@ -53,15 +53,8 @@ bool	window_spec_equal(const struct window_spec *a,
 uint64_t window_used(const struct window *w, int64_t now);
 
 /*
- * Forgets what has left, and bears a clock that stepped back: what was spent
- * later than now counts as spent now.  The functions that change nothing see
- * it so too, but only this makes it last.
- */
-void	window_normalise(struct window *w, int64_t now, const struct zone *zone);
-
-/*
- * Settles, then spends cost at time now.  zone is used by calendar windows
- * only.
+ * Forgets what has left, then spends cost at time now.  zone is used by
+ * calendar windows only.
  */
 void	window_add(struct window *w, uint64_t cost, int64_t now,
 	    const struct zone *zone);
@@ -83,12 +76,14 @@ int64_t	window_fits_at(const struct window *w, uint64_t remaining, int64_t now);
 bool	window_idle(const struct window *w, int64_t now);
 
 /*
- * Fills an empty window with what another one of the same counter knows, so
- * that a changed configuration does not forget: each bucket of from is spent
- * again at its own time, as far as it still matters.
+ * Fills an empty window with what n others of the same counter know: for each
+ * time the most that any of them knows to have been spent since.  When
+ * within a calendar period something was spent is not known; it is taken for
+ * updated, when anything was spent last.
  */
-void	window_copy_usage(struct window *w, const struct window *from,
-	    int64_t now, const struct zone *zone);
+#define WINDOW_SOURCES 32
+void	window_inherit(struct window *w, const struct window *const *from,
+	    size_t n, int64_t now, int64_t updated, const struct zone *zone);
 
 /*
  * Counts in w what another one of the same form counted elsewhere, each bucket

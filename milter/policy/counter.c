@@ -1,5 +1,5 @@
 /*
- * counter.c - what is remembered of one key, in memory and as bytes.
+ * counter.c - what is remembered of one key.
  *
  * A policy may change while its counters live.  What a limit already knows is
  * carried over, and what a new limit could know from its neighbours it learns
@@ -10,12 +10,7 @@
 
 #include "counter.h"
 
-#define VERSION 1
-
-/* No honest clock is beyond: sums of two such times cannot overflow. */
-#define MOMENT_MAX (INT64_MAX / 4)
-
-static struct counter *
+struct counter *
 counter_alloc(size_t nslot)
 {
 	struct counter *c;
@@ -30,6 +25,7 @@ static void
 slot_init(struct slot *s, enum dimension dim, const struct window_spec *spec)
 {
 	s->dim = dim;
+	s->named = 0;
 	s->warned = 0;
 	if (dim == DIM_UNIQUE)
 		recipient_set_init(&s->uniq, spec);
@@ -78,83 +74,187 @@ slot_is_for(const struct slot *s, const struct limit *l)
 	return s->dim == l->dim && window_spec_equal(slot_spec(s), &l->window);
 }
 
+static bool
+slot_idle(const struct slot *s, int64_t now)
+{
+	return s->dim == DIM_UNIQUE ? recipient_set_used(&s->uniq, now) == 0
+				    : window_idle(&s->sum, now);
+}
+
+/* Does a limit of policy remember all that s does, and longer? */
+static bool
+slot_is_covered(const struct slot *s, const struct policy *policy)
+{
+	const struct window_spec *spec = slot_spec(s);
+
+	for (size_t i = 0; i < policy->nlimit && !spec->calendar; i++) {
+		const struct limit *l = &policy->limit[i];
+
+		if (l->dim == s->dim && !l->window.calendar &&
+		    l->window.length >= spec->length)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A slot that policy does not name is forgotten when no charge has named it
+ * for a window of its own and nothing is lost with it.  As long as others
+ * spend, it may be all that somebody knows who had to refuse since: then it is
+ * kept for a month.
+ */
+static bool
+has_expired(const struct slot *s, const struct policy *policy, int64_t now,
+    const struct zone *zone)
+{
+	const struct window_spec *spec = slot_spec(s);
+	int64_t start, end = s->named + spec->length;
+
+	if (spec->calendar)
+		zone_period(zone, spec->period, s->named, &start, &end);
+	return end <= now && (slot_idle(s, now) || slot_is_covered(s, policy) ||
+				 end + WINDOW_MAX <= now);
+}
+
 bool
 counter_fits(const struct counter *c, const struct policy *policy)
 {
-	if (c->nslot != policy->nlimit)
+	if (c->nslot < policy->nlimit)
 		return false;
-	for (size_t i = 0; i < c->nslot; i++)
+	for (size_t i = 0; i < policy->nlimit; i++)
 		if (!slot_is_for(&c->slot[i], &policy->limit[i]))
 			return false;
 	return true;
 }
 
-static int64_t
-span_of(const struct window_spec *spec)
+/* It fits, and no slot behind those of policy has had its time. */
+static bool
+is_current(const struct counter *c, const struct policy *policy, int64_t now,
+    const struct zone *zone)
 {
-	static const int64_t periods[] = {
-		[PERIOD_HOUR] = HOUR,
-		[PERIOD_DAY] = DAY,
-		[PERIOD_WEEK] = 7 * DAY,
-		[PERIOD_MONTH] = 31 * DAY,
-	};
-
-	return spec->calendar ? periods[spec->period] : spec->length;
+	if (!counter_fits(c, policy))
+		return false;
+	for (size_t i = policy->nlimit; i < c->nslot; i++)
+		if (has_expired(&c->slot[i], policy, now, zone))
+			return false;
+	return true;
 }
 
-/* The slot that knows most of what a limit wants to know; NULL if none. */
+/* The slot of limit i that no limit before it took; NULL if there is none. */
 static const struct slot *
-best_source(const struct counter *c, const struct limit *l)
+find_slot(const struct counter *c, const struct policy *policy, size_t i)
 {
-	const struct slot *best = NULL;
+	size_t before = 0;
 
-	for (size_t i = 0; i < c->nslot; i++) {
-		const struct slot *s = &c->slot[i];
+	for (size_t k = 0; k < i; k++)
+		before += policy->limit[k].dim == policy->limit[i].dim &&
+			  window_spec_equal(&policy->limit[k].window,
+			      &policy->limit[i].window);
+	for (size_t k = 0; k < c->nslot; k++)
+		if (slot_is_for(&c->slot[k], &policy->limit[i]) &&
+		    before-- == 0)
+			return &c->slot[k];
+	return NULL;
+}
 
-		if (slot_is_for(s, l))
-			return s;
-		if (s->dim == l->dim &&
-		    (best == NULL ||
-			span_of(slot_spec(s)) > span_of(slot_spec(best))))
-			best = s;
-	}
-	return best;
+static bool
+is_named(const struct policy *policy, const struct slot *s)
+{
+	for (size_t i = 0; i < policy->nlimit; i++)
+		if (slot_is_for(s, &policy->limit[i]))
+			return true;
+	return false;
 }
 
 static int
-slot_inherit(struct slot *s, const struct slot *from, int64_t now,
+slot_inherit(struct slot *s, const struct counter *c, int64_t now,
     const struct zone *zone)
 {
-	if (window_spec_equal(slot_spec(s), slot_spec(from)))
-		s->warned = from->warned;
-	if (s->dim == DIM_UNIQUE)
-		return recipient_set_copy_usage(
-		    &s->uniq, &from->uniq, now, zone);
-	window_copy_usage(&s->sum, &from->sum, now, zone);
+	const struct window *from[COUNTER_SLOTS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nslot && i < COUNTER_SLOTS; i++) {
+		if (c->slot[i].dim != s->dim)
+			continue;
+		if (s->dim != DIM_UNIQUE)
+			from[n++] = &c->slot[i].sum;
+		else if (recipient_set_inherit(
+			     &s->uniq, &c->slot[i].uniq, now, zone) == -1)
+			return -1;
+	}
+	if (n > 0)
+		window_inherit(&s->sum, from, n, now, c->updated, zone);
+	s->named = c->updated;
 	return 0;
+}
+
+static bool
+slot_copy(struct slot *to, const struct slot *from)
+{
+	struct recipient_slot *list;
+
+	*to = *from;
+	if (from->dim != DIM_UNIQUE || from->uniq.size == 0)
+		return true;
+	list = reallocarray(NULL, from->uniq.size, sizeof(*list));
+	to->uniq.slot = list;
+	if (list == NULL) {
+		to->uniq.size = to->uniq.used = 0;
+		return false;
+	}
+	memcpy(list, from->uniq.slot, from->uniq.size * sizeof(*list));
+	return true;
+}
+
+struct counter *
+counter_copy(const struct counter *c)
+{
+	struct counter *copy = counter_alloc(c->nslot);
+	bool good = copy != NULL;
+
+	if (!good)
+		return NULL;
+	memcpy(copy, c, sizeof(*c));
+	for (size_t i = 0; i < c->nslot; i++)
+		good = slot_copy(&copy->slot[i], &c->slot[i]) && good;
+	if (!good)
+		counter_free(&copy);
+	return copy;
 }
 
 int
 counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
     const struct zone *zone)
 {
+	const struct counter *old = *cp;
 	struct counter *c;
+	bool good = true;
 
-	if (counter_fits(*cp, policy))
+	if (is_current(old, policy, now, zone))
 		return 0;
-	if ((c = counter_new(policy)) == NULL)
+	if ((c = counter_alloc(policy->nlimit + old->nslot)) == NULL)
 		return -1;
-	c->locked_until = (*cp)->locked_until;
-	c->ngrant = (*cp)->ngrant;
-	memcpy(c->grant, (*cp)->grant, sizeof(c->grant));
-	for (size_t i = 0; i < c->nslot; i++) {
-		const struct slot *from = best_source(*cp, &policy->limit[i]);
+	memcpy(c, old, sizeof(*c));
+	c->nslot = policy->nlimit;
+	for (size_t i = 0; i < policy->nlimit; i++) {
+		const struct slot *from = find_slot(old, policy, i);
 
-		if (from != NULL &&
-		    slot_inherit(&c->slot[i], from, now, zone) == -1) {
-			counter_free(&c);
-			return -1;
-		}
+		slot_init(&c->slot[i], policy->limit[i].dim,
+		    &policy->limit[i].window);
+		if (from != NULL)
+			good = slot_copy(&c->slot[i], from) && good;
+		else
+			good = slot_inherit(&c->slot[i], old, now, zone) == 0 &&
+			       good;
+	}
+	for (size_t i = 0; i < old->nslot && c->nslot < COUNTER_SLOTS; i++)
+		if (!is_named(policy, &old->slot[i]) &&
+		    !has_expired(&old->slot[i], policy, now, zone))
+			good = slot_copy(&c->slot[c->nslot++], &old->slot[i]) &&
+			       good;
+	if (!good) {
+		counter_free(&c);
+		return -1;
 	}
 	counter_free(cp);
 	*cp = c;
@@ -171,16 +271,6 @@ counter_reserve(struct counter *c, size_t n, int64_t now)
 		    recipient_set_reserve(&c->slot[i].uniq, n, now) == -1)
 			return -1;
 	return 0;
-}
-
-void
-counter_normalise(struct counter *c, int64_t now, const struct zone *zone)
-{
-	for (size_t i = 0; i < c->nslot; i++)
-		if (c->slot[i].dim == DIM_UNIQUE)
-			recipient_set_normalise(&c->slot[i].uniq, now, zone);
-		else
-			window_normalise(&c->slot[i].sum, now, zone);
 }
 
 int
@@ -202,6 +292,8 @@ counter_merge(struct counter *c, const struct counter *from, int64_t now)
 		}
 	if (from->locked_until > c->locked_until)
 		c->locked_until = from->locked_until;
+	if (from->updated > c->updated)
+		c->updated = from->updated;
 	return 0;
 }
 
@@ -209,6 +301,8 @@ void
 counter_return(struct counter *c, const uint64_t amount[DIM_COUNT],
     int64_t when, const struct zone *zone)
 {
+	if (when <= c->reset)
+		return;
 	for (size_t i = 0; i < c->nslot; i++)
 		if (c->slot[i].dim != DIM_UNIQUE)
 			window_return(&c->slot[i].sum, amount[c->slot[i].dim],
@@ -216,15 +310,18 @@ counter_return(struct counter *c, const uint64_t amount[DIM_COUNT],
 }
 
 void
-counter_reset(struct counter *c)
+counter_reset(struct counter *c, int64_t now)
 {
+	c->reset = now;
 	c->locked_until = 0;
 	for (size_t i = 0; i < c->nslot; i++) {
+		int64_t named = c->slot[i].named;
 		struct window_spec spec = *slot_spec(&c->slot[i]);
 
 		if (c->slot[i].dim == DIM_UNIQUE)
 			recipient_set_free(&c->slot[i].uniq);
 		slot_init(&c->slot[i], c->slot[i].dim, &spec);
+		c->slot[i].named = named;
 	}
 }
 
@@ -255,303 +352,14 @@ counter_idle(const struct counter *c, int64_t now)
 		if (c->grant[i].until > now)
 			return false;
 	for (size_t i = 0; i < c->nslot; i++)
-		if (c->slot[i].dim == DIM_UNIQUE
-			? recipient_set_used(&c->slot[i].uniq, now) > 0
-			: !window_idle(&c->slot[i].sum, now))
+		if (!slot_idle(&c->slot[i], now))
 			return false;
 	return true;
 }
 
-/* --- bytes: out ---------------------------------------------------------- */
-
-/* Counts what it is given, and writes it where there is somewhere to write. */
-struct writer {
-	uint8_t *dst;
-	size_t len;
-};
-
-static void
-put_byte(struct writer *w, uint64_t byte)
+bool
+counter_disposable(const struct counter *c, int64_t now)
 {
-	if (w->dst != NULL)
-		w->dst[w->len] = (uint8_t)byte;
-	w->len++;
-}
-
-static void
-put_be64(struct writer *w, uint64_t n)
-{
-	for (unsigned shift = 64; shift > 0;)
-		put_byte(w, n >> (shift -= 8) & 255);
-}
-
-/* LEB128: seven bits a byte, the lowest first, the top bit says "more". */
-static void
-put_varint(struct writer *w, uint64_t n)
-{
-	for (; n > 127; n >>= 7)
-		put_byte(w, (n & 127) | 128);
-	put_byte(w, n);
-}
-
-static void
-put_spec(struct writer *w, const struct window_spec *spec)
-{
-	put_byte(w, spec->calendar);
-	put_varint(w,
-	    spec->calendar ? (uint64_t)spec->period : (uint64_t)spec->length);
-}
-
-static void
-put_window(struct writer *w, const struct window *win)
-{
-	uint64_t before = 0;
-
-	put_spec(w, &win->spec);
-	put_varint(w, win->n);
-	for (size_t i = 0; i < win->n; i++) {
-		const struct bucket *b =
-		    &win->bucket[(win->head + i) % (WINDOW_BUCKETS + 1)];
-
-		put_varint(w, (uint64_t)b->last - before);
-		put_varint(w, b->count);
-		before = (uint64_t)b->last;
-	}
-}
-
-static void
-put_uniq(struct writer *w, const struct recipient_set *u)
-{
-	put_spec(w, &u->spec);
-	put_varint(w, (uint64_t)u->end);
-	put_varint(w, (uint64_t)u->oldest);
-	put_varint(w, u->used);
-	for (size_t i = 0; i < u->size; i++) {
-		if (u->slot[i].last == RECIPIENT_SET_FREE)
-			continue;
-		put_be64(w, u->slot[i].digest);
-		put_varint(w, (uint64_t)u->slot[i].last - (uint64_t)u->oldest);
-	}
-}
-
-static void
-put_counter(struct writer *w, const struct counter *c)
-{
-	put_byte(w, VERSION);
-	put_varint(w, (uint64_t)c->locked_until);
-	put_byte(w, c->ngrant);
-	for (size_t i = 0; i < c->ngrant; i++) {
-		put_byte(w, c->grant[i].dim);
-		put_varint(w, c->grant[i].extra);
-		put_varint(w, (uint64_t)c->grant[i].until);
-	}
-	put_byte(w, c->nslot);
-	for (size_t i = 0; i < c->nslot; i++) {
-		put_byte(w, c->slot[i].dim);
-		put_byte(w, c->slot[i].warned);
-		if (c->slot[i].dim == DIM_UNIQUE)
-			put_uniq(w, &c->slot[i].uniq);
-		else
-			put_window(w, &c->slot[i].sum);
-	}
-}
-
-size_t
-counter_pack(const struct counter *c, uint8_t *dst, size_t size)
-{
-	struct writer w = { 0 };
-
-	put_counter(&w, c);
-	if (w.len <= size) {
-		w = (struct writer){ .dst = dst };
-		put_counter(&w, c);
-	}
-	return w.len;
-}
-
-/* --- bytes: in ----------------------------------------------------------- */
-
-/* Once bad, every further number is 0 and it stays bad. */
-struct reader {
-	const uint8_t *p;
-	size_t len;
-	const char *bad; /* why, or NULL */
-};
-
-static uint64_t
-fail(struct reader *r, const char *why)
-{
-	if (r->bad == NULL)
-		r->bad = why;
-	r->len = 0;
-	return 0;
-}
-
-static uint64_t
-damaged(struct reader *r)
-{
-	return fail(r, "the stored counter is damaged");
-}
-
-/* A byte that is at most max. */
-static uint64_t
-get_byte(struct reader *r, uint64_t max)
-{
-	if (r->len == 0 || *r->p > max)
-		return damaged(r);
-	r->len--;
-	return *r->p++;
-}
-
-static uint64_t
-get_be64(struct reader *r)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | get_byte(r, 255);
-	return n;
-}
-
-static uint64_t
-get_varint(struct reader *r)
-{
-	uint64_t n = 0, byte;
-
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		byte = get_byte(r, shift == 63 ? 1 : 255);
-		n |= (byte & 127) << shift;
-		if (byte < 128)
-			return n;
-	}
-	return damaged(r);
-}
-
-/* A time, given as what it is more than another. */
-static int64_t
-get_time(struct reader *r, int64_t before)
-{
-	int64_t t = (int64_t)(get_varint(r) + (uint64_t)before);
-
-	if (t > MOMENT_MAX || t < -MOMENT_MAX)
-		return (int64_t)damaged(r);
-	return t;
-}
-
-static struct window_spec
-get_spec(struct reader *r)
-{
-	struct window_spec spec = { .calendar = get_byte(r, 1) };
-	uint64_t n = get_varint(r);
-
-	if (spec.calendar && n <= PERIOD_MONTH)
-		spec.period = (enum period)n;
-	else if (!spec.calendar && n >= WINDOW_MIN && n <= WINDOW_MAX)
-		spec.length = (int64_t)n;
-	else
-		damaged(r);
-	return spec;
-}
-
-static void
-get_window(struct reader *r, struct window *w)
-{
-	struct window_spec spec = get_spec(r);
-	uint64_t n = get_varint(r);
-	int64_t last = 0;
-
-	window_init(w, &spec);
-	if (n > (spec.calendar ? 1 : WINDOW_BUCKETS + 1))
-		damaged(r);
-	for (; n > 0 && r->bad == NULL; n--) {
-		struct bucket *b = &w->bucket[w->n];
-
-		b->last = get_time(r, last);
-		b->count = get_varint(r);
-		if (w->n > 0 && b->last <= last)
-			damaged(r);
-		last = b->last;
-		w->n++;
-	}
-}
-
-/* An entry takes at least 9 bytes, so the input bounds the memory. */
-static void
-get_uniq(struct reader *r, struct recipient_set *u)
-{
-	struct window_spec spec = get_spec(r);
-	int64_t end = get_time(r, 0);
-	int64_t oldest = get_time(r, 0);
-	uint64_t n = get_varint(r);
-
-	recipient_set_init(u, &spec);
-	u->end = end;
-	if (n > r->len / 9)
-		damaged(r);
-	if (n == 0 || r->bad != NULL)
-		return;
-	if (recipient_set_reserve(u, (size_t)n, oldest) == -1) {
-		fail(r, "out of memory");
-		return;
-	}
-	for (; n > 0 && r->bad == NULL; n--) {
-		uint64_t digest = get_be64(r);
-		int64_t last = get_time(r, oldest);
-
-		if (last < oldest || !recipient_set_restore(u, digest, last))
-			damaged(r);
-	}
-	u->oldest = oldest;
-}
-
-static void
-get_slot(struct reader *r, struct slot *s)
-{
-	s->dim = (enum dimension)get_byte(r, DIM_COUNT - 1);
-	s->warned = (uint8_t)get_byte(r, POLICY_WARNINGS);
-	if (s->dim == DIM_UNIQUE)
-		get_uniq(r, &s->uniq);
-	else
-		get_window(r, &s->sum);
-}
-
-static void
-get_grants(struct reader *r, struct counter *c)
-{
-	c->ngrant = get_byte(r, COUNTER_GRANTS);
-	for (size_t i = 0; i < c->ngrant; i++) {
-		c->grant[i].dim = (enum dimension)get_byte(r, DIM_COUNT - 1);
-		c->grant[i].extra = get_varint(r);
-		c->grant[i].until = (int64_t)get_varint(r);
-	}
-}
-
-struct counter *
-counter_unpack(const uint8_t *src, size_t len, struct why *why)
-{
-	struct reader r = { .p = src, .len = len };
-	struct counter head = { 0 }, *c = NULL;
-	size_t nslot;
-
-	if (get_byte(&r, 255) != VERSION)
-		fail(&r, "the stored counter is of an unknown version");
-	head.locked_until = (int64_t)get_varint(&r);
-	get_grants(&r, &head);
-	nslot = get_byte(&r, POLICY_LIMITS);
-	if (r.bad == NULL && (c = counter_alloc(nslot)) == NULL)
-		fail(&r, "out of memory");
-	if (c != NULL) {
-		c->locked_until = head.locked_until;
-		c->ngrant = head.ngrant;
-		memcpy(c->grant, head.grant, sizeof(c->grant));
-		for (size_t i = 0; i < nslot; i++)
-			get_slot(&r, &c->slot[i]);
-		if (r.len > 0)
-			damaged(&r);
-	}
-	if (r.bad != NULL) {
-		why_set(why, "%s", r.bad);
-		counter_free(&c);
-	}
-	return c;
+	return counter_idle(c, now) &&
+	       (c->reset == 0 || c->reset + WINDOW_MAX + DAY <= now);
 }

@@ -144,6 +144,15 @@ put_off(struct shortfall *s, enum shortage what, size_t limit, int64_t again)
 	s->again = again;
 }
 
+/* How long a lockout holds: no longer than its policy says by now. */
+static int64_t
+locked_until(const struct bill_line *l, const struct counter *c, int64_t now)
+{
+	int64_t most = now + l->policy->lockout;
+
+	return c->locked_until < most ? c->locked_until : most;
+}
+
 /* Moves s->again to the first time, not before it, at which l fits. */
 static void
 judge_line(const struct bill_line *l, const struct counter *c, int64_t now,
@@ -151,9 +160,9 @@ judge_line(const struct bill_line *l, const struct counter *c, int64_t now,
 {
 	size_t limit;
 
-	if (c != NULL && c->locked_until > s->again) {
+	if (c != NULL && locked_until(l, c, now) > s->again) {
 		tightest(l, c, now, &limit);
-		put_off(s, SHORT_LOCKED, limit, c->locked_until);
+		put_off(s, SHORT_LOCKED, limit, locked_until(l, c, now));
 	}
 	for (size_t i = 0; i < l->policy->nlimit && s->again != NEVER; i++) {
 		int64_t t = fits_from(l, c, i, now, s->again);
@@ -356,10 +365,8 @@ warn(const struct policy *policy, struct slot *s, size_t line, size_t limit,
 }
 
 static void
-spend_slot(const struct bill *b, size_t line, struct slot *s)
+spend_slot(const struct bill *b, const struct bill_line *l, struct slot *s)
 {
-	const struct bill_line *l = &b->line[line];
-
 	if (s->dim == DIM_UNIQUE)
 		recipient_set_add(
 		    &s->uniq, l->rcpt, nlisted(l), b->now, b->zone);
@@ -379,10 +386,14 @@ spend_line(
 
 		quota_usage(policy, c, i, b->now, &used, &max);
 		forget_warnings(policy, s, percent(used, max));
-		spend_slot(b, line, s);
+		spend_slot(b, &b->line[line], s);
+		s->named = b->now > s->named ? b->now : s->named;
 		quota_usage(policy, c, i, b->now, &used, &max);
 		warn(policy, s, line, i, used, max, d);
 	}
+	for (size_t i = policy->nlimit; i < c->nslot; i++)
+		spend_slot(b, &b->line[line], &c->slot[i]);
+	c->updated = b->now > c->updated ? b->now : c->updated;
 }
 
 void
@@ -423,33 +434,20 @@ lines(const struct bill *bill)
 }
 
 void
-quota_normalise(const struct bill *bill, struct counter *const *counter)
-{
-	for (size_t i = 0; i < lines(bill); i++) {
-		const struct bill_line *l = &bill->line[i];
-		struct counter *c = counter[i];
-
-		if (c == NULL || quota_is_free(l))
-			continue;
-		counter_normalise(c, bill->now, bill->zone);
-		if (c->locked_until > bill->now + l->policy->lockout)
-			c->locked_until = bill->now + l->policy->lockout;
-	}
-}
-
-void
 quota_lock(
     const struct bill *bill, struct counter *const *counter, struct decision *d)
 {
 	struct decision locked;
 
-	quota_normalise(bill, counter);
 	for (size_t i = 0; i < lines(bill); i++) {
 		const struct bill_line *l = &bill->line[i];
 		struct counter *c = counter[i];
 
 		if (c == NULL || quota_is_free(l))
 			continue;
+		c->locked_until = locked_until(l, c, bill->now) > bill->now
+				      ? locked_until(l, c, bill->now)
+				      : c->locked_until;
 		if (l->policy->lockout > 0 && !is_observed(l) &&
 		    c->locked_until <= bill->now && would_pass(l, c, bill->now))
 			c->locked_until = bill->now + l->policy->lockout;

@@ -17,16 +17,16 @@ has_left(const struct recipient_set *u, int64_t last, int64_t now)
 {
 	if (u->spec.calendar)
 		return u->end <= now;
-	return last < now && now - last >= u->spec.length;
+	return now > last && now - last >= u->spec.length;
 }
 
-/* How long until it leaves; at most WINDOW_MAX, so it fits in 32 bits. */
-static uint32_t
+/* How long until it leaves; 0: it has left.  NEVER cannot be. */
+static uint64_t
 stays(const struct recipient_set *u, int64_t last, int64_t now)
 {
-	int64_t age = last < now ? now - last : 0;
+	int64_t end = last + u->spec.length;
 
-	return age < u->spec.length ? (uint32_t)(u->spec.length - age) : 0;
+	return end > now ? (uint64_t)(end - now) : 0;
 }
 
 static size_t
@@ -127,37 +127,6 @@ sweep(struct recipient_set *u, int64_t now)
 }
 
 static void
-rebase(struct recipient_set *u, int64_t now)
-{
-	if (u->used == 0 || u->newest <= now)
-		return;
-	for (size_t i = 0; i < u->size; i++)
-		if (u->slot[i].last > now)
-			u->slot[i].last = now;
-	u->newest = now;
-	if (u->oldest > now)
-		u->oldest = now;
-}
-
-static void
-date_period(struct recipient_set *u, int64_t now, const struct zone *zone)
-{
-	int64_t start;
-
-	if (u->spec.calendar && u->used > 0)
-		zone_period(zone, u->spec.period, now, &start, &u->end);
-}
-
-void
-recipient_set_normalise(
-    struct recipient_set *u, int64_t now, const struct zone *zone)
-{
-	sweep(u, now);
-	rebase(u, now);
-	date_period(u, now, zone);
-}
-
-static void
 put(struct recipient_set *u, uint64_t digest, int64_t last)
 {
 	struct recipient_slot *s;
@@ -241,10 +210,17 @@ void
 recipient_set_add(struct recipient_set *u, const uint64_t *digest, size_t n,
     int64_t now, const struct zone *zone)
 {
-	recipient_set_normalise(u, now, zone);
+	int64_t start, end, at = now;
+
+	sweep(u, now);
+	if (u->used > 0 && u->newest > at)
+		at = u->newest;
 	for (size_t i = 0; i < n; i++)
-		put(u, digest[i], now);
-	date_period(u, now, zone);
+		put(u, digest[i], at);
+	if (!u->spec.calendar || n == 0)
+		return;
+	zone_period(zone, u->spec.period, now, &start, &end);
+	u->end = end > u->end ? end : u->end;
 }
 
 bool
@@ -264,13 +240,13 @@ recipient_set_restore(struct recipient_set *u, uint64_t digest, int64_t last)
  */
 static void
 histogram(const struct recipient_set *u, const uint64_t *digest, size_t n,
-    int64_t now, uint32_t prefix, unsigned shift, uint64_t bin[static 256])
+    int64_t now, uint64_t prefix, unsigned shift, uint64_t bin[static 256])
 {
-	uint32_t high = shift == 24 ? 0 : UINT32_MAX << (shift + 8);
+	uint64_t high = shift == 56 ? 0 : UINT64_MAX << (shift + 8);
 
 	memset(bin, 0, 256 * sizeof(bin[0]));
 	for (size_t i = 0; i < u->size; i++) {
-		uint32_t t = u->slot[i].last == RECIPIENT_SET_FREE
+		uint64_t t = u->slot[i].last == RECIPIENT_SET_FREE
 				 ? 0
 				 : stays(u, u->slot[i].last, now);
 
@@ -279,7 +255,7 @@ histogram(const struct recipient_set *u, const uint64_t *digest, size_t n,
 	}
 	for (size_t i = 0; i < n; i++) {
 		int64_t last = known(u, digest[i], now);
-		uint32_t t =
+		uint64_t t =
 		    last == RECIPIENT_SET_FREE ? 0 : stays(u, last, now);
 
 		if (t != 0 && (t & high) == prefix)
@@ -288,15 +264,15 @@ histogram(const struct recipient_set *u, const uint64_t *digest, size_t n,
 }
 
 /* How long until the k-th of those beside the n digests has left. */
-static uint32_t
+static uint64_t
 kth_leaves(const struct recipient_set *u, const uint64_t *digest, size_t n,
     uint64_t k, int64_t now)
 {
 	uint64_t bin[256];
-	uint32_t prefix = 0;
+	uint64_t prefix = 0;
 
-	for (unsigned shift = 32; shift > 0;) {
-		uint32_t byte = 0;
+	for (unsigned shift = 64; shift > 0;) {
+		uint64_t byte = 0;
 
 		shift -= 8;
 		histogram(u, digest, n, now, prefix, shift, bin);
@@ -318,28 +294,33 @@ recipient_set_fits_at(const struct recipient_set *u, const uint64_t *digest,
 		return now;
 	if (u->spec.calendar)
 		return u->end;
-	return now + kth_leaves(u, digest, n, beside - remaining, now);
+	return now + (int64_t)kth_leaves(u, digest, n, beside - remaining, now);
 }
 
 int
-recipient_set_copy_usage(struct recipient_set *u,
-    const struct recipient_set *from, int64_t now, const struct zone *zone)
+recipient_set_inherit(struct recipient_set *u, const struct recipient_set *from,
+    int64_t now, const struct zone *zone)
 {
-	int64_t start = now - u->spec.length + 1, end;
+	int64_t start = now - u->spec.length + 1, end = u->end;
 
-	if (u->spec.calendar)
-		zone_period(zone, u->spec.period, now, &start, &end);
 	if (recipient_set_reserve(u, from->used, now) == -1)
 		return -1;
+	if (u->spec.calendar)
+		zone_period(zone, u->spec.period,
+		    from->used > 0 && from->newest > now ? from->newest : now,
+		    &start, &end);
 	for (size_t i = 0; i < from->size; i++) {
 		const struct recipient_slot *s = &from->slot[i];
-		int64_t last = s->last < now ? s->last : now;
+		int64_t last;
 
-		if (s->last != RECIPIENT_SET_FREE &&
-		    !has_left(from, s->last, now) && last >= start)
-			put(u, s->digest, last);
+		if (s->last == RECIPIENT_SET_FREE || s->last < start ||
+		    has_left(from, s->last, now))
+			continue;
+		last = u->used == 0 ? RECIPIENT_SET_FREE
+				    : probe(u, s->digest)->last;
+		put(u, s->digest, last > s->last ? last : s->last);
+		u->end = end > u->end ? end : u->end;
 	}
-	date_period(u, now, zone);
 	return 0;
 }
 

@@ -55,17 +55,15 @@ drop_oldest(struct window *w)
 
 /* A bucket leaves at its end, or one window after its last event. */
 static int64_t
-leaves(const struct window_spec *spec, const struct bucket *b, int64_t now)
+leaves(const struct window_spec *spec, const struct bucket *b)
 {
-	if (spec->calendar)
-		return b->last;
-	return (b->last < now ? b->last : now) + spec->length;
+	return spec->calendar ? b->last : b->last + spec->length;
 }
 
 static bool
 has_left(const struct window_spec *spec, const struct bucket *b, int64_t now)
 {
-	return leaves(spec, b, now) <= now;
+	return leaves(spec, b) <= now;
 }
 
 static void
@@ -84,10 +82,15 @@ joins(const struct window_spec *spec, const struct bucket *b, int64_t last)
 	       slice_of(spec, b->last) == slice_of(spec, last);
 }
 
-/* Puts cost into the newest bucket or a new one; last is not before any. */
+/*
+ * Puts cost into the newest bucket or a new one.  What is spent while the
+ * clock is behind the newest bucket is dated as that one is.
+ */
 static void
 put(struct window *w, uint64_t cost, int64_t last)
 {
+	if (w->n > 0 && last < newest(w)->last)
+		last = newest(w)->last;
 	if (w->n > 0 && joins(&w->spec, newest(w), last)) {
 		newest(w)->count = sat_add(newest(w)->count, cost);
 		newest(w)->last = last;
@@ -106,12 +109,6 @@ period_end(const struct window_spec *spec, int64_t now, const struct zone *zone)
 
 	zone_period(zone, spec->period, now, &start, &end);
 	return end;
-}
-
-static void
-put_now(struct window *w, uint64_t cost, int64_t now, const struct zone *zone)
-{
-	put(w, cost, w->spec.calendar ? period_end(&w->spec, now, zone) : now);
 }
 
 void
@@ -141,27 +138,14 @@ window_used(const struct window *w, int64_t now)
 }
 
 void
-window_normalise(struct window *w, int64_t now, const struct zone *zone)
-{
-	uint64_t ahead = 0;
-
-	while (w->n > 0 && has_left(&w->spec, bucket_at(w, 0), now))
-		drop_oldest(w);
-	while (w->n > 0 && (w->spec.calendar || newest(w)->last > now)) {
-		ahead = sat_add(ahead, newest(w)->count);
-		w->n--;
-	}
-	if (ahead > 0)
-		put_now(w, ahead, now, zone);
-}
-
-void
 window_add(
     struct window *w, uint64_t cost, int64_t now, const struct zone *zone)
 {
-	window_normalise(w, now, zone);
+	while (w->n > 0 && has_left(&w->spec, bucket_at(w, 0), now))
+		drop_oldest(w);
 	if (cost > 0)
-		put_now(w, cost, now, zone);
+		put(w, cost,
+		    w->spec.calendar ? period_end(&w->spec, now, zone) : now);
 }
 
 void
@@ -192,7 +176,7 @@ window_fits_at(const struct window *w, uint64_t remaining, int64_t now)
 			break;
 		sum = sat_add(sum, b->count);
 		if (sum > remaining)
-			return leaves(&w->spec, b, now);
+			return leaves(&w->spec, b);
 	}
 	return now;
 }
@@ -203,24 +187,81 @@ window_idle(const struct window *w, int64_t now)
 	return window_used(w, now) == 0;
 }
 
-/* When a calendar window was spent is not known: now is never too early. */
-void
-window_copy_usage(struct window *w, const struct window *from, int64_t now,
-    const struct zone *zone)
+/* One source of window_inherit, read from its newest bucket backwards. */
+struct source {
+	const struct window *w;
+	size_t left;  /* buckets not yet read */
+	uint64_t sum; /* of those read */
+};
+
+/* When the next bucket was spent; a calendar window knows not: at updated. */
+static int64_t
+source_date(const struct source *s, int64_t updated)
 {
-	int64_t start = now, end;
+	return s->w->spec.calendar ? updated
+				   : bucket_at(s->w, s->left - 1)->last;
+}
 
+static bool
+source_has_more(const struct source *s, int64_t now)
+{
+	return s->left > 0 &&
+	       !has_left(&s->w->spec, bucket_at(s->w, s->left - 1), now);
+}
+
+/*
+ * The latest date that a source has still to tell, and the most that any knows
+ * to have been spent since then.  False if they have told all.
+ */
+static bool
+next_date(struct source *source, size_t n, int64_t now, int64_t updated,
+    struct bucket *b_r)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!source_has_more(&source[i], now))
+			continue;
+		if (!found || source_date(&source[i], updated) > b_r->last)
+			b_r->last = source_date(&source[i], updated);
+		found = true;
+	}
+	b_r->count = 0;
+	for (size_t i = 0; found && i < n; i++) {
+		struct source *s = &source[i];
+
+		while (source_has_more(s, now) &&
+		       source_date(s, updated) == b_r->last)
+			s->sum =
+			    sat_add(s->sum, bucket_at(s->w, --s->left)->count);
+		b_r->count = s->sum > b_r->count ? s->sum : b_r->count;
+	}
+	return found;
+}
+
+void
+window_inherit(struct window *w, const struct window *const *from, size_t n,
+    int64_t now, int64_t updated, const struct zone *zone)
+{
+	struct bucket step[WINDOW_SOURCES * RING];
+	struct source source[WINDOW_SOURCES] = { 0 };
+	int64_t start = now - w->spec.length + 1, end = now;
+	size_t nstep = 0;
+
+	for (size_t i = 0; i < n; i++)
+		source[i] = (struct source){ .w = from[i], .left = from[i]->n };
 	if (w->spec.calendar)
-		zone_period(zone, w->spec.period, now, &start, &end);
-	else
-		start = now - w->spec.length + 1;
-	for (size_t i = 0; i < from->n; i++) {
-		const struct bucket *b = bucket_at(from, i);
-		bool dated = !from->spec.calendar && b->last < now;
-		int64_t at = dated ? b->last : now;
+		zone_period(zone, w->spec.period, now > updated ? now : updated,
+		    &start, &end);
+	while (next_date(source, n, now, updated, &step[nstep]) &&
+	       step[nstep].last >= start)
+		nstep++;
+	for (size_t i = nstep; i-- > 0;) {
+		uint64_t since = i > 0 ? step[i - 1].count : 0;
+		uint64_t cost = step[i].count - since;
 
-		if (!has_left(&from->spec, b, now) && at >= start)
-			put_now(w, b->count, at, zone);
+		if (cost > 0)
+			put(w, cost, w->spec.calendar ? end : step[i].last);
 	}
 }
 

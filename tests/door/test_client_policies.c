@@ -119,7 +119,7 @@ nobody_stays_blocked_when_the_window_has_passed(void **state)
 
 /* A clock set back gave everybody a fresh quota, or locked all out. */
 static void
-a_clock_set_back_frees_nothing_until_it_has_come_again(void **state)
+a_clock_set_back_neither_frees_nor_locks_out(void **state)
 {
 	open_office(ALL("policy \"p\" { messages = {\"5/1h\"} }\n"));
 	connect_from("10.0.0.1");
@@ -127,8 +127,6 @@ a_clock_set_back_frees_nothing_until_it_has_come_again(void **state)
 	house_time -= 365 * DAY;
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 9), 0);
 	house_time += HOUR;
-	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 9), 0);
-	house_time += 365 * DAY;
 	assert_int_equal(send_many("<a@office.example>", "<x@y.test>", 9), 5);
 	hang_up();
 	close_office();
@@ -495,8 +493,7 @@ main(void)
 		cmocka_unit_test(a_calendar_day_begins_by_itself),
 		cmocka_unit_test(
 		    nobody_stays_blocked_when_the_window_has_passed),
-		cmocka_unit_test(
-		    a_clock_set_back_frees_nothing_until_it_has_come_again),
+		cmocka_unit_test(a_clock_set_back_neither_frees_nor_locks_out),
 		cmocka_unit_test(a_limit_of_five_is_five),
 		cmocka_unit_test(the_first_message_of_a_key_is_checked_too),
 		cmocka_unit_test(

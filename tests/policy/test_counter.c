@@ -109,6 +109,8 @@ static void
 same_counter(const struct counter *a, const struct counter *b)
 {
 	assert_int_equal(a->locked_until, b->locked_until);
+	assert_int_equal(a->updated, b->updated);
+	assert_int_equal(a->reset, b->reset);
 	assert_int_equal(a->ngrant, b->ngrant);
 	for (size_t i = 0; i < a->ngrant; i++) {
 		assert_int_equal(a->grant[i].dim, b->grant[i].dim);
@@ -119,6 +121,7 @@ same_counter(const struct counter *a, const struct counter *b)
 	for (size_t i = 0; i < a->nslot; i++) {
 		assert_int_equal(a->slot[i].dim, b->slot[i].dim);
 		assert_int_equal(a->slot[i].warned, b->slot[i].warned);
+		assert_int_equal(a->slot[i].named, b->slot[i].named);
 		if (a->slot[i].dim == DIM_UNIQUE)
 			same_set(&a->slot[i].uniq, &b->slot[i].uniq);
 		else
@@ -178,7 +181,6 @@ damaged_bytes_are_refused_or_make_a_sound_counter(void **state)
 			continue;
 		}
 		assert_int_equal(counter_reserve(back, 3, now), 0);
-		counter_normalise(back, now, utc);
 		counter_idle(back, now);
 		counter_free(&back);
 	}
@@ -198,7 +200,7 @@ a_cut_or_longer_record_is_refused(void **state)
 	for (size_t n = 0; n < len; n++)
 		assert_null(counter_unpack(bytes, n, &why));
 	assert_null(counter_unpack(bytes, len + 1, &why));
-	bytes[0] = 2;
+	bytes[0] = 1;
 	assert_null(counter_unpack(bytes, len, &why));
 	assert_non_null(strstr(why.text, "unknown version"));
 	counter_free(&c);
@@ -208,8 +210,8 @@ a_cut_or_longer_record_is_refused(void **state)
 static bool
 two_buckets_are_taken(uint8_t later)
 {
-	const uint8_t bytes[] = { 1, 0, 0, 1, DIM_MESSAGES, 0, 0, 0x80, 0xdd,
-		0xdb, 0x01, 2, 5, 1, later, 1 };
+	const uint8_t bytes[] = { 2, 0, 0, 0, 0, 1, DIM_MESSAGES, 0, 0, 0, 0x80,
+		0xdd, 0xdb, 0x01, 2, 5, 1, later, 1 };
 	struct why why;
 	struct counter *c = counter_unpack(bytes, sizeof(bytes), &why);
 	bool taken = c != NULL;
@@ -289,6 +291,99 @@ a_changed_policy_forgets_nothing_that_matters(void **state)
 	counter_free(&c);
 }
 
+/* The counter that two configurations use in turn. */
+static const struct policy by_day = {
+	.name = name, .nlimit = 1, .limit = { ROLL(DIM_MESSAGES, 9, DAY) }
+};
+static const struct policy by_hour = {
+	.name = name, .nlimit = 1, .limit = { ROLL(DIM_MESSAGES, 9, HOUR) }
+};
+
+static void
+charged_by(struct counter **c, const struct policy *p, int64_t now)
+{
+	assert_int_equal(counter_adapt(c, p, now, utc), 0);
+	spend(c, p, 1, NULL, 0, now);
+}
+
+static void
+two_configurations_in_turn_forget_nothing(void **state)
+{
+	struct counter *c = counter_new(&by_day);
+
+	assert_non_null(c);
+	for (int i = 0; i < 8; i++)
+		charged_by(
+		    &c, i % 2 == 0 ? &by_day : &by_hour, T0 + i * 2 * HOUR);
+	assert_int_equal(
+	    counter_adapt(&c, &by_day, T0 + 15 * HOUR - 1, utc), 0);
+	assert_int_equal(used(&by_day, c, 0, T0 + 15 * HOUR - 1), 8);
+	assert_int_equal(
+	    counter_adapt(&c, &by_hour, T0 + 15 * HOUR - 1, utc), 0);
+	assert_int_equal(used(&by_hour, c, 0, T0 + 15 * HOUR - 1), 1);
+	counter_free(&c);
+}
+
+/* Whoever has the limit by day may refuse all the time, and write nothing. */
+static void
+a_limit_that_nobody_names_is_kept_while_others_spend(void **state)
+{
+	struct counter *c = counter_new(&by_day);
+	int64_t now = T0;
+
+	assert_non_null(c);
+	charged_by(&c, &by_day, now);
+	for (; now < T0 + 32 * DAY; now += HOUR)
+		charged_by(&c, &by_hour, now);
+	assert_int_equal(c->nslot, 2);
+	charged_by(&c, &by_hour, now);
+	assert_int_equal(c->nslot, 1);
+	counter_free(&c);
+}
+
+static void
+a_limit_that_nobody_names_is_forgotten_if_nothing_is_lost(void **state)
+{
+	struct counter *c = counter_new(&by_hour);
+
+	/* What it knows, the day knows. */
+	assert_non_null(c);
+	charged_by(&c, &by_hour, T0);
+	charged_by(&c, &by_day, T0 + HOUR - 1);
+	assert_int_equal(c->nslot, 2);
+	charged_by(&c, &by_day, T0 + HOUR);
+	assert_int_equal(c->nslot, 1);
+	/* It is empty. */
+	charged_by(&c, &by_hour, T0 + 2 * HOUR);
+	assert_int_equal(c->nslot, 2);
+	charged_by(&c, &by_hour, T0 + 26 * HOUR);
+	assert_int_equal(c->nslot, 1);
+	counter_free(&c);
+}
+
+static void
+a_day_and_half_a_day_make_twenty_four_hours(void **state)
+{
+	static const struct policy was = { .name = name,
+		.nlimit = 2,
+		.limit = { CAL(DIM_MESSAGES, 500, PERIOD_DAY),
+		    ROLL(DIM_MESSAGES, 400, 12 * HOUR) } };
+	static const struct policy is = { .name = name,
+		.nlimit = 2,
+		.limit = { CAL(DIM_MESSAGES, 500, PERIOD_DAY),
+		    ROLL(DIM_MESSAGES, 400, DAY) } };
+	struct counter *c = counter_new(&was);
+	const int64_t midnight = T0 + DAY - T0 % DAY;
+
+	assert_non_null(c);
+	spend(&c, &was, 400, NULL, 0, midnight - HOUR);
+	assert_int_equal(
+	    counter_adapt(&c, &is, midnight + 10 * MINUTE, utc), 0);
+	assert_int_equal(used(&is, c, 0, midnight + 10 * MINUTE), 0);
+	assert_int_equal(used(&is, c, 1, midnight + 10 * MINUTE), 400);
+	counter_free(&c);
+}
+
 static void
 a_reset_forgets_all_but_the_grants(void **state)
 {
@@ -304,7 +399,7 @@ a_reset_forgets_all_but_the_grants(void **state)
 	assert_true(counter_idle(c, T0 + DAY));
 	c->locked_until = T0 + HOUR;
 	counter_grant(c, &g, T0);
-	counter_reset(c);
+	counter_reset(c, T0);
 	assert_int_equal(c->locked_until, 0);
 	for (size_t i = 0; i < full.nlimit; i++)
 		assert_int_equal(used(&full, c, i, T0), 0);
@@ -357,6 +452,12 @@ main(void)
 		cmocka_unit_test(a_cut_or_longer_record_is_refused),
 		cmocka_unit_test(buckets_out_of_order_are_damage),
 		cmocka_unit_test(a_changed_policy_forgets_nothing_that_matters),
+		cmocka_unit_test(two_configurations_in_turn_forget_nothing),
+		cmocka_unit_test(
+		    a_limit_that_nobody_names_is_kept_while_others_spend),
+		cmocka_unit_test(
+		    a_limit_that_nobody_names_is_forgotten_if_nothing_is_lost),
+		cmocka_unit_test(a_day_and_half_a_day_make_twenty_four_hours),
 		cmocka_unit_test(a_reset_forgets_all_but_the_grants),
 		cmocka_unit_test(
 		    a_full_list_of_grants_drops_one_that_has_expired),

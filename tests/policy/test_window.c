@@ -69,7 +69,7 @@ spent_by_slices(const struct list *l, const struct window_spec *spec,
 	return sum;
 }
 
-/* What has left does not come back when the clock does. */
+/* What had left when something was spent does not come back. */
 static void
 list_forget(struct list *l, const struct window_spec *spec, int64_t now)
 {
@@ -81,22 +81,10 @@ list_forget(struct list *l, const struct window_spec *spec, int64_t now)
 }
 
 static void
-list_settle(struct list *l, const struct window_spec *spec, int64_t now)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		if (l->event[i].last > now)
-			l->event[i].last = now;
-		if (now - l->event[i].last < spec->length + slice_length(spec))
-			l->event[n++] = l->event[i];
-	}
-	l->n = n;
-}
-
-static void
 list_add(struct list *l, uint64_t cost, int64_t now)
 {
+	if (l->n > 0 && l->event[l->n - 1].last > now)
+		now = l->event[l->n - 1].last;
 	assert_true(l->n < LIST);
 	l->event[l->n++] = (struct bucket){ now, cost };
 }
@@ -149,13 +137,8 @@ walk_one(uint64_t *rnd, size_t steps, bool step_back)
 		size_t oldest;
 
 		now += some_time(rnd, spec.length);
-		if (step_back && random_percent(rnd, 2)) {
-			window_normalise(&w, now, NULL);
-			list_forget(&list, &spec, now);
+		if (step_back && random_percent(rnd, 2))
 			now -= 4 * some_time(rnd, spec.length);
-			window_normalise(&w, now, NULL);
-		}
-		list_settle(&list, &spec, now);
 		used = window_used(&w, now);
 		assert_int_equal(
 		    used, spent_by_slices(&list, &spec, now, &oldest));
@@ -167,6 +150,7 @@ walk_one(uint64_t *rnd, size_t steps, bool step_back)
 		if (used + cost > max)
 			continue;
 		window_add(&w, cost, now, NULL);
+		list_forget(&list, &spec, now);
 		list_add(&list, cost, now);
 		assert_true(spent_within(&list, spec.length, now) <= max);
 	}
@@ -231,18 +215,44 @@ an_event_leaves_exactly_one_length_later(void **state)
 }
 
 static void
-a_step_back_holds_what_was_spent_for_one_window(void **state)
+what_lies_ahead_counts_and_keeps_its_date(void **state)
 {
 	struct window_spec spec = { .length = HOUR };
+	const int64_t ahead = T0 + 1000 * DAY;
 	struct window w;
 
 	window_init(&w, &spec);
-	window_add(&w, 5, T0 + 1000 * DAY, NULL);
+	window_add(&w, 5, ahead, NULL);
 	assert_int_equal(window_used(&w, T0), 5);
-	assert_int_equal(window_fits_at(&w, 0, T0), T0 + HOUR);
+	assert_int_equal(window_fits_at(&w, 0, T0), ahead + HOUR);
 	window_add(&w, 1, T0, NULL);
-	assert_int_equal(window_used(&w, T0 + HOUR - 1), 6);
-	assert_int_equal(window_used(&w, T0 + HOUR), 0);
+	assert_int_equal(window_used(&w, ahead + HOUR - 1), 6);
+	assert_int_equal(window_used(&w, ahead + HOUR), 0);
+}
+
+static void
+what_is_given_back_leaves_its_own_bucket_alone(void **state)
+{
+	struct window_spec spec = { .length = HOUR };
+	struct window_spec day = { .calendar = true, .period = PERIOD_DAY };
+	struct window w;
+
+	window_init(&w, &spec);
+	window_add(&w, 5, T0, NULL);
+	window_add(&w, 3, T0 + 10 * MINUTE, NULL);
+	window_return(&w, 2, T0 + 5, NULL);
+	assert_int_equal(window_used(&w, T0 + 10 * MINUTE), 6);
+	window_return(&w, 9, T0, NULL);
+	assert_int_equal(window_used(&w, T0 + 10 * MINUTE), 3);
+	window_return(&w, 9, T0 + 30 * MINUTE, NULL);
+	window_return(&w, 9, T0 - 30 * MINUTE, NULL);
+	assert_int_equal(window_used(&w, T0 + 10 * MINUTE), 3);
+	window_init(&w, &day);
+	window_add(&w, 5, T0 + DAY, berlin);
+	window_return(&w, 2, T0 - DAY, berlin);
+	assert_int_equal(window_used(&w, T0 + DAY), 5);
+	window_return(&w, 2, T0 + DAY + 1, berlin);
+	assert_int_equal(window_used(&w, T0 + DAY), 3);
 }
 
 static void
@@ -294,7 +304,7 @@ a_day_is_empty_at_midnight(void **state)
 }
 
 static void
-a_day_stepped_back_keeps_its_count_until_that_day_ends(void **state)
+a_day_stepped_back_keeps_its_count_until_the_later_day_ends(void **state)
 {
 	struct window_spec spec = { .calendar = true, .period = PERIOD_DAY };
 	struct window w;
@@ -303,9 +313,18 @@ a_day_stepped_back_keeps_its_count_until_that_day_ends(void **state)
 	window_init(&w, &spec);
 	window_add(&w, 3, T0 + 500 * DAY, berlin);
 	window_add(&w, 1, T0, berlin);
-	zone_period(berlin, PERIOD_DAY, T0, &start, &end);
+	zone_period(berlin, PERIOD_DAY, T0 + 500 * DAY, &start, &end);
+	assert_int_equal(window_used(&w, T0), 4);
 	assert_int_equal(window_used(&w, end - 1), 4);
 	assert_int_equal(window_used(&w, end), 0);
+}
+
+static void
+inherit(struct window *w, const struct window_spec *spec,
+    const struct window *from, int64_t now, int64_t updated)
+{
+	window_init(w, spec);
+	window_inherit(w, &from, 1, now, updated, berlin);
 }
 
 static void
@@ -319,16 +338,44 @@ a_shorter_window_inherits_what_still_matters(void **state)
 	window_add(&from, 8, T0 - 2 * HOUR, NULL); /* yesterday in Berlin */
 	window_add(&from, 4, T0, NULL);
 	window_add(&from, 1, T0 + 2 * HOUR, NULL);
-	window_init(&w, &hour);
-	window_copy_usage(&w, &from, T0 + 2 * HOUR, NULL);
+	inherit(&w, &hour, &from, T0 + 2 * HOUR, T0 + 2 * HOUR);
 	assert_int_equal(window_used(&w, T0 + 2 * HOUR), 1);
-	window_init(&w, &today);
-	window_copy_usage(&w, &from, T0 + 2 * HOUR, berlin);
+	inherit(&w, &today, &from, T0 + 2 * HOUR, T0 + 2 * HOUR);
 	assert_int_equal(window_used(&w, T0 + 2 * HOUR), 5);
-	window_init(&from, &day);
-	window_copy_usage(&from, &w, T0 + 3 * HOUR, NULL);
-	assert_int_equal(window_used(&from, T0 + 27 * HOUR - 1), 5);
+	/* Anything was spent last an hour ago. */
+	inherit(&from, &day, &w, T0 + 3 * HOUR, T0 + 2 * HOUR);
+	assert_int_equal(window_used(&from, T0 + 26 * HOUR - 1), 5);
+	assert_int_equal(window_used(&from, T0 + 26 * HOUR), 0);
 	assert_int_equal(window_used(&from, T0 + 27 * HOUR), 0);
+}
+
+static void
+the_most_that_any_window_knows_is_inherited_for_each_time(void **state)
+{
+	struct window_spec day = { .length = DAY }, hour = { .length = HOUR };
+	struct window_spec week = { .length = 7 * DAY };
+	const int64_t now = T0 + 2 * HOUR;
+	struct window a, b, w;
+	const struct window *from[] = { &a, &b };
+
+	window_init(&a, &day);
+	window_init(&b, &hour);
+	window_add(&a, 8, T0 - 2 * HOUR, NULL);
+	window_add(&a, 2, now - 30 * MINUTE, NULL);
+	window_add(&b, 5, now - 40 * MINUTE, NULL);
+	window_add(&b, 1, now - 10 * MINUTE, NULL);
+	window_init(&w, &week);
+	window_inherit(&w, from, 2, now, now, NULL);
+	/* Since 10 minutes 1, since 30 min 2, since 40 min 6, since 4 h 10. */
+	assert_int_equal(window_used(&w, now), 10);
+	assert_int_equal(window_used(&w, T0 - 2 * HOUR + 7 * DAY), 6);
+	assert_int_equal(window_used(&w, now - 40 * MINUTE + 7 * DAY - 1), 6);
+	assert_int_equal(window_used(&w, now - 10 * MINUTE + 7 * DAY), 0);
+	window_init(&w, &hour);
+	window_inherit(&w, from, 2, now, now, NULL);
+	assert_int_equal(window_used(&w, now + 19 * MINUTE), 6);
+	assert_int_equal(window_used(&w, now + 20 * MINUTE), 2);
+	assert_int_equal(window_used(&w, now + 30 * MINUTE), 1);
 }
 
 static int
@@ -352,14 +399,17 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_event_leaves_exactly_one_length_later),
+		cmocka_unit_test(what_lies_ahead_counts_and_keeps_its_date),
 		cmocka_unit_test(
-		    a_step_back_holds_what_was_spent_for_one_window),
+		    what_is_given_back_leaves_its_own_bucket_alone),
 		cmocka_unit_test(a_full_ring_merges_its_oldest_into_the_later),
 		cmocka_unit_test(a_sum_stays_at_its_greatest),
 		cmocka_unit_test(a_day_is_empty_at_midnight),
 		cmocka_unit_test(
-		    a_day_stepped_back_keeps_its_count_until_that_day_ends),
+		    a_day_stepped_back_keeps_its_count_until_the_later_day_ends),
 		cmocka_unit_test(a_shorter_window_inherits_what_still_matters),
+		cmocka_unit_test(
+		    the_most_that_any_window_knows_is_inherited_for_each_time),
 		cmocka_unit_test(capacity_comes_back_at_the_time_that_was_told),
 		cmocka_unit_test(
 		    no_span_of_the_length_holds_more_than_the_limit),

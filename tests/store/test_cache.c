@@ -18,11 +18,13 @@ static const struct policy policy = {
 static struct item *
 add(struct cache *t, size_t n)
 {
-	struct counter *c = counter_new(&policy);
+	struct item *item;
 	char key[16];
 
 	snprintf(key, sizeof(key), "k%zu", n);
-	return cache_add(t, "p", key, &c);
+	if ((item = cache_add(t, "p", key)) != NULL)
+		cache_set_live(t, item, counter_new(&policy));
+	return item;
 }
 
 /* As many as are surely more than memory takes. */
@@ -31,7 +33,7 @@ fill(struct cache *t)
 {
 	size_t n = 0;
 
-	while (cache_bytes(t) <= TABLE_BYTES)
+	while (cache_bytes(t) <= CACHE_BYTES)
 		assert_non_null(add(t, n++));
 	return n;
 }
@@ -48,7 +50,7 @@ the_one_unused_for_longest_leaves_first(void **state)
 	assert_non_null(cache_peek(t, "p", "k0"));
 	assert_null(cache_peek(t, "p", "k1"));
 	assert_int_equal(n - 1, cache_counters(t));
-	assert_true(cache_bytes(t) <= TABLE_BYTES);
+	assert_true(cache_bytes(t) <= CACHE_BYTES);
 	cache_free(&t);
 }
 

@@ -214,6 +214,45 @@ killed_between_two_messages_it_knows_what_the_oracle_knows(void **state)
 	oracle_free(&w.oracle);
 }
 
+/* As a counter may be the account's and the smarthost's: it pays twice. */
+static void
+two_lines_on_one_counter_are_both_replayed(void **state)
+{
+	struct store *s;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct lease l = { .smarthost = "one",
+			.owner = "1.1",
+			.messages = 1,
+			.recipients = 1 };
+		struct settlement none = { 0 };
+		struct decision d;
+		struct bill b;
+		struct why why;
+
+		s = open_in_child();
+		bill_one(&b, conf, "million", "k", NOW);
+		bill_add(&b, conf, "million", "k");
+		b.ncommon = 2;
+		for (int i = 0; i < 10; i++) {
+			if (store_charge(s, &b, "", &d, &why) != STORE_OK ||
+			    !d.fits)
+				_exit(1);
+			if (i == 4 && store_flush(s, &why) != STORE_OK)
+				_exit(1);
+		}
+		if (store_lease(s, &b, &l, &d, &why) != STORE_OK ||
+		    store_settle(s, &b, &l, &none, &why) != STORE_OK)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	assert_true(WIFSIGNALED(wait_for(pid)));
+	s = store_must_open(conf);
+	assert_int_equal(20, store_used(s, conf, "million", "k", NOW));
+	store_close(&s);
+}
+
 /* Opens, counts, flushes now and then, and closes: all that a life can hold. */
 static void
 short_life(void)
@@ -604,6 +643,7 @@ main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(killed_between_two_messages_it_knows_what_the_oracle_knows),
+		T(two_lines_on_one_counter_are_both_replayed),
 		T(killed_before_any_write_sync_or_removal_it_keeps_its_promises),
 		T(killed_under_load_it_loses_nothing_that_was_answered),
 		T(a_lease_outlives_the_kill_and_is_not_given_back_twice),

@@ -114,14 +114,14 @@ static void
 another_version_is_refused_by_name(void **state)
 {
 	db_close(&(struct db *){ must_open() });
-	by_hand("PRAGMA user_version = 5");
+	by_hand("PRAGMA user_version = 6");
 	assert_refused(
-	    STORE_DAMAGED, "version 5, this postmeter reads version 4");
+	    STORE_DAMAGED, "version 6, this postmeter reads version 5");
 	/* As it was before rows had a digest. */
 	by_hand("PRAGMA user_version = 1;"
 		"ALTER TABLE counter DROP COLUMN digest");
 	assert_refused(
-	    STORE_DAMAGED, "version 1, this postmeter reads version 4");
+	    STORE_DAMAGED, "version 1, this postmeter reads version 5");
 }
 
 static void
@@ -169,7 +169,7 @@ static void
 a_cursor_meets_each_counter_once(void **state)
 {
 	struct db *db = must_open();
-	int64_t cursor = 0;
+	struct db_cursor cursor = { 0 };
 	size_t n = 0;
 	char key[8];
 

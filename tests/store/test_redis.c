@@ -1251,7 +1251,8 @@ main(void)
 		    two_servers_in_an_outage_spend_one_limit_together),
 		cmocka_unit_test(a_reload_can_bring_and_end_a_share),
 	};
-	static const struct store_maker maker = { "redis", true, config_redis };
+	static const struct store_maker maker = { "redis", true, true,
+		config_redis };
 	int rc = 0;
 
 	if (!redis_is_installed()) {

@@ -70,8 +70,6 @@ oracle_leaves(
 				      oracle_slice(l, ol->event[i].t);
 		     k++)
 			last = ol->event[k].t;
-	if (last > now)
-		last = now;
 	return last + l->window.length;
 }
 
@@ -127,11 +125,10 @@ oracle_max(const struct policy *policy, const struct oracle_counter *c,
 	return max;
 }
 
+/* What has left is forgotten when something is spent, never before. */
 static void
-oracle_settle(const struct limit *l, struct oracle_limit *ol, int64_t now,
-    const struct zone *zone)
+oracle_forget(const struct limit *l, struct oracle_limit *ol, int64_t now)
 {
-	int64_t start;
 	size_t n = 0;
 
 	for (size_t i = 0; i < ol->n; i++) {
@@ -142,24 +139,31 @@ oracle_settle(const struct limit *l, struct oracle_limit *ol, int64_t now,
 			ol->event[n++] = e;
 	}
 	ol->n = n;
-	for (size_t i = 0; i < n; i++)
+}
+
+/* The latest moment that it knows: nothing is dated before. */
+static int64_t
+oracle_newest(const struct oracle_limit *ol, int64_t now)
+{
+	for (size_t i = 0; i < ol->n; i++)
 		if (ol->event[i].t > now)
-			ol->event[i].t = now;
-	if (l->window.calendar && n > 0)
-		zone_period(zone, l->window.period, now, &start, &ol->end);
+			now = ol->event[i].t;
+	return now;
 }
 
 static void
 oracle_add(const struct limit *l, struct oracle_limit *ol, uint64_t amount,
-    uint64_t digest, int64_t now, const struct zone *zone)
+    uint64_t digest, int64_t now, int64_t at, const struct zone *zone)
 {
-	int64_t start;
+	int64_t start, end;
 
-	if (l->window.calendar)
-		zone_period(zone, l->window.period, now, &start, &ol->end);
+	if (l->window.calendar) {
+		zone_period(zone, l->window.period, now, &start, &end);
+		ol->end = ol->n == 0 || end > ol->end ? end : ol->end;
+	}
 	for (size_t i = 0; i < ol->n && l->dim == DIM_UNIQUE; i++)
 		if (ol->event[i].digest == digest) {
-			ol->event[i].t = now;
+			ol->event[i].t = at;
 			return;
 		}
 	if (ol->n == ol->capacity) {
@@ -167,7 +171,7 @@ oracle_add(const struct limit *l, struct oracle_limit *ol, uint64_t amount,
 		ol->event = oracle_must(
 		    reallocarray(ol->event, ol->capacity, sizeof(*ol->event)));
 	}
-	ol->event[ol->n++] = (struct oracle_event){ now, amount, digest };
+	ol->event[ol->n++] = (struct oracle_event){ at, amount, digest };
 }
 
 static bool
@@ -183,6 +187,16 @@ oracle_observed(const struct bill_line *l)
 	return l->observed || l->policy->when_over == OVER_OBSERVE;
 }
 
+/* No longer than its policy says by now. */
+static int64_t
+oracle_locked(
+    const struct bill_line *l, const struct oracle_counter *c, int64_t now)
+{
+	int64_t most = now + l->policy->lockout;
+
+	return c->locked_until < most ? c->locked_until : most;
+}
+
 static bool
 oracle_line_fits(struct oracle *o, const struct bill *b, size_t i, int64_t t)
 {
@@ -191,7 +205,7 @@ oracle_line_fits(struct oracle *o, const struct bill *b, size_t i, int64_t t)
 
 	if (oracle_free_line(l))
 		return true;
-	if (c->locked_until > t)
+	if (oracle_locked(l, c, b->now) > t)
 		return false;
 	for (size_t k = 0; k < l->policy->nlimit; k++)
 		if (oracle_left(&l->policy->limit[k], &c->limit[k], b->now, t) +
@@ -274,7 +288,7 @@ oracle_again(struct oracle *o, const struct bill *b)
 		const struct oracle_counter *c =
 		    oracle_counter(o, l->policy, l->key);
 
-		oracle_try(o, b, c->locked_until, &best);
+		oracle_try(o, b, oracle_locked(l, c, b->now), &best);
 		for (size_t g = 0; g < c->ngrant; g++)
 			oracle_try(o, b, c->grant[g].until, &best);
 		for (size_t k = 0; k < l->policy->nlimit; k++)
@@ -355,14 +369,17 @@ oracle_spend(struct oracle *o, const struct bill *b, struct oracle_answer *a)
 			struct oracle_limit *ol = &c->limit[k];
 			uint64_t before = oracle_left(m, ol, b->now, b->now);
 
-			oracle_settle(m, ol, b->now, b->zone);
+			int64_t at;
+
+			oracle_forget(m, ol, b->now);
+			at = oracle_newest(ol, b->now);
 			if (m->dim != DIM_UNIQUE && l->cost[m->dim] > 0)
-				oracle_add(
-				    m, ol, l->cost[m->dim], 0, b->now, b->zone);
+				oracle_add(m, ol, l->cost[m->dim], 0, b->now,
+				    at, b->zone);
 			for (size_t r = 0; r < l->nrcpt && m->dim == DIM_UNIQUE;
 			     r++)
 				oracle_add(
-				    m, ol, 1, l->rcpt[r], b->now, b->zone);
+				    m, ol, 1, l->rcpt[r], b->now, at, b->zone);
 			oracle_warn(b, i, k, c, before, a);
 		}
 	}
@@ -397,12 +414,9 @@ oracle_refuse(struct oracle *o, const struct bill *b)
 
 		if (oracle_free_line(l) || (b->nchoice == 0 && i >= b->ncommon))
 			continue;
-		for (size_t k = 0; k < l->policy->nlimit; k++)
-			oracle_settle(&l->policy->limit[k], &c->limit[k],
-			    b->now, b->zone);
 		/* A lock from the future is no longer than one that starts. */
-		if (c->locked_until - b->now > l->policy->lockout)
-			c->locked_until = b->now + l->policy->lockout;
+		if (oracle_locked(l, c, b->now) > b->now)
+			c->locked_until = oracle_locked(l, c, b->now);
 		if (l->policy->lockout > 0 && !oracle_observed(l) &&
 		    c->locked_until <= b->now && oracle_passes(b, l, c))
 			c->locked_until = b->now + l->policy->lockout;

@@ -14,6 +14,7 @@
 
 #include "by.h"
 #include "clock.h"
+#include "digest.h"
 #include "random.h"
 #include "store_contract.h"
 
@@ -411,6 +412,118 @@ a_hundred_of_two_hundred_threads_get_through(void **state)
 	assert_int_equal(100, used("hundred", "*", NOW));
 }
 
+/* --- nothing is forgotten by a question ------------------------------------
+ */
+
+/* All counters as packed bytes, in one number that no order changes. */
+static bool
+add_bytes(
+    void *arg, const char *policy, const char *key, const struct counter *c)
+{
+	uint8_t bytes[4096];
+	size_t n = strlen(policy) + 1, k = strlen(key) + 1, len;
+
+	memcpy(bytes, policy, n);
+	memcpy(bytes + n, key, k);
+	len = counter_pack(c, bytes + n + k, sizeof(bytes) - n - k);
+	assert_true(len <= sizeof(bytes) - n - k);
+	*(uint64_t *)arg += digest64(bytes, n + k + len);
+	return true;
+}
+
+static uint64_t
+whole(int64_t now)
+{
+	uint64_t sum = 0;
+
+	assert_int_equal(
+	    STORE_OK, store_walk(store, now, add_bytes, &sum, &why));
+	assert_true(sum != 0);
+	return sum;
+}
+
+/* The policy as another configuration has it. */
+static struct policy
+changed_policy(const char *name)
+{
+	struct policy p = *config_policy(conf, name);
+
+	p.nlimit = 2;
+	p.limit[0].dim = DIM_RECIPIENTS;
+	p.limit[0].max = 3;
+	p.limit[0].window = (struct window_spec){ .length = 10 * MINUTE };
+	p.limit[1].dim = DIM_UNIQUE;
+	p.limit[1].max = 3;
+	p.limit[1].window =
+	    (struct window_spec){ .calendar = true, .period = PERIOD_DAY };
+	return p;
+}
+
+static void
+a_question_changes_nothing_whatever_it_asks(void **state)
+{
+	static const char *const names[] = { "five", "ten", "three" };
+	const uint64_t rcpt[] = { 1, 2, 3, 4 };
+	struct decision d;
+	struct bill b;
+	uint64_t before;
+
+	for (int i = 0; i < 3; i++) {
+		bill_one(&b, conf, "three", "a", NOW + i);
+		b.line[0].rcpt = &rcpt[i];
+		charge(&b);
+		charge_one("ten", "a", NOW + i);
+		charge_one("five", "a", NOW + i);
+	}
+	before = whole(NOW + 10);
+	for (size_t i = 0; i < 3; i++) {
+		struct policy p = changed_policy(names[i]);
+		struct counter *c;
+
+		for (int64_t at = -2 * HOUR; at <= DAY; at += 2 * HOUR) {
+			bill_one(&b, conf, names[i], "a", NOW + at);
+			b.line[0].rcpt = rcpt;
+			b.line[0].nrcpt = 4;
+			b.line[0].policy = &p;
+			store_preview(store, &b, &d, &why);
+			store_read(store, &p, "a", NOW + at, &c, &why);
+			counter_free(&c);
+			walked(NOW + at);
+		}
+		/* A refused charge; the lockout that it might start is none. */
+		bill_one(&b, conf, names[i], "a", NOW + 4);
+		b.line[0].policy = &p;
+		b.line[0].cost[DIM_RECIPIENTS] = 4;
+		assert_false(charge(&b));
+	}
+	assert_true(before == whole(NOW + 10));
+	reopen();
+	assert_true(before == whole(NOW + 10));
+}
+
+static void
+one_who_asks_with_an_old_configuration_takes_nothing_away(void **state)
+{
+	struct policy p = changed_policy("five");
+	struct decision d;
+	struct bill b;
+
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	bill_one(&b, conf, "five", "a", NOW + 1);
+	b.line[0].policy = &p;
+	assert_int_equal(STORE_OK, store_preview(store, &b, &d, &why));
+	assert_false(charge_one("five", "a", NOW + 2));
+	/* A charge by it, too: the hour is known when the first asks again. */
+	bill_one(&b, conf, "five", "a", NOW + 20 * MINUTE);
+	b.line[0].policy = &p;
+	assert_true(charge(&b));
+	reopen();
+	assert_false(charge_one("five", "a", NOW + 59 * MINUTE));
+	assert_int_equal(6, used("five", "a", NOW + 59 * MINUTE));
+	assert_int_equal(1, used("five", "a", NOW + 61 * MINUTE));
+}
+
 static void
 a_clock_that_steps_back_and_comes_again_frees_nothing(void **state)
 {
@@ -423,6 +536,20 @@ a_clock_that_steps_back_and_comes_again_frees_nothing(void **state)
 	assert_false(charge_one("five", "a", NOW - 2 * HOUR));
 	assert_false(charge_one("five", "a", NOW + 59 * MINUTE));
 	assert_true(charge_one("five", "a", NOW + HOUR));
+	/* What was spent while the clock was behind has the latest date. */
+	assert_int_equal(1, used("five", "b", NOW + 59 * MINUTE));
+}
+
+static void
+the_latest_time_is_the_floor_after_a_restart_too(void **state)
+{
+	assert_true(charge_one("million", "*", NOW + DAY));
+	reopen();
+	for (int i = 0; i < 5; i++)
+		assert_true(charge_one("five", "a", NOW));
+	assert_false(charge_one("five", "a", NOW + 59 * MINUTE));
+	assert_false(charge_one("five", "a", NOW + DAY + 59 * MINUTE));
+	assert_true(charge_one("five", "a", NOW + DAY + HOUR));
 }
 
 static void
@@ -453,6 +580,82 @@ more_recipients_than_a_record_holds_are_a_refusal(void **state)
 	assert_false(d.fits);
 	assert_int_equal(SHORT_NEVER, d.shortfall.what);
 	free(rcpt);
+}
+
+/* --- two configurations in turn --------------------------------------------
+ */
+
+#define TURNS 2
+#define SPENT 20000
+
+/* What was spent on one counter, as it happened. */
+struct spent {
+	size_t n;
+	int64_t at[SPENT];
+};
+
+static uint64_t
+spent_within(const struct spent *e, int64_t length, int64_t now)
+{
+	size_t n = 0;
+
+	while (n < e->n && e->at[e->n - 1 - n] > now - length)
+		n++;
+	return n;
+}
+
+/*
+ * Two daemons, or one before and after a reload, whose limits differ: neither
+ * passes its own, whatever the other one did or asked.
+ */
+static void
+no_limit_is_passed_by_configurations_in_turn(void **state)
+{
+	static const int64_t lengths[TURNS][2] = { { HOUR, DAY },
+		{ 10 * MINUTE, 6 * HOUR } };
+	static const uint64_t most[TURNS][2] = { { 9, 60 }, { 5, 30 } };
+	struct policy p[TURNS];
+	struct spent *spent = calloc(1, sizeof(*spent));
+	uint64_t rnd = random_seed("turns", 17);
+	int64_t now = NOW;
+
+	assert_non_null(spent);
+	for (size_t k = 0; k < TURNS; k++) {
+		p[k] = *config_policy(conf, "five");
+		p[k].nlimit = 2;
+		for (size_t i = 0; i < 2; i++) {
+			p[k].limit[i].dim = DIM_MESSAGES;
+			p[k].limit[i].max = most[k][i];
+			p[k].limit[i].window =
+			    (struct window_spec){ .length = lengths[k][i] };
+		}
+	}
+	for (size_t i = random_rounds(30000); i > 0 && spent->n < SPENT; i--) {
+		const size_t k = random_below(&rnd, 200) == 0 ? 1 : i / 100 % 2;
+		struct decision d;
+		struct bill b;
+
+		now += (int64_t)random_below(&rnd, 600000);
+		bill_one(&b, conf, "five", "turns", now);
+		b.line[0].policy = &p[k];
+		if (random_percent(&rnd, 30)) {
+			store_preview(store, &b, &d, &why);
+			continue;
+		}
+		if (!charge(&b))
+			continue;
+		spent->at[spent->n++] = now;
+		for (size_t n = 0; n < 2; n++)
+			if (spent_within(spent, lengths[k][n], now) >
+			    most[k][n])
+				fail_msg("%zu: more than %d in %lld s", i,
+				    (int)most[k][n],
+				    (long long)(lengths[k][n] / SECOND));
+		if (random_below(&rnd, 500) == 0)
+			reopen();
+	}
+	assert_true(spent->n > random_rounds(30000) / 50);
+	free(spent);
 }
 
 /* --- leases ----------------------------------------------------------------
@@ -545,6 +748,25 @@ what_did_not_leave_is_given_back_to_its_own_time(void **state)
 	assert_int_equal(0, used("ten", "sent first", NOW + 91 * MINUTE));
 	reopen();
 	assert_int_equal(5, recipients_sent(NOW + 31 * MINUTE));
+}
+
+static void
+a_lease_from_before_a_reset_takes_nothing_from_what_came_after(void **state)
+{
+	const struct policy *ten = config_policy(conf, "ten");
+	struct lease l = lease_of("first", 1, 20),
+		     later = lease_of("first", 1, 5);
+
+	assert_true(take_lease(&l, NOW));
+	assert_int_equal(STORE_OK, store_reset(store, ten, "sent first",
+				       BY(NOW + 1, "root", ""), &why));
+	assert_true(take_lease(&later, NOW + 2));
+	reopen();
+	assert_int_equal(STORE_OK, settle_lease(&l, 0, 0, NOW + 3));
+	assert_int_equal(5, recipients_sent(NOW + 3));
+	assert_int_equal(1, used("ten", "sent first", NOW + 3));
+	assert_int_equal(STORE_OK, settle_lease(&later, 1, 2, NOW + 4));
+	assert_int_equal(2, recipients_sent(NOW + 4));
 }
 
 static void
@@ -669,11 +891,14 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 		assert_int_equal(i < 7, charge_one("five", "a", NOW));
 	reopen();
 	assert_false(charge_one("five", "a", NOW + 31 * MINUTE));
-	for (int i = 1; i < COUNTER_GRANTS; i++)
-		assert_int_equal(STORE_OK, store_grant(store, five, "a", &g,
-					       BY(NOW, "root", ""), &why));
-	assert_int_equal(STORE_NONE,
-	    store_grant(store, five, "a", &g, BY(NOW, "root", ""), &why));
+	g.until = NOW + 61 * MINUTE;
+	for (int i = 0; i < COUNTER_GRANTS; i++)
+		assert_int_equal(
+		    STORE_OK, store_grant(store, five, "a", &g,
+				  BY(NOW + 31 * MINUTE, "root", ""), &why));
+	assert_int_equal(
+	    STORE_NONE, store_grant(store, five, "a", &g,
+			    BY(NOW + 31 * MINUTE, "root", ""), &why));
 }
 
 static bool
@@ -909,6 +1134,9 @@ charge_both(struct world *w, const struct config *c, struct store *s)
 	oracle_charge(&w->oracle, &b, again, &a);
 	if (s == NULL)
 		return true;
+	b.now = w->now - w->behind;
+	if (w->behind > HOUR && a.again != NEVER)
+		a.again -= w->behind;
 	if (store_charge(s, &b, keys[w->rnd % 6], &d, &why) != STORE_OK)
 		return false;
 	if (a.fits != d.fits || (a.again_known && a.again != d.shortfall.again))
@@ -923,7 +1151,8 @@ act_on_both(struct world *w, const struct config *c, struct store *s)
 	const struct policy *p =
 	    config_policy(c, policies[random_below(&w->rnd, NELEM(policies))]);
 	const char *key = keys[random_below(&w->rnd, NELEM(keys))];
-	const struct grant g = { (enum dimension)random_below(&w->rnd, 4),
+	const int64_t clock = w->now - w->behind;
+	struct grant g = { (enum dimension)random_below(&w->rnd, 4),
 		random_below(&w->rnd, 5),
 		w->now + (int64_t)random_below(&w->rnd, 60000) };
 	enum store_answer a;
@@ -933,28 +1162,66 @@ act_on_both(struct world *w, const struct config *c, struct store *s)
 		oracle_reset(&w->oracle, p, key);
 		if (s == NULL)
 			return true;
-		a = store_reset(s, p, key, BY(w->now, "t", ""), &why);
+		a = store_reset(s, p, key, BY(clock, "t", ""), &why);
 		return a == STORE_OK || a == STORE_NONE;
 	}
 	granted = oracle_grant(&w->oracle, p, key, &g, w->now);
 	if (s == NULL)
 		return true;
-	a = store_grant(s, p, key, &g, BY(w->now, "t", ""), &why);
+	g.until -= w->behind;
+	a = store_grant(s, p, key, &g, BY(clock, "t", ""), &why);
 	return a == (granted ? STORE_OK : STORE_NONE);
+}
+
+/*
+ * The clock shows that so much has passed.  Time that is ahead of it stands
+ * still until the clock is there, or runs on if it is more than an hour ahead.
+ */
+static void
+pass(struct world *w, int64_t ms)
+{
+	int64_t clock = w->now - w->behind + ms;
+
+	if (clock >= w->now)
+		w->now = clock;
+	else if (w->now - clock > HOUR && ms > 0 && !w->unseen)
+		w->now += ms;
+	w->behind = w->now - clock;
+}
+
+/* How far the clock is set, in ms. */
+static int64_t
+set_clock(struct world *w)
+{
+	uint64_t dice = random_below(&w->rnd, 1000);
+
+	if (dice == 0)
+		return -365 * DAY;
+	if (dice == 1)
+		return w->behind; /* right again */
+	if (dice < 4)
+		return -(int64_t)random_below(&w->rnd, 7200000);
+	if (dice < 6)
+		return (int64_t)random_below(&w->rnd, 7200000);
+	return 0;
 }
 
 bool
 world_step(struct world *w, const struct config *c, struct store *s)
 {
 	uint64_t dice = random_below(&w->rnd, 10000);
+	int64_t ms = (int64_t)random_below(&w->rnd, 3000);
 
-	w->now += (int64_t)random_below(&w->rnd, 3000);
 	if (dice == 9999)
-		w->now += DAY;
+		ms += DAY;
+	if (w->steps)
+		ms += set_clock(w);
+	pass(w, ms);
+	w->unseen = false;
 	if (dice < 25)
 		return act_on_both(w, c, s);
-	if (dice < 35)
-		return s == NULL || store_flush(s, &why) == STORE_OK;
+	if (dice < 35 && s != NULL && store_flush(s, &why) != STORE_OK)
+		return false;
 	return charge_both(w, c, s);
 }
 
@@ -970,7 +1237,8 @@ world_check(struct world *w, const struct config *cf, struct store *s)
 			struct counter *c;
 			uint64_t n, max;
 
-			store_read(s, policy, keys[k], w->now, &c, &why);
+			store_read(
+			    s, policy, keys[k], w->now - w->behind, &c, &why);
 			for (size_t i = 0; i < policy->nlimit; i++) {
 				quota_usage(policy, c, i, w->now, &n, &max);
 				assert_int_equal(oracle_used(&w->oracle, policy,
@@ -987,18 +1255,24 @@ world_check(struct world *w, const struct config *cf, struct store *s)
 	}
 }
 
+/* The clock is set now and then, if not on the server's time. */
 static void
 the_store_agrees_with_the_oracle(void **state)
 {
 	struct world w = { .rnd = random_seed("store", 7),
-		.now = STORE_CONTRACT_NOW };
+		.now = STORE_CONTRACT_NOW,
+		.steps = !maker->shared };
 
 	for (size_t i = random_rounds(100000); i > 0; i--) {
 		if (!world_step(&w, conf, store))
 			fail_msg("they disagree at %zu (%s)", i, why.text);
 		if (i % 2000 == 0) {
 			reopen();
+			w.unseen = maker->lasts;
+		}
+		if (i % 4000 == 0) {
 			world_check(&w, conf, store);
+			w.unseen = false;
 		}
 	}
 	oracle_free(&w.oracle);
@@ -1019,9 +1293,14 @@ store_contract_run(const struct store_maker *m)
 		T(a_choice_may_name_what_is_bound_to_it),
 		T(who_is_unhealthy_is_chosen_last),
 		T(a_hundred_of_two_hundred_threads_get_through),
-		T(a_clock_that_steps_back_and_comes_again_frees_nothing),
 		T(more_recipients_than_a_record_holds_are_a_refusal),
+		T(a_question_changes_nothing_whatever_it_asks),
+		T(one_who_asks_with_an_old_configuration_takes_nothing_away),
+		T(a_clock_that_steps_back_and_comes_again_frees_nothing),
+		T(the_latest_time_is_the_floor_after_a_restart_too),
 		T(what_did_not_leave_is_given_back_to_its_own_time),
+		T(no_limit_is_passed_by_configurations_in_turn),
+		T(a_lease_from_before_a_reset_takes_nothing_from_what_came_after),
 		T(what_left_beyond_the_lease_is_charged_limit_or_not),
 		T(a_lease_is_settled_once),
 		T(open_leases_come_back_as_they_were_made),

@@ -18,6 +18,7 @@
 struct store_maker {
 	const char *name;
 	bool lasts;			/* what was closed comes back */
+	bool shared;			/* the time is that of a server */
 	struct config *(*config)(void);	/* of a store that is empty */
 };
 
@@ -39,7 +40,13 @@ uint64_t store_used(struct store *s, const struct config *conf,
 struct world {
 	struct oracle oracle;
 	uint64_t rnd;
-	int64_t now;
+	int64_t now;		/* ms: the time that windows go by */
+	/*
+	 * The clock is wrong: so many ms behind now.  steps: it is set back and
+	 * forth, too; unseen: nobody looked at it since the store was opened.
+	 */
+	int64_t behind;
+	bool steps, unseen;
 	uint64_t rcpt[4];
 };
 

@@ -37,16 +37,23 @@ local_note(struct store *s, const struct store_event *e)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* A command is told as done, so its event is in the database before that. */
-static void
+/*
+ * A command is told as done when it and its event are in the database; while
+ * the database takes nothing it holds by the journal alone, and that is said.
+ */
+static enum store_answer
 admin_event(struct local *l, const char *kind, const char *policy,
-    const char *key, const struct audit *by)
+    const char *key, const struct audit *by, struct why *why)
 {
 	const struct store_event e = store_event_of(kind, policy, key, by);
-	struct why why;
+	struct why reason;
 
 	local_note(&l->store, &e);
-	local_flush(l, false, &why);
+	if (local_flush(l, false, &reason) == STORE_OK)
+		return STORE_OK;
+	why_set(why, "%s holds by the journal, but is not in the database: %s",
+	    kind, reason.text);
+	return STORE_UNCERTAIN;
 }
 
 /* The newest first, from the queue: all that "memory:" has. */
@@ -89,24 +96,20 @@ local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
 /* --- commands on a counter ---------------------------------------------------
  */
 
-/* The item in the form of policy; STORE_NONE if it says nothing. */
+/* An item and its counter in the form of policy; STORE_NONE: never used. */
 static enum store_answer
 open_item(struct local *l, const struct policy *policy, const char *key,
-    int64_t now, struct item **i_r, struct why *why)
+    int64_t now, struct item **i_r, struct counter **c_r, struct why *why)
 {
 	enum store_answer a;
 
-	l->now = now;
+	*c_r = NULL;
 	if (l->gone.text[0] != '\0') {
 		*why = l->gone;
 		return STORE_FAILED;
 	}
 	a = local_fetch(l, policy->name, key, false, i_r, why);
-	if (a == STORE_OK && local_adapt(l, *i_r, policy, now) == -1) {
-		why_set(why, "out of memory");
-		return STORE_FAILED;
-	}
-	return a;
+	return a == STORE_OK ? local_open(l, *i_r, policy, now, c_r, why) : a;
 }
 
 enum store_answer
@@ -115,26 +118,28 @@ local_reset(struct store *s, const struct policy *policy, const char *key,
 {
 	struct local *l = local_of(s);
 	struct wal_record rec = { .kind = WAL_RESET,
-		.now = by->now,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
+	struct counter *c = NULL;
 	struct item *item = NULL;
 	enum store_answer a;
 
 	pthread_mutex_lock(&l->lock);
-	a = open_item(l, policy, key, by->now, &item, why);
-	if (a == STORE_OK && counter_idle(item->counter, by->now))
+	rec.now = local_pass(l, by->now);
+	a = open_item(l, policy, key, rec.now, &item, &c, why);
+	if (a == STORE_OK && counter_idle(c, rec.now))
 		a = STORE_NONE;
 	if (a == STORE_OK)
 		a = local_record(l, &rec, why);
 	if (a == STORE_OK) {
-		counter_reset(item->counter);
-		local_changed(l, item);
+		counter_reset(c, rec.now);
+		local_put(l, item, &c);
 	}
+	local_shut(item, &c);
 	a = local_leave(l, a, l->seq, why);
-	if (a == STORE_OK)
-		admin_event(l, "reset", policy->name, key, by);
-	return a;
+	return a == STORE_OK
+		   ? admin_event(l, "reset", policy->name, key, by, why)
+		   : a;
 }
 
 static bool
@@ -150,12 +155,10 @@ has_room(const struct counter *c, int64_t now)
 /* A counter that was never used begins with its grant. */
 static enum store_answer
 make_item(struct local *l, const struct policy *policy, const char *key,
-    struct item **i_r, struct why *why)
+    struct item **i_r, struct counter **c_r, struct why *why)
 {
-	struct counter *c = counter_new(policy);
-
-	*i_r = c == NULL ? NULL : cache_add(l->table, policy->name, key, &c);
-	counter_free(&c);
+	*c_r = counter_new(policy);
+	*i_r = *c_r == NULL ? NULL : cache_add(l->table, policy->name, key);
 	if (*i_r != NULL)
 		return STORE_OK;
 	why_set(why, "out of memory");
@@ -168,35 +171,35 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 {
 	struct local *l = local_of(s);
 	struct wal_record rec = { .kind = WAL_GRANT,
-		.now = by->now,
 		.grant = *g,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
+	struct counter *c = NULL;
 	struct item *item = NULL;
 	enum store_answer a;
 	bool made;
 
 	pthread_mutex_lock(&l->lock);
-	a = open_item(l, policy, key, by->now, &item, why);
+	rec.now = local_pass(l, by->now);
+	rec.grant.until += rec.now - by->now; /* it lasts as long as was said */
+	a = open_item(l, policy, key, rec.now, &item, &c, why);
 	made = a == STORE_NONE;
 	if (made)
-		a = make_item(l, policy, key, &item, why);
-	else if (a == STORE_OK && g->extra > 0 &&
-		 !has_room(item->counter, by->now))
+		a = make_item(l, policy, key, &item, &c, why);
+	else if (a == STORE_OK && g->extra > 0 && !has_room(c, rec.now))
 		a = STORE_NONE;
-	if (a == STORE_OK) {
-		a = local_record(l, &rec, why);
-		if (a == STORE_OK) {
-			counter_grant(item->counter, g, by->now);
-			local_changed(l, item);
-		} else if (made) {
-			cache_remove(l->table, item);
-		}
+	if (a == STORE_OK && (a = local_record(l, &rec, why)) == STORE_OK) {
+		counter_grant(c, &rec.grant, rec.now);
+		local_put(l, item, &c);
+		made = false;
 	}
+	local_shut(item, &c);
+	if (made && item != NULL)
+		cache_remove(l->table, item);
 	a = local_leave(l, a, l->seq, why);
-	if (a == STORE_OK)
-		admin_event(l, "grant", policy->name, key, by);
-	return a;
+	return a == STORE_OK
+		   ? admin_event(l, "grant", policy->name, key, by, why)
+		   : a;
 }
 
 /* --- blocks -------------------------------------------------------------- */
@@ -344,7 +347,6 @@ local_block(struct store *s, const char *who, int64_t until,
 	a = write_block(l, who, &b, by->actor, why);
 	if (a == STORE_OK) {
 		pthread_mutex_lock(&l->lock);
-		l->now = by->now;
 		list_tidy(l, by->now);
 		if (list_put(l, &b) == 0)
 			b = (struct block){ 0 };
@@ -357,7 +359,7 @@ local_block(struct store *s, const char *who, int64_t until,
 	free(b.who);
 	free(b.text);
 	if (a == STORE_OK)
-		admin_event(l, "block", "", who, by);
+		(void)admin_event(l, "block", "", who, by, why);
 	return a;
 }
 
@@ -370,7 +372,6 @@ local_unblock(
 	bool is_there;
 
 	pthread_mutex_lock(&l->lock);
-	l->now = by->now;
 	is_there = block_is_at(l, block_place(l, who), who);
 	pthread_mutex_unlock(&l->lock);
 	if (!is_there)
@@ -382,7 +383,7 @@ local_unblock(
 	list_drop(l, who);
 	atomic_store(&l->any_block, l->nblock > 0);
 	pthread_mutex_unlock(&l->lock);
-	admin_event(l, "unblock", "", who, by);
+	(void)admin_event(l, "unblock", "", who, by, why);
 	return STORE_OK;
 }
 

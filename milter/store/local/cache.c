@@ -1,88 +1,165 @@
 /*
- * cache.c - what is in memory: counters and bindings, by name.
+ * cache.c - a write-back cache of counters and bindings, by name.
  *
- * Keys are chosen by whoever sends mail.  A hash table alone would need a
- * secret against those who make theirs collide; here each place of it holds a
- * balanced tree, which needs no luck.
+ * Linear hashing (Litwin 1980): the table grows by one bucket with each item,
+ * so no message waits for all of it to be moved.  Keys are chosen by whoever
+ * sends mail, so the hash is keyed with a secret of the process.
  */
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "cache.h"
 
-#define PLACES 16384
-
-/* Where the items whose hash leads here are. */
-struct place {
-	void *root;
-	uint64_t generation; /* how many have left */
-};
+#define BUCKETS_MIN 1024
+#define GENERATIONS 16384
+#define MALLOC_COST 16 /* what malloc adds to a piece, about */
 
 TAILQ_HEAD(items, item);
+
+/* Policies are few: each name is kept once. */
+struct name {
+	struct name *next;
+	char text[];
+};
 
 struct cache {
 	struct items list[ITEM_STATES];
 	size_t n[ITEM_STATES];
 	size_t bytes, counters;
-	struct place place[PLACES];
+	bool evicted;
+	uint64_t secret[2];
+	struct name *names;
+	struct item **bucket;
+	size_t nbucket, room; /* in use; allocated */
+	size_t low;           /* power of two, at most nbucket */
+	uint64_t generation[GENERATIONS];
 };
 
-/*
- * item_hash - FNV-1a.  It leads to the place, and most comparisons need not
- * look at the names.  Who makes names collide gains a few of those.
- */
+/* --- SipHash-1-3 (Aumasson, Bernstein) ------------------------------------ */
+
+struct sip {
+	uint64_t v[4], word;
+	size_t n;
+};
+
 static uint64_t
-item_hash(const char *policy, const char *key)
+rotate(uint64_t x, unsigned by)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
-
-	for (; *policy != '\0'; policy++)
-		h = (h ^ (unsigned char)*policy) * UINT64_C(0x100000001b3);
-	for (; *key != '\0'; key++)
-		h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-static struct place *
-place_of(struct cache *t, uint64_t hash)
-{
-	return &t->place[hash % PLACES];
-}
-
-static int
-item_order(const void *a, const void *b)
-{
-	const struct item *x = a, *y = b;
-	int order = (x->hash > y->hash) - (x->hash < y->hash);
-
-	if (order == 0)
-		order = strcmp(x->key, y->key);
-	return order != 0 ? order : strcmp(x->policy, y->policy);
-}
-
-static size_t
-item_measure(const struct item *item)
-{
-	const struct counter *c = item->counter;
-	size_t n = sizeof(*item) + item->length;
-
-	if (c == NULL)
-		return n;
-	n += sizeof(*c) + c->nslot * sizeof(c->slot[0]);
-	for (size_t i = 0; i < c->nslot; i++)
-		if (c->slot[i].dim == DIM_UNIQUE)
-			n += c->slot[i].uniq.size *
-			     sizeof(struct recipient_slot);
-	return n;
+	return x << by | x >> (64 - by);
 }
 
 static void
-measure(struct cache *t, struct item *item)
+sip_round(uint64_t v[4])
 {
-	t->bytes -= item->bytes;
-	item->bytes = item_measure(item);
-	t->bytes += item->bytes;
+	v[0] += v[1];
+	v[1] = rotate(v[1], 13) ^ v[0];
+	v[0] = rotate(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotate(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotate(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotate(v[1], 17) ^ v[2];
+	v[2] = rotate(v[2], 32);
+}
+
+static void
+sip_word(struct sip *s, uint64_t word)
+{
+	s->v[3] ^= word;
+	sip_round(s->v);
+	s->v[0] ^= word;
+}
+
+/* A text and its NUL. */
+static void
+sip_text(struct sip *s, const char *text)
+{
+	size_t i = 0;
+
+	do {
+		s->word |= (uint64_t)(unsigned char)text[i] << (8 * (s->n % 8));
+		if (++s->n % 8 == 0) {
+			sip_word(s, s->word);
+			s->word = 0;
+		}
+	} while (text[i++] != '\0');
+}
+
+static uint64_t
+item_hash(const struct cache *t, const char *policy, const char *key)
+{
+	const uint64_t *k = t->secret;
+	struct sip s = { .v = { k[0] ^ UINT64_C(0x736f6d6570736575),
+			     k[1] ^ UINT64_C(0x646f72616e646f6d),
+			     k[0] ^ UINT64_C(0x6c7967656e657261),
+			     k[1] ^ UINT64_C(0x7465646279746573) } };
+
+	sip_text(&s, policy);
+	sip_text(&s, key);
+	sip_word(&s, s.word | (uint64_t)s.n << 56);
+	s.v[2] ^= 255;
+	for (int i = 0; i < 3; i++)
+		sip_round(s.v);
+	return s.v[0] ^ s.v[1] ^ s.v[2] ^ s.v[3];
+}
+
+/* --- buckets -------------------------------------------------------------- */
+
+static struct item **
+bucket_of(const struct cache *t, uint64_t hash)
+{
+	size_t i = (size_t)hash & (2 * t->low - 1);
+
+	return &t->bucket[i < t->nbucket ? i : i - t->low];
+}
+
+/* One bucket more, filled from the one that it is split from. */
+static void
+grow(struct cache *t)
+{
+	struct item **from, *list;
+
+	if (t->nbucket == t->room) {
+		struct item **b =
+		    reallocarray(t->bucket, 2 * t->room, sizeof(*b));
+
+		if (b == NULL)
+			return; /* chains grow longer, that is all */
+		t->bucket = b;
+		t->room *= 2;
+	}
+	from = &t->bucket[t->nbucket - t->low];
+	list = *from;
+	*from = NULL;
+	t->bucket[t->nbucket++] = NULL;
+	while (list != NULL) {
+		struct item *item = list, **to = bucket_of(t, item->hash);
+
+		list = item->chain;
+		item->chain = *to;
+		*to = item;
+	}
+	if (t->nbucket == 2 * t->low)
+		t->low *= 2;
+}
+
+static const char *
+name_of(struct cache *t, const char *policy)
+{
+	struct name *n;
+	size_t len = strlen(policy) + 1;
+
+	for (n = t->names; n != NULL; n = n->next)
+		if (strcmp(n->text, policy) == 0)
+			return n->text;
+	if ((n = malloc(sizeof(*n) + len)) == NULL)
+		return NULL;
+	memcpy(n->text, policy, len);
+	n->next = t->names;
+	t->names = n;
+	return n->text;
 }
 
 static void
@@ -100,48 +177,74 @@ list_remove(struct cache *t, struct item *item)
 	t->n[item->state]--;
 }
 
+/* --- a life --------------------------------------------------------------- */
+
 struct cache *
 cache_new(void)
 {
 	struct cache *t = calloc(1, sizeof(*t));
 
-	for (size_t i = 0; t != NULL && i < ITEM_STATES; i++)
+	if (t == NULL)
+		return NULL;
+	for (size_t i = 0; i < ITEM_STATES; i++)
 		TAILQ_INIT(&t->list[i]);
+	t->nbucket = t->room = t->low = BUCKETS_MIN;
+	t->bucket = calloc(BUCKETS_MIN, sizeof(t->bucket[0]));
+	if (t->bucket == NULL || getrandom(t->secret, sizeof(t->secret), 0) !=
+				     (ssize_t)sizeof(t->secret))
+		cache_free(&t);
 	return t;
 }
 
 static void
-item_free(void *node)
+item_free(struct item *item)
 {
-	struct item *item = node;
-
-	counter_free(&item->counter);
+	counter_free(&item->live);
+	free(item->bytes);
 	free(item);
 }
 
 void
 cache_free(struct cache **tp)
 {
-	if (*tp == NULL)
+	struct cache *t = *tp;
+
+	if (t == NULL)
 		return;
-	for (size_t i = 0; i < PLACES; i++)
-		tdestroy((*tp)->place[i].root, item_free);
-	free(*tp);
+	for (size_t i = 0; t->bucket != NULL && i < t->nbucket; i++)
+		while (t->bucket[i] != NULL) {
+			struct item *item = t->bucket[i];
+
+			t->bucket[i] = item->chain;
+			item_free(item);
+		}
+	while (t->names != NULL) {
+		struct name *n = t->names;
+
+		t->names = n->next;
+		free(n);
+	}
+	free(t->bucket);
+	free(t);
 	*tp = NULL;
+}
+
+static struct item *
+peek(const struct cache *t, uint64_t hash, const char *policy, const char *key)
+{
+	struct item *item = *bucket_of(t, hash);
+
+	while (item != NULL &&
+	       (item->hash != hash || strcmp(item->key, key) != 0 ||
+		   strcmp(item->policy, policy) != 0))
+		item = item->chain;
+	return item;
 }
 
 struct item *
 cache_peek(struct cache *t, const char *policy, const char *key)
 {
-	const struct item probe = {
-		.hash = item_hash(policy, key),
-		.policy = policy,
-		.key = key,
-	};
-	struct item **node =
-	    tfind(&probe, &place_of(t, probe.hash)->root, item_order);
-
-	return node == NULL ? NULL : *node;
+	return peek(t, item_hash(t, policy, key), policy, key);
 }
 
 struct item *
@@ -157,55 +260,102 @@ cache_find(struct cache *t, const char *policy, const char *key)
 }
 
 struct item *
-cache_add(
-    struct cache *t, const char *policy, const char *key, struct counter **cp)
+cache_add(struct cache *t, const char *policy, const char *key)
 {
-	size_t npolicy = strlen(policy) + 1, nkey = strlen(key) + 1;
-	struct item *item = calloc(1, sizeof(*item) + npolicy + nkey);
+	size_t nkey = strlen(key) + 1;
+	const char *name = name_of(t, policy);
+	struct item *item = calloc(1, sizeof(*item) + nkey), **bucket;
 
-	if (item == NULL)
-		return NULL;
-	item->policy = memcpy(item->text, policy, npolicy);
-	item->key = memcpy(item->text + npolicy, key, nkey);
-	item->length = npolicy + nkey;
-	item->hash = item_hash(policy, key);
-	if (tsearch(item, &place_of(t, item->hash)->root, item_order) == NULL) {
+	if (item == NULL || name == NULL) {
 		free(item);
 		return NULL;
 	}
-	if (cp != NULL) {
-		item->counter = *cp;
-		*cp = NULL;
-		t->counters++;
-	}
+	if (t->n[ITEM_CLEAN] + t->n[ITEM_DIRTY] + t->n[ITEM_FLUSHING] >=
+	    t->nbucket)
+		grow(t);
+	item->policy = name;
+	memcpy(item->key, key, nkey);
+	item->hash = item_hash(t, policy, key);
+	bucket = bucket_of(t, item->hash);
+	item->chain = *bucket;
+	*bucket = item;
+	t->counters += policy[0] != '\0';
 	list_add(t, item, ITEM_CLEAN);
-	measure(t, item);
+	cache_measure(t, item);
 	return item;
 }
 
-uint64_t
-cache_generation(struct cache *t, const char *policy, const char *key)
+static size_t
+counter_measure(const struct counter *c)
 {
-	return place_of(t, item_hash(policy, key))->generation;
+	size_t n = sizeof(*c) + c->nslot * sizeof(c->slot[0]);
+
+	for (size_t i = 0; i < c->nslot; i++)
+		if (c->slot[i].dim == DIM_UNIQUE)
+			n += c->slot[i].uniq.size *
+			     sizeof(struct recipient_slot);
+	return n;
+}
+
+void
+cache_measure(struct cache *t, struct item *item)
+{
+	size_t n = sizeof(*item) + strlen(item->key) + 1 + 2 * MALLOC_COST;
+
+	n += item->live != NULL ? counter_measure(item->live) : item->len;
+	t->bytes += n - item->measured;
+	item->measured = (uint32_t)n;
+}
+
+void
+cache_set_bytes(struct cache *t, struct item *item, uint8_t *bytes, size_t len)
+{
+	counter_free(&item->live);
+	free(item->bytes);
+	item->bytes = bytes;
+	item->len = (uint32_t)len;
+	cache_measure(t, item);
+}
+
+void
+cache_set_live(struct cache *t, struct item *item, struct counter *c)
+{
+	if (item->live != c)
+		counter_free(&item->live);
+	free(item->bytes);
+	item->bytes = NULL;
+	item->len = 0;
+	item->live = c;
+	cache_measure(t, item);
+}
+
+uint64_t
+cache_generation(const struct cache *t, const char *policy, const char *key)
+{
+	return t
+	    ->generation[item_hash(t, policy, key) >> 32 & (GENERATIONS - 1)];
 }
 
 void
 cache_remove(struct cache *t, struct item *item)
 {
-	struct place *place = place_of(t, item->hash);
+	struct item **p = bucket_of(t, item->hash);
 
-	place->generation++;
-	tdelete(item, &place->root, item_order);
+	while (*p != item)
+		p = &(*p)->chain;
+	*p = item->chain;
+	t->generation[item->hash >> 32 & (GENERATIONS - 1)]++;
 	list_remove(t, item);
-	t->bytes -= item->bytes;
-	t->counters -= item->counter != NULL;
+	t->bytes -= item->measured;
+	t->counters -= item->policy[0] != '\0';
 	item_free(item);
 }
+
+/* --- flushing and evicting ------------------------------------------------ */
 
 void
 cache_dirty(struct cache *t, struct item *item)
 {
-	measure(t, item);
 	if (item->state == ITEM_DIRTY)
 		return;
 	list_remove(t, item);
@@ -254,9 +404,18 @@ cache_evict(struct cache *t, size_t n)
 {
 	struct item *item;
 
-	while (n-- > 0 && t->bytes > TABLE_BYTES &&
-	       (item = TAILQ_FIRST(&t->list[ITEM_CLEAN])) != NULL)
+	while (n-- > 0 && t->bytes > CACHE_BYTES &&
+	       (item = TAILQ_FIRST(&t->list[ITEM_CLEAN])) != NULL) {
+		t->evicted = true;
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): off the list */
 		cache_remove(t, item);
+	}
+}
+
+bool
+cache_is_complete(const struct cache *t)
+{
+	return !t->evicted;
 }
 
 size_t

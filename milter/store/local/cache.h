@@ -1,8 +1,13 @@
 /*
- * cache.h - what is in memory: counters and bindings, by name.
+ * cache.h - a write-back cache of counters and bindings, by name.
  *
  * An item is clean (the database has it), dirty (it has not), or flushing (it
- * is being told).  Only clean ones may leave.  The caller holds a lock.
+ * is being written).  Only clean ones may be evicted, the least recently used
+ * first.  The caller holds a lock.
+ *
+ * A counter is kept as its packed bytes (counter_pack), a tenth of what it
+ * takes unpacked.  Only one with many recipients is kept unpacked: to pack it
+ * anew for each message would cost more than all else.
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -15,28 +20,24 @@
 #include "counter.h"
 #include "store.h"
 
-/*
- * Memory in use before clean items leave.  A rolling limit takes 1.1 KB, so
- * these are some 15,000 senders with four limits each, busy at one time.
- */
-#define TABLE_BYTES ((size_t)64 << 20)
+/* Memory in use before clean items leave: of a million counters, say. */
+#define CACHE_BYTES ((size_t)256 << 20)
 
 enum item_state { ITEM_CLEAN, ITEM_DIRTY, ITEM_FLUSHING };
 #define ITEM_STATES 3
 
 struct item {
 	TAILQ_ENTRY(item) link;
+	struct item *chain;	/* the next one in its bucket */
+	uint64_t hash;		/* of its names */
+	uint64_t seq;		/* of the last operation in it */
+	const char *policy;	/* "": a binding; shared by items */
+	uint8_t *bytes;		/* what it holds; NULL if live */
+	struct counter *live;	/* unpacked; NULL if bytes */
+	uint32_t len;		/* of bytes */
+	uint32_t measured;	/* memory that it takes, in bytes */
 	enum item_state state;
-	size_t bytes;			/* as last measured */
-	size_t length;			/* of text, in bytes */
-	uint64_t seq;			/* of the last operation in it */
-	uint64_t hash;			/* of its names */
-	struct counter *counter;	/* NULL: a binding */
-	int64_t bound_at;		/* a binding: when, ms */
-	char smarthost[STORE_NAME];	/* a binding: to what */
-	const char *policy;		/* "": a binding */
-	const char *key;
-	char text[];
+	char key[];
 };
 
 struct cache;
@@ -48,12 +49,16 @@ void	cache_free(struct cache **tp);
 struct item *cache_find(struct cache *t, const char *policy, const char *key);
 struct item *cache_peek(struct cache *t, const char *policy, const char *key);
 
-/*
- * A clean new item; takes *cp over (NULL for a binding) if there is memory,
- * else returns NULL and leaves it.
- */
-struct item *cache_add(struct cache *t, const char *policy, const char *key,
-	    struct counter **cp);
+/* A clean new item that holds nothing yet; NULL: out of memory. */
+struct item *cache_add(struct cache *t, const char *policy, const char *key);
+
+/* What item holds from now on, taken over. */
+void	cache_set_bytes(struct cache *t, struct item *item, uint8_t *bytes,
+	    size_t len);
+void	cache_set_live(struct cache *t, struct item *item, struct counter *c);
+
+/* A live counter changed. */
+void	cache_measure(struct cache *t, struct item *item);
 
 /* Takes item out and frees it. */
 void	cache_remove(struct cache *t, struct item *item);
@@ -62,28 +67,32 @@ void	cache_remove(struct cache *t, struct item *item);
  * Changes when an item that may be the one named has left.  What was read
  * from the database before that must be read again.
  */
-uint64_t cache_generation(struct cache *t, const char *policy,
+uint64_t cache_generation(const struct cache *t, const char *policy,
 	    const char *key);
 
 /* item was changed. */
 void	cache_dirty(struct cache *t, struct item *item);
 
-/* The dirty item that waits longest, or NULL; cache_begin_flush: flushing. */
+/* The dirty item that waits longest, or NULL; cache_begin_flush makes it flushing. */
 struct item *cache_next_dirty(const struct cache *t);
 void	cache_begin_flush(struct cache *t, struct item *item);
 
 /* At most n flushing ones become state; false when none is left. */
 bool	cache_end_flush(struct cache *t, enum item_state state, size_t n);
 
-/* Calls each for every item, in no order; it may change none of the table. */
+/* Calls each for every item, in no order; it may change none of the cache. */
 typedef void cache_each_fn(void *arg, const struct item *item);
 void	cache_each(const struct cache *t, cache_each_fn *each, void *arg);
 
 /*
- * Lets the clean ones unused for longest go, at most n, while more than
- * TABLE_BYTES.
+ * Evicts the clean ones unused for longest, at most n, while more than
+ * CACHE_BYTES.
  */
 void	cache_evict(struct cache *t, size_t n);
+
+/* True if nothing that the database has ever left: what is absent here is
+ * absent there, if the database was empty. */
+bool	cache_is_complete(const struct cache *t);
 
 size_t	cache_bytes(const struct cache *t);
 size_t	cache_counters(const struct cache *t);	/* bindings not among them */

@@ -1,8 +1,9 @@
 /*
  * core.h - the embedded store from within: table, journal, database.
  *
- * For the files that make it up (backend.c, admin.c, flush.c,
- * replay.c); everybody else sees store.h.
+ * For the files of this folder; everybody else sees store.h.  core.c lies
+ * below the operations (charge.c, read.c, admin.c, lease.c, flush.c, replay.c),
+ * backend.c above them.
  *
  * Locks, in the order in which they are taken: flushing, lock, then those that
  * journal and database keep for themselves.  No disk is waited for under lock
@@ -18,6 +19,7 @@
 #include "cache.h"
 #include "db.h"
 #include "lease_table.h"
+#include "time_floor.h"
 #include "wal.h"
 #include "wal_record.h"
 #include "why.h"
@@ -27,6 +29,13 @@
 #define BINDING_FRESH	HOUR	/* not written again before */
 #define EVENT_QUEUE	1024	/* events that wait for the next flush */
 #define EVENT_KEEP	10000	/* events that the database keeps */
+
+/*
+ * When memory is flushed to the database: so much journal is replayed within
+ * two seconds, and this is how old the rows may be that sqlite3(1) reads.
+ */
+#define FLUSH_BYTES	((uint64_t)16 << 20)
+#define FLUSH_AGE	(15 * SECOND)
 
 struct block {
 	char *who, *text;
@@ -44,10 +53,10 @@ struct local {
 	pthread_mutex_t lock;		/* for what follows */
 	const struct config *conf;
 	struct cache *table;
-	int64_t now;			/* the latest that a caller said */
-	int64_t highest;		/* ms; the latest time of any operation, ever */
+	struct time_floor time;
 	uint64_t seq;			/* of the last operation */
 	uint64_t unflushed;		/* bytes of journal since the last flush */
+	bool was_empty;			/* the database had no rows at start */
 	size_t born;			/* counters made since then */
 	struct lease_table *lease;
 	struct block *block;		/* in order of who */
@@ -58,19 +67,19 @@ struct local {
 	struct store_stats stats;
 	struct why gone;		/* why nothing can be charged, or "" */
 	bool ending;
-	pthread_cond_t wake;		/* ending */
+	pthread_cond_t wake;		/* ending, or FLUSH_BYTES are reached */
 
 	pthread_mutex_t flushing;	/* for what follows: one flush at a time */
 	pthread_t thread;
 	bool started;
 	struct db_meta meta;	/* as in the database */
 	uint64_t oldest;		/* file of the journal that may exist */
-	int64_t cursor;			/* of the sweep through the database */
+	struct db_cursor cursor;	/* of the sweep through the database */
 	uint8_t *bytes;			/* packed counters of a batch */
 	size_t size;
 };
 
-/* --- backend.c; all with lock held ----------------------------------- */
+/* --- core.c; all with lock held ------------------------------------------- */
 
 /*
  * The item of this name, from memory or database.  lock may be let go of
@@ -78,6 +87,30 @@ struct local {
  */
 enum store_answer local_fetch(struct local *l, const char *policy,
 	    const char *key, bool hold, struct item **i_r, struct why *why);
+
+/*
+ * The counter of an item in the form of policy (NULL: in the form that it has):
+ * item->live itself if that will do, else a copy.  local_shut frees a copy.
+ */
+enum store_answer local_open(struct local *l, const struct item *item,
+	    const struct policy *policy, int64_t now, struct counter **c_r,
+	    struct why *why);
+void	local_shut(const struct item *item, struct counter **cp);
+
+/*
+ * item holds this counter from now on, as the operation l->seq made it.  *cp
+ * is taken over.  Never fails.
+ */
+void	local_put(struct local *l, struct item *item, struct counter **cp);
+
+/* What a binding says.  local_bind: false if out of memory. */
+bool	local_bind(struct local *l, struct item *item, const char *smarthost,
+	    int64_t when);
+const char *local_binding(const struct item *item, int64_t *when_r);
+
+/* The store's time (ms) when the clock shows that: to a question, of an act. */
+int64_t	local_time(struct local *l, int64_t clock);
+int64_t	local_pass(struct local *l, int64_t clock);
 
 /* Journals the record: the operation is now l->seq. */
 enum store_answer local_record(struct local *l, const struct wal_record *rec,
@@ -90,11 +123,32 @@ enum store_answer local_leave(struct local *l, enum store_answer a,
 /* item was changed by the operation l->seq. */
 void	local_changed(struct local *l, struct item *item);
 
-/* A counter for policy in its form of now; -1: out of memory. */
-int	local_adapt(struct local *l, struct item *item,
-	    const struct policy *policy, int64_t now);
+/* --- charge.c ------------------------------------------------------------ */
 
-/* --- admin.c -------------------------------------------------------- */
+enum store_answer local_charge(struct store *s, const struct bill *bill,
+	    const char *bound, struct decision *d_r, struct why *why);
+enum store_answer local_preview(struct store *s, const struct bill *bill,
+	    struct decision *d_r, struct why *why);
+enum store_answer local_lease(struct store *s, const struct bill *bill,
+	    struct lease *lease, struct decision *d_r, struct why *why);
+enum store_answer local_settle(struct store *s, const struct bill *bill,
+	    const struct lease *lease, const struct settlement *left,
+	    struct why *why);
+
+/* --- read.c -------------------------------------------------------------- */
+
+enum store_answer local_bound(struct store *s, const char *bound, int64_t now,
+	    char *smarthost_r, struct why *why);
+enum store_answer local_read(struct store *s, const struct policy *policy,
+	    const char *key, int64_t now, struct counter **c_r,
+	    struct why *why);
+enum store_answer local_walk(struct store *s, int64_t now,
+	    store_each_fn *each, void *arg, struct why *why);
+enum store_answer memory_walk(struct store *s, int64_t now,
+	    store_each_fn *each, void *arg, struct why *why);
+void	local_stats(struct store *s, struct store_stats *st_r);
+
+/* --- admin.c ------------------------------------------------------------- */
 
 enum store_answer local_reset(struct store *s, const struct policy *policy,
 	    const char *key, const struct audit *by, struct why *why);
@@ -130,7 +184,7 @@ enum store_answer local_flush_leases(struct local *l, struct why *why);
 /* Brings what changed into the database; last: and the journal may go. */
 enum store_answer local_flush(struct local *l, bool last, struct why *why);
 
-/* Two flushes a second, until l->ending. */
+/* Flushes when FLUSH_BYTES or FLUSH_AGE are reached, until l->ending. */
 void	*local_flush_run(void *local);
 
 /* --- replay.c ------------------------------------------------------ */

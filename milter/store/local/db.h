@@ -53,6 +53,9 @@ bool	db_in_place(struct db *db, struct why *why);
  */
 void	db_checkpoint(struct db *db);
 
+/* True if it holds no counter and no binding. */
+bool	db_is_empty(struct db *db);
+
 /* True if a sync failed: the process must end, not try again. */
 bool	db_unsynced(const struct db *db);
 
@@ -96,13 +99,18 @@ enum store_answer db_counter(struct db *db, const char *policy,
 enum store_answer db_binding(struct db *db, const char *bound,
 	    struct row *row_r, struct why *why);
 
+/* The counter that a walk met last; all zero: none yet. */
+struct db_cursor {
+	char key[MAILADDR_MAX + 1], policy[STORE_NAME];
+};
+
 /*
- * Calls each for at most n counters behind *cursor (0 at first), which moves
+ * Calls each for at most n counters behind *cursor, which moves
  * on; STORE_NONE when there are no more.  No connection is held meanwhile.
  */
 typedef bool db_counter_fn(void *arg, const char *policy,
 	    const char *key, const uint8_t *bytes, size_t len);
-enum store_answer db_counters(struct db *db, int64_t *cursor,
+enum store_answer db_counters(struct db *db, struct db_cursor *cursor,
 	    size_t n, db_counter_fn *each, void *arg, struct why *why);
 
 enum store_answer db_events(struct db *db, const char *key,

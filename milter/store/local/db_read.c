@@ -109,8 +109,8 @@ db_binding(struct db *db, const char *bound, struct row *row_r, struct why *why)
 
 /* One counter, copied, so that the reader is free while it is looked at. */
 static enum store_answer
-next_counter(struct db *db, int64_t *cursor, char policy[STORE_NAME],
-    char key[MAILADDR_MAX + 1], struct row *row_r, struct why *why)
+next_counter(
+    struct db *db, struct db_cursor *cursor, struct row *row_r, struct why *why)
 {
 	sqlite3_stmt *s = reading(db, NEXT_COUNTERS, why);
 	enum store_answer a;
@@ -118,31 +118,34 @@ next_counter(struct db *db, int64_t *cursor, char policy[STORE_NAME],
 	*row_r = (struct row){ 0 };
 	if (s == NULL)
 		return STORE_FAILED;
-	stmt_int(s, 1, *cursor);
+	stmt_text(s, 1, cursor->key);
+	stmt_text(s, 2, cursor->policy);
 	a = stmt_step(db, NEXT_COUNTERS, why);
 	if (a == STORE_OK) {
-		*cursor = sqlite3_column_int64(s, 0);
-		stmt_column(s, 1, policy, STORE_NAME);
-		stmt_column(s, 2, key, MAILADDR_MAX + 1);
-		a = read_row(db, s, 3, policy, key, row_r, why);
+		struct db_cursor next;
+
+		stmt_column(s, 0, next.key, sizeof(next.key));
+		stmt_column(s, 1, next.policy, sizeof(next.policy));
+		*cursor = next;
+		a = read_row(db, s, 2, cursor->policy, cursor->key, row_r, why);
 	}
 	read_done(db, NEXT_COUNTERS);
 	return a;
 }
 
 enum store_answer
-db_counters(struct db *db, int64_t *cursor, size_t n, db_counter_fn *each,
-    void *arg, struct why *why)
+db_counters(struct db *db, struct db_cursor *cursor, size_t n,
+    db_counter_fn *each, void *arg, struct why *why)
 {
-	char policy[STORE_NAME], key[MAILADDR_MAX + 1];
 	enum store_answer a = STORE_OK;
 	bool more = true;
 	struct row row;
 
 	while (n-- > 0 && more && a == STORE_OK) {
-		a = next_counter(db, cursor, policy, key, &row, why);
+		a = next_counter(db, cursor, &row, why);
 		if (a == STORE_OK)
-			more = each(arg, policy, key, row.bytes, row.len);
+			more = each(arg, cursor->policy, cursor->key, row.bytes,
+			    row.len);
 		row_free(&row);
 	}
 	return a;

@@ -1,10 +1,10 @@
 /*
  * flush.c - from memory into the database, behind the back of the mail.
  *
- * Counters are copied a few at a time under the lock and written without it,
- * so no charge waits for the disk.  Those copied later may know operations
- * that those copied earlier do not: each row says up to where it knows, and
- * the journal fills the rest.
+ * Items are copied a few at a time under the lock and written without it, so
+ * no charge waits for the disk.  Each row stores the sequence number of the
+ * last operation in it, and a replay applies a record to a row only if its
+ * number is higher: so rows may be copied at different times.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,8 +16,9 @@
 #include "log.h"
 #include "thread.h"
 
-#define TICK 500      /* ms */
-#define LONG_TICK 20  /* ticks: is all in its place, is something idle */
+#define TICK (5 * SECOND)
+#define LOOK_TICKS 2  /* ticks: are the files in their place */
+#define SWEEP_TICKS 6 /* ticks: is something idle, though nothing changed */
 #define BATCH 64      /* items copied under one lock */
 #define SWEEP_STEP 64 /* rows looked at beyond as many as were made */
 #define BYTES_MIN ((size_t)1 << 20)
@@ -37,11 +38,11 @@ struct batch {
 static size_t
 pack(const struct item *item, uint8_t *dst, size_t size)
 {
-	if (item->counter != NULL)
-		return counter_pack(item->counter, dst, size);
-	if (size >= sizeof(item->smarthost))
-		memcpy(dst, item->smarthost, sizeof(item->smarthost));
-	return sizeof(item->smarthost);
+	if (item->live != NULL)
+		return counter_pack(item->live, dst, size);
+	if (size >= item->len)
+		memcpy(dst, item->bytes, item->len);
+	return item->len;
 }
 
 /* Copies what waits, at most left items; the size of one that did not fit. */
@@ -64,8 +65,9 @@ copy_batch(struct local *l, struct batch *b, size_t left)
 		b->copy[b->n].at = b->used;
 		b->copy[b->n].len = len;
 		b->copy[b->n].seq = item->seq;
-		b->copy[b->n].when =
-		    item->counter != NULL ? l->now : item->bound_at;
+		b->copy[b->n].when = l->time.highest;
+		if (item->policy[0] == '\0')
+			(void)local_binding(item, &b->copy[b->n].when);
 		b->used += len;
 		b->n++;
 		cache_begin_flush(l->table, item);
@@ -85,7 +87,8 @@ write_batch(struct local *l, const struct batch *b, struct why *why)
 
 		if (item->policy[0] == '\0')
 			a = db_put_binding(l->db, item->key,
-			    (const char *)bytes, b->copy[i].when, why);
+			    (const char *)bytes + sizeof(uint64_t),
+			    b->copy[i].when, why);
 		else
 			a = db_put_counter(l->db, item->policy, item->key,
 			    b->copy[i].seq, bytes, b->copy[i].len,
@@ -151,16 +154,17 @@ is_idle(struct sweep *w, const char *policy, const char *key,
 
 	pthread_mutex_lock(&w->l->lock);
 	item = cache_peek(t, policy, key);
-	if (item != NULL && item->state == ITEM_CLEAN &&
-	    counter_idle(item->counter, w->now)) {
+	if (item == NULL)
+		c = counter_unpack(bytes, len, &reason);
+	else if (item->state != ITEM_CLEAN ||
+		 local_open(w->l, item, NULL, w->now, &c, &reason) != STORE_OK)
+		c = NULL;
+	idle = c != NULL && counter_disposable(c, w->now);
+	if (c != NULL)
+		local_shut(item, &c);
+	if (idle && item != NULL)
 		cache_remove(t, item);
-		idle = true;
-	}
 	pthread_mutex_unlock(&w->l->lock);
-	if (item != NULL || (c = counter_unpack(bytes, len, &reason)) == NULL)
-		return idle;
-	idle = counter_idle(c, w->now);
-	counter_free(&c);
 	return idle;
 }
 
@@ -185,7 +189,7 @@ sweep(struct local *l, size_t n, int64_t now, struct why *why)
 		return STORE_OK;
 	a = db_counters(l->db, &l->cursor, n, sweep_row, &w, why);
 	if (a == STORE_NONE)
-		l->cursor = 0;
+		l->cursor = (struct db_cursor){ 0 };
 	if (a == STORE_FAILED || w.answer != STORE_OK)
 		return STORE_FAILED;
 	return db_tidy(l->db, now - BINDING_LIFE, n, EVENT_KEEP, why);
@@ -215,10 +219,9 @@ struct start {
 static enum store_answer
 write_meta(struct local *l, const struct start *st, bool last, struct why *why)
 {
-	struct db_meta meta = { .flushed = st->seq };
+	struct db_meta meta = { .flushed = st->seq, .now = st->now };
 
 	pthread_mutex_lock(&l->lock);
-	meta.now = l->highest;
 	meta.seq = l->seq;
 	pthread_mutex_unlock(&l->lock);
 	if (!last)
@@ -278,7 +281,7 @@ begin(struct local *l)
 		.born = l->born,
 		.nevent = l->nevent,
 		.first_event = l->first_event,
-		.now = l->now,
+		.now = l->time.highest,
 	};
 	pthread_mutex_unlock(&l->lock);
 	return st;
@@ -393,17 +396,26 @@ look(struct local *l)
 	pthread_mutex_unlock(&l->flushing);
 }
 
-/* Waits for the next tick; false when it is time to end. */
+/* Is there so much to flush that it must not wait for the tick? */
 static bool
-tick(struct local *l, bool *dirty_r)
+is_much(const struct local *l)
+{
+	return l->stats.trouble.text[0] == '\0' &&
+	       (l->unflushed >= FLUSH_BYTES || l->nevent >= EVENT_QUEUE / 2);
+}
+
+/* Waits for the next tick, or until there is much; false when it is to end. */
+static bool
+tick(struct local *l, bool *much_r, bool *dirty_r)
 {
 	const int64_t next = cond_deadline(TICK);
 	bool ending;
 
 	pthread_mutex_lock(&l->lock);
-	while (!l->ending && cond_wait(&l->wake, &l->lock, next))
+	while (!l->ending && !is_much(l) && cond_wait(&l->wake, &l->lock, next))
 		;
 	ending = l->ending;
+	*much_r = is_much(l);
 	*dirty_r = cache_ndirty(l->table) > 0 || l->nevent > 0;
 	pthread_mutex_unlock(&l->lock);
 	return !ending;
@@ -414,12 +426,15 @@ local_flush_run(void *local)
 {
 	struct local *l = local;
 	struct why why;
-	bool dirty;
+	bool much, dirty;
+	size_t n = 0;
 
-	for (size_t n = 1; tick(l, &dirty); n++) {
-		if (n % LONG_TICK == 0)
+	while (tick(l, &much, &dirty)) {
+		bool aged = !much && ++n % (FLUSH_AGE / TICK) == 0;
+
+		if (!much && n % LOOK_TICKS == 0)
 			look(l);
-		if (dirty || n % LONG_TICK == 0)
+		if (much || (aged && dirty) || (!much && n % SWEEP_TICKS == 0))
 			local_flush(l, false, &why);
 	}
 	return NULL;

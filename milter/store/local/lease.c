@@ -2,7 +2,7 @@
  * lease.c - leases of the embedded store: when they end, who sees them, how
  * they get into the database and back.
  *
- * What makes and settles one is a charge, and is done there (backend.c).
+ * What makes and settles one is a charge, and is done there (charge.c).
  */
 #include "core.h"
 
@@ -43,7 +43,8 @@ local_leases(struct store *s, store_lease_fn *each, void *arg, struct why *why)
 	(void)why;
 	while (more) {
 		pthread_mutex_lock(&l->lock);
-		more = lease_table_next(l->lease, lease.id, l->now, &lease);
+		more = lease_table_next(
+		    l->lease, lease.id, l->time.highest, &lease);
 		pthread_mutex_unlock(&l->lock);
 		more = more && each(arg, &lease);
 	}

@@ -20,34 +20,42 @@ struct replay {
 	struct why why;
 };
 
-/* The item of a line, if this record is news to it; NULL in *i_r if not. */
+/*
+ * The item of a line and its counter in the form of the policy of today; NULL
+ * in *i_r if the row has this operation already, or the policy is gone.
+ */
 static enum store_answer
 item_of(struct replay *r, uint64_t seq, const struct wal_record_line *line,
-    const struct policy **p_r, int64_t now, struct item **i_r)
+    int64_t now, struct item **i_r, struct counter **c_r)
 {
 	struct local *l = r->l;
-	struct counter *c;
+	const struct policy *p = config_policy(l->conf, line->policy);
 	enum store_answer a;
 
 	*i_r = NULL;
-	if ((*p_r = config_policy(l->conf, line->policy)) == NULL) {
+	*c_r = NULL;
+	if (p == NULL) {
 		r->lost++;
 		return STORE_OK;
 	}
 	a = local_fetch(l, line->policy, line->key, true, i_r, &r->why);
-	if (a == STORE_NONE && (c = counter_new(*p_r)) != NULL) {
-		*i_r = cache_add(l->table, line->policy, line->key, &c);
-		counter_free(&c);
-	}
 	if (a == STORE_FAILED)
 		return STORE_FAILED;
-	if (*i_r == NULL || local_adapt(l, *i_r, *p_r, now) == -1) {
-		why_set(&r->why, "out of memory");
-		return STORE_FAILED;
-	}
-	if ((*i_r)->seq >= seq)
+	if (a == STORE_OK && (*i_r)->seq >= seq) {
 		*i_r = NULL;
-	return STORE_OK;
+		return STORE_OK;
+	}
+	if (a == STORE_OK)
+		return local_open(l, *i_r, p, now, c_r, &r->why);
+	*c_r = counter_new(p);
+	*i_r = cache_add(l->table, line->policy, line->key);
+	if (*i_r != NULL && *c_r != NULL)
+		return STORE_OK;
+	if (*i_r != NULL)
+		cache_remove(l->table, *i_r);
+	counter_free(c_r);
+	why_set(&r->why, "out of memory");
+	return STORE_FAILED;
 }
 
 static enum store_answer
@@ -57,14 +65,13 @@ replay_binding(struct replay *r, const struct wal_record *rec)
 	struct item *item = cache_find(l->table, "", rec->bound);
 
 	if (item == NULL)
-		item = cache_add(l->table, "", rec->bound, NULL);
-	if (item == NULL) {
+		item = cache_add(l->table, "", rec->bound);
+	if (item == NULL || !local_bind(l, item, rec->smarthost, rec->now)) {
+		if (item != NULL)
+			cache_remove(l->table, item);
 		why_set(&r->why, "out of memory");
 		return STORE_FAILED;
 	}
-	snprintf(
-	    item->smarthost, sizeof(item->smarthost), "%s", rec->smarthost);
-	item->bound_at = rec->now;
 	local_changed(l, item);
 	return STORE_OK;
 }
@@ -84,77 +91,110 @@ replay_lease(struct replay *r, uint64_t seq, const struct wal_record *rec)
 	return STORE_FAILED;
 }
 
+/* What an operation does to one counter. */
 static enum store_answer
-replay_charge(struct replay *r, uint64_t seq, const struct wal_record *rec)
+apply(struct replay *r, const struct wal_record *rec,
+    const struct wal_record_line *line, struct counter *c)
 {
-	struct bill b = { .now = rec->now, .zone = r->l->conf->zone };
+	const struct policy *p = config_policy(r->l->conf, line->policy);
+	struct bill b = { .now = rec->now,
+		.zone = r->l->conf->zone,
+		.nline = 1,
+		.ncommon = 1,
+		.line = { { .policy = p,
+		    .key = line->key,
+		    .observed = line->observed,
+		    .rcpt = line->rcpt,
+		    .nrcpt = line->nrcpt } } };
 	struct decision d = { .fits = true };
-	struct counter *counter[BILL_LINES] = { NULL };
 
-	for (size_t i = 0; i < rec->nline; i++) {
-		const struct wal_record_line *line = &rec->line[i];
-		struct bill_line *to = &b.line[b.nline];
-		struct item *item;
-
-		if (item_of(r, seq, line, &to->policy, rec->now, &item) ==
-		    STORE_FAILED)
-			return STORE_FAILED;
-		if (item == NULL)
-			continue;
-		if (counter_reserve(item->counter, line->nrcpt, rec->now) ==
-		    -1) {
+	switch (rec->kind) {
+	case WAL_LOCK:
+		c->locked_until = line->until;
+		break;
+	case WAL_RESET:
+		counter_reset(c, rec->now);
+		break;
+	case WAL_GRANT:
+		counter_grant(c, &rec->grant, rec->now);
+		break;
+	case WAL_CHARGE:
+	case WAL_LEASE:
+	case WAL_SETTLE:
+		if (rec->kind == WAL_SETTLE)
+			counter_return(
+			    c, rec->returned, rec->lease.when, b.zone);
+		memcpy(b.line[0].cost, line->cost, sizeof(line->cost));
+		if (counter_reserve(c, line->nrcpt, rec->now) == -1) {
 			why_set(&r->why, "out of memory");
 			return STORE_FAILED;
 		}
-		to->key = line->key;
-		to->observed = line->observed;
-		to->rcpt = line->rcpt;
-		to->nrcpt = line->nrcpt;
-		memcpy(to->cost, line->cost, sizeof(to->cost));
-		counter[b.nline++] = item->counter;
-		local_changed(r->l, item);
+		quota_spend(&b, &c, &d);
 	}
-	b.ncommon = b.nline;
-	if (rec->kind == WAL_SETTLE)
-		for (size_t i = 0; i < b.nline; i++)
-			counter_return(
-			    counter[i], rec->returned, rec->lease.when, b.zone);
-	quota_spend(&b, counter, &d);
+	return STORE_OK;
+}
+
+static enum store_answer
+replay_line(struct replay *r, uint64_t seq, const struct wal_record *rec,
+    const struct wal_record_line *line)
+{
+	struct counter *c;
+	struct item *item;
+	enum store_answer a = item_of(r, seq, line, rec->now, &item, &c);
+
+	if (a == STORE_OK && item != NULL)
+		a = apply(r, rec, line, c);
+	if (a == STORE_OK && item != NULL)
+		local_put(r->l, item, &c);
+	else
+		local_shut(item, &c);
+	return a;
+}
+
+/* Does a line before i name the same counter?  Then i is news if that was. */
+static size_t
+first_named(const struct wal_record *rec, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(rec->line[k].key, rec->line[i].key) == 0 &&
+		    strcmp(rec->line[k].policy, rec->line[i].policy) == 0)
+			return k;
+	return i;
+}
+
+static enum store_answer
+replay_lines(struct replay *r, uint64_t seq, const struct wal_record *rec)
+{
+	enum store_answer a = STORE_OK;
+	uint64_t had[BILL_LINES];
+
+	for (size_t i = 0; a == STORE_OK && i < rec->nline; i++) {
+		const struct wal_record_line *line = &rec->line[i];
+		size_t k = first_named(rec, i);
+		struct item *item;
+
+		if (k < i && had[k] < seq &&
+		    (item = cache_peek(r->l->table, line->policy, line->key)) !=
+			NULL)
+			item->seq = had[k];
+		a = local_fetch(
+		    r->l, line->policy, line->key, true, &item, &r->why);
+		had[i] = a == STORE_OK ? item->seq : 0;
+		if (a != STORE_FAILED)
+			a = replay_line(r, seq, rec, line);
+	}
+	return a;
+}
+
+/* All of it but the counters. */
+static enum store_answer
+replay_rest(struct replay *r, uint64_t seq, const struct wal_record *rec)
+{
 	if (rec->kind == WAL_SETTLE)
 		lease_table_end(r->l->lease, rec->lease.id);
 	if (rec->kind == WAL_LEASE)
 		return replay_lease(r, seq, rec);
 	return rec->bound[0] == '\0' ? STORE_OK : replay_binding(r, rec);
-}
-
-static void
-replay_admin_line(const struct wal_record *rec,
-    const struct wal_record_line *line, struct counter *c)
-{
-	if (rec->kind == WAL_LOCK)
-		c->locked_until = line->until;
-	else if (rec->kind == WAL_RESET)
-		counter_reset(c);
-	else
-		counter_grant(c, &rec->grant, rec->now);
-}
-
-static enum store_answer
-replay_admin(struct replay *r, uint64_t seq, const struct wal_record *rec)
-{
-	for (size_t i = 0; i < rec->nline; i++) {
-		const struct policy *policy;
-		struct item *item;
-
-		if (item_of(r, seq, &rec->line[i], &policy, rec->now, &item) ==
-		    STORE_FAILED)
-			return STORE_FAILED;
-		if (item == NULL)
-			continue;
-		replay_admin_line(rec, &rec->line[i], item->counter);
-		local_changed(r->l, item);
-	}
-	return STORE_OK;
 }
 
 static bool
@@ -178,12 +218,11 @@ replay_record(void *arg, uint64_t seq, const uint8_t *payload, size_t len,
 	}
 	r->n++;
 	r->l->seq = seq;
-	if (rec.now > r->l->highest)
-		r->l->highest = rec.now;
-	a = rec.kind == WAL_LOCK || rec.kind == WAL_RESET ||
-		    rec.kind == WAL_GRANT
-		? replay_admin(r, seq, &rec)
-		: replay_charge(r, seq, &rec);
+	if (rec.now > r->l->time.highest)
+		r->l->time.highest = rec.now;
+	a = replay_lines(r, seq, &rec);
+	if (a == STORE_OK)
+		a = replay_rest(r, seq, &rec);
 	if (a == STORE_FAILED)
 		why_set(why, "%s", r->why.text);
 	return a != STORE_FAILED;

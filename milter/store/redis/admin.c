@@ -246,7 +246,8 @@ redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 {
 	const struct change *c = arg;
 	const struct grant *g = c->grant;
-	int64_t now = c->now + atomic_load(&w->store->skew);
+	int64_t now = work_now(w, c->now);
+	struct grant grant;
 	struct redis_record *r;
 	enum store_answer a = work_counter(w, c->policy, c->key, &r, why);
 
@@ -263,10 +264,13 @@ redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 		why_set(why, "out of memory");
 		return STORE_FAILED;
 	}
-	if (g == NULL)
-		counter_reset(r->counter);
-	else
-		(void)counter_grant(r->counter, g, now);
+	if (g == NULL) {
+		counter_reset(r->counter, now);
+	} else { /* it lasts as long as was said */
+		grant = *g;
+		grant.until += now - c->now;
+		(void)counter_grant(r->counter, &grant, now);
+	}
 	work_changed(w, r);
 	return STORE_OK;
 }

@@ -213,14 +213,8 @@ static struct counter *
 copy_for(
     const struct counter *c, const struct bill_line *l, const struct bill *b)
 {
-	size_t n = counter_pack(c, NULL, 0);
-	uint8_t *bytes = malloc(n);
-	struct counter *copy = NULL;
-	struct why why;
+	struct counter *copy = counter_copy(c);
 
-	if (bytes != NULL && counter_pack(c, bytes, n) == n)
-		copy = counter_unpack(bytes, n, &why);
-	free(bytes);
 	if (copy != NULL &&
 	    counter_adapt(&copy, l->policy, b->now, b->zone) == -1)
 		counter_free(&copy);

@@ -54,7 +54,7 @@ redis_sweep_is_over(const struct redis_record *r, int64_t now)
 		return false;
 	if ((c = counter_unpack((const uint8_t *)content, len, &why)) == NULL)
 		return false; /* damaged: who asks for it is told */
-	idle = counter_idle(c, now);
+	idle = counter_disposable(c, now);
 	counter_free(&c);
 	return idle;
 }
