@@ -2,8 +2,8 @@
 # bench.sh [PART...] - what postmeter costs, held against milters and servers
 # that do less or the same, in one run on one machine.
 #
-# Parts: speed waits latency postfix store growth memory (all of them if none
-# is named).
+# Parts: speed waits latency postfix overshoot store growth memory (all of them
+# if none is named).
 # The numbers go to build/bench/PART.json, what people read to the terminal.
 # BENCH_SECONDS is the length of one turn, BENCH_ROUNDS how often all take
 # theirs.  Everything runs in namespaces of its own, as the scenarios do.
@@ -19,7 +19,7 @@ ROUNDS=${BENCH_ROUNDS:-5}
 OUT=$BUILD/bench
 BENCH=$TREE/tests/bench
 PARTS=("$@")
-((${#PARTS[@]} > 0)) || PARTS=(speed waits latency postfix store growth memory)
+((${#PARTS[@]} > 0)) || PARTS=(speed waits latency postfix overshoot store growth memory)
 
 # The store is on a disk: /run, where the stage is, may be none.
 DISK=$(mktemp -d "${BENCH_DISK:-/var/tmp}/postmeter-bench.XXXXXX")
@@ -28,11 +28,17 @@ chmod 755 "$DISK"
 trap "rm -rf '$DISK'" EXIT
 mkdir -p "$OUT"
 
-# configure FILE STORE - limits that are counted and never reached
+# configure FILE STORE - limits that are counted and never reached; a store
+# that is no URL is a file of the embedded one
 configure() {
-	install -d -o "$METER_USER" -m 700 "$DISK/${2%/*}"
+	local store=$2
+
+	if [[ $store != *:* ]]; then
+		install -d -o "$METER_USER" -m 700 "$DISK/${2%/*}"
+		store=sqlite:$DISK/$2
+	fi
 	{
-		meter_places "$STAGE/${1##*/}.d" "$STAGE/${1##*/}.c" "sqlite:$DISK/$2"
+		meter_places "$STAGE/${1##*/}.d" "$STAGE/${1##*/}.c" "$store"
 		cat <<-END
 			durability     = "crash"
 			new-senders    = "100M/24h"

@@ -29,7 +29,8 @@
 
 struct target {
 	const char *name, *socket;
-	pid_t pid; /* 0: its CPU time is not asked for */
+	pid_t pid;      /* 0: its CPU time is not asked for */
+	size_t senders; /* 0: as many as of the others */
 };
 
 struct client {
@@ -80,7 +81,7 @@ usage(void)
 	      "[-L: senders log in]\n"
 	      "           [-t seconds a turn] [-n rounds] "
 	      "[-R messages a second: open loop]\n"
-	      "           NAME=SOCKET[,PID] ...\n"
+	      "           NAME=SOCKET[,PID[,SENDERS]] ...\n"
 	      "       milterbench -H [-c connections] NAME=SOCKET\n"
 	      "           each connection sends one message, then all wait "
 	      "until stdin ends\n",
@@ -103,7 +104,7 @@ static void
 add_target(char *text)
 {
 	struct target *t = &want.target[want.ntarget];
-	char *socket = strchr(text, '='), *pid;
+	char *socket = strchr(text, '='), *pid, *senders;
 
 	if (socket == NULL || want.ntarget == TARGETS_MAX)
 		usage();
@@ -111,6 +112,10 @@ add_target(char *text)
 	pid = strchr(socket, ',');
 	if (pid != NULL) {
 		*pid++ = '\0';
+		if ((senders = strchr(pid, ',')) != NULL) {
+			*senders++ = '\0';
+			t->senders = load_number(senders, 100000000);
+		}
 		t->pid = (pid_t)load_number(pid, INT32_MAX);
 	}
 	t->name = text;
@@ -350,8 +355,11 @@ cpu_of(const struct target *to)
 static void
 take_turn(const struct target *to, struct turn *t)
 {
+	const size_t senders = want.mail.senders;
 	double cpu;
 
+	if (to->senders > 0)
+		want.mail.senders = to->senders;
 	connect_all(to, t);
 	cpu = cpu_of(to);
 	t->began = load_now();
@@ -373,6 +381,7 @@ take_turn(const struct target *to, struct turn *t)
 	}
 	drain(t);
 	hang_up_all(t);
+	want.mail.senders = senders;
 }
 
 static void
@@ -393,8 +402,9 @@ print_turn(const struct target *to, size_t round, struct turn *t)
 	       "\"cpu_us\": %.2f, \"longest_ms\": %.3f, \"least\": %zu, "
 	       "\"most\": %zu",
 	    round, to->name, want.clients, want.mail.recipients,
-	    want.mail.senders, want.mail.hot, want.rate, t->seconds,
-	    t->accepted, t->other, t->unanswered, (double)done / t->seconds,
+	    to->senders > 0 ? to->senders : want.mail.senders, want.mail.hot,
+	    want.rate, t->seconds, t->accepted, t->other, t->unanswered,
+	    (double)done / t->seconds,
 	    done == 0 ? 0 : t->cpu * 1e6 / (double)done, t->longest * 1e3,
 	    least, most);
 	print_sample("eom_ms", &t->eom);

@@ -1,102 +1,9 @@
-# postfix.sh - a whole mail server: one Postfix, a port for each way to meter,
-# smtp-source in front and a discarding transport behind.  The peers are the
-# policy servers that Debian offers for limits.
+# postfix.sh - a whole mail server: messages a second, end to end, for each way
+# to meter.
 # shellcheck shell=bash disable=SC2016
 
-MESSAGES=$(awk -v t="$TURN" 'BEGIN { print int(t * 1000) }')
-declare -A PORT=([none]=2601 [null-rcpt]=2602 [postmeter]=2603 [policyd]=2604
-	[postfwd]=2605)
-WAYS=(none null-rcpt postmeter policyd postfwd)
-SERVERS=()
-
-policyd_conf() {
-	cat <<-END
-		debug: False
-		user: root
-		group: root
-		pidfile: "$STAGE/policyd.pid"
-		backend: 0
-		sqlite_config:
-		    database: "$DISK/policyd.db"
-		SOCKET: "$STAGE/policyd.sock"
-		socket_permission: 0666
-		limits: [[100000000, 86400]]
-		limits_by_id:
-		    over-policyd@office.example: [[100, 86400]]
-		limit_by_sasl: False
-		limit_by_sender: True
-		limit_by_ip: False
-		limited_networks: []
-		success_action: dunno
-		fail_action: "450 4.7.1 limit reached"
-		db_error_action: dunno
-		report: False
-		delay_to_close: 300
-	END
-}
-
-peer_policyd() {
-	policyd_conf >"$STAGE/policyd.yaml"
-	policyd-rate-limit --file "$STAGE/policyd.yaml" 2>"$STAGE/policyd.log" &
-	SERVERS+=($!)
-	wait_until 20 "policyd-rate-limit listens" "$STAGE/policyd.log" \
-	    test -S "$STAGE/policyd.sock"
-}
-
-peer_postfwd() {
-	cat >"$STAGE/postfwd.cf" <<-END
-		id=OVER; sender=over-postfwd@office.example; action=rate(sender/100/86400/450 4.7.1 limit reached)
-		id=ALL; sender=~.; action=rate(sender/100000000/86400/450 4.7.1 limit reached)
-	END
-	# As Debian starts it.
-	postfwd1 --summary=600 --cache=600 --cache-rdomain-only \
-	    --cache-no-size --daemon --file="$STAGE/postfwd.cf" \
-	    --interface=127.0.0.1 --port=10045 --user=nobody --group=nogroup \
-	    --pidfile="$STAGE/postfwd.pid" >"$STAGE/postfwd.log" 2>&1
-	wait_until 20 "postfwd listens" "$STAGE/postfwd.log" \
-	    port_open 127.0.0.1 10045
-}
-
-# way_options WAY - what its smtpd has that the others have not
-way_options() {
-	case $1 in
-	null-rcpt) echo "smtpd_milters=unix:$STAGE/null-rcpt.sock" ;;
-	postmeter) echo "smtpd_milters=unix:$STAGE/pm.d/milter.sock" ;;
-	policyd) echo "smtpd_recipient_restrictions=check_policy_service,unix:$STAGE/policyd.sock,permit_mynetworks,reject" ;;
-	postfwd) echo "smtpd_recipient_restrictions=check_policy_service,inet:127.0.0.1:10045,permit_mynetworks,reject" ;;
-	*) echo "smtpd_milters=" ;;
-	esac
-}
-
-start_postfix() {
-	local dir=$STAGE/postfix way
-
-	postfix_directory "$dir" <<-END
-		myhostname = mail.office.example
-		inet_interfaces = 127.0.0.1
-		mynetworks = 127.0.0.0/8
-		default_transport = outside:
-		relay_transport = outside:
-		default_process_limit = 250
-		in_flow_delay = 0
-		milter_default_action = tempfail
-		smtpd_policy_service_try_limit = 20
-	END
-	# Not "discard": that would be mail that stays in the house.
-	echo "outside unix - - n - - discard" >>"$dir/master.cf"
-	for way in "${WAYS[@]:1}"; do
-		echo "127.0.0.1:${PORT[$way]} inet n - n - - smtpd -o $(way_options "$way")"
-	done >>"$dir/master.cf"
-	chmod 666 "$STAGE/null-rcpt.sock"
-	postfix_start "$dir" "127.0.0.1:${PORT[none]}"
-}
-
-# send_many WAY SENDER SESSIONS OPTIONS...
-send_many() {
-	smtp-source "${@:4}" -s "$3" -f "$2@office.example" \
-	    -t rcpt@example.org -M desk.office.example -l 500 \
-	    "127.0.0.1:${PORT[$1]}"
-}
+# shellcheck source=tests/bench/mail_server.sh
+. "$BENCH/mail_server.sh"
 
 # turn ROUND WAY SESSIONS - one row
 turn() {
@@ -111,10 +18,6 @@ turn() {
 	wait_until 60 "the queue is empty" "$STAGE/postfix/mail.log" queue_is_empty
 }
 
-queue_is_empty() {
-	[[ -z $(postfix_queue "$STAGE/postfix") ]]
-}
-
 in_turns() {
 	local round sessions way
 
@@ -127,24 +30,8 @@ in_turns() {
 	done
 }
 
-# admitted WAY - how many of its messages for over-WAY were taken
-admitted() {
-	grep -c "from=<over-$1@office.example>, size=" \
-	    "$STAGE/postfix/mail.log" || true
-}
-
-# overshoot WAY - 200 clients at once, a limit of 100
-overshoot() {
-	send_many "$1" "over-$1" 200 -A -m 400 >/dev/null 2>&1 || true
-	wait_until 60 "the queue is empty" "$STAGE/postfix/mail.log" queue_is_empty
-	jq -nc --arg t "$1" --argjson n "$(admitted "$1")" \
-	    '{target: $t, limit: 100, clients: 200, messages: 400, admitted: $n}'
-}
-
 step "A whole Postfix, messages a second end to end"
-peer_policyd
-peer_postfwd
-start_postfix
+mail_server
 in_turns >"$STAGE/rows"
 keep postfix '[group_by(.sessions)[] | . as $all | map(.target) | unique[] |
     . as $t | {sessions: $all[0].sessions, target: $t,
@@ -154,11 +41,4 @@ keep postfix '[group_by(.sessions)[] | . as $all | map(.target) | unique[] |
 show postfix '["sessions", "", "a second", "to the null milter"],
     (.summary[] | [.sessions, .target, (.per_second.median | round),
     (.to_null | span)])'
-
-step "A limit of 100, 400 messages from 200 connections at once"
-for way in "${WAYS[@]:2}"; do overshoot "$way"; done >"$STAGE/rows"
-keep overshoot 'map(. + {overshoot: (.admitted - .limit)})' <"$STAGE/rows"
-show overshoot '["", "admitted", "beyond the limit"],
-    (.summary[] | [.target, .admitted, .overshoot])'
-postfix_do "$STAGE/postfix" stop
-end "${SERVERS[@]}"
+mail_server_end

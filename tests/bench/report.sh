@@ -129,13 +129,14 @@ overshoot() {
 }
 
 growth() {
-	plot growth growth "" '.summary[] | [.senders, (.ratio | bar),
-	    .rss_kb / 1024, .disk_bytes / 1048576, .start_s * 1000]' <<-'END'
-		set multiplot layout 1,3 title "Known senders" font "sans,15"
+	plot growth growth "" '.summary[] | select(.store == "embedded") |
+	    [.senders, (.ratio | bar), .busy_kb / 1024, .disk_bytes / 1048576,
+	    .start_s * 1000]' <<-'END'
+		set multiplot layout 1,3 title "Active senders, embedded store" font "sans,15"
 		set logscale x
 		set format x "10^%T"
-		set xrange [500:2e6]
-		set xtics 1000, 10
+		set xrange [50:2e6]
+		set xtics 100, 10
 		unset mxtics
 		set key inside top left vertical
 		set xlabel "senders"
