@@ -330,7 +330,7 @@ SCENARIOS = message_goes_all_the_way oauth sendmail_secrets sendmail_gate sendma
     accounts exit own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle \
-    day_two hold shared_store shared_store_trouble refusals
+    day_two broken hold shared_store shared_store_trouble refusals
 
 packages:
 	@tests/scenario/packages.sh build

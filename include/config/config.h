@@ -159,6 +159,7 @@ struct config {
 	struct smarthost *smarthost;
 	size_t nroute;
 	struct route *route;
+	uint64_t digest;	/* of the text that it was read from */
 	size_t nrule;
 	struct rule *rule;
 };

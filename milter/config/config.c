@@ -16,6 +16,7 @@
 #include "reader.h"
 #include "store_url.h"
 #include "refusal_file.h"
+#include "digest.h"
 #include "trusted_file.h"
 
 #define FILE_LARGEST (1024 * 1024)
@@ -450,6 +451,8 @@ config_load(const char *file, FILE *errors)
 		diag_error(&r.m, 0, "out of memory");
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
 		read_all(&r, r.text.tree);
+	if (r.conf != NULL)
+		r.conf->digest = digest64(text, len);
 	read_titles_end(&r);
 	conftext_free(&r.text);
 	providers_free(&r.providers);

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,17 +74,45 @@ ask_as(const struct passwd *pw, const struct question *q)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 }
 
+/* start_remedy - the command that this machine starts (or restarts) it with */
+static const char *
+start_remedy(bool again)
+{
+	if (access("/run/systemd/system", F_OK) == 0)
+		return again ? "systemctl restart postmeter"
+			     : "systemctl start postmeter";
+	return again ? "service postmeter restart" : "service postmeter start";
+}
+
 /* --- sockets ---------------------------------------------------------------
  */
 
-static const char *
-socket_remedy(int error, bool group)
+/* in_group - is a user a member of that group? */
+static bool
+in_group(const char *user, const char *group)
 {
-	if (error == ENOENT || error == ECONNREFUSED)
-		return "systemctl start postmeter (without systemd: service postmeter start)";
-	return group
-		   ? "adduser postmeter postfix && systemctl restart postmeter"
-		   : "systemctl restart postmeter makes its mode anew";
+	const struct group *gr = getgrnam(group);
+
+	for (char **name = gr != NULL ? gr->gr_mem : NULL;
+	     name != NULL && *name != NULL; name++)
+		if (strcmp(*name, user) == 0)
+			return true;
+	return false;
+}
+
+/* socket_remedy - for what the kernel said to the mail server's user */
+static void
+socket_remedy(
+    const struct config *conf, int error, bool postfix, char *dst, size_t size)
+{
+	const bool away = error == ENOENT || error == ECONNREFUSED;
+	char join[100] = "";
+
+	if (!away && postfix && strcmp(conf->user, "root") != 0 &&
+	    !in_group(conf->user, "postfix"))
+		snprintf(
+		    join, sizeof(join), "adduser %s postfix && ", conf->user);
+	snprintf(dst, size, "%s%s", join, start_remedy(!away));
 }
 
 static void
@@ -97,16 +126,19 @@ check_sockets(const struct config *conf, const struct passwd *pw, json_t *found)
 		{ conf->map_socket.path, "no mail finds its smarthost" },
 		{ conf->auth_socket.path, "no smarthost gets its login" },
 	};
+	char remedy[200];
 
 	for (size_t i = 0; i < sizeof(door) / sizeof(door[0]); i++) {
 		const int error =
 		    ask_as(pw, &(struct question){ door[i].path, CONNECT });
 
 		/* Where it is inet there is nothing to ask as a user. */
-		if (error != 0 && door[i].path[0] == '/')
-			ctl_finding(found, true, socket_remedy(error, postfix),
-			    "user %s cannot open %s: %s; %s", pw->pw_name,
-			    door[i].path, strerror(error), door[i].what);
+		if (error == 0 || door[i].path[0] != '/')
+			continue;
+		socket_remedy(conf, error, postfix, remedy, sizeof(remedy));
+		ctl_finding(found, true, remedy,
+		    "user %s cannot open %s: %s; %s", pw->pw_name, door[i].path,
+		    strerror(error), door[i].what);
 	}
 }
 
@@ -169,16 +201,15 @@ check_daemon(const struct config *conf, json_t *found)
 {
 	json_t *request = json_pack("{s:s}", "command", "status"), *said;
 	const int code = ctl_ask(&conf->control_socket, request, &said);
+	char digest[20];
 
+	snprintf(digest, sizeof(digest), "%016" PRIx64, conf->digest);
 	json_decref(request);
 	if (code == EX_UNAVAILABLE) {
-		ctl_finding(found, true,
-		    "systemctl start postmeter (without systemd: service postmeter start)",
+		ctl_finding(found, true, start_remedy(false),
 		    "no daemon answers at %s: all mail gets 451",
 		    conf->control_socket.path);
-	} else if (ctl_num(said, "rules") != (long long)conf->nrule ||
-		   strcmp(ctl_str(said, "mode"),
-		       conf->observe ? "observe" : "enforce") != 0) {
+	} else if (strcmp(ctl_str(said, "digest"), digest) != 0) {
 		ctl_finding(found, true, "postmeterctl reload",
 		    "the daemon runs with another configuration than %s",
 		    conf->file);
@@ -199,7 +230,7 @@ check_living(const struct ctl *ctl, const struct config *conf, json_t *found)
 			    "auth-peers: user %s does not exist",
 			    conf->auth_peers.v[i]);
 	if (geteuid() != 0) {
-		ctl_finding(found, false, "run it as root",
+		ctl_finding(found, false, "sudo postmeterctl check --mta",
 		    "whether other users can reach sockets and files is not asked");
 		return;
 	}

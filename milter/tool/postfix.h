@@ -43,6 +43,14 @@ int	postfix_change(const struct postfix *pf, const json_t *change,
 /* The same as a command for a shell: "postconf -e 'a = b'".  To be freed. */
 char	*postfix_command(const struct postfix *pf, const json_t *change);
 
+/* --- postfix_list.c: pure ------------------------------------------------ */
+
+/* The next of "a, { b, c = d } e" and its length; NULL at the end. */
+const char *postfix_next_item(const char **rest, size_t *len_r);
+
+/* Is item that UNIX socket, bare or as "{ unix:path, ... }"? */
+bool	postfix_names_socket(const char *item, size_t len, const char *path);
+
 /* --- postfix_service.c: the client of a smarthost; pure ------------------ */
 
 /*
@@ -72,16 +80,16 @@ json_t	*postfix_plan_back(const struct postfix *pf, const json_t *made,
 	    json_t *notes);
 
 /*
+ * The changes that take our milter out of services which have a list of their
+ * own: an administrator put it there, as a finding told him.
+ */
+json_t	*postfix_overrides_back(const struct postfix *pf, const json_t *made);
+
+/*
  * What is wrong with pf as it is, for conf: an array of findings.  What must
  * be otherwise lets mail go unmetered or a key go astray.
  */
 json_t	*postfix_audit(const struct postfix *pf, const struct config *conf);
-
-/* The next of "a, { b, c = d } e" and its length; NULL at the end. */
-const char *postfix_next_item(const char **rest, size_t *len_r);
-
-/* Is item that UNIX socket, bare or as "{ unix:path, ... }"? */
-bool	postfix_names_socket(const char *item, size_t len, const char *path);
 
 /*
  * made and the changes as one: the first "before", the last "value".  Once

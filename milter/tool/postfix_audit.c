@@ -143,20 +143,48 @@ expand(const struct audit *a, const char *list, char *dst, size_t size,
 	}
 }
 
+#define SETUP "postmeterctl setup postfix --apply && postfix reload"
+
+/* milter_remedy - the command that puts ours at the end of the list */
+static void
+milter_remedy(const struct audit *a, const char *where, const char *name,
+    const char *list, char *dst, size_t size)
+{
+	const char *item;
+	size_t len;
+	int n;
+
+	/* What main.cf says, setup writes anew. */
+	if (list == setting(a, name)) {
+		snprintf(dst, size, SETUP);
+		return;
+	}
+	/* postconf -P takes no blanks in a value. */
+	n = snprintf(dst, size, "postconf -P '%s/%s=", where, name);
+	while ((item = postfix_next_item(&list, &len)) != NULL) {
+		if (is_ours(a, item, len))
+			continue;
+		for (size_t i = 0; i < len && (size_t)n + 3 < size; i++)
+			if (item[i] != ' ')
+				dst[n++] = item[i];
+		dst[n++] = ',';
+	}
+	snprintf(dst + n, size - (size_t)n,
+	    "{unix:%s,default_action=tempfail}' && postfix reload",
+	    inside(a, a->conf->milter_socket.path));
+}
+
 /* audit_milters - the list that mail of some kind goes through */
 static void
 audit_milters(struct audit *a, const char *where, const char *name,
     const char *list, const char *usual)
 {
 	char expanded[4096] = "", remedy[5000];
-	const char *item, *socket = inside(a, a->conf->milter_socket.path);
+	const char *item;
 	bool ours = false, last = false, pass = false;
-	const bool override = list != setting(a, name);
 	size_t len;
 
-	snprintf(remedy, sizeof(remedy),
-	    "postconf -P '%s/%s=%s%s{ unix:%s, default_action=tempfail }'",
-	    where, name, list, list[0] != '\0' ? ", " : "", socket);
+	milter_remedy(a, where, name, list, remedy, sizeof(remedy));
 	expand(a, list, expanded, sizeof(expanded), 0);
 	list = expanded;
 	while ((item = postfix_next_item(&list, &len)) != NULL) {
@@ -165,19 +193,15 @@ audit_milters(struct audit *a, const char *where, const char *name,
 		pass |= last && lets_pass(item, len, usual);
 	}
 	if (!ours)
-		ctl_finding(a->found, true,
-		    override ? remedy
-			     : "postmeterctl setup postfix --apply adds it",
+		ctl_finding(a->found, true, remedy,
 		    "%s: %s does not name postmeter: that mail is not metered",
 		    where, name);
 	else if (!last)
-		ctl_finding(a->found, true,
-		    "put postmeter at the end of the list",
+		ctl_finding(a->found, true, remedy,
 		    "%s: a milter behind postmeter in %s can refuse mail that was charged",
 		    where, name);
 	if (pass)
-		ctl_finding(a->found, true,
-		    "set default_action=tempfail for postmeter",
+		ctl_finding(a->found, true, remedy,
 		    "%s: mail passes unmetered while postmeter is away", where);
 }
 
@@ -199,7 +223,8 @@ audit_override(struct audit *a, const char *service)
 			    sizeof(left) - strlen(left), "%s%.*s",
 			    left[0] != '\0' ? "," : "", (int)len, item);
 	snprintf(remedy, sizeof(remedy),
-	    "postconf -P '%s/receive_override_options=%s'", service, left);
+	    "postconf -P '%s/receive_override_options=%s' && postfix reload",
+	    service, left);
 	ctl_finding(a->found, true, remedy,
 	    "%s: receive_override_options has no_milters: that mail is not metered",
 	    service);
@@ -297,8 +322,7 @@ audit_client(struct audit *a, const char *service, const struct smarthost *sh)
 
 		if (ctl_str(s, "why")[0] != '\0' &&
 		    !suffices(name, now, wanted))
-			ctl_finding(a->found, true,
-			    "postmeterctl setup postfix --apply && postfix reload",
+			ctl_finding(a->found, true, SETUP,
 			    "%s: %s is \"%s\", not \"%s\": %s", service, name,
 			    now, wanted, ctl_str(s, "why"));
 	}
@@ -306,7 +330,7 @@ audit_client(struct audit *a, const char *service, const struct smarthost *sh)
 	if (sh->tls == TLS_VERIFY &&
 	    effective(a, service, "smtp_tls_CAfile")[0] == '\0' &&
 	    effective(a, service, "smtp_tls_CApath")[0] == '\0')
-		ctl_finding(a->found, true, "set smtp_tls_CAfile",
+		ctl_finding(a->found, true, SETUP,
 		    "%s: without smtp_tls_CAfile no certificate can be verified",
 		    service);
 }
@@ -316,13 +340,14 @@ static void
 audit_relayhost(struct audit *a, const struct smarthost *sh)
 {
 	const char *relay = setting(a, "relayhost"), *at;
-	char exact[400];
+	char exact[400], remedy[480];
 
 	snprintf(exact, sizeof(exact), "[%s]:%u", sh->host, (unsigned)sh->port);
+	snprintf(remedy, sizeof(remedy),
+	    "postconf -e 'relayhost = %s' && postfix reload", exact);
 	at = strstr(relay, sh->host);
 	if (at != NULL && strcmp(relay, exact) != 0)
-		ctl_finding(a->found, true,
-		    "write it with brackets and port, or leave it empty",
+		ctl_finding(a->found, true, remedy,
 		    "relayhost = %s is not exactly %s: who answers for the name gets the mail",
 		    relay, exact);
 }
@@ -337,12 +362,28 @@ audit_smarthost(struct audit *a, const struct smarthost *sh)
 	audit_relayhost(a, sh);
 	entry = json_string_value(json_object_get(a->pf->master, service));
 	if (entry == NULL) {
-		ctl_finding(a->found, true,
-		    "postmeterctl setup postfix --apply makes it",
+		ctl_finding(a->found, true, SETUP,
 		    "%s: there is no such service: its mail waits", service);
 		return;
 	}
 	audit_client(a, service, sh);
+}
+
+/* audit_verbose - a client that writes whole sessions into the log */
+static void
+audit_verbose(struct audit *a, const char *name, const char *entry)
+{
+	const char *at = strstr(entry, " -v");
+	const size_t word = at != NULL ? 1 + strcspn(at + 1, " ") : 0;
+	char remedy[4300];
+
+	if (at == NULL || at < command(entry))
+		return;
+	snprintf(remedy, sizeof(remedy),
+	    "postconf -M '%s=%.*s%s' && postfix reload", name,
+	    (int)(at - entry), entry, at + word);
+	ctl_finding(a->found, false, remedy,
+	    "%s: -v writes passwords into the log", name);
 }
 
 /* audit_strangers - clients that talk to anybody must have no key of ours */
@@ -354,22 +395,51 @@ audit_strangers(struct audit *a)
 
 	json_object_foreach (a->pf->master, name, value) {
 		const char *maps;
+		char remedy[500];
 
 		entry = json_string_value(value);
 		if (!runs(entry, "smtp"))
 			continue;
-		if (strstr(command(entry), " -v") != NULL)
-			ctl_finding(a->found, false, "remove -v",
-			    "%s: -v writes passwords into the log", name);
+		audit_verbose(a, name, entry);
 		maps = effective(a, name, "smtp_sasl_password_maps");
-		if (strncmp(name, "smarthost-", 10) != 0 &&
-		    (strstr(maps, auth) != NULL ||
-			strstr(maps, inside(a, auth)) != NULL))
-			ctl_finding(a->found, true,
-			    "leave keys to the smarthost-NAME services",
-			    "%s: it talks to any server and has the keys of smarthosts",
+		if (strncmp(name, "smarthost-", 10) == 0 ||
+		    (strstr(maps, auth) == NULL &&
+			strstr(maps, inside(a, auth)) == NULL))
+			continue;
+		if (maps == setting(a, "smtp_sasl_password_maps"))
+			snprintf(remedy, sizeof(remedy),
+			    "postconf -X smtp_sasl_password_maps && postfix reload");
+		else
+			snprintf(remedy, sizeof(remedy),
+			    "postconf -PX %s/smtp_sasl_password_maps && postfix reload",
 			    name);
+		ctl_finding(a->found, true, remedy,
+		    "%s: it talks to any server and has the keys of smarthosts",
+		    name);
 	}
+}
+
+/* audit_map - does the mail of metered senders leave by its smarthost? */
+static void
+audit_map(struct audit *a)
+{
+	const char *list =
+	    setting(a, "sender_dependent_default_transport_maps");
+	char ours[300];
+	size_t len;
+	const char *first = postfix_next_item(&list, &len);
+
+	snprintf(ours, sizeof(ours), "socketmap:unix:%s:transport-in",
+	    inside(a, a->conf->map_socket.path));
+	if (first == NULL || len != strlen(ours) ||
+	    memcmp(first, ours, len) != 0)
+		ctl_finding(a->found, true, SETUP,
+		    "sender_dependent_default_transport_maps does not begin with postmeter's map: mail does not leave by its smarthost");
+	if (strstr(setting(a, "rewrite_service_name"), "rewrite-exit") ==
+		NULL ||
+	    json_object_get(a->pf->master, "rewrite-exit/unix") == NULL)
+		ctl_finding(a->found, true, SETUP,
+		    "rewrite_service_name does not lead the queue manager to rewrite-exit: it does not hear that an account is full");
 }
 
 /* --- what is seldom meant ------------------------------------------------ */
@@ -389,43 +459,65 @@ smallest_cap(const struct config *conf)
 	return least;
 }
 
+/* habit - a setting that is odd as it is: bad is what it must not be, NULL
+ * anything */
+static void
+habit(struct audit *a, const char *name, const char *bad, const char *now,
+    const char *what)
+{
+	char remedy[200];
+
+	/* Only the default of a newer Postfix forbids it. */
+	if (strcmp(name, "smtpd_forbid_bare_newline") == 0)
+		snprintf(remedy, sizeof(remedy),
+		    "postconf -e '%s = yes' && postfix reload", name);
+	else if (bad != NULL)
+		snprintf(remedy, sizeof(remedy),
+		    "postconf -e '%s = !www-data, static:all' && postfix reload",
+		    name);
+	else
+		snprintf(remedy, sizeof(remedy),
+		    "postconf -X %s && postfix reload", name);
+	ctl_finding(a->found, false, remedy, "%s = %s: %s", name, now, what);
+}
+
 static void
 audit_habits(struct audit *a)
 {
 	static const struct {
-		const char *name, *value, *what, *remedy;
+		const char *name, *value, *what;
 	} odd[] = {
 		{ "smtpd_forbid_bare_newline", "no",
-		    "a client can smuggle a message into another",
-		    "set it to normalize or yes" },
+		    "a client can smuggle a message into another" },
 		{ "authorized_submit_users", "static:anyone",
-		    "any user of the machine hands in mail under any name",
-		    "name who may" },
-		{ "debug_peer_list", NULL, "sessions with passwords are logged",
-		    "leave it empty" },
+		    "any user of the machine hands in mail under any name" },
+		{ "debug_peer_list", NULL,
+		    "sessions with passwords are logged" },
 		{ "smtpd_milter_maps", NULL,
-		    "it overrides the milters for some clients",
-		    "leave it empty" },
+		    "it overrides the milters for some clients" },
 		{ "smtpd_authorized_xclient_hosts", NULL,
-		    "these clients choose their address and login",
-		    "leave it empty" },
+		    "these clients choose their address and login" },
 	};
 	const uint32_t cap = smallest_cap(a->conf);
 	const char *limit = setting(a, "smtpd_recipient_limit");
+	char remedy[200];
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
 		const char *v = setting(a, odd[i].name);
 
 		if (odd[i].value == NULL ? v[0] != '\0'
 					 : strcmp(v, odd[i].value) == 0)
-			ctl_finding(a->found, false, odd[i].remedy,
-			    "%s = %s: %s", odd[i].name, v, odd[i].what);
+			habit(a, odd[i].name, odd[i].value, v, odd[i].what);
 	}
 	if (has_word(setting(a, "internal_mail_filter_classes"), "bounce"))
-		ctl_finding(a->found, false, "remove bounce from it",
+		ctl_finding(a->found, false,
+		    "postconf -X internal_mail_filter_classes && postfix reload",
 		    "internal_mail_filter_classes has bounce: notices of the mail server itself are metered and may wait");
+	snprintf(remedy, sizeof(remedy),
+	    "postconf -e 'smtpd_recipient_limit = %u' && postfix reload",
+	    (unsigned)cap);
 	if (cap > 0 && strtoul(limit, NULL, 10) > cap)
-		ctl_finding(a->found, false, "lower it to that",
+		ctl_finding(a->found, false, remedy,
 		    "smtpd_recipient_limit = %s is above the %u recipients that a policy allows in one message",
 		    limit, (unsigned)cap);
 }
@@ -438,6 +530,8 @@ postfix_audit(const struct postfix *pf, const struct config *conf)
 	audit_inputs(&a);
 	for (size_t i = 0; i < conf->nsmarthost; i++)
 		audit_smarthost(&a, &conf->smarthost[i]);
+	if (conf->nsmarthost > 0)
+		audit_map(&a);
 	audit_strangers(&a);
 	audit_habits(&a);
 	return a.found;

@@ -54,40 +54,6 @@ want(struct plan *p, const char *file, const char *name, const char *value,
 
 /* --- lists of main.cf ---------------------------------------------------- */
 
-const char *
-postfix_next_item(const char **rest, size_t *len_r)
-{
-	const char *start = *rest + strspn(*rest, ", \t\r\n"), *end;
-	int depth = 0;
-
-	for (end = start; *end != '\0'; end++) {
-		if (*end == '{')
-			depth++;
-		else if (*end == '}')
-			depth--;
-		else if (depth <= 0 && strchr(", \t\r\n", *end) != NULL)
-			break;
-	}
-	*rest = end;
-	*len_r = (size_t)(end - start);
-	return end > start ? start : NULL;
-}
-
-bool
-postfix_names_socket(const char *item, size_t len, const char *path)
-{
-	size_t n = strlen(path);
-
-	if (len > 0 && item[0] == '{') {
-		size_t skip = 1 + strspn(item + 1, " \t");
-
-		item += skip;
-		len = strcspn(item, ", \t}");
-	}
-	return len > n && strncmp(item, "unix:", 5) == 0 && len == n + 5 &&
-	       memcmp(item + 5, path, n) == 0;
-}
-
 /* append - one more item; list has room */
 static void
 append(char *list, const char *item, size_t len)
@@ -380,8 +346,8 @@ note_override(struct plan *p, const char *name, const char *value)
 	if (!has(p, value, names_milter) && !has(p, value, is_reference) &&
 	    strchr(value, '$') == NULL)
 		ctl_finding(p->notes, true, "",
-		    "master.cf sets %s = %s: mail that comes in there is not metered; postconf -P '%s=%s%s{ unix:%s, default_action=tempfail }'",
-		    name, value, name, value, value[0] != '\0' ? ", " : "",
+		    "master.cf sets %s = %s: mail that comes in there is not metered; postconf -P '%s=%s%s{unix:%s,default_action=tempfail}' && postfix reload",
+		    name, value, name, value, value[0] != '\0' ? "," : "",
 		    p->milter);
 }
 
@@ -587,7 +553,7 @@ take_back(const struct postfix *pf, const json_t *made)
 json_t *
 postfix_plan_back(const struct postfix *pf, const json_t *made, json_t *notes_r)
 {
-	json_t *changes = json_array();
+	json_t *changes = postfix_overrides_back(pf, made);
 
 	/* Backwards: a service goes after the settings that name it. */
 	for (size_t i = json_array_size(made); i-- > 0;) {

@@ -20,7 +20,6 @@ struct setting {
 static const struct setting common[] = {
 	{ "smtp_tls_secure_cert_match", "nexthop",
 	    "a certificate of another name would do" },
-	{ "smtp_tls_per_site", "", "it weakens TLS for single servers" },
 	{ "smtp_sasl_auth_enable", "yes", "no login, no mail" },
 	{ "smtp_sasl_auth_soft_bounce", "yes",
 	    "a login that is refused would return the mail" },

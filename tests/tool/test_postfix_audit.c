@@ -40,7 +40,12 @@ static const char *const good_main[] = { "compatibility_level = 3.6",
 	"queue_directory = /var/spool/postfix",
 	"smtpd_milters = unix:other.sock, " OURS, "non_smtpd_milters = " OURS,
 	"smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt",
-	"authorized_submit_users = root", NULL };
+	"authorized_submit_users = root",
+	"sender_dependent_default_transport_maps = "
+	"socketmap:unix:postmeter/map.sock:transport-in, hash:/etc/postfix/x",
+	"rewrite_service_name = "
+	"${{$process_name} == {qmgr} ? {rewrite-exit} : {rewrite}}",
+	NULL };
 
 #define AUTH "socketmap:unix:postmeter/auth.sock:"
 #define SERVICE(name, more)                                                    \
@@ -60,7 +65,8 @@ static const char *const good_main[] = { "compatibility_level = 3.6",
 #define DOORS                                                                  \
 	"smtp inet n - y - - smtpd\n"                                          \
 	"cleanup unix n - y - 0 cleanup\n"                                     \
-	"smtp unix - - y - - smtp\n"
+	"smtp unix - - y - - smtp\n"                                           \
+	"rewrite-exit unix - - n - - trivial-rewrite\n"
 #define ONE SERVICE("one", "")
 #define TWO SERVICE("two", " -o smtp_tls_wrappermode=yes")
 #define ONE_OF_TWO                                                             \
@@ -119,7 +125,14 @@ static const struct pair pairs[] = {
 		"!smarthost-one/unix: smtp_delivery_status_filter",
 		"!smarthost-two/unix: smtp_tls_policy_maps",
 		"!smarthost-two/unix: smtp_sasl_password_maps",
-		"!smarthost-two/unix: smtp_delivery_status_filter" } },
+		"!smarthost-two/unix: smtp_delivery_status_filter",
+		"!sender_dependent_default_transport_maps does not begin" } },
+	{ "mail that finds its own way",
+	    "sender_dependent_default_transport_maps = hash:/etc/postfix/x\n"
+	    "rewrite_service_name = rewrite",
+	    GOOD,
+	    { "!sender_dependent_default_transport_maps does not begin",
+		"!rewrite_service_name does not lead" } },
 	{ "no service for a smarthost", NULL, DOORS ONE,
 	    { "!smarthost-two/unix: there is no such service" } },
 	{ "weak TLS and the wrong kind", NULL,

@@ -5,6 +5,7 @@
  * Nothing here changes anything, and nothing here keeps the store waiting
  * with work that could be done outside of it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,15 +267,17 @@ control_status(const struct request *rq)
 	struct why why = WHY_NONE;
 	enum store_answer a;
 	json_t *blocked = blocks(rq, &a, &why);
+	char digest[20];
 
+	snprintf(digest, sizeof(digest), "%016" PRIx64, conf->digest);
 	if (a != STORE_OK) /* "store" below says what is wrong with it */
 		json_array_clear(blocked);
 	return json_pack(
-	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
+	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
 	    "ok", 1, "finding", unhealthy(rq), "version", POSTMETER_VERSION,
 	    "pid", (int)getpid(), "now", control_time(rq, rq->now), "started",
 	    control_time(rq, rq->env->started), "config",
-	    control_text(rq->env->config_file), "mode",
+	    control_text(rq->env->config_file), "digest", digest, "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
 	    failures[conf->on_store_failure], "store", store_report(rq),
 	    "sockets", "milter", conf->milter_socket.path, "map",
