@@ -721,32 +721,18 @@ a_foreign_user_is_hung_up_on_without_a_byte(void **state)
 	assert_int_equal(lines, 2);
 }
 
+/* What it may take is the gate's to say, by its lease. */
 static void
-a_process_gets_twenty_keys_a_second_after_its_first_hundred(void **state)
+a_process_that_delivers_fast_is_answered_each_time(void **state)
 {
-	int fd, other;
+	int fd;
 
 	if (me() == NULL)
 		skip();
 	fd = enter(&auth_ep);
-	other = enter(&auth_ep);
-	for (int i = 0; i < 100; i++)
-		hears(i % 2 == 0 ? fd : other, KEY, SECRET);
-	hears_temp(fd, KEY);
-	hears_temp(other, KEY);
-	assert_int_equal(lines, 1);
-	house_time += SECOND;
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 1000; i++)
 		hears(fd, KEY, SECRET);
-	hears_temp(fd, KEY);
-	house_time += HOUR;
-	wake();
-	close(fd);
-	close(other);
-	fd = enter(&auth_ep);
-	for (int i = 0; i < 100; i++)
-		hears(fd, KEY, SECRET);
-	hears_temp(fd, KEY);
+	assert_int_equal(lines, 0);
 	close(fd);
 }
 
@@ -777,7 +763,7 @@ main(void)
 		T(a_key_that_cannot_be_known_is_temporary),
 		T(the_map_door_has_no_keys),
 		T(a_foreign_user_is_hung_up_on_without_a_byte),
-		T(a_process_gets_twenty_keys_a_second_after_its_first_hundred),
+		T(a_process_that_delivers_fast_is_answered_each_time),
 	};
 
 	return cmocka_run_group_tests_name(

@@ -37,9 +37,6 @@
 #define PATIENCE (5 * SECOND)        /* to send a request, to take an answer */
 #define IDLE HOUR                    /* Postfix itself hangs up after 10 s */
 #define TURN 16 /* requests of one peer before it is another's */
-#define RATE 20 /* credentials a second that one process may ask for */
-#define BURST 100
-#define RECENT 64 /* processes whose rate is remembered */
 
 enum door { DOOR_MAP, DOOR_AUTH, DOORS };
 
@@ -56,20 +53,12 @@ struct peer {
 	char out[OUT_SIZE];
 };
 
-/* How fast a process asks for credentials. */
-struct pace {
-	pid_t pid;
-	int64_t when;
-	int64_t tokens; /* thousandths of a request */
-};
-
 struct socketmap_server {
 	pthread_t thread;
 	int door[DOORS], stop;
 	struct desk desk; /* its conf is each answer's own */
 	size_t npeer, most;
 	struct peer *peer[PEERS];
-	struct pace pace[RECENT];
 	int64_t accept_paused_until; /* out of descriptors: listen again then */
 	int64_t logged;              /* when a refusal was last logged */
 };
@@ -130,49 +119,14 @@ answer_map(const struct desk *desk, struct bytes map, struct bytes key,
 		snprintf(dst, size, "TEMP no such map here");
 }
 
-/* rate_limited - a token bucket for each process that asks for credentials */
-static bool
-rate_limited(struct socketmap_server *s, pid_t pid)
-{
-	int64_t now = clock_steady();
-	struct pace *slot = &s->pace[0];
-
-	for (size_t i = 0; i < RECENT; i++) {
-		if (s->pace[i].pid == pid) {
-			slot = &s->pace[i];
-			break;
-		}
-		if (s->pace[i].when < slot->when)
-			slot = &s->pace[i];
-	}
-	if (slot->pid != pid)
-		*slot = (struct pace){ pid, now, BURST * 1000 };
-	slot->tokens += (now - slot->when) * RATE;
-	if (slot->tokens > BURST * 1000)
-		slot->tokens = BURST * 1000;
-	slot->when = now;
-	if (slot->tokens < 1000)
-		return true;
-	slot->tokens -= 1000;
-	return false;
-}
-
 /* answer_auth - a credential, of a smarthost or (Sendmail) of a message */
 static void
-answer_auth(struct socketmap_server *s, const struct desk *desk,
-    const struct peer *p, struct bytes map, struct bytes key, char *dst,
-    size_t size)
+answer_auth(const struct desk *desk, const struct peer *p, struct bytes map,
+    struct bytes key, char *dst, size_t size)
 {
 	const int64_t now = clock_now();
-	/* What a process tells of its deliveries costs no token. */
-	const bool tells = is_map(map, "leave") ||
-			   (map.len > 7 && memcmp(map.p, "status-", 7) == 0);
 
-	if (!tells && rate_limited(s, p->pid)) {
-		log_throttled(
-		    s, p, "asks for credentials too fast: answered TEMP");
-		snprintf(dst, size, "TEMP too many requests");
-	} else if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[') {
+	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[') {
 		/* A smarthost of that name is still found: its lookup key has
 		 * brackets. */
 		sendmail_map_auth(desk, key, now, dst, size);
@@ -220,7 +174,7 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 	else if (p->door == DOOR_MAP)
 		answer_map(&desk, map, key, text, sizeof(text));
 	else
-		answer_auth(s, &desk, p, map, key, text, sizeof(text));
+		answer_auth(&desk, p, map, key, text, sizeof(text));
 	snapshot_release(&desk.conf);
 	count_lookup(p, map, text);
 	p->nout = netstring_put(p->out, sizeof(p->out), text, strlen(text));
