@@ -49,11 +49,6 @@ told_is() {
 	(($(grep -c accepted "$STAGE/told" || true) >= $1))
 }
 
-# is_open - does postmeter see that the first is unhealthy?
-is_open() {
-	grep -E 'first.*(open|unhealthy)' < <(ctl status)
-}
-
 # leaves_by_other - one more message, and which way it took
 leaves_by_other() {
 	ctl --json explain --sender late@office.example --rcpt x@customer.test |
