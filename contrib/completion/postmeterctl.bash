@@ -4,7 +4,7 @@ _postmeterctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
 	local commands='status top show explain events reset grant revoke held release block
-	    unblock reload trace history report replay import export metrics check setup smarthost login test secret web providers'
+	    unblock reload trace history report replay import export metrics check setup smarthost learn login test secret web providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue

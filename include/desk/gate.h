@@ -108,6 +108,14 @@ enum gate_answer gate_recipient(const struct desk *d,
 	    const struct gate_rcpt *r, const struct smarthost *sh, int64_t now,
 	    struct why *why);
 
+/*
+ * What a provider said of such a message, as the mail server's log has it:
+ * "550 5.4.5 words".  It can close a gate and do nothing else.  False if it is
+ * no refusal, or of no message that was given to an account.
+ */
+bool	gate_refused(const struct desk *d, const char *id, const char *said,
+	    int64_t now);
+
 /* Has the owner a delivery under way that may still tell something? */
 bool	gate_is_busy(struct gate *g, const char *owner);
 

@@ -263,6 +263,7 @@ gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
     const char *text, size_t len, int64_t now, struct why *better)
 {
 	const enum delivery_status s = delivery_status(text, len);
+	struct refusal_reply reply;
 	struct visitor *v;
 	bool said = false;
 
@@ -285,10 +286,11 @@ gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
 		else if (s == STATUS_SENT)
 			holds_delivered(holds, d, sh, del->sender, now);
 		else
-			said = holds_heard(holds, d,
-			    &(struct heard){ sh, del->sender, text,
-				under_way(d->gate, sh->name) },
-			    now, better);
+			said = refusal_read_postfix(text, &reply) &&
+			       holds_heard(holds, d,
+				   &(struct heard){ sh, del->sender, &reply,
+				       under_way(d->gate, sh->name) },
+				   now, better);
 	}
 	pthread_mutex_unlock(&d->gate->lock);
 	return said;

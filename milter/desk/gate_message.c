@@ -7,6 +7,7 @@
 
 #include "gate_core.h"
 #include "log.h"
+#include "routing.h"
 #include "sent.h"
 
 /* end_taken - left of what was taken for m; without leases: nothing was */
@@ -178,4 +179,34 @@ gate_recipient(const struct desk *d, const struct gate_rcpt *r,
 		first_of(d, m, r, now);
 	pthread_mutex_unlock(&d->gate->lock);
 	return a;
+}
+
+bool
+gate_refused(
+    const struct desk *d, const char *id, const char *said, int64_t now)
+{
+	struct heard heard = { .sender = "" };
+	struct refusal_reply reply;
+	const struct message *m;
+	char bound[TXN_QUEUE_ID + 1], name[STORE_NAME];
+	struct why why = WHY_NONE;
+
+	if (!refusal_read(said, SAID_MAIL | SAID_RCPT | SAID_DATA, &reply))
+		return false;
+	heard.reply = &reply;
+	pthread_mutex_lock(&d->gate->lock);
+	m = d->gate->message;
+	while (m != NULL && strcmp(m->id, id) != 0)
+		m = m->next;
+	if (m != NULL) {
+		heard.sender = m->sender;
+		heard.sh = config_smarthost(d->conf, m->account);
+	} else if (store_bound(d->store, binding_of_id(id, bound), now, name,
+		       &why) == STORE_OK) {
+		heard.sh = config_smarthost(d->conf, name);
+	}
+	if (heard.sh != NULL)
+		(void)holds_heard(&d->gate->holds, d, &heard, now, &why);
+	pthread_mutex_unlock(&d->gate->lock);
+	return heard.sh != NULL;
 }

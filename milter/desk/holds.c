@@ -315,19 +315,17 @@ holds_heard(struct holds *h, const struct desk *d, const struct heard *heard,
 {
 	const struct smarthost *sh = heard->sh;
 	const struct refusal_reaction *does;
-	struct refusal_reply reply;
+	const struct refusal_reply *reply = heard->reply;
 	struct refusal means;
 	char raw[200], said[220];
 	const char *who;
 
-	if (!refusal_read_postfix(heard->status, &reply))
-		return false;
-	refusal_match(d->conf->refusals, sh->provider, &reply, now, &means);
+	refusal_match(d->conf->refusals, sh->provider, reply, now, &means);
 	does = refusal_reaction(means.class);
 	if (!does->holds)
 		return false;
-	snprintf(raw, sizeof(raw), "%s %s %.170s", reply.code, reply.enhanced,
-	    reply.text);
+	snprintf(raw, sizeof(raw), "%s %s %.170s", reply->code, reply->enhanced,
+	    reply->text);
 	escape_str(said, sizeof(said), raw);
 	who = who_of(means.reach, heard->sender);
 	for (size_t i = 0; who != NULL && i < d->conf->nsmarthost; i++) {
@@ -341,7 +339,7 @@ holds_heard(struct holds *h, const struct desk *d, const struct heard *heard,
 			tell_count(d, x, &heard->under_way, now);
 	}
 	/* What the provider did not say itself may be of the message. */
-	if (!does->softens || means.hits > 1 || reply.code[0] != '5')
+	if (!does->softens || means.hits > 1 || reply->code[0] != '5')
 		return false;
 	why_set(better, "account %s, not the message: %s", sh->name, said);
 	return true;

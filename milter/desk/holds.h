@@ -25,7 +25,7 @@ void	holds_free(struct holds *h);
 struct heard {
 	const struct smarthost *sh;
 	const char *sender;	/* canonical; "": not known */
-	const char *status;	/* Postfix's: "X.Y.Z reason" */
+	const struct refusal_reply *reply;
 	struct settlement under_way; /* leased of the account, not yet sent */
 };
 

@@ -54,6 +54,13 @@ struct mail_event {
 	bool refiltered;	/* a service behind a content filter took it */
 };
 
+/*
+ * Is that line of Sendmail's about a delivery that was refused?  Then the
+ * message's id, and the reply, "550 5.4.5 words" (Sendmail 8.16 and later).
+ */
+bool	mail_log_refusal(const struct log_line *l, struct bytes *id_r,
+	    struct bytes *reply_r);
+
 /* What a line says. */
 void	mail_event_parse(const struct log_line *l, struct mail_event *e_r);
 

@@ -120,6 +120,7 @@ int	ctl_ask_daemon(const struct ctl *ctl, const json_t *request,
 int	ctl_check(const struct ctl *ctl, json_t **answer_r);
 int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
 int	ctl_test(const struct ctl *ctl, json_t **answer_r);
+int	ctl_learn(const struct ctl *ctl, json_t **answer_r);
 int	ctl_login(const struct ctl *ctl, json_t **answer_r);
 int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
 int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
@@ -141,6 +142,7 @@ bool	ctl_secret_words(const struct ctl *ctl);
 
 /* For people; the answer was made harmless. */
 void	ctl_test_text(const struct screen *sc, const json_t *answer);
+void	ctl_learn_text(const struct screen *sc, const json_t *answer);
 void	ctl_login_text(const struct screen *sc, const json_t *answer);
 void	ctl_providers_text(const struct screen *sc, const json_t *answer);
 void	ctl_metrics_text(const struct screen *sc, const json_t *answer);

@@ -202,6 +202,33 @@ a_mended_login_is_tried_at_once_and_a_refused_one_told_once(void **state)
 	    delivers("a", "x@o.test", MONDAY + 3 * MINUTE), GATE_SHUT);
 }
 
+static void
+a_line_of_sendmails_log_closes_and_never_opens(void **state)
+{
+	const char id[] = "4APF0aXY000123";
+	struct why why = WHY_NONE;
+
+	assert_false(gate_refused(&desk, id, "550 5.4.5 Daily user", MONDAY));
+	assert_int_equal(gate_message(&desk, id, "x@o.test",
+			     config_smarthost(conf, "a"), MONDAY, &why),
+	    GATE_OPEN);
+	assert_true(gate_refused(&desk, id, "550 5.1.1 no such user", MONDAY));
+	assert_false(gate_refused(&desk, id, "250 2.0.0 queued", MONDAY));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
+	assert_true(gate_refused(&desk, id, "550 5.4.5 Daily user", MONDAY));
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	(void)gate_refused(&desk, id, "250 2.0.0 queued", MONDAY + 2 * HOUR);
+	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
+	/* A sender's limit is that sender's. */
+	assert_int_equal(gate_message(&desk, "4APF0aXY000124", "x@o.test",
+			     config_smarthost(conf, "relay"), MONDAY, &why),
+	    GATE_OPEN);
+	assert_true(gate_refused(&desk, "4APF0aXY000124",
+	    "550 5.4.5 Daily SMTP relay limit exceeded for user", MONDAY));
+	assert_int_equal(delivers("relay", "x@o.test", MONDAY), GATE_SHUT);
+	assert_int_equal(delivers("relay", "y@o.test", MONDAY), GATE_OPEN);
+}
+
 static bool
 find_count(void *arg, const struct store_event *e)
 {
@@ -344,6 +371,7 @@ main(void)
 		T(a_limit_of_a_sender_that_nobody_knows_closes_nothing),
 		T(what_another_server_of_the_store_was_refused_is_known_here),
 		T(a_mended_login_is_tried_at_once_and_a_refused_one_told_once),
+		T(a_line_of_sendmails_log_closes_and_never_opens),
 		T(the_events_say_how_much_we_had_counted),
 		T(a_limit_of_the_tenant_closes_all_its_accounts),
 		T(a_recipient_that_is_not_there_closes_nothing),

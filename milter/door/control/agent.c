@@ -9,6 +9,7 @@
 #include "log.h"
 #include "request.h"
 #include "tokens.h"
+#include "transaction.h"
 
 /* no_smarthost - it is in the agent's configuration, but not in ours */
 static json_t *
@@ -101,6 +102,21 @@ control_hello(const struct request *rq)
 	}
 	return json_pack("{s:b, s:I, s:o}", "ok", 1, "started",
 	    (json_int_t)rq->env->started, "renew", renew);
+}
+
+/* control_refusal - what a provider said, as a mail server's log has it */
+json_t *
+control_refusal(const struct request *rq)
+{
+	const char *id = control_arg(rq, "id");
+	const char *said = control_arg(rq, "reply");
+	const struct desk desk = control_desk(rq);
+
+	if (id == NULL || said == NULL || strlen(id) >= TXN_QUEUE_ID)
+		return control_failure(
+		    "say id and reply", "it was not said what was refused");
+	return json_pack("{s:b, s:b}", "ok", 1, "known",
+	    desk.gate != NULL && gate_refused(&desk, id, said, rq->now));
 }
 
 /* gate_until - what `open` (0), `close`, `close --for 2h` mean; -1: nonsense */

@@ -38,6 +38,7 @@ static const struct command {
 	{ "health", CHANGES, control_health },
 	{ "token", CHANGES, control_token },
 	{ "hello", CHANGES, control_hello },
+	{ "refusal", CHANGES, control_refusal },
 };
 
 /* count_request - that it was asked; a change that was made counts as such too

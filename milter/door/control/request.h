@@ -54,6 +54,7 @@ json_t	*control_health(const struct request *rq);
 json_t	*control_smarthost(const struct request *rq);
 json_t	*control_token(const struct request *rq);
 json_t	*control_hello(const struct request *rq); /* when was it started? */
+json_t	*control_refusal(const struct request *rq);
 
 /* --- control_json.c: the pieces that answers are made of ----------------- */
 
