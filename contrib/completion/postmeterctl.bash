@@ -29,7 +29,7 @@ _postmeterctl()
 	release) word='--due --now --postfix-config --sendmail-config' ;;
 	block) word='--for --why --hold-queue --postfix-config' ;;
 	check) word="--mta --postfix-config --sendmail-config $(compgen -f -- "$cur")" ;;
-	setup) word='postfix sendmail --apply --undo --check
+	setup) word='postfix sendmail --apply --undo --check --prove
 	    --postfix-config --sendmail-config' ;;
 	test) word='--send --sender' ;;
 	smarthost) word='open close --for --why' ;;

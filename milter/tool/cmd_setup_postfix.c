@@ -157,6 +157,8 @@ summary(const struct ctl *ctl, const json_t *changes)
 	if (json_array_size(changes) == 0)
 		return ctl->undo ? "nothing to take back"
 				 : "nothing to change: Postfix is set up";
+	if (ctl->apply && ctl->prove)
+		return "done, and Postfix was reloaded";
 	if (ctl->apply || ctl->undo)
 		return "done; now run: postfix reload";
 	return "nothing was changed; --apply does it, --undo takes it back";
@@ -188,13 +190,13 @@ static int
 verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
     json_t *answer)
 {
-	size_t missing = json_array_size(changes), i;
+	size_t missing = ctl->check ? json_array_size(changes) : 0, i;
 	const json_t *note;
 	json_t *failure;
 
 	json_array_foreach (notes, i, note)
 		missing += json_is_true(json_object_get(note, "must"));
-	if (!ctl->check || missing == 0)
+	if (!(ctl->check || ctl->prove) || missing == 0)
 		return EX_OK;
 	failure = ctl_failure(
 	    "postmeterctl setup postfix --apply makes the changes; what needs attention is for you to decide",
@@ -218,12 +220,25 @@ audit(const struct postfix *pf, const struct config *conf, json_t *notes)
 	json_decref(found);
 }
 
+/* proof - what is in force, after a reload if that is new */
+static json_t *
+proof(const struct postfix *pf, const struct ctl *ctl,
+    const struct config *conf, const json_t *changes, json_t *notes)
+{
+	if (ctl->apply && json_array_size(changes) > 0 &&
+	    postfix_reload(pf) == -1)
+		ctl_finding(notes, true, "postfix start",
+		    "postfix reload failed: it does not run, or says why above");
+	return postfix_prove(pf, conf, notes);
+}
+
 /* work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
 work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
     json_t *notes, int *code_r, json_t **failure_r)
 {
 	json_t *made = made_read(pf, failure_r), *changes, *answer = NULL;
+	json_t *proofs = NULL;
 	int r = 0;
 
 	if (made == NULL)
@@ -240,10 +255,15 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 	} else if (changes != NULL && ctl->apply) {
 		check_daemon(conf, notes);
 	}
+	if (changes != NULL && r == 0 && ctl->prove)
+		proofs = proof(pf, ctl, conf, changes, notes);
 	if (changes != NULL && r == 0) {
 		answer = tell(pf, ctl, changes, notes);
+		if (proofs != NULL)
+			json_object_set(answer, "proofs", proofs);
 		*code_r = verdict(ctl, changes, notes, answer);
 	}
+	json_decref(proofs);
 	json_decref(changes);
 	json_decref(made);
 	return answer;

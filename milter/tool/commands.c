@@ -35,6 +35,8 @@ misfit_setup(const struct ctl *ctl)
 {
 	if (ctl->apply + ctl->undo + ctl->check > 1)
 		return "--apply, --undo and --check exclude each other";
+	if (ctl->prove && (ctl->undo || strcmp(ctl->word[0], "postfix") != 0))
+		return "--prove is for postfix, alone or with --apply or --check";
 	return strcmp(ctl->word[0], "postfix") != 0 &&
 		       strcmp(ctl->word[0], "sendmail") != 0
 		   ? "the mail server is postfix or sendmail"
@@ -235,14 +237,14 @@ const struct command commands[] = {
 	    .example = { "check ./postmeter.conf", "check --mta" } },
 	{ .name = "setup",
 	    .words =
-		"postfix|sendmail [--apply|--undo|--check] [--postfix-config DIR] [--sendmail-config DIR]",
+		"postfix|sendmail [--apply|--undo|--check] [--prove] [--postfix-config DIR] [--sendmail-config DIR]",
 	    .least = 1,
 	    .most = 1,
-	    .options = "apply undo check postfix-config sendmail-config",
+	    .options = "apply undo check prove postfix-config sendmail-config",
 	    .what = "the mail server's half of the wiring",
 	    .run = ctl_setup,
 	    .print = text_setup,
-	    .example = { "setup postfix", "setup postfix --apply" },
+	    .example = { "setup postfix", "setup postfix --apply --prove" },
 	    .misfit = misfit_setup },
 	{ .name = "test",
 	    .words = "SMARTHOST [--send ADDRESS [--sender ADDRESS]]",

@@ -27,6 +27,7 @@ const struct ctl_option ctl_options[] = {
 	{ "now", 0, OPTION_FLAG, AT(now), NULL },
 	{ "week", 0, OPTION_FLAG, AT(week), NULL },
 	{ "apply", 0, OPTION_FLAG, AT(apply), NULL },
+	{ "prove", 0, OPTION_FLAG, AT(prove), NULL },
 	{ "undo", 0, OPTION_FLAG, AT(undo), NULL },
 	{ "check", 0, OPTION_FLAG, AT(check), NULL },
 	{ "mta", 0, OPTION_FLAG, AT(mta), NULL },

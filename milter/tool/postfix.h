@@ -43,6 +43,19 @@ int	postfix_change(const struct postfix *pf, const json_t *change,
 /* The same as a command for a shell: "postconf -e 'a = b'".  To be freed. */
 char	*postfix_command(const struct postfix *pf, const json_t *change);
 
+/* Runs `postfix reload`.  0 or -1 (it said why). */
+int	postfix_reload(const struct postfix *pf);
+
+/* --- postfix_prove.c ----------------------------------------------------- */
+
+/*
+ * Speaks to each listener as far as RSET and asks the daemon whether it saw
+ * that: an array of {"listener", "host", "port", "seen", "said"}; what was not
+ * seen is found.
+ */
+json_t	*postfix_prove(const struct postfix *pf, const struct config *conf,
+	    json_t *found);
+
 /* --- postfix_list.c: pure ------------------------------------------------ */
 
 /* The next of "a, { b, c = d } e" and its length; NULL at the end. */

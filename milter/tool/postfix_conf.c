@@ -308,6 +308,19 @@ postfix_change(const struct postfix *pf, const json_t *change, const char *to)
 	return said == NULL ? -1 : 0;
 }
 
+int
+postfix_reload(const struct postfix *pf)
+{
+	struct run r;
+	char *said;
+
+	run_begin(&r, "postfix", pf->dir);
+	run_add(&r, "reload");
+	said = run(&r);
+	free(said);
+	return said == NULL ? -1 : 0;
+}
+
 /* quote - arg for a shell, inside single quotes */
 static char *
 quote(const char *arg)

@@ -576,6 +576,14 @@ text_setup(const struct screen *sc, const json_t *a)
 	json_array_foreach (json_object_get(a, "changes"), i, c)
 		fprintf(sc->out, "# %s\n%s\n", ctl_str(c, "why"),
 		    ctl_str(c, "command"));
+	json_array_foreach (json_object_get(a, "proofs"), i, c)
+		fprintf(sc->out, "# %s at %s port %s: %s; RCPT got %s\n",
+		    ctl_str(c, "listener"), ctl_str(c, "host"),
+		    ctl_str(c, "port"),
+		    json_is_true(json_object_get(c, "seen"))
+			? "the meter saw it"
+			: "the meter did NOT see it",
+		    ctl_str(c, "said"));
 	print_findings(sc, "# ", json_object_get(a, "notes"));
 	fprintf(sc->out, "# %s\n", ctl_str(a, "summary"));
 }

@@ -37,7 +37,7 @@ struct ctl {
 	const char *sender, *login, *client, *size;
 	struct ctl_list rcpt;
 	const char *span, *why, *count;
-	bool apply, undo, check, mta;
+	bool apply, undo, check, prove, mta;
 	const char *since;
 	bool refused, hold_queue, suggest;
 	bool due, now;		/* of release */

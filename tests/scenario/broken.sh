@@ -82,11 +82,43 @@ way() {
 }
 
 postconf -e 'authorized_submit_users = root, static:all' 'smtpd_recipient_limit = 100'
-postfix_listens "$CF" 127.0.0.3:587
+make_certificate "$STAGE/office-cert" mail.office.example good
+for wrapped in 587:no 465:yes; do
+	printf '127.0.0.3:%s inet n - n - - smtpd -o smtpd_tls_security_level=encrypt -o smtpd_tls_wrappermode=%s\n' \
+	    "${wrapped%:*}" "${wrapped#*:}" >>"$CF/master.cf"
+done
+postconf -e "smtpd_tls_cert_file = $STAGE/office-cert.pem" \
+    "smtpd_tls_key_file = $STAGE/office-cert.key"
 postfix_anew "$CF"
 chgrp "$METER_USER" "$STAGE/secrets.conf"
 chmod 640 "$STAGE/secrets.conf"
 is "before, nothing is found" "" "$(findings)"
+
+step "proved: each listener, spoken to"
+# proves TEXT... - setup --prove says each of these
+proves() {
+	local text out
+
+	out=$(postmeterctl setup postfix --apply --prove 2>&1) || true
+	for text; do
+		[[ $out == *"$text"* ]] || {
+			printf '%s\n' "$out" >"$STAGE/proof.log"
+			fail "--prove does not say \"$text\"" "$STAGE/proof.log"
+		}
+		ok "${text:0:76}"
+	done
+}
+proves '# 127.0.0.1:25/inet at 127.0.0.1 port 25: the meter saw it; RCPT got 250' \
+    '# 127.0.0.3:587/inet at 127.0.0.3 port 587: the meter saw it; RCPT got 250' \
+    '# 127.0.0.3:465/inet at 127.0.0.3 port 465: the meter saw it; RCPT got 250'
+is "nothing was charged" "" "$(ctl --json top | grep -o '"used":[^0][0-9]*' || true)"
+postconf -P '127.0.0.3:587/inet/receive_override_options=no_milters'
+postfix reload 2>/dev/null
+proves '127.0.0.1 port 25: the meter saw it' \
+    '127.0.0.3 port 587: the meter did NOT see it' \
+    'a message to 127.0.0.3 port 587 did not reach the meter'
+postconf -P '127.0.0.3:587/inet/receive_override_options='
+postfix reload 2>/dev/null
 
 step "mail that goes around the meter"
 SUB=127.0.0.3:587/inet

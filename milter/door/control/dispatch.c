@@ -39,6 +39,7 @@ static const struct command {
 	{ "token", CHANGES, control_token },
 	{ "hello", CHANGES, control_hello },
 	{ "refusal", CHANGES, control_refusal },
+	{ "sighting", CHANGES, control_sighting },
 };
 
 /* count_request - that it was asked; a change that was made counts as such too

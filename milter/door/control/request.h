@@ -56,6 +56,9 @@ json_t	*control_token(const struct request *rq);
 json_t	*control_hello(const struct request *rq); /* when was it started? */
 json_t	*control_refusal(const struct request *rq);
 
+/* sighting.c: does a message that is about to come reach the milter? */
+json_t	*control_sighting(const struct request *rq);
+
 /* --- control_json.c: the pieces that answers are made of ----------------- */
 
 /* What the desk is asked with. */

@@ -30,6 +30,7 @@
 #include "milter.h"
 #include "record.h"
 #include "runaway.h"
+#include "sighting.h"
 #include "snapshot.h"
 #include "tally.h"
 
@@ -268,6 +269,7 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	login = smfi_getsymval(ctx, auth_authen);
 	if (login != NULL)
 		config_login(s->conf, login, s->txn.login);
+	sighting_note(s->txn.sender.text);
 	note_queue_id(ctx, s);
 	s->txn.by_id = s->sendmail;
 	if (s->sendmail && s->txn.queue_id[0] != '\0')
