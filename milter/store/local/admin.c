@@ -134,6 +134,7 @@ local_reset(struct store *s, const struct policy *policy, const char *key,
 	if (a == STORE_OK) {
 		counter_reset(c, rec.now);
 		local_put(l, item, &c);
+		local_used(l, item);
 	}
 	local_shut(item, &c);
 	a = local_leave(l, a, l->seq, why);
@@ -191,6 +192,7 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 	if (a == STORE_OK && (a = local_record(l, &rec, why)) == STORE_OK) {
 		counter_grant(c, &rec.grant, rec.now);
 		local_put(l, item, &c);
+		local_used(l, item);
 		made = false;
 	}
 	local_shut(item, &c);

@@ -13,6 +13,7 @@
 
 #define BUCKETS_MIN 1024
 #define GENERATIONS 16384
+#define LIVE 4096      /* kept unpacked: 1.1 KB a rolling limit */
 #define MALLOC_COST 16 /* what malloc adds to a piece, about */
 
 TAILQ_HEAD(items, item);
@@ -34,6 +35,7 @@ struct cache {
 	size_t nbucket, room; /* in use; allocated */
 	size_t low;           /* power of two, at most nbucket */
 	uint64_t generation[GENERATIONS];
+	struct item *live[LIVE]; /* each in the place that its hash gives it */
 };
 
 /* --- SipHash-1-3 (Aumasson, Bernstein) ------------------------------------ */
@@ -285,6 +287,28 @@ cache_add(struct cache *t, const char *policy, const char *key)
 	return item;
 }
 
+static struct item **
+live_place(struct cache *t, const struct item *item)
+{
+	return &t->live[item->hash % LIVE];
+}
+
+static void
+live_forget(struct cache *t, const struct item *item)
+{
+	if (*live_place(t, item) == item)
+		*live_place(t, item) = NULL;
+}
+
+struct item *
+cache_keep_live(struct cache *t, struct item *item)
+{
+	struct item *before = *live_place(t, item);
+
+	*live_place(t, item) = item;
+	return before == item ? NULL : before;
+}
+
 static size_t
 counter_measure(const struct counter *c)
 {
@@ -310,6 +334,7 @@ cache_measure(struct cache *t, struct item *item)
 void
 cache_set_bytes(struct cache *t, struct item *item, uint8_t *bytes, size_t len)
 {
+	live_forget(t, item);
 	counter_free(&item->live);
 	free(item->bytes);
 	item->bytes = bytes;
@@ -345,6 +370,7 @@ cache_remove(struct cache *t, struct item *item)
 		p = &(*p)->chain;
 	*p = item->chain;
 	t->generation[item->hash >> 32 & (GENERATIONS - 1)]++;
+	live_forget(t, item);
 	list_remove(t, item);
 	t->bytes -= item->measured;
 	t->counters -= item->policy[0] != '\0';

@@ -6,8 +6,9 @@
  * first.  The caller holds a lock.
  *
  * A counter is kept as its packed bytes (counter_pack), a tenth of what it
- * takes unpacked.  Only one with many recipients is kept unpacked: to pack it
- * anew for each message would cost more than all else.
+ * takes unpacked.  Two kinds are kept unpacked: those with many recipients, as
+ * to pack one anew for each message would cost more than all else, and the few
+ * that were used last (cache_keep_live).
  */
 #ifndef CACHE_H
 #define CACHE_H
@@ -56,6 +57,12 @@ struct item *cache_add(struct cache *t, const char *policy, const char *key);
 void	cache_set_bytes(struct cache *t, struct item *item, uint8_t *bytes,
 	    size_t len);
 void	cache_set_live(struct cache *t, struct item *item, struct counter *c);
+
+/*
+ * item, which is live, is one of those that were used last from now on.
+ * Returns the one that has to make room, still live, or NULL.
+ */
+struct item *cache_keep_live(struct cache *t, struct item *item);
 
 /* A live counter changed. */
 void	cache_measure(struct cache *t, struct item *item);

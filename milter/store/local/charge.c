@@ -81,11 +81,14 @@ first_twin(const struct hand *h, size_t i)
 }
 
 static void
-hand_free(struct hand *h, size_t nline)
+hand_free(struct local *l, struct hand *h, size_t nline)
 {
 	for (size_t i = 0; i < nline; i++)
 		if (!h->twin[i])
 			local_shut(h->item[i], &h->counter[i]);
+	for (size_t i = 0; i < nline; i++)
+		if (h->item[i] != NULL)
+			local_used(l, h->item[i]);
 }
 
 static enum store_answer
@@ -98,6 +101,8 @@ gather(struct local *l, const struct bill *b, struct hand *h, struct why *why)
 		return STORE_FAILED;
 	}
 	a = gather_items(l, b, h, why);
+	if (a != STORE_OK) /* the lock was let go: they may have left */
+		memset(h->item, 0, sizeof(h->item));
 	for (size_t i = 0; a == STORE_OK && i < b->nline; i++) {
 		size_t k;
 
@@ -414,7 +419,7 @@ decide_and_spend(struct local *l, const struct bill *asked, const char *bound,
 			      : decline(l, bill, d_r, h, why);
 		clock_times(l, asked->now, d_r);
 	}
-	hand_free(h, bill->nline);
+	hand_free(l, h, bill->nline);
 	if (a != STORE_OK)
 		l->stats.failed++;
 	else if (d_r->fits)
@@ -452,7 +457,7 @@ local_preview(struct store *s, const struct bill *asked, struct decision *d_r,
 		quota_decide(bill, hand.counter, d_r);
 		clock_times(l, asked->now, d_r);
 	}
-	hand_free(&hand, bill->nline);
+	hand_free(l, &hand, bill->nline);
 	return local_leave(l, a, 0, why);
 }
 
@@ -520,7 +525,7 @@ local_settle(struct store *s, const struct bill *bill,
 	if (lease_table_get(l->lease, lease->id, b.now, &rec.lease)) {
 		settlement_bill(&b, &rec.lease, left, rec.returned);
 		a = settle(l, &b, &rec, &hand, why);
-		hand_free(&hand, b.nline);
+		hand_free(l, &hand, b.nline);
 	}
 	return local_leave(l, a, l->seq, why);
 }

@@ -128,21 +128,37 @@ is_large(const struct counter *c)
 	return n > PACKED_RECIPIENTS;
 }
 
+/* It stays as it is if there is no memory. */
+static void
+pack_item(struct local *l, struct item *item)
+{
+	size_t len = counter_pack(item->live, NULL, 0);
+	uint8_t *bytes = malloc(len);
+
+	if (bytes == NULL)
+		return;
+	counter_pack(item->live, bytes, len);
+	cache_set_bytes(l->table, item, bytes, len);
+}
+
 void
 local_put(struct local *l, struct item *item, struct counter **cp)
 {
-	size_t len = counter_pack(*cp, NULL, 0);
-	uint8_t *bytes = is_large(*cp) ? NULL : malloc(len);
-
-	if (bytes == NULL) { /* it fails never: it stays as it is */
-		cache_set_live(l->table, item, *cp);
-	} else {
-		counter_pack(*cp, bytes, len);
-		local_shut(item, cp);
-		cache_set_bytes(l->table, item, bytes, len);
-	}
+	cache_set_live(l->table, item, *cp);
 	*cp = NULL;
 	local_changed(l, item);
+}
+
+void
+local_used(struct local *l, struct item *item)
+{
+	struct item *before;
+
+	if (item->live == NULL || is_large(item->live))
+		return;
+	before = cache_keep_live(l->table, item);
+	if (before != NULL && !is_large(before->live))
+		pack_item(l, before);
 }
 
 /* --- bindings: when (8 bytes, big endian), the smarthost and its NUL -------

@@ -99,9 +99,11 @@ void	local_shut(const struct item *item, struct counter **cp);
 
 /*
  * item holds this counter from now on, as the operation l->seq made it.  *cp
- * is taken over.  Never fails.
+ * is taken over.  Never fails.  When no other counter is open any more,
+ * local_used lets one that was used longer ago be packed for it.
  */
 void	local_put(struct local *l, struct item *item, struct counter **cp);
+void	local_used(struct local *l, struct item *item);
 
 /* What a binding says.  local_bind: false if out of memory. */
 bool	local_bind(struct local *l, struct item *item, const char *smarthost,

@@ -144,11 +144,13 @@ replay_line(struct replay *r, uint64_t seq, const struct wal_record *rec,
 
 	if (a == STORE_OK && item != NULL)
 		a = apply(r, rec, line, c);
-	if (a == STORE_OK && item != NULL)
-		local_put(r->l, item, &c);
-	else
+	if (a != STORE_OK || item == NULL) {
 		local_shut(item, &c);
-	return a;
+		return a;
+	}
+	local_put(r->l, item, &c);
+	local_used(r->l, item);
+	return STORE_OK;
 }
 
 /* Does a line before i name the same counter?  Then i is news if that was. */
