@@ -1,6 +1,6 @@
 #!/bin/bash
 # power.sh - the power fails at some hundred or some thousand points, see
-# tests/test_power.c.
+# tests/powerfail/test_power.c.
 #
 # shellcheck source=tests/faults/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,7 @@ title "the power fails"
 images=$(rounds 500 5000)
 for ((seed = 1; seed <= $(rounds 1 3); seed++)); do
 	PM_TEST_SEED=$((seed * 1000000)) PM_TEST_IMAGES=$images \
-	    "$BUILD/tests/test_power" >"$STAGE/said" 2>&1 ||
+	    "$BUILD/tests/powerfail/test_power" >"$STAGE/said" 2>&1 ||
 	    fail "an image lost what was promised" "$STAGE/said"
 	for what in power crash; do
 		grep -aq "OK ] with_${what}_" "$STAGE/said" ||
