@@ -330,13 +330,13 @@ SCENARIOS = message_goes_all_the_way oauth sendmail_secrets sendmail_gate sendma
     accounts exit spellings own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
     kill_nine restart_in_the_middle \
-    day_two broken hold shared_store shared_store_trouble refusals
+    day_two page broken hold shared_store shared_store_trouble refusals
 
 packages:
 	@tests/scenario/packages.sh build
 
 test-packages:
-	@tests/scenario/packages.sh build lab
+	@tests/scenario/packages.sh build lab page
 
 # What cannot run is said before anything is installed for it.
 # A make of its own each: only after the packages are there can this file be
@@ -349,7 +349,7 @@ demo:
 
 test:
 	@tests/scenario/possible.sh
-	@tests/scenario/packages.sh build lab
+	@tests/scenario/packages.sh build lab page
 	@$(MAKE) --no-print-directory WERROR=-Werror all tests
 	@$(MAKE) --no-print-directory WERROR=-Werror check
 	@$(MAKE) --no-print-directory WERROR=-Werror scenarios

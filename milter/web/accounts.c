@@ -60,14 +60,14 @@ state(struct html *h, const json_t *sh)
 		    page_str(gate, "why"));
 		if (json_is_object(json_object_get(gate, "until"))) {
 			html(h, ", until ");
-			page_moment(h, gate, "until");
+			page_time(h, gate, "until");
 		}
 		html(h, "</p>");
 	} else if (json_is_object(health) &&
 		   strcmp(page_str(health, "state"), "closed") != 0) {
 		html(h,
 		    "<p class=\"state\"><span class=\"tag bad\">not answering</span> looked at ");
-		page_moment(h, health, "seen");
+		page_time(h, health, "seen");
 		html(h, ": %s</p>", page_str(health, "trouble"));
 	} else {
 		html(h,

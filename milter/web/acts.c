@@ -4,7 +4,6 @@
  * A table: which fields of which act mean what to the daemon.  Whether it may
  * be done, and whether it makes sense, the daemon says.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "acts.h"
@@ -68,13 +67,7 @@ acts_request(const struct form *f, const char *by, const char **wrong_r)
 		set(rq, act->field[i], form_get(f, act->field[i]));
 	if (strcmp(act->name, "grant") == 0)
 		add_what(rq, form_get(f, "what"));
-	if (strcmp(act->name, "release") == 0) {
-		const char *arrival = form_get(f, "arrival");
-
-		json_object_set_new(rq, "arrival",
-		    json_integer(
-			arrival != NULL ? strtoll(arrival, NULL, 10) : 0));
+	if (strcmp(act->name, "release") == 0)
 		json_object_set_new(rq, "now", json_true());
-	}
 	return rq;
 }

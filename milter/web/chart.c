@@ -4,7 +4,9 @@
  *
  * Geometry is in attributes, which a policy without inline styles allows.
  */
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "page.h"
 
@@ -37,16 +39,17 @@ static long long
 piece(struct html *h, const char *kind, size_t i, long long below, long long n,
     long long most)
 {
-	const long long from = below * HEIGHT / most;
-	const long long to = (below + n) * HEIGHT / most;
+	long long from, to;
 
-	/* What is there at all is seen. */
-	if (n > 0)
-		html(h,
-		    "<rect class=\"%s\" x=\"%lld\" y=\"%lld\" width=\"%d\" height=\"%lld\"></rect>",
-		    kind, (long long)i * STEP,
-		    to > from ? HEIGHT - to : HEIGHT - to - 2, BAR,
-		    to > from ? to - from : 2);
+	if (n <= 0 || most <= 0)
+		return below;
+	from = below * HEIGHT / most;
+	to = (below + n) * HEIGHT / most;
+	if (to == from) /* what is there at all is seen */
+		to += 2;
+	html(h,
+	    "<rect class=\"%s\" x=\"%lld\" y=\"%lld\" width=\"%d\" height=\"%lld\"></rect>",
+	    kind, (long long)i * STEP, HEIGHT - to, BAR, to - from);
 	return below + n;
 }
 
@@ -116,34 +119,67 @@ bar_of(const json_t *o, const char *name)
 		.held = page_num(o, "held") };
 }
 
-#define BARS 64
+#define BARS 31
+#define DATE 16
 
-/* draw - rows, the newest of which is first */
-static void
-draw(struct html *h, const char *word, const json_t *rows, const char *name)
+/* before - the day before "2026-03-01", in place; false if it is no day */
+static bool
+before(char *day)
 {
-	struct bar bars[BARS];
-	size_t n = json_array_size(rows);
+	struct tm tm = { .tm_hour = 12 };
+	time_t at;
 
-	if (n > BARS)
-		n = BARS;
-	if (n == 0) {
-		html(h, "<p class=\"none\">Nothing was sent.</p>");
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		bars[i] = bar_of(json_array_get(rows, n - 1 - i), name);
-	bars_draw(h, word, bars, n);
+	if (sscanf(day, "%4d-%2d-%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday) !=
+	    3)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	at = timegm(&tm) - 24 * 3600;
+	return gmtime_r(&at, &tm) != NULL &&
+	       strftime(day, DATE, "%Y-%m-%d", &tm) > 0;
 }
 
 void
 chart_days(struct html *h, const json_t *days)
 {
-	draw(h, "Day", days, "day");
+	char name[BARS][DATE] = { "" };
+	struct bar bars[BARS];
+	size_t row = 0, first = BARS;
+
+	if (json_array_size(days) == 0) {
+		html(h, "<p class=\"none\">Nothing was sent.</p>");
+		return;
+	}
+	snprintf(name[BARS - 1], DATE, "%s",
+	    page_str(json_array_get(days, 0), "day"));
+	/* From the newest back; a day on which nothing was sent has no row. */
+	for (size_t i = BARS; i-- > 0;) {
+		const json_t *day = json_array_get(days, row);
+
+		bars[i] = (struct bar){ .name = name[i] };
+		if (strcmp(page_str(day, "day"), name[i]) == 0) {
+			bars[i] = bar_of(day, "day");
+			row++;
+		}
+		first = i;
+		if (i == 0)
+			break;
+		memcpy(name[i - 1], name[i], DATE);
+		if (!before(name[i - 1]))
+			break;
+	}
+	bars_draw(h, "Day", bars + first, BARS - first);
 }
 
 void
 chart_hours(struct html *h, const json_t *hours)
 {
-	draw(h, "Hour", hours, "hour");
+	struct bar bars[BARS];
+	size_t n = json_array_size(hours);
+
+	n = n < BARS ? n : BARS;
+	for (size_t i = 0; i < n; i++)
+		bars[i] = bar_of(json_array_get(hours, n - 1 - i), "hour");
+	if (n > 0)
+		bars_draw(h, "Hour", bars, n);
 }

@@ -58,13 +58,13 @@ top(const struct page *pg, struct html *h)
 	    host);
 	if (pg->reads)
 		html(h,
-		    "<form class=\"search\" role=\"search\" method=\"get\" action=\".\"><label class=\"away\" for=\"q\">Search</label><input id=\"q\" name=\"q\" type=\"search\" maxlength=\"320\" placeholder=\"address, login, @domain, IP, queue id\" value=\"%s\"><button>Search</button></form>",
+		    "<form class=\"search\" role=\"search\" method=\"get\" action=\".\"><label class=\"away\" for=\"q\">Search</label><input id=\"q\" name=\"q\" type=\"search\" maxlength=\"320\" placeholder=\"address, @domain, IP, queue id\" value=\"%s\"><button>Search</button></form>",
 		    what != NULL ? what : "");
 	html(h, "<p class=\"badges\">");
 	badges(pg, h);
 	html(h, " <span id=\"clock\" data-moment=\"%lld\">",
 	    page_num(json_object_get(pg->status.answer, "now"), "ms"));
-	page_moment(h, pg->status.answer, "now");
+	page_time(h, pg->status.answer, "now");
 	html(h,
 	    "</span> <span id=\"live\" role=\"status\"></span> <a class=\"me\" href=\"?me\"><bdi>%s</bdi></a></p></header>",
 	    pg->who);

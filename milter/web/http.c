@@ -35,7 +35,8 @@ static const char *const headers[][2] = {
 	{ "Content-Security-Policy",
 	    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'" },
 	{ "X-Content-Type-Options", "nosniff" },
-	{ "Referrer-Policy", "no-referrer" },
+	/* "no-referrer" would make the Origin of our own forms "null". */
+	{ "Referrer-Policy", "same-origin" },
 	{ "Cross-Origin-Opener-Policy", "same-origin" },
 	{ "Cross-Origin-Resource-Policy", "same-origin" },
 	{ "Connection", "close" },

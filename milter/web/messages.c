@@ -27,6 +27,14 @@ is_good(const char *verdict)
 	return false;
 }
 
+static const char *
+colour_of(const char *verdict)
+{
+	if (strcmp(verdict, "hold") == 0)
+		return "warn";
+	return is_good(verdict) ? "good" : "bad";
+}
+
 static void
 entry(struct html *h, const json_t *e)
 {
@@ -35,11 +43,8 @@ entry(struct html *h, const json_t *e)
 
 	html(h,
 	    "<article class=\"card trace\"><h3><span class=\"tag %s\">%s</span> %s ",
-	    is_good(verdict)               ? "good"
-	    : strcmp(verdict, "hold") == 0 ? "warn"
-					   : "bad",
-	    verdict, page_str(e, "stage"));
-	page_moment(h, e, "when");
+	    colour_of(verdict), verdict, page_str(e, "stage"));
+	page_time(h, e, "when");
 	html(h, "</h3><dl>");
 	line(h, "Queue id", page_str(e, "queue_id"));
 	html(h, "<dt>Account</dt><dd>");
@@ -71,19 +76,47 @@ messages(struct html *h, const json_t *list)
 	html(h, "</div>");
 }
 
+static void
+row(struct html *h, const json_t *e)
+{
+	html(h, "<tr><td data-label=\"When\">");
+	page_time(h, e, "when");
+	html(h,
+	    "</td><td data-label=\"What\"><span class=\"tag %s\">%s</span></td><td data-label=\"Message\">",
+	    colour_of(page_str(e, "verdict")), page_str(e, "verdict"));
+	if (page_str(e, "queue_id")[0] != '\0') {
+		html(h, "<a href=\"?q=");
+		html_query(h, page_str(e, "queue_id"));
+		html(h, "\">%s</a>", page_str(e, "queue_id"));
+	}
+	html(h,
+	    "</td><td data-label=\"To\" class=\"num\">%lld</td><td data-label=\"By\">%s</td><td data-label=\"Answer\"><bdi>%s</bdi></td></tr>",
+	    page_num(e, "recipients"), page_str(e, "smarthost"),
+	    page_str(e, "text"));
+}
+
 void
 last_messages(struct page *pg, const char *who, struct html *h)
 {
 	json_t *q = json_pack(
 	    "{s:s, s:s, s:i}", "command", "trace", "sender", who, "n", LAST);
+	const json_t *list, *e;
 	struct seen s;
+	size_t i;
 
 	view_ask(pg->view, q, &s);
+	list = json_object_get(s.answer, "entries");
 	html(h, "<section><h2>Last messages</h2>");
 	if (s.away)
 		page_trouble(h, &s, "They cannot be read");
 	else if (s.error != NULL)
 		html(h, "<p class=\"none\">%s</p>", s.error);
-	messages(h, json_object_get(s.answer, "entries"));
+	if (json_array_size(list) > 0) {
+		html(h,
+		    "<div class=\"wide\"><table><caption class=\"away\">The last messages</caption><thead><tr><th scope=\"col\">When</th><th scope=\"col\">What</th><th scope=\"col\">Message</th><th scope=\"col\" class=\"num\">To</th><th scope=\"col\">By</th><th scope=\"col\">Answer</th></tr></thead><tbody>");
+		json_array_foreach (list, i, e)
+			row(h, e);
+		html(h, "</tbody></table></div>");
+	}
 	html(h, "</section>");
 }

@@ -112,7 +112,7 @@ observing(struct html *h, const json_t *status)
 	    "<p class=\"note warn\"><strong>Observing:</strong> nothing is refused; ");
 	html_number(h, page_num(status, "observed"));
 	html(h, " messages would have been since ");
-	page_moment(h, status, "started");
+	page_time(h, status, "started");
 	html(h, ".</p>");
 }
 
@@ -135,7 +135,7 @@ blocks(struct page *pg, struct html *h)
 			page_who(h, page_str(b, "who"));
 		html(h, "</th><td data-label=\"Until\">");
 		if (json_is_object(json_object_get(b, "until")))
-			page_moment(h, b, "until");
+			page_time(h, b, "until");
 		else
 			html(h, "unblocked by hand");
 		html(h, "</td><td data-label=\"Why\"><bdi>%s</bdi></td><td>",
@@ -157,7 +157,8 @@ events(struct page *pg, struct html *h)
 
 	html(h, "<section id=\"events\"><h2>Newest events</h2>");
 	view_ask(pg->view, q, &s);
-	page_trouble(h, &s, "Events cannot be read");
+	if (!s.away)
+		page_trouble(h, &s, "Events cannot be read");
 	if (s.answer != NULL)
 		page_events(h, json_object_get(s.answer, "events"), true);
 	html(h, "</section>");
@@ -168,12 +169,15 @@ overview(struct page *pg, struct html *h)
 {
 	struct counts c = { .wait = 0 };
 	const json_t *limits;
-	struct seen top;
+	struct seen top, waits;
 
 	view_ask(pg->view, json_pack("{s:s, s:i}", "command", "top", "n", ROWS),
 	    &top);
 	limits = json_object_get(top.answer, "limits");
+	view_ask(pg->view, page_question("held", NULL, NULL), &waits);
 	count(pg, limits, &c);
+	c.held =
+	    (long long)json_array_size(json_object_get(waits.answer, "held"));
 	observing(h, pg->status.answer);
 	store(h, pg->status.answer);
 	if (top.answer != NULL && pg->status.answer != NULL)
@@ -186,9 +190,10 @@ overview(struct page *pg, struct html *h)
 		senders(pg, limits, h);
 	if (json_array_size(limits) == ROWS)
 		html(h,
-		    "<p class=\"dim\">The %d fullest are shown; search for others.</p>",
+		    "<p class=\"dim\">The fullest %d limits were looked at; search for others.</p>",
 		    ROWS);
 	html(h, "</div>");
+	held(pg, &waits, h);
 	blocks(pg, h);
 	events(pg, h);
 }

@@ -28,7 +28,7 @@ page_yes(const json_t *o, const char *name)
 }
 
 void
-page_moment(struct html *h, const json_t *o, const char *name)
+page_time(struct html *h, const json_t *o, const char *name)
 {
 	const json_t *m = json_object_get(o, name);
 	const time_t at = (time_t)(page_num(m, "ms") / 1000);
@@ -79,6 +79,7 @@ bool
 page_is_account(const char *key)
 {
 	return strncmp(key, "smarthost ", 10) == 0 ||
+	       strncmp(key, "(smarthost) ", 12) == 0 ||
 	       strncmp(key, "sent ", 5) == 0;
 }
 
@@ -172,7 +173,7 @@ page_events(struct html *h, const json_t *events, bool whose)
 		const char *key = page_str(e, "key");
 
 		html(h, "<tr><td data-label=\"When\">");
-		page_moment(h, e, "when");
+		page_time(h, e, "when");
 		html(h,
 		    "</td><td data-label=\"What\"><span class=\"tag %s\">%s</span>",
 		    page_str(e, "kind"), page_str(e, "kind"));

@@ -1,6 +1,6 @@
 /*
  * page.h - what the pieces of the page share: who looks, what the daemon said,
- * and how a moment, a bar, a name are written.
+ * and how a time, a bar, a name are written.
  */
 #ifndef PAGE_H
 #define PAGE_H
@@ -31,8 +31,8 @@ const char *page_str(const json_t *o, const char *name);
 long long page_num(const json_t *o, const char *name);
 bool	page_yes(const json_t *o, const char *name);
 
-/* A member that is a moment: <time>, or a dash if there is none. */
-void	page_moment(struct html *h, const json_t *o, const char *name);
+/* A member that is a time: <time>, or a dash if there is none. */
+void	page_time(struct html *h, const json_t *o, const char *name);
 
 /* A bar of used and max; its numbers stand beside it. */
 void	page_meter(struct html *h, long long used, long long max,
@@ -73,6 +73,7 @@ void	page_events(struct html *h, const json_t *events, bool whose);
 void	overview(struct page *pg, struct html *h);	/* overview.c */
 void	accounts(struct page *pg, struct html *h);	/* accounts.c */
 void	senders(struct page *pg, const json_t *limits, struct html *h);
+void	held(struct page *pg, const struct seen *s, struct html *h);	/* held.c */
 void	person(struct page *pg, const char *who, struct html *h);
 void	found(struct page *pg, const char *what, struct html *h);
 

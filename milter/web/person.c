@@ -20,7 +20,7 @@ person_blocks(struct page *pg, struct html *h, const json_t *blocks)
 		    page_str(b, "who"));
 		if (json_is_object(json_object_get(b, "until"))) {
 			html(h, "until ");
-			page_moment(h, b, "until");
+			page_time(h, b, "until");
 		} else {
 			html(h, "until it is unblocked");
 		}
@@ -52,10 +52,10 @@ limit_row(struct html *h, const json_t *c, const json_t *l)
 	html(h, "</td><td data-label=\"Free again\">");
 	if (json_is_object(json_object_get(c, "locked_until"))) {
 		html(h, "<span class=\"tag bad\">locked</span> until ");
-		page_moment(h, c, "locked_until");
+		page_time(h, c, "locked_until");
 	} else if (used >= max) {
 		html(h, "<span class=\"tag bad\">has to wait</span> until ");
-		page_moment(h, c, "next");
+		page_time(h, c, "next");
 	} else {
 		html(h, "<span class=\"dim\">–</span>");
 	}
@@ -101,7 +101,7 @@ grants(struct page *pg, struct html *h, const char *who, const json_t *counters)
 			    h, page_str(g, "dimension"), page_num(g, "extra"));
 			html(h, " %s under %s until ", page_str(g, "dimension"),
 			    page_str(c, "policy"));
-			page_moment(h, g, "until");
+			page_time(h, g, "until");
 			html(h, "</li>");
 		}
 		html(h, "</ul>");

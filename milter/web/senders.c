@@ -163,7 +163,7 @@ sender_row(struct html *h, const json_t *row)
 	html(h, "</td><td data-label=\"Free again\">");
 	if (left == 0 && json_is_object(json_object_get(row, "next"))) {
 		html(h, "<span class=\"tag bad\">has to wait</span> until ");
-		page_moment(h, row, "next");
+		page_time(h, row, "next");
 	} else if (left == 0) {
 		html(h, "<span class=\"tag bad\">has to wait</span>");
 	} else if (page_num(row, "percent") >= NEAR) {
@@ -202,6 +202,28 @@ nothing(struct html *h, const json_t *limits)
 	    "<div class=\"none\"><p>Nothing has been metered yet. Does mail reach the meter?</p><p><code>postmeterctl setup postfix --check</code> or <code>setup sendmail --check</code><br><code>postmeterctl explain --sender you@your.example --rcpt somebody@else.example</code></p></div>");
 }
 
+/* choose - of each sender the fullest limit; the others are on his own page */
+static size_t
+choose(const struct form *query, const json_t *limits, json_t **rows)
+{
+	const enum show show = show_of(query);
+	const char *policy = form_get(query, "policy");
+	json_t *seen = json_object(), *row;
+	size_t i, n = 0;
+
+	json_array_foreach (limits, i, row) {
+		const char *key = page_str(row, "key");
+
+		if (!shown(row, show, policy) ||
+		    json_object_get(seen, key) != NULL)
+			continue;
+		json_object_set_new(seen, key, json_true());
+		rows[n++] = row;
+	}
+	json_decref(seen);
+	return n;
+}
+
 void
 senders(struct page *pg, const json_t *limits, struct html *h)
 {
@@ -210,18 +232,13 @@ senders(struct page *pg, const json_t *limits, struct html *h)
 	json_t **rows = calloc(room + 1, sizeof(json_t *));
 	size_t n = 0;
 
-	html(h, "<section id=\"senders\"><h2>Who has what left</h2>");
+	html(h,
+	    "<section id=\"senders\"><h2>Who has what left</h2><p class=\"dim\">Of each sender the fullest limit.</p>");
 	if (rows == NULL) {
 		h->failed = true;
 		return;
 	}
-	for (size_t i = 0; i < room; i++) {
-		json_t *row = json_array_get(limits, i);
-
-		if (shown(
-			row, show_of(pg->query), form_get(pg->query, "policy")))
-			rows[n++] = row;
-	}
+	n = choose(pg->query, limits, rows);
 	if (sort != NULL && strcmp(sort, "sender") == 0)
 		qsort(rows, n, sizeof(json_t *), by_name);
 	else if (sort != NULL && strcmp(sort, "left") == 0)

@@ -18,6 +18,8 @@ declare -A NEEDS=(
 	[lab]="libcmocka-dev binutils bsdutils procps iproute2 util-linux
 	    openssl tzdata ca-certificates debootstrap
 	    postfix dovecot-core libsasl2-modules redis-server redis-sentinel"
+	# The page in a browser and behind web servers.
+	[page]="chromium chromium-driver nginx apache2-bin curl jq"
 	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
 	[faults]="strace faketime gdb"
 	[lint]="clang clang-format clang-tidy cppcheck mandoc shellcheck"

@@ -47,6 +47,8 @@ static const struct {
 	    "'limits':[{'limit':'5 messages in 24h','dimension':'messages','used':1,'max':5,'percent':20}],"
 	    "'grants':[],'locked_until':null,'never':false,'next':null}],'events':[],'refused':[]}" },
 	{ "events", "{'ok':true,'events':[]}" },
+	{ "held",
+	    "{'ok':true,'held':[{'queue_id':'4XbcD','who':'dora@office.example','recipients':2,'when':null,'text':'over'}]}" },
 	{ "trace", "{'ok':false,'error':'nothing like that','remedy':''}" },
 	{ "history", "{'ok':true,'days':[]}" },
 	{ "metrics",
@@ -282,6 +284,8 @@ a_hostile_name_stays_text(void **state)
 	assert_true(shows("&lt;b&gt;&#39;eve&#39;@office.example"));
 	assert_false(shows("<b>'eve"));
 	assert_true(shows("has to wait"));
+	assert_true(shows("dora@office.example"));
+	assert_false(shows("value=\"release\""));
 	assert_int_equal(get("/?q=%3Cscript%3E"), 200);
 	assert_false(shows("<script>"));
 	assert_true(shows("&lt;script&gt;"));
