@@ -47,10 +47,11 @@ void
 page_meter(struct html *h, long long used, long long max, const char *label)
 {
 	const long long most = max > 0 ? max : 1;
+	const long long part = used >= most ? 1000 : used * 1000 / most;
 
 	html(h,
-	    "<meter min=\"0\" max=\"%lld\" low=\"%lld\" high=\"%lld\" optimum=\"0\" value=\"%lld\" aria-label=\"%s\"></meter>",
-	    most, most * 4 / 5, most - 1, used > most ? most : used, label);
+	    "<meter min=\"0\" max=\"1000\" low=\"800\" high=\"999\" optimum=\"0\" value=\"%lld\" aria-label=\"%s\"></meter>",
+	    part, label);
 }
 
 void

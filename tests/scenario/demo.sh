@@ -18,7 +18,14 @@ note "office     mail.office.example   Postfix, wired by postmeterctl setup post
 note "limits     3 messages in 10 minutes for each sender,"
 note "           at most 3 recipients in one message"
 
-stage_office <<'END'
+# Who only looks: a user of its own, and a socket that answers questions.
+WEB_UID=65500
+install -d -o $WEB_UID -m 755 "$STAGE/web"
+
+stage_office <<END
+view-socket = "unix:$STAGE/view/view.sock"
+view-peers = {"$WEB_UID"}
+web-key = "$STAGE/web/key"
 policy "staff" {
     messages = {"3/10m"}
     recipients-per-message = 3
@@ -73,6 +80,26 @@ ctl top | indent
 step "What the provider was given"
 arrivals $PROVIDER | indent
 is "eight copies and not one more" 8 "$(arrived $PROVIDER)"
+
+step "The page: the same, to look at"
+setpriv --reuid $WEB_UID --regid $WEB_UID --clear-groups \
+    "$BUILD/postmeter-web" -c "$STAGE/postmeter.conf" \
+    --listen 127.0.0.1:8025 2>"$STAGE/web.log" &
+wait_until 60 "the page is ready" "$STAGE/web.log" \
+    grep -q ready: "$STAGE/web.log"
+note "\$ postmeterctl web"
+address=$(ctl web)
+note "$address"
+if command -v chromium >/dev/null; then
+	chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars \
+	    --disable-dev-shm-usage --user-data-dir="$STAGE/chrome" \
+	    --window-size=1280,1500 --screenshot="$BUILD/page.png" \
+	    "$address" >"$STAGE/chromium.log" 2>&1 ||
+	    fail "no picture of the page" "$STAGE/chromium.log"
+	ok "a picture of it: $BUILD/page.png"
+else
+	dim "(with Chromium installed, a picture of it would be left in build/)"
+fi
 
 printf '\n%s%sdone%s: %d s, all as promised; nothing of it is left\n' \
     "$BOLD" "$GREEN" "$PLAIN" "$SECONDS"

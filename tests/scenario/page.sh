@@ -250,11 +250,6 @@ look over ''
 look person '?who=alice%40office.example'
 look message "?q=$(ctl --json trace --sender bob@office.example |
     jq -r '[.entries[].queue_id | select(. != "")][0]')"
-sed -i '1i mode = "observe"' "$STAGE/postmeter.conf"
-ctl reload >/dev/null
-look observing ''
-sed -i 1d "$STAGE/postmeter.conf"
-ctl reload >/dev/null
 
 step "the daemon is away, and comes again"
 browser_looks 1280 800 light
@@ -265,10 +260,12 @@ wait_until 60 "the page says so" "$STAGE/web.log" \
 picture "$PICTURES/away.png"
 is "others hear 503" 503 "$(code -u alice:secret "http://$NGINX/postmeter/")"
 shows "what was known is shown, with its age" 'alice@office.example'
+sed -i '1i mode = "observe"' "$STAGE/postmeter.conf"
 start_postmeter
 wait_until 90 "the page is well again" "$STAGE/web.log" \
     in_page_is 'document.querySelectorAll("[role=alert]").length' 0
-ok "it recovers by itself"
+shows "it recovers by itself, and says that it observes" 'Observing:'
+look observing ''
 is "no policy was broken and no script failed" "" "$(complaints)"
 kill "$PAGE_PID"
 wait "$PAGE_PID" || fail "the page ends with $?" "$STAGE/web.log"
