@@ -222,7 +222,8 @@ $(BUILD)/tests/fuzz/sasl/fuzz_sasl_plugin $(BUILD)/libfuzzer_sasl_plugin: \
 
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/load/milterload $(BUILD)/tests/load/nullmilter \
-    $(BUILD)/tests/load/proxy $(BUILD)/tests/load/tokend
+    $(BUILD)/tests/load/proxy $(BUILD)/tests/load/tokend \
+    $(BUILD)/tests/load/refuserd
 
 LOAD = $(call obj,tests/load/load.c tests/load/milterclient.c)
 $(BUILD)/tests/load/milterload: $(call obj,tests/load/milterload.c) $(LOAD)
@@ -235,6 +236,11 @@ $(BUILD)/tests/load/nullmilter: $(call obj,tests/load/nullmilter.c)
 
 # A token server, for what fetches tokens.
 $(BUILD)/tests/load/tokend: $(call obj,tests/load/tokend.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
+
+# A provider that refuses logins.
+$(BUILD)/tests/load/refuserd: $(call obj,tests/load/refuserd.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
 

@@ -26,6 +26,7 @@ Kroute socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
 Ktls socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
 Klogin socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
 Kleave socket -f -q -T<TMPF> unix:PM_AUTH_SOCKET
+Krefused socket -f -q -T<TMPF> unix:PM_AUTH_SOCKET
 Ksendmail socket -f -q -t -T<TMPF> unix:PM_AUTH_SOCKET
 
 LOCAL_NET_CONFIG
@@ -54,16 +55,18 @@ R<$*>			$# $1
 LOCAL_TLS_SERVER
 R$*			$: $1 $| $(tls $&i<$&f><$&{server_name}> $: ? $)
 R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say how safe this server must be"
-R$* $| ?		$: $1 $(macro {PmLogin} $@ $)	not ours: access_db may know
-R$* $| $+		$: $1 $| $2 $| $(login $&i<$&f><$&{server_name}> $: <TMPF> $)
-R$* $| $+ $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say whether this server wants a login"
-R$* $| $+ $| $+		$: $1 $(macro {PmLogin} $@ $3 $) $| $2
-R$* $| $+		$: $1 $(macro {TLS_Name} $@ $&{server_name} $) $| <$2>
-R$* $| <$+>		$@ $>"TLS_connection" $1 $| <$2>
+R$* $| ?		$@ $1 $(macro {PmLogin} $@ $)	not ours: access_db may know
+R$* $| $+		$: $1 $| $2 $(macro {TLS_Name} $@ $&{server_name} $)
+R$* $| $+		$: $1 $| $>"TLS_connection" $1 $| <$2>
+R$* $| $# $*		$# $2				not safe enough
+R$* $| $*		$: $1 $| $(login $&i<$&f><$&{server_name}> $: <TMPF> $)
+R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter gives no login for this server now: postmeterctl status says why"
+R$* $| $+		$: $1 $(macro {PmLogin} $@ $2 $)
 
 LOCAL_TLS_RCPT
 R$*			$: $1 $| $&{PmLogin} $| $&{auth_type}
-R$* $| due $|		$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
+R$* $| due $|		$: $1 $| due $| $| $(refused $&i<$&f><$&{server_name}> $: no $)
+R$* $| due $| $| $*	$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
 R$* $| $+ $| $*		$: $1 $| $(leave $&i<$&f><$&{server_name}>$1 $: <TMPF> $)
 R$* $| $* <TMPF>	$#error $@ 4.7.1 $: "450 the account takes no more recipients now"
 R$* $| $*		$: $1				it takes this one, or is not ours

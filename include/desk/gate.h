@@ -94,19 +94,32 @@ void	gate_end(const struct desk *d, const char *owner, int64_t now);
  * sent.  A delivery that had one recipient did not leave if the next one of
  * the message begins with the same, in another process and not before
  * GATE_AGAIN: it is given back.  Anything else can be a double.
- * sender is canonical, "" for none; digest is that of the recipient.
+ *
+ * Before all that it asks gate_login_due.  The first recipient proves that the
+ * login was taken.  A process to which a login was due and that asks about
+ * another message first, or ends, was refused; so it is, with nothing left to
+ * guess, where gate_no_login says so.  Then the account is held as after any
+ * refused login (hold.h): a mail server that goes on without one may be told to
+ * return the mail.
  */
-enum gate_answer gate_message(const struct desk *d, const char *id,
-	    const char *sender, const struct smarthost *sh, int64_t now,
-	    struct why *why);
 struct gate_rcpt {
-	const char *id, *sender;
+	const char *id;
+	const char *sender;	/* canonical, "" for none */
 	const char *process;	/* who delivers: as an owner is written */
-	uint64_t digest;
+	uint64_t digest;	/* of the recipient; for gate_recipient */
 };
+enum gate_answer gate_login_due(const struct desk *d,
+	    const struct gate_rcpt *r, const struct smarthost *sh, int64_t now,
+	    struct why *why);
+enum gate_answer gate_message(const struct desk *d, const struct gate_rcpt *r,
+	    const struct smarthost *sh, int64_t now, struct why *why);
 enum gate_answer gate_recipient(const struct desk *d,
 	    const struct gate_rcpt *r, const struct smarthost *sh, int64_t now,
 	    struct why *why);
+void	gate_login_withheld(const struct desk *d, const struct gate_rcpt *r,
+	    int64_t now);	/* by us: that proves nothing */
+void	gate_no_login(const struct desk *d, const struct gate_rcpt *r,
+	    const struct smarthost *sh, int64_t now);
 
 /*
  * What a provider said of such a message, as the mail server's log has it:

@@ -307,6 +307,7 @@ gate_end(const struct desk *d, const char *owner, int64_t now)
 		finish(d, v, now);
 		visitor_remove(d->gate, v);
 	}
+	gate_messages_end(d, owner, now);
 	pthread_mutex_unlock(&d->gate->lock);
 }
 

@@ -45,6 +45,8 @@ struct message {
 	char account[STORE_NAME];
 	char sender[MAILADDR_MAX + 1];
 	char id[LEASE_OWNER];
+	/* Whoever is about to log in for it, and where; "": nobody. */
+	char asker[LEASE_OWNER], due[STORE_NAME];
 };
 
 struct gate {
@@ -62,6 +64,10 @@ struct gate {
  */
 bool	gate_is_shut(const struct desk *d, const char *account, bool take,
 	    int64_t now, int64_t *until_r, struct why *why);
+
+/* The owner ended: where it was to log in, and named no recipient, it was
+ * refused. */
+void	gate_messages_end(const struct desk *d, const char *owner, int64_t now);
 
 /* What the outcome of a delivery says of its account; told when it turns. */
 void	gate_learn(const struct desk *d, const struct delivery *del,

@@ -69,6 +69,91 @@ message_of(const struct desk *d, const char *id, int64_t now)
 	return found;
 }
 
+/* --- logins --------------------------------------------------------------- */
+
+/* refused - the login that was due for m, or MAIL behind it */
+static void
+refused(const struct desk *d, struct message *m, const char *said, int64_t now)
+{
+	const struct smarthost *sh = config_smarthost(d->conf, m->due);
+
+	m->asker[0] = '\0';
+	end_delivery(d, m, now);
+	if (sh == NULL)
+		return;
+	log_warn("exit: account=%s message=%s login=refused why=%s", sh->name,
+	    m->id, said);
+	holds_no_login(&d->gate->holds, d, sh, said, now);
+}
+
+void
+gate_messages_end(const struct desk *d, const char *owner, int64_t now)
+{
+	for (struct message *m = d->gate->message; m != NULL; m = m->next)
+		if (strcmp(m->asker, owner) == 0)
+			refused(d, m,
+			    "no recipient was named where a login was due: it was refused, or not offered",
+			    now);
+}
+
+enum gate_answer
+gate_login_due(const struct desk *d, const struct gate_rcpt *r,
+    const struct smarthost *sh, int64_t now, struct why *why)
+{
+	enum gate_answer a = GATE_OPEN;
+	struct message *m;
+	int64_t until;
+
+	pthread_mutex_lock(&d->gate->lock);
+	m = message_of(d, r->id, now);
+	/* Of one message it may ask twice: a second try at TLS, a second host.
+	 */
+	if (m != NULL)
+		m->asker[0] = '\0';
+	gate_messages_end(d, r->process, now);
+	if (m == NULL) {
+		why_set(why, "out of memory");
+		a = GATE_UNKNOWN;
+	} else if (gate_is_shut(d, sh->name, true, now, &until, why)) {
+		a = GATE_SHUT;
+	} else {
+		snprintf(m->asker, sizeof(m->asker), "%s", r->process);
+		snprintf(m->due, sizeof(m->due), "%s", sh->name);
+	}
+	pthread_mutex_unlock(&d->gate->lock);
+	return a;
+}
+
+void
+gate_login_withheld(
+    const struct desk *d, const struct gate_rcpt *r, int64_t now)
+{
+	struct message *m;
+
+	pthread_mutex_lock(&d->gate->lock);
+	m = message_of(d, r->id, now);
+	if (m != NULL)
+		m->asker[0] = '\0';
+	pthread_mutex_unlock(&d->gate->lock);
+}
+
+void
+gate_no_login(const struct desk *d, const struct gate_rcpt *r,
+    const struct smarthost *sh, int64_t now)
+{
+	struct message *m;
+
+	pthread_mutex_lock(&d->gate->lock);
+	m = message_of(d, r->id, now);
+	/* Each recipient of the delivery says so: the first is heard. */
+	if (m != NULL && strcmp(m->due, sh->name) == 0 && m->asker[0] != '\0')
+		refused(d, m, "the provider refused the login, or offers none",
+		    now);
+	pthread_mutex_unlock(&d->gate->lock);
+}
+
+/* --- deliveries ----------------------------------------------------------- */
+
 /* deliver - a delivery of m begins: one message and its first recipient */
 static enum gate_answer
 deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
@@ -83,7 +168,9 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 		end_taken(d, m, &m->before, &one_left, now);
 	snprintf(m->account, sizeof(m->account), "%s", sh->name);
 	snprintf(m->sender, sizeof(m->sender), "%s", sender);
-	if (gate_is_shut(d, sh->name, true, now, &until, why) ||
+	/* Who is about to log in was let through just now. */
+	if ((m->asker[0] == '\0' &&
+		gate_is_shut(d, sh->name, true, now, &until, why)) ||
 	    (sender[0] != '\0' && holds_shut(&d->gate->holds, d, sh->name,
 				      sender, true, now, why)))
 		a = GATE_SHUT;
@@ -105,18 +192,21 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 }
 
 enum gate_answer
-gate_message(const struct desk *d, const char *id, const char *sender,
+gate_message(const struct desk *d, const struct gate_rcpt *r,
     const struct smarthost *sh, int64_t now, struct why *why)
 {
 	enum gate_answer a = GATE_UNKNOWN;
 	struct message *m;
 
 	pthread_mutex_lock(&d->gate->lock);
-	m = message_of(d, id, now);
+	m = message_of(d, r->id, now);
 	if (m == NULL)
 		why_set(why, "out of memory");
 	else
-		a = deliver(d, m, sh, sender, now, why);
+		a = deliver(d, m, sh, r->sender, now, why);
+	/* It gets no login of us: that it goes no further is no refusal. */
+	if (m != NULL && a != GATE_OPEN)
+		m->asker[0] = '\0';
 	pthread_mutex_unlock(&d->gate->lock);
 	return a;
 }
@@ -174,6 +264,10 @@ gate_recipient(const struct desk *d, const struct gate_rcpt *r,
 		a = one_more(d, m, sh, NULL, now, why);
 		if (a == GATE_OPEN && r->sender[0] != '\0')
 			a = one_more(d, m, sh, r->sender, now, why);
+	}
+	if (m != NULL && m->asker[0] != '\0') {
+		m->asker[0] = '\0';
+		holds_delivered(&d->gate->holds, d, sh, "", now);
 	}
 	if (a == GATE_OPEN && m->now.rcpts++ == 0)
 		first_of(d, m, r, now);

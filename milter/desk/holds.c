@@ -346,6 +346,23 @@ holds_heard(struct holds *h, const struct desk *d, const struct heard *heard,
 }
 
 void
+holds_no_login(struct holds *h, const struct desk *d,
+    const struct smarthost *sh, const char *said, int64_t now)
+{
+	const struct refusal_reaction *does = refusal_reaction(REFUSAL_AUTH);
+	const struct refusal means = { .class = REFUSAL_AUTH,
+		.reach = REACH_ACCOUNT,
+		.hits = 1,
+		.hold = does->hold,
+		.probe_first = does->probe_first,
+		.probe_every = does->probe_every };
+	struct held *x = held_of(h, sh->name, "");
+
+	if (x != NULL)
+		(void)shut(d, x, &means, said, now);
+}
+
+void
 holds_delivered(struct holds *h, const struct desk *d,
     const struct smarthost *sh, const char *sender, int64_t now)
 {

@@ -37,6 +37,10 @@ struct heard {
 bool	holds_heard(struct holds *h, const struct desk *d,
 	    const struct heard *heard, int64_t now, struct why *better);
 
+/* The login to sh was refused; said is what is known of that. */
+void	holds_no_login(struct holds *h, const struct desk *d,
+	    const struct smarthost *sh, const char *said, int64_t now);
+
 /* Mail of that sender left by sh. */
 void	holds_delivered(struct holds *h, const struct desk *d,
 	    const struct smarthost *sh, const char *sender, int64_t now);

@@ -412,6 +412,7 @@ wiring_notes(const struct wiring *w, json_t *notes)
 	note_map(w, "tls", conf->map_socket.path, notes);
 	note_map(w, "login", conf->map_socket.path, notes);
 	note_map(w, "leave", conf->auth_socket.path, notes);
+	note_map(w, "refused", conf->auth_socket.path, notes);
 	note_map(w, "sendmail", conf->auth_socket.path, notes);
 	note_rules(w, notes);
 	for (size_t i = 0; i < conf->nsmarthost; i++)

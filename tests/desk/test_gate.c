@@ -319,16 +319,21 @@ deliveries_outlive_the_daemon(void **state)
 
 /* --- a mail server that names the message and tells no outcome ----------- */
 
+static uint64_t rcpt_digest = 1;
+static char process[8] = "1.1";
+
 static enum gate_answer
 message(const char *id, const char *sender, const char *name, int64_t now)
 {
+	const struct gate_rcpt r = { id, sender, process, 0 };
 	struct why why = WHY_NONE;
+	enum gate_answer a;
 
-	return gate_message(&desk, id, sender, account(name), now, &why);
+	a = gate_login_due(&desk, &r, account(name), now, &why);
+	return a != GATE_OPEN
+		   ? a
+		   : gate_message(&desk, &r, account(name), now, &why);
 }
-
-static uint64_t rcpt_digest = 1;
-static char process[8] = "1.1";
 
 static enum gate_answer
 recipient(const char *id, const char *sender, const char *name, int64_t now)
@@ -366,10 +371,7 @@ a_message_that_comes_again_moves_its_lease(void **state)
 		today = MONDAY + i * 10 * MINUTE;
 		assert_int_equal(message("1", "", "a", today), GATE_OPEN);
 		snprintf(process, sizeof(process), "%d.1", i);
-		/* Sometimes it gets no further than the login. */
-		if (i % 2 == 0)
-			assert_int_equal(
-			    recipient("1", "", "a", today), GATE_OPEN);
+		assert_int_equal(recipient("1", "", "a", today), GATE_OPEN);
 	}
 	assert_int_equal(MESSAGES(), 1);
 	assert_int_equal(RECIPIENTS(), 1);
@@ -451,6 +453,103 @@ a_recipient_of_an_unknown_message_begins_one(void **state)
 	close_gate();
 }
 
+/* One login that was not taken is enough: the next message may be returned. */
+static void
+a_login_without_a_recipient_closes_the_account(void **state)
+{
+	open_gate();
+	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	/* The same process goes on with another message. */
+	assert_int_equal(message("2", "", "a", MONDAY), GATE_SHUT);
+	assert_int_equal(message("2", "", "b", MONDAY), GATE_OPEN);
+	assert_int_equal(MESSAGES(), 0);
+	close_gate();
+	open_gate();
+	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	gate_end(&desk, process, MONDAY);
+	snprintf(process, sizeof(process), "2.1");
+	assert_int_equal(message("2", "", "a", MONDAY), GATE_SHUT);
+	/* After a quarter of an hour one may try, and no second beside it. */
+	today = MONDAY + 15 * MINUTE;
+	assert_int_equal(message("2", "", "a", today), GATE_OPEN);
+	snprintf(process, sizeof(process), "3.1");
+	assert_int_equal(message("3", "", "a", today), GATE_SHUT);
+	snprintf(process, sizeof(process), "2.1");
+	assert_int_equal(recipient("2", "", "a", today), GATE_OPEN);
+	snprintf(process, sizeof(process), "3.1");
+	assert_int_equal(message("3", "", "a", today), GATE_OPEN);
+	today = MONDAY;
+	close_gate();
+}
+
+static void
+a_login_that_was_taken_closes_nothing(void **state)
+{
+	open_gate();
+	snprintf(process, sizeof(process), "1.1");
+	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(recipient("1", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(message("2", "", "a", MONDAY), GATE_OPEN);
+	assert_int_equal(recipient("2", "", "a", MONDAY), GATE_OPEN);
+	gate_end(&desk, process, MONDAY);
+	assert_int_equal(message("3", "", "a", MONDAY), GATE_OPEN);
+	close_gate();
+}
+
+/* What we do not have says nothing about what the provider takes. */
+static void
+a_login_that_was_withheld_closes_nothing(void **state)
+{
+	const struct gate_rcpt r = { "1", "", process, 0 };
+	struct why why;
+
+	open_gate();
+	assert_int_equal(
+	    gate_login_due(&desk, &r, account("a"), MONDAY, &why), GATE_OPEN);
+	gate_login_withheld(&desk, &r, MONDAY);
+	gate_end(&desk, process, MONDAY);
+	assert_int_equal(message("2", "", "a", MONDAY), GATE_OPEN);
+	close_gate();
+}
+
+/* The server says STARTTLS and AUTH no more: nobody asks for a login. */
+static void
+a_login_that_was_due_and_never_asked_for_closes_the_account(void **state)
+{
+	const struct gate_rcpt r = { "1", "", process, 0 };
+	struct why why;
+
+	open_gate();
+	/* Twice of the same message is a second try at TLS. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    gate_login_due(&desk, &r, account("a"), MONDAY, &why),
+		    GATE_OPEN);
+	gate_end(&desk, process, MONDAY);
+	assert_int_equal(
+	    gate_login_due(&desk, &r, account("a"), MONDAY, &why), GATE_SHUT);
+	close_gate();
+}
+
+static void
+a_refused_login_closes_the_account_however_many_recipients_say_so(void **state)
+{
+	struct gate_report r;
+
+	open_gate();
+	assert_int_equal(message("1", "", "a", MONDAY), GATE_OPEN);
+	for (int i = 0; i < 3; i++)
+		gate_no_login(&desk, &(struct gate_rcpt){ "1", "", process, 1 },
+		    account("a"), MONDAY);
+	gate_report(desk.gate, "a", MONDAY, &r);
+	assert_true(r.closed);
+	assert_int_equal(r.class, REFUSAL_AUTH);
+	assert_string_equal(
+	    r.why.text, "the provider refused the login, or offers none");
+	assert_int_equal(message("2", "", "a", MONDAY), GATE_SHUT);
+	close_gate();
+}
+
 int
 main(void)
 {
@@ -475,6 +574,14 @@ main(void)
 		cmocka_unit_test(no_message_logs_in_beyond_the_limit),
 		cmocka_unit_test(a_senders_own_limit_holds_for_messages_too),
 		cmocka_unit_test(a_recipient_of_an_unknown_message_begins_one),
+		cmocka_unit_test(
+		    a_login_without_a_recipient_closes_the_account),
+		cmocka_unit_test(a_login_that_was_taken_closes_nothing),
+		cmocka_unit_test(a_login_that_was_withheld_closes_nothing),
+		cmocka_unit_test(
+		    a_login_that_was_due_and_never_asked_for_closes_the_account),
+		cmocka_unit_test(
+		    a_refused_login_closes_the_account_however_many_recipients_say_so),
 	};
 
 	return cmocka_run_group_tests_name("gate", tests, NULL, NULL);

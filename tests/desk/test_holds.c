@@ -202,16 +202,24 @@ a_mended_login_is_tried_at_once_and_a_refused_one_told_once(void **state)
 	    delivers("a", "x@o.test", MONDAY + 3 * MINUTE), GATE_SHUT);
 }
 
+/* message - a delivery of Sendmail's begins */
+static enum gate_answer
+message(const char *id, const char *account)
+{
+	const struct gate_rcpt r = { id, "x@o.test", "1.1", 0 };
+	struct why why = WHY_NONE;
+
+	return gate_message(
+	    &desk, &r, config_smarthost(conf, account), MONDAY, &why);
+}
+
 static void
 a_line_of_sendmails_log_closes_and_never_opens(void **state)
 {
 	const char id[] = "4APF0aXY000123";
-	struct why why = WHY_NONE;
 
 	assert_false(gate_refused(&desk, id, "550 5.4.5 Daily user", MONDAY));
-	assert_int_equal(gate_message(&desk, id, "x@o.test",
-			     config_smarthost(conf, "a"), MONDAY, &why),
-	    GATE_OPEN);
+	assert_int_equal(message(id, "a"), GATE_OPEN);
 	assert_true(gate_refused(&desk, id, "550 5.1.1 no such user", MONDAY));
 	assert_false(gate_refused(&desk, id, "250 2.0.0 queued", MONDAY));
 	assert_int_equal(delivers("a", "x@o.test", MONDAY), GATE_OPEN);
@@ -220,9 +228,7 @@ a_line_of_sendmails_log_closes_and_never_opens(void **state)
 	(void)gate_refused(&desk, id, "250 2.0.0 queued", MONDAY + 2 * HOUR);
 	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
 	/* A sender's limit is that sender's. */
-	assert_int_equal(gate_message(&desk, "4APF0aXY000124", "x@o.test",
-			     config_smarthost(conf, "relay"), MONDAY, &why),
-	    GATE_OPEN);
+	assert_int_equal(message("4APF0aXY000124", "relay"), GATE_OPEN);
 	assert_true(gate_refused(&desk, "4APF0aXY000124",
 	    "550 5.4.5 Daily SMTP relay limit exceeded for user", MONDAY));
 	assert_int_equal(delivers("relay", "x@o.test", MONDAY), GATE_SHUT);

@@ -88,12 +88,26 @@ assert_answer(ask_fn *ask, const char *key, const char *answer)
 	assert_string_equal(dst, answer);
 }
 
+static void
+ask_login(const struct desk *desk, struct bytes key, int64_t now, char *dst,
+    size_t size)
+{
+	sendmail_map_auth(desk, "1.1", key, now, dst, size);
+}
+
+static void
+ask_due(const struct desk *desk, struct bytes key, int64_t now, char *dst,
+    size_t size)
+{
+	sendmail_map_login(desk, "1.1", key, now, dst, size);
+}
+
 /* The same about a message for each of the two questions about a server. */
 static void
 assert_server(const char *key, const char *tls, const char *auth)
 {
 	assert_answer(sendmail_map_tls, key, tls);
-	assert_answer(sendmail_map_auth, key, auth);
+	assert_answer(ask_login, key, auth);
 }
 
 /* Without secrets a login that is due is "could not know". */
@@ -132,8 +146,8 @@ an_id_that_was_never_charged_has_no_route_and_no_login(void **state)
 	charged("a");
 	assert_answer(sendmail_map_route, "6AL8<al@office.example><x@y.test>",
 	    "NOTFOUND ");
-	assert_answer(sendmail_map_login,
-	    "6AL8<al@office.example><smtp.provider.test>", "TEMP");
+	assert_answer(
+	    ask_due, "6AL8<al@office.example><smtp.provider.test>", "TEMP");
 	assert_server(
 	    "6AL8<al@office.example><smtp.provider.test>", "TEMP", "TEMP");
 	assert_server(
@@ -157,8 +171,8 @@ the_server_gets_the_key_of_the_account_that_the_message_is_bound_to(
 	charged("a");
 	assert_server("6AL7<al@office.example><smtp.provider.test>",
 	    "OK VERIFY:112+CN", DUE);
-	assert_answer(sendmail_map_login,
-	    "6AL7<al@office.example><smtp.provider.test>", "OK due");
+	assert_answer(
+	    ask_due, "6AL7<al@office.example><smtp.provider.test>", "OK due");
 	charged("b");
 	assert_server(
 	    "6AL7<bo@office.example><smtp.provider.test>", "OK ENCR:112", DUE);
@@ -176,17 +190,16 @@ a_token_is_given_by_handle_while_there_is_one(void **state)
 
 	charged("o");
 	tokens_forget();
-	assert_answer(sendmail_map_auth,
-	    "6AL7<oa@office.example><smtp.oauth.test>", "TEMP");
+	assert_answer(
+	    ask_login, "6AL7<oa@office.example><smtp.oauth.test>", "TEMP");
 	assert_answer(sendmail_map_token, "o", "TEMP");
 	assert_int_equal(
 	    tokens_put("o", "to.ken", 6, MONDAY + HOUR, MONDAY, &why), 0);
 	/* oauth2-ref:/tmp/pm/auth.sock o */
-	assert_answer(sendmail_map_auth,
-	    "6AL7<oa@office.example><smtp.oauth.test>",
+	assert_answer(ask_login, "6AL7<oa@office.example><smtp.oauth.test>",
 	    "OK \"U=dUBv\" \"I=dUBv\" "
 	    "\"P=b2F1dGgyLXJlZjovdG1wL3BtL2F1dGguc29jayBv\" "
-	    "\"M:XOAUTH2\"");
+	    "\"M:XOAUTH2 XOAUTH PLAIN-CLIENTTOKEN\"");
 	assert_answer(sendmail_map_token, "o", "OK to.ken");
 	assert_answer(sendmail_map_token, "a", "TEMP");
 	assert_answer(sendmail_map_token, "nobody", "TEMP");
@@ -286,25 +299,22 @@ the_login_of_each_account_is_its_own(void **state)
 	assert_non_null(secrets);
 	credentials_publish(secrets);
 	charged("a");
-	assert_answer(sendmail_map_auth,
-	    "6AL7<al@office.example><smtp.provider.test>",
+	assert_answer(ask_login, "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1h\" \"I=dXNlci1h\" \"P=a2V5LUE=\" "
-	    "\"M:PLAIN LOGIN\"");
+	    "\"M:PLAIN LOGIN XOAUTH PLAIN-CLIENTTOKEN\"");
 	charged("b");
-	assert_answer(sendmail_map_auth,
-	    "6AL7<bo@office.example><smtp.provider.test>",
+	assert_answer(ask_login, "6AL7<bo@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
-	    "\"M:PLAIN LOGIN\"");
+	    "\"M:PLAIN LOGIN XOAUTH PLAIN-CLIENTTOKEN\"");
 	fail.bound = "\t6AL7";
 	fail.smarthost = "b";
-	assert_answer(sendmail_map_auth,
-	    "6AL7<al@office.example><smtp.provider.test>",
+	assert_answer(ask_login, "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
-	    "\"M:PLAIN LOGIN\"");
+	    "\"M:PLAIN LOGIN XOAUTH PLAIN-CLIENTTOKEN\"");
 	/* Known, but no key in the file: it waits, it does not go without. */
 	fail.smarthost = "c";
-	assert_answer(sendmail_map_auth,
-	    "6AL7<al@office.example><smtp.second.test>", "TEMP");
+	assert_answer(
+	    ask_login, "6AL7<al@office.example><smtp.second.test>", "TEMP");
 	credentials_publish(NULL);
 }
 
@@ -323,13 +333,12 @@ a_refused_login_waits(void **state)
 	assert_non_null(health);
 	charged("a");
 	(void)health_tell(health, "a", false, "535 no", MONDAY);
-	sendmail_map_auth(&desk, b, MONDAY, dst, sizeof(dst));
+	ask_due(&desk, b, MONDAY, dst, sizeof(dst));
 	assert_string_equal(dst, "TEMP account a: 535 no");
-	sendmail_map_auth(
-	    &desk, b, MONDAY + 3 * HEALTH_LONGEST, dst, sizeof(dst));
+	ask_due(&desk, b, MONDAY + 3 * HEALTH_LONGEST, dst, sizeof(dst));
 	assert_null(strstr(dst, "535"));
 	(void)health_tell(health, "a", true, "", MONDAY);
-	sendmail_map_auth(&desk, b, MONDAY, dst, sizeof(dst));
+	ask_due(&desk, b, MONDAY, dst, sizeof(dst));
 	assert_null(strstr(dst, "535"));
 	health_free(&health);
 }

@@ -20,6 +20,13 @@
 
 #define CREDENTIALS_MAX (2 * SECRET_MAX) /* "user:password" */
 
+/*
+ * Last of all mechanisms some that providers offer and no Cyrus SASL speaks.
+ * Sendmail takes them in turn: where the last one cannot even be begun it lets
+ * the mail wait, where the last one is refused it goes on without a login.
+ */
+#define NOBODYS " XOAUTH PLAIN-CLIENTTOKEN"
+
 static void
 temp(char *dst, size_t size, const char *why)
 {
@@ -149,8 +156,8 @@ login_by_handle(const struct config *conf, const struct smarthost *sh,
 	memcpy(dst, "OK ", 3);
 	if (snprintf(handle, sizeof(handle), "oauth2-ref:%s %s",
 		conf->auth_socket.path, sh->name) >= (int)sizeof(handle) ||
-	    sendmail_auth(sh->username, handle, "XOAUTH2", dst + 3, size - 3) ==
-		-1)
+	    sendmail_auth(sh->username, handle, "XOAUTH2" NOBODYS, dst + 3,
+		size - 3) == -1)
 		temp(dst, size,
 		    "user name or auth-socket are too long for Sendmail");
 }
@@ -171,18 +178,6 @@ sendmail_map_token(const struct desk *desk, struct bytes key, int64_t now,
 		temp(dst, size, "there is no such smarthost with a token");
 	else if (tokens_get(sh->name, dst + 3, size - 3, now, &why) == -1)
 		temp(dst, size, why.text);
-}
-
-void
-sendmail_map_login(const struct desk *desk, struct bytes key, int64_t now,
-    char *dst, size_t size)
-{
-	const struct smarthost *sh;
-	struct question q;
-
-	if (due(desk, key, now, &q, &sh, dst, size))
-		snprintf(dst, size, "OK %s",
-		    sh->username[0] != '\0' ? "due" : "none");
 }
 
 /*
@@ -219,8 +214,8 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 		colon = both + strlen(sh->username);
 		*colon = '\0';
 		memcpy(dst, "OK ", 3);
-		if (sendmail_auth(both, colon + 1, "PLAIN LOGIN", dst + 3,
-			size - 3) == -1)
+		if (sendmail_auth(both, colon + 1, "PLAIN LOGIN" NOBODYS,
+			dst + 3, size - 3) == -1)
 			temp(dst, size,
 			    "user name or password is longer than 189 bytes, which Sendmail cannot take");
 		break;
@@ -234,24 +229,75 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 	explicit_bzero(both, sizeof(both));
 }
 
+/* asked - q, the delivery of a process, as the gate takes it */
+static struct gate_rcpt
+asked(const struct question *q, const char *process)
+{
+	return (struct gate_rcpt){ q->id, q->sender.text, process,
+		digest64(q->key.envid.p, q->key.envid.len) };
+}
+
 void
-sendmail_map_auth(const struct desk *desk, struct bytes key, int64_t now,
-    char *dst, size_t size)
+sendmail_map_login(const struct desk *desk, const char *process,
+    struct bytes key, int64_t now, char *dst, size_t size)
 {
 	const struct smarthost *sh;
 	struct why why = WHY_NONE;
+	struct gate_rcpt r;
 	struct question q;
 
 	if (!due(desk, key, now, &q, &sh, dst, size))
 		return;
-	if (was_refused(desk, sh, now, &why) ||
-	    (desk->gate != NULL && gate_message(desk, q.id, q.sender.text, sh,
-				       now, &why) != GATE_OPEN))
+	r = asked(&q, process);
+	if (sh->username[0] == '\0')
+		snprintf(dst, size, "OK none");
+	else if (was_refused(desk, sh, now, &why) ||
+		 (desk->gate != NULL &&
+		     gate_login_due(desk, &r, sh, now, &why) != GATE_OPEN))
 		temp(dst, size, why.text);
-	else if (sh->oauth.grant != GRANT_NONE)
+	else
+		snprintf(dst, size, "OK due");
+}
+
+void
+sendmail_map_auth(const struct desk *desk, const char *process,
+    struct bytes key, int64_t now, char *dst, size_t size)
+{
+	const struct smarthost *sh;
+	struct why why = WHY_NONE;
+	struct gate_rcpt r;
+	struct question q;
+
+	if (!due(desk, key, now, &q, &sh, dst, size))
+		return;
+	if (sh->oauth.grant != GRANT_NONE)
 		login_by_handle(desk->conf, sh, now, dst, size);
 	else
 		login(desk->conf, sh, dst, size);
+	r = asked(&q, process);
+	if (desk->gate != NULL && strncmp(dst, "OK ", 3) != 0) {
+		gate_login_withheld(desk, &r, now);
+	} else if (desk->gate != NULL &&
+		   gate_message(desk, &r, sh, now, &why) != GATE_OPEN) {
+		explicit_bzero(dst, size);
+		temp(dst, size, why.text);
+	}
+}
+
+void
+sendmail_map_refused(const struct desk *desk, const char *process,
+    struct bytes key, int64_t now, char *dst, size_t size)
+{
+	const struct smarthost *sh;
+	struct gate_rcpt r;
+	struct question q;
+
+	if (!due(desk, key, now, &q, &sh, dst, size))
+		return;
+	r = asked(&q, process);
+	if (desk->gate != NULL)
+		gate_no_login(desk, &r, sh, now);
+	snprintf(dst, size, "OK noted");
 }
 
 void
@@ -260,15 +306,14 @@ sendmail_map_leave(const struct desk *desk, const char *process,
 {
 	const struct smarthost *sh;
 	struct why why = WHY_NONE;
+	struct gate_rcpt r;
 	struct question q;
 
 	if (!due(desk, key, now, &q, &sh, dst, size))
 		return;
+	r = asked(&q, process);
 	if (desk->gate != NULL &&
-	    gate_recipient(desk,
-		&(struct gate_rcpt){ q.id, q.sender.text, process,
-		    digest64(q.key.envid.p, q.key.envid.len) },
-		sh, now, &why) != GATE_OPEN)
+	    gate_recipient(desk, &r, sh, now, &why) != GATE_OPEN)
 		temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK yes");

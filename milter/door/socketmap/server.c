@@ -100,8 +100,8 @@ is_map(struct bytes map, const char *name)
 }
 
 static void
-answer_map(const struct desk *desk, struct bytes map, struct bytes key,
-    char *dst, size_t size)
+answer_map(const struct desk *desk, const struct peer *p, struct bytes map,
+    struct bytes key, char *dst, size_t size)
 {
 	const int64_t now = clock_now();
 
@@ -114,7 +114,7 @@ answer_map(const struct desk *desk, struct bytes map, struct bytes key,
 	else if (is_map(map, "tls"))
 		sendmail_map_tls(desk, key, now, dst, size);
 	else if (is_map(map, "login"))
-		sendmail_map_login(desk, key, now, dst, size);
+		sendmail_map_login(desk, p->owner, key, now, dst, size);
 	else
 		snprintf(dst, size, "TEMP no such map here");
 }
@@ -129,13 +129,15 @@ answer_auth(const struct desk *desk, const struct peer *p, struct bytes map,
 	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[') {
 		/* A smarthost of that name is still found: its lookup key has
 		 * brackets. */
-		sendmail_map_auth(desk, key, now, dst, size);
+		sendmail_map_auth(desk, p->owner, key, now, dst, size);
 	} else if (is_map(map, "token") && p->uid == 0 &&
 		   config_smarthost(desk->conf, "token") == NULL) {
 		/* The handle that Sendmail was given; its client is root. */
 		sendmail_map_token(desk, key, now, dst, size);
 	} else if (is_map(map, "leave") && key.len > 0 && key.p[0] != '[') {
 		sendmail_map_leave(desk, p->owner, key, now, dst, size);
+	} else if (is_map(map, "refused") && key.len > 0 && key.p[0] != '[') {
+		sendmail_map_refused(desk, p->owner, key, now, dst, size);
 	} else {
 		postfix_auth(desk, p->owner, map, key, now, dst, size);
 	}
@@ -172,7 +174,7 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 		snprintf(
 		    text, sizeof(text), "TEMP want a map and a lookup key");
 	else if (p->door == DOOR_MAP)
-		answer_map(&desk, map, key, text, sizeof(text));
+		answer_map(&desk, p, map, key, text, sizeof(text));
 	else
 		answer_auth(&desk, p, map, key, text, sizeof(text));
 	snapshot_release(&desk.conf);
@@ -204,14 +206,13 @@ static void
 peer_gone(struct socketmap_server *s, size_t i)
 {
 	const struct peer *p = s->peer[i];
-	bool last = p->door == DOOR_AUTH && s->desk.gate != NULL;
+	bool last = s->desk.gate != NULL;
 	char owner[LEASE_OWNER];
 
 	memcpy(owner, p->owner, sizeof(owner));
 	peer_close(s, i);
 	for (size_t k = 0; k < s->npeer && last; k++)
-		last = s->peer[k]->door != DOOR_AUTH ||
-		       strcmp(s->peer[k]->owner, owner) != 0;
+		last = strcmp(s->peer[k]->owner, owner) != 0;
 	if (last) {
 		struct desk desk = s->desk;
 

@@ -111,9 +111,10 @@ start_sendmail() {
 	    port_open "$OFFICE_ADDRESS" "$OFFICE_PORT"
 }
 
-# queue_run - one process tries all that waits, as it does every so often
+# queue_run - one process tries all that waits, as it does every so often; it
+# ends when it is through, as it does not without -v
 queue_run() {
-	in_office sendmail -q >"$STAGE/queue.log" 2>&1
+	in_office sendmail -q -v >/dev/null 2>&1
 }
 
 # sendmail_waiting - what waits, and why
