@@ -370,13 +370,35 @@ note_wiring(const struct ctl *ctl, const struct config *conf,
 	wiring_notes(&w, notes);
 }
 
+/* is_spoilt - is sendmail.cf, though made of what is there, not as it was made?
+ */
+static bool
+is_spoilt(
+    const struct ctl *ctl, const struct config *conf, const struct plan *p)
+{
+	json_t *notes = json_array();
+	const json_t *note;
+	bool spoilt = false;
+	size_t i;
+
+	if (p->cf != NULL) {
+		mc_notes(conf, p->cf, p->access, notes);
+		note_wiring(ctl, conf, p, notes);
+	}
+	json_array_foreach (notes, i, note)
+		spoilt |= json_is_true(json_object_get(note, "must"));
+	json_decref(notes);
+	return spoilt;
+}
+
 /* setup_work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
 setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
     int *code_r, json_t **failure_r)
 {
 	json_t *changes, *notes, *answer;
-	bool stale = !ctl->undo && shows_keys(p->cf);
+	const bool stale =
+	    !ctl->undo && (shows_keys(p->cf) || is_spoilt(ctl, conf, p));
 	size_t n;
 
 	if (plan_make(p, conf, ctl->undo, failure_r) == -1)

@@ -296,7 +296,8 @@ note_config(const struct config *conf, json_t *notes)
 		struct why why;
 
 		if (!sendmail_can(&conf->smarthost[i], &why))
-			ctl_finding(notes, true, "",
+			ctl_finding(notes, true,
+			    "give that smarthost port = 587 in postmeter.conf, then postmeterctl reload",
 			    "smarthost \"%s\" (port %u): %s",
 			    conf->smarthost[i].name,
 			    (unsigned)conf->smarthost[i].port, why.text);
@@ -304,7 +305,8 @@ note_config(const struct config *conf, json_t *notes)
 	for (size_t i = 0; i < conf->auth_peers.n; i++)
 		root |= strcmp(conf->auth_peers.v[i], "root") == 0;
 	if (!root)
-		ctl_finding(notes, true, "",
+		ctl_finding(notes, true,
+		    "write auth-peers = {\"root\"} in postmeter.conf, then postmeterctl reload",
 		    "Sendmail asks for keys as root: add \"root\" to auth-peers");
 }
 
@@ -315,10 +317,11 @@ note_filter(const char *cf, const char *filter, json_t *notes)
 	size_t len = order == NULL ? 0 : strcspn(order, "\n");
 
 	if (!says(filter, "F=T"))
-		ctl_finding(notes, true, "",
+		ctl_finding(notes, true, APPLY,
 		    "the filter postmeter is without F=T: while it is away mail would go out uncounted");
 	if (len >= 9 && strncmp(order + len - 9, "postmeter", 9) != 0)
-		ctl_finding(notes, false, "",
+		ctl_finding(notes, false,
+		    "name postmeter last in confINPUT_MAIL_FILTERS of sendmail.mc, then make -C /etc/mail",
 		    "postmeter is not the last filter: what a later one refuses is charged all the same");
 }
 
@@ -327,10 +330,11 @@ note_tls(const char *cf, json_t *notes)
 {
 	if (line_with(cf, "O CACertFile=") == NULL ||
 	    line_with(cf, "O CACertPath=") == NULL)
-		ctl_finding(notes, true, "",
+		ctl_finding(notes, true, APPLY,
 		    "no trusted roots: define confCACERT and confCACERT_PATH, or no certificate can be verified and all mail waits");
 	if (line_with(cf, "O FallbackSmartHost=") != NULL)
-		ctl_finding(notes, false, "",
+		ctl_finding(notes, false,
+		    "take confFALLBACK_SMARTHOST out of sendmail.mc, then make -C /etc/mail",
 		    "confFALLBACK_SMARTHOST is set: mail that has a smarthost of its own waits instead of going there");
 }
 
@@ -349,7 +353,8 @@ note_access(const struct config *conf, const char *access, json_t *notes)
 
 			if (strlen(host) == name - 8 &&
 			    strncasecmp(access + 8, host, name - 8) == 0)
-				ctl_finding(notes, true, "",
+				ctl_finding(notes, true,
+				    "take that line out of access, then make -C /etc/mail",
 				    "access says Try_TLS:%s NO: without STARTTLS its mail waits for ever",
 				    host);
 		}
@@ -367,8 +372,8 @@ mc_notes(const struct config *conf, const char *cf, const char *access,
 		note_filter(cf, filter, notes);
 		note_tls(cf, notes);
 	} else if (cf != NULL) {
-		ctl_finding(notes, true, "",
-		    "sendmail.cf does not know postmeter yet: run make in its directory");
+		ctl_finding(notes, true, APPLY,
+		    "sendmail.cf does not know postmeter yet");
 	}
 	if (access != NULL)
 		note_access(conf, access, notes);

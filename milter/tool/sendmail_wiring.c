@@ -18,7 +18,6 @@
 #include "sendmail_wiring.h"
 #include "tool.h"
 
-#define REDO "take what was changed by hand out of the parts, then %s"
 #define RCPTS_OF_A_MAILER 100 /* DEFAULT_MAX_RCPT: r= that is not written */
 
 /* next - the next line of *text that begins so; false: no more */
@@ -125,14 +124,13 @@ static void
 note_map(
     const struct wiring *w, const char *map, const char *path, json_t *notes)
 {
-	char start[32], remedy[256];
+	char start[32];
 	const bool login = strcmp(map, "sendmail") == 0;
 	struct bytes line, at;
 
 	snprintf(start, sizeof(start), "K%s socket ", map);
-	snprintf(remedy, sizeof(remedy), REDO, w->apply);
 	if (!first(w->cf, start, &line)) {
-		ctl_finding(notes, true, remedy,
+		ctl_finding(notes, true, w->apply,
 		    "sendmail.cf has no map %s: mail passes postmeter by", map);
 		return;
 	}
@@ -144,7 +142,7 @@ note_map(
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		if ((login || !flags[i].only_login) &&
 		    has_flag(line, flags[i].letter) != flags[i].wanted)
-			ctl_finding(notes, true, remedy, "the map %s %s", map,
+			ctl_finding(notes, true, w->apply, "the map %s %s", map,
 			    flags[i].why);
 }
 
@@ -184,7 +182,7 @@ note_rules(const struct wiring *w, json_t *notes)
 	const char *hook = strstr(w->cf, "$>PmRoute ");
 
 	snprintf(remedy, sizeof(remedy),
-	    "take your own rules of that name out of sendmail.mc, or put them behind postmeter-b.m4; then %s",
+	    "%s; if that does not help, put your own rules of that name behind postmeter-b.m4 in sendmail.mc",
 	    w->apply);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (!holds(block(w->cf, rules[i].ruleset), rules[i].part))
@@ -200,7 +198,7 @@ note_rules(const struct wiring *w, json_t *notes)
 static void
 note_mailer(const struct wiring *w, const struct smarthost *sh, json_t *notes)
 {
-	char start[16], remedy[256];
+	char start[16];
 	unsigned long rcpts;
 	struct bytes line, r;
 	struct why why;
@@ -208,15 +206,14 @@ note_mailer(const struct wiring *w, const struct smarthost *sh, json_t *notes)
 	if (!sendmail_can(sh, &why))
 		return; /* told by mc_notes */
 	snprintf(start, sizeof(start), "Mpm%u,", (unsigned)sh->port);
-	snprintf(remedy, sizeof(remedy), REDO, w->apply);
 	if (!first(w->cf, start, &line)) {
-		ctl_finding(notes, true, remedy,
+		ctl_finding(notes, true, w->apply,
 		    "sendmail.cf has no mailer pm%u: mail for smarthost \"%s\" is returned",
 		    (unsigned)sh->port, sh->name);
 		return;
 	}
 	if (!is_text(after(line, " m="), "1"))
-		ctl_finding(notes, true, remedy,
+		ctl_finding(notes, true, w->apply,
 		    "the mailer pm%u is without m=1: a message can leave by the login of the one before, uncounted",
 		    (unsigned)sh->port);
 	r = after(line, " r=");
@@ -235,11 +232,9 @@ note_filter(const struct wiring *w, json_t *notes)
 {
 	const char *at = w->cf;
 	struct bytes line, path;
-	char remedy[256];
 
-	snprintf(remedy, sizeof(remedy), REDO, w->apply);
 	if (!first(w->cf, "Xpostmeter,", &line)) {
-		ctl_finding(notes, true, remedy,
+		ctl_finding(notes, true, w->apply,
 		    "sendmail.cf has no filter postmeter: nothing is counted");
 		return;
 	}

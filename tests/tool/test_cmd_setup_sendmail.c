@@ -359,6 +359,7 @@ whatever_shows_a_key_is_told(void **state)
 	"Ktls socket -f -q -T<TMPF> unix:/run/postmeter/map.sock\n"            \
 	"Klogin socket -f -q -T<TMPF> unix:/run/postmeter/map.sock\n"          \
 	"Kleave socket -f -q -T<TMPF> unix:/run/postmeter/auth.sock\n"         \
+	"Krefused socket -f -q -T<TMPF> unix:/run/postmeter/auth.sock\n"       \
 	"Ksendmail socket -f -q -t -T<TMPF> unix:/run/postmeter/auth.sock\n"
 #define RULES                                                                  \
 	"SPmRoute\nR<$*>\t$: < $(route $&i $) >\n"                             \
@@ -458,6 +459,7 @@ each_way_to_spoil_it_is_told_with_a_remedy(void **state)
 		{ "Ktls socket", "Ktlz socket", "no map tls" },
 		{ "Klogin socket", "Klogin hash", "no map login" },
 		{ "Kleave socket", "Kleft socket", "no map leave" },
+		{ "Krefused socket", "Kref socket", "no map refused" },
 		{ "Kroute socket -f", "Kroute socket -o -f", "-o" },
 		{ "Ktls socket -f", "Ktls socket", "-f" },
 		{ "Kroute socket -f -q", "Kroute socket -f", "-q" },
