@@ -20,10 +20,6 @@ static enum store_answer
 read_row(struct local *l, const char *policy, const char *key, struct row *row,
     struct why *why)
 {
-	if (l->was_empty && cache_is_complete(l->table)) {
-		*row = (struct row){ 0 };
-		return STORE_NONE;
-	}
 	if (policy[0] == '\0')
 		return db_binding(l->db, key, row, why);
 	return db_counter(l->db, policy, key, row, why);
@@ -62,7 +58,8 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 
 	if ((*i_r = cache_find(l->table, policy, key)) != NULL)
 		return STORE_OK;
-	if (l->db == NULL)
+	/* With the lock: whoever evicts says so under it. */
+	if (l->db == NULL || (l->was_empty && cache_is_complete(l->table)))
 		return STORE_NONE;
 	if (!hold) {
 		generation = cache_generation(l->table, policy, key);
