@@ -1,5 +1,5 @@
 # store.sh - the stores alone: charges a second and how long one takes, the
-# embedded one beside a Redis on a UNIX socket and on TCP.
+# embedded one beside a Redis on a UNIX socket and on TCP, and a bare PING there.
 # shellcheck shell=bash disable=SC2016,SC2034
 
 step "Charges on two counters, the stores alone"
@@ -9,10 +9,12 @@ start_redis redis --port 6379 --dir "$DISK/redis"
 "$BUILD/tests/bench/storebench" -t "$TURN" -n "$ROUNDS" \
     "sqlite=sqlite:$DISK/alone/postmeter.db" \
     "redis-unix=redis+unix://$STAGE/redis/redis.sock" \
-    "redis-tcp=redis://127.0.0.1" >"$STAGE/rows" 2>"$STAGE/late" ||
+    "redis-tcp=redis://127.0.0.1" \
+    "ping=ping:$STAGE/redis/redis.sock" >"$STAGE/rows" 2>"$STAGE/late" ||
     fail "storebench" "$STAGE/late"
 end_redis redis
-keep store '[group_by(.threads)[] | . as $all | map(.target) | unique[] |
+# What each has counted at the end is a row of no turn.
+keep store 'map(select(.threads)) | [group_by(.threads)[] | . as $all | map(.target) | unique[] |
     . as $t | {threads: $all[0].threads, target: $t,
     per_second: ($all | of($t; .per_second)), p50: ($all | of($t; .p50)),
     p99: ($all | of($t; .p99)), longest: ($all | of($t; .longest)),
