@@ -245,8 +245,10 @@ int
 postfix_read(struct postfix *pf, const char *dir, json_t **failure_r)
 {
 	*pf = (struct postfix){ .dir = dir };
-	/* Not expanded: Postfix 3.10 then forgets what -c says. */
-	pf->config_directory = one_line(ask(dir, "-h", "config_directory"));
+	/* Not asked for what was said: Postfix 3.10 may forget its -c. */
+	pf->config_directory =
+	    dir != NULL ? strdup(dir)
+			: one_line(ask(dir, "-h", "config_directory"));
 	pf->queue_directory = one_line(ask(dir, "-hx", "queue_directory"));
 	if (pf->config_directory != NULL && pf->queue_directory != NULL) {
 		pf->main = settings(ask(dir, "-n", NULL));
