@@ -15,7 +15,7 @@ LOG=$STAGE/postmeter.log
 # configure PROVIDER - whose words the first one speaks
 configure() {
 	meter_configure <<-END
-		providers = "$TREE/conf/providers.conf"
+		providers = "$STAGE/providers.conf"
 		refusals = "$STAGE/refusals.conf"
 		smarthost "first" { provider = "$1" host = "$FIRST" port = 587
 		    username = "first@p" secret = "first" margin = 0 recipient-limit = 50 }
@@ -43,6 +43,9 @@ refuses() {
 closed_because() {
 	grep -F "CLOSED" < <(ctl status) | grep -F -- "$1"
 }
+
+# A reload reads it as the daemon's user, who may not enter where the tree is.
+cp "$TREE/conf/providers.conf" "$STAGE"
 
 # The same as in conf/refusals.conf, but the hour between two tries is short.
 cat >"$STAGE/refusals.conf" <<'END'
