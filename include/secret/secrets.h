@@ -27,8 +27,9 @@ struct secrets;
  * (readable by the group only if it is gid), reached through directories that
  * only root and uid can write (safefile.h has the whole list), no symbolic
  * link anywhere.  It is opened once, checked on the descriptor and read from
- * it; change during the reading is an error.  Values: valid UTF-8 without CR,
- * LF, NUL, not empty, at most SECRET_MAX bytes.
+ * it; change during the reading is an error.  Values: valid UTF-8 without
+ * control characters and what a web page hides in it, not empty, at most
+ * SECRET_MAX bytes.
  *
  * NULL on any mistake; each is a line "file:line: what, and the remedy" in
  * errors.  No line ever quotes a value.
@@ -45,6 +46,9 @@ void	secrets_free(struct secrets **sp);
  */
 ssize_t	secrets_get(const struct secrets *s, const char *name, char *dst,
 	    size_t size);
+
+/* Why these bytes cannot be a secret; NULL if they can. */
+const char *secrets_value_unfit(const char *value, size_t len);
 
 /* Letters, digits, "-", "_" and ".", at most 64. */
 bool	secrets_name_good(const char *name);

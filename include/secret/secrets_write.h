@@ -40,9 +40,6 @@ ssize_t	secrets_edit_change(char *dst, const char *text, size_t len,
 
 /* --- the file ------------------------------------------------------------ */
 
-/* Why value cannot be written between quotes; NULL if it can. */
-const char *secret_value_unfit(const char *value, size_t len);
-
 /*
  * Does that to file, for secrets_load by uid and gid: into a new file beside
  * it, with the same owner and mode (a new one: uid's own, 0600), read back,

@@ -131,11 +131,11 @@ unknown(struct grammar *g, const cfg_opt_t *known, const char *what,
 
 	if (g->m->discreet) {
 		diag_error(g->m, name->line,
-		    "unknown %s here, see postmeter.conf(5) for those there are",
+		    "unknown %s here: this file has secret \"NAME\" { password = \"...\" } and nothing else",
 		    what);
 		return;
 	}
-	if (token_is(name, "password")) {
+	if (token_is(name, "password") || token_is(name, "secret")) {
 		diag_error(g->m, name->line,
 		    "a password does not belong here: write secret = \"NAME\", then `postmeterctl secret set NAME`");
 		return;

@@ -116,9 +116,8 @@ file_path(const char *file, struct why *why)
 
 /* --- values -------------------------------------------------------------- */
 
-/* unfit - why bytes cannot be a secret, NULL if they can */
-static const char *
-unfit(const char *p, size_t len)
+const char *
+secrets_value_unfit(const char *p, size_t len)
 {
 	if (len == 0)
 		return "it is empty";
@@ -130,8 +129,17 @@ unfit(const char *p, size_t len)
 		return "it holds a carriage return: save the file with UNIX line ends";
 	if (memchr(p, '\0', len) != NULL)
 		return "it holds a NUL byte";
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)p[i] < ' ' || p[i] == 0x7f)
+			return "it holds a control character: was it pasted with something else?";
 	if (u8_check((const uint8_t *)p, len) != NULL)
 		return "it is not valid UTF-8";
+	/* Bytes that look like nothing, as web pages have between letters. */
+	if (memmem(p, len, "\xc2\xa0", 2) != NULL)
+		return "it holds a no-break space, as it was pasted: type the blanks, or leave them out";
+	if (memmem(p, len, "\xef\xbb\xbf", 3) != NULL ||
+	    memmem(p, len, "\xe2\x80\x8b", 3) != NULL)
+		return "it holds a sign that is not to be seen, as it was pasted: type it instead";
 	return NULL;
 }
 
@@ -140,7 +148,7 @@ static void
 store_value(struct loading *l, struct secret *secret, unsigned line,
     const char *p, size_t len)
 {
-	const char *why = unfit(p, len);
+	const char *why = secrets_value_unfit(p, len);
 
 	if (why != NULL) {
 		diag_error(&l->m, line, "secret \"%s\": %s", secret->name, why);

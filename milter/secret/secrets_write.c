@@ -29,25 +29,6 @@ struct change {
 	FILE *errors;
 };
 
-const char *
-secret_value_unfit(const char *value, size_t len)
-{
-	if (len == 0)
-		return "it is empty";
-	if (len > SECRET_MAX)
-		return "it is longer than 4096 bytes";
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)value[i] < ' ' || value[i] == 0x7f)
-			return "it holds a control character: was it pasted with something else?";
-	/* Bytes that look like nothing, as web pages have between letters. */
-	if (memmem(value, len, "\xc2\xa0", 2) != NULL)
-		return "it holds a no-break space, as it was pasted: type the blanks, or leave them out";
-	if (memmem(value, len, "\xef\xbb\xbf", 3) != NULL ||
-	    memmem(value, len, "\xe2\x80\x8b", 3) != NULL)
-		return "it holds a sign that is not to be seen, as it was pasted: type it instead";
-	return NULL;
-}
-
 static int
 secrets_write_wrong(const struct change *c, const char *what, const char *why)
 {

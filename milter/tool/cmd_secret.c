@@ -95,14 +95,14 @@ read_key(char *dst, char *again)
 			return "standard input has more than one line";
 	} else {
 		n = ask_unseen("secret (not shown): ", dst);
-		if (n > 0 && secret_value_unfit(dst, (size_t)n) == NULL &&
+		if (n > 0 && secrets_value_unfit(dst, (size_t)n) == NULL &&
 		    (ask_unseen("once more: ", again) == -1 ||
 			strcmp(dst, again) != 0))
 			return "the two are not the same";
 	}
 	if (n == -1)
 		return "nothing was given, or more than 4096 bytes";
-	return secret_value_unfit(dst, (size_t)n);
+	return secrets_value_unfit(dst, (size_t)n);
 }
 
 /* --- the commands -------------------------------------------------------- */

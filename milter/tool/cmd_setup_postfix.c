@@ -89,21 +89,22 @@ made_write(const struct postfix *pf, const json_t *made)
 	return r;
 }
 
-/* carry_out - each change in turn.  0, or -1 and a failure. */
+/* carry_out - all changes in turn.  0, or -1 and a failure. */
 static int
 carry_out(const struct postfix *pf, const json_t *changes, json_t **failure_r)
 {
-	const json_t *c;
-	size_t i;
+	size_t done = 0, n;
 
-	json_array_foreach (changes, i, c) {
-		if (postfix_change(pf, c, "value") == 0)
-			continue;
-		*failure_r = ctl_failure(
-		    "run as root; what was done until here can be taken back with --undo",
-		    "postconf could not change %s",
-		    json_string_value(json_object_get(c, "name")));
-		return -1;
+	while (done < json_array_size(changes)) {
+		n = postfix_change(pf, changes, done);
+		if (n == 0) {
+			*failure_r = ctl_failure(
+			    "run as root; what was done until here can be taken back with --undo",
+			    "postconf could not change %s",
+			    ctl_str(json_array_get(changes, done), "name"));
+			return -1;
+		}
+		done += n;
 	}
 	return 0;
 }

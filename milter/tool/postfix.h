@@ -36,11 +36,14 @@ void	postfix_free(struct postfix *pf);
  */
 char	*postfix_map_list(const char *dir, const char *map);
 
-/* Carries out one change; to is "value" or "before".  0 or -1. */
-int	postfix_change(const struct postfix *pf, const json_t *change,
-	    const char *to);
+/*
+ * Carries out changes in order, from one on and as many as one command can.
+ * How many; 0 if that failed (nothing of them was done then).
+ */
+size_t	postfix_change(const struct postfix *pf, const json_t *changes,
+	    size_t from);
 
-/* The same as a command for a shell: "postconf -e 'a = b'".  To be freed. */
+/* One change as a command for a shell: "postconf -e 'a = b'".  To be freed. */
 char	*postfix_command(const struct postfix *pf, const json_t *change);
 
 /* Runs `postfix reload`.  0 or -1 (it said why). */

@@ -17,8 +17,11 @@
 #include "tool.h"
 
 /* The arguments of one run; the first two are for the directory. */
+/* postconf(1) rewrites the whole file each time: many changes in one go. */
+#define CHANGES_AT_ONCE 50
+
 struct run {
-	const char *argv[8];
+	const char *argv[8 + CHANGES_AT_ONCE];
 	size_t n;
 };
 
@@ -296,18 +299,32 @@ edit(const json_t *change, const char *to, const char **option_r)
 		   : arg;
 }
 
-int
-postfix_change(const struct postfix *pf, const json_t *change, const char *to)
+size_t
+postfix_change(const struct postfix *pf, const json_t *changes, size_t from)
 {
-	const char *option;
-	char *arg = edit(change, to, &option), *said;
+	const char *option = NULL, *other;
+	char *arg[CHANGES_AT_ONCE], *said = NULL;
+	struct run r;
+	size_t n = 0;
 
-	if (arg == NULL)
-		return -1;
-	said = ask(pf->dir, option, arg);
-	free(arg);
+	run_begin(&r, "postconf", pf->dir);
+	while (n < CHANGES_AT_ONCE && from + n < json_array_size(changes)) {
+		arg[n] =
+		    edit(json_array_get(changes, from + n), "value", &other);
+		if (option == NULL)
+			run_add(&r, option = other);
+		if (arg[n] == NULL || strcmp(option, other) != 0) {
+			free(arg[n]);
+			break;
+		}
+		run_add(&r, arg[n++]);
+	}
+	if (n > 0)
+		said = run(&r);
+	for (size_t i = 0; i < n; i++)
+		free(arg[i]);
 	free(said);
-	return said == NULL ? -1 : 0;
+	return said == NULL ? 0 : n;
 }
 
 int

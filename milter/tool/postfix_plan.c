@@ -443,9 +443,13 @@ only_changes(const struct plan *p, const json_t *made)
 	const json_t *c;
 	size_t i;
 
-	json_array_foreach (p->want, i, c)
-		if (is_change(c))
-			json_array_append(changes, (json_t *)(uintptr_t)c);
+	for (int main_cf = 0; main_cf < 2; main_cf++)
+		json_array_foreach (p->want, i, c)
+			if (is_change(c) &&
+			    (strcmp(value_of(c, "file"), "main") == 0) ==
+				(main_cf == 1))
+				json_array_append(
+				    changes, (json_t *)(uintptr_t)c);
 	json_array_foreach (made, i, c) {
 		json_t *back;
 

@@ -499,6 +499,20 @@ a_password_file_is_one_line(void **state)
 	bad_text(text, "empty");
 	write_bytes(file, "can\0ary", 7, 0600);
 	bad_text(text, "NUL");
+	/* What a web page hides in what is pasted. */
+	write_text(file,
+	    "can\xc2\xa0"
+	    "ary",
+	    0600);
+	bad_text(text, "no-break space");
+	write_text(file,
+	    "\xef\xbb\xbf"
+	    "canary\n",
+	    0600);
+	bad_text(text, "not to be seen");
+	bad_text("secret \"a\" { password = \"can\xe2\x80\x8b"
+		 "ary\" }",
+	    "not to be seen");
 	write_text(file, "canary", 0644);
 	bad_text(text, "its mode is 0644");
 	unlink(file);

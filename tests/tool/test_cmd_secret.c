@@ -263,19 +263,19 @@ removing_what_is_not_there_is_said(void **state)
 static void
 values_that_no_line_can_hold_are_refused(void **state)
 {
-	assert_non_null(secret_value_unfit("", 0));
-	assert_non_null(secret_value_unfit("a\nb", 3));
-	assert_non_null(secret_value_unfit("a\rb", 3));
-	assert_non_null(secret_value_unfit("a\tb", 3));
-	assert_non_null(secret_value_unfit("a\0b", 3));
-	assert_non_null(secret_value_unfit("ab\xc2\xa0"
-					   "cd",
+	assert_non_null(secrets_value_unfit("", 0));
+	assert_non_null(secrets_value_unfit("a\nb", 3));
+	assert_non_null(secrets_value_unfit("a\rb", 3));
+	assert_non_null(secrets_value_unfit("a\tb", 3));
+	assert_non_null(secrets_value_unfit("a\0b", 3));
+	assert_non_null(secrets_value_unfit("ab\xc2\xa0"
+					    "cd",
 	    6));
-	assert_non_null(secret_value_unfit("\xef\xbb\xbf"
-					   "abc",
+	assert_non_null(secrets_value_unfit("\xef\xbb\xbf"
+					    "abc",
 	    6));
-	assert_null(secret_value_unfit("a b", 3));
-	assert_null(secret_value_unfit("\xc3\xa4", 2));
+	assert_null(secrets_value_unfit("a b", 3));
+	assert_null(secrets_value_unfit("\xc3\xa4", 2));
 	assert_false(secrets_name_good("a\" { }"));
 	assert_false(secrets_name_good(""));
 	assert_true(secrets_name_good("Gmail-2.a_b"));
@@ -370,7 +370,7 @@ what_is_no_secret_is_refused(void **state)
 	refused("set", "gmail", "", "nothing was given");
 	refused("set", "gmail", "\n", "empty");
 	refused("set", "gmail", "one\ntwo\n", "more than one line");
-	refused("set", "gmail", "one\r\n", "control character");
+	refused("set", "gmail", "one\r\n", "carriage return");
 	refused("set", "a b", "one\n", "no name");
 	refused("remove", "gmail", "", "smarthost gmail needs");
 	refused("remove", "nobody", "", "stay as they are");
