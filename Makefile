@@ -471,6 +471,8 @@ UNITS = postmeter.service postmeter-agent.service \
     postmeter-web.service postmeter-web.socket
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+# Debian's zsh looks here for what packages bring.
+ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 CONFDIR = $(DESTDIR)$(SYSCONFDIR)/postmeter
 
 install: all
@@ -494,6 +496,8 @@ install: all
 	    $(SYSUSERSDIR)/postmeter.conf
 	$(INSTALL) -m 644 contrib/completion/postmeterctl.bash \
 	    $(COMPLETIONDIR)/postmeterctl
+	$(INSTALL) -d $(ZSHDIR)
+	$(INSTALL) -m 644 contrib/completion/_postmeterctl $(ZSHDIR)
 	@# What the administrator wrote is never touched.
 	[ -e $(CONFDIR)/postmeter.conf ] || \
 	    $(INSTALL) -m 644 conf/postmeter.conf $(CONFDIR)
@@ -509,7 +513,7 @@ uninstall:
 	    $(DESTDIR)$(SASLDIR)/libpostmeter-oauth.so \
 	    $(foreach p,$(notdir $(wildcard milter/*.[58])),$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(p)) \
 	    $(addprefix $(UNITDIR)/,$(UNITS)) $(SYSUSERSDIR)/postmeter.conf \
-	    $(COMPLETIONDIR)/postmeterctl
+	    $(COMPLETIONDIR)/postmeterctl $(ZSHDIR)/_postmeterctl
 	rm -rf $(SHARE) $(DOC)
 	@echo 'left: $(SYSCONFDIR)/postmeter, /var/lib/postmeter, the user postmeter'
 

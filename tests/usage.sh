@@ -90,6 +90,7 @@ completes() {
 		read -ra COMP_WORDS <<<"$1"
 		COMP_WORDS+=("")
 		COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+		COMP_LINE="$1 " COMP_POINT=$((${#1} + 1))
 		_postmeterctl
 		printf '%s\n' "${COMPREPLY[@]}" | grep -- "${2:-.}" | sort
 	)
@@ -112,6 +113,20 @@ completion_knows_every_option() {
 		    <(completes "postmeterctl $c" . | long_options) ||
 		    return 1
 	done
+}
+
+completion_knows_the_names_of_the_configuration() {
+	local conf
+
+	conf=$(mktemp)
+	printf '%s\n' 'policy "staff" {' '}' '  smarthost "work-1" { }' \
+	    'smarthost spare { }' >"$conf"
+	diff <(printf 'spare\nwork-1\n') \
+	    <(completes "postmeterctl -c $conf test" '^[a-z]') &&
+	    [[ $(completes "postmeterctl -c $conf grant" staff) == staff ]]
+	local status=$?
+	rm -f "$conf"
+	return "$status"
 }
 
 manual() {
@@ -203,6 +218,8 @@ claim the_daemon_refuses_what_it_does_not_know \
     eval "$DAEMON -x >/dev/null 2>&1; [[ \$? == 64 ]]"
 claim completion_offers_every_command completion_knows_every_command
 claim completion_offers_every_option completion_knows_every_option
+claim completion_offers_the_names_of_the_configuration \
+    completion_knows_the_names_of_the_configuration
 if command -v mandoc >/dev/null; then
 	claim the_manual_has_every_command manual_knows_every_command
 	claim the_manual_has_every_option manual_knows_every_option
