@@ -17,7 +17,7 @@ declare -A NEEDS=(
 	# The laboratory: what demo, suites and scenarios need beside it.
 	[lab]="libcmocka-dev binutils bsdutils procps iproute2 util-linux
 	    openssl tzdata ca-certificates debootstrap
-	    postfix dovecot-core libsasl2-modules redis-server redis-sentinel"
+	    postfix dovecot-core libsasl2-modules redis-server redis-sentinel sqlite3"
 	# The page in a browser and behind web servers.
 	[page]="chromium chromium-driver nginx apache2-bin curl jq"
 	[bench]="jq bsdextrautils gnuplot-nox policyd-rate-limit postfwd"
