@@ -25,6 +25,15 @@ web-readers = {"alice", "carol"}
 web-actors = {"alice"}
 policy "staff" { messages = {"2/24h"} recipients = {"50/24h"} }
 policy "patient" { messages = {"1/1h"} when-over = "hold" }
+policy "account" { messages = {"10/24h"} recipients = {"100/24h"} }
+smarthost "reserve" {
+    host = "smtp.second.test"
+    username = "office@office.example"
+    secret = "workspace"
+    policies = {"account"}
+}
+route "reserve" { smarthosts = {"reserve"} }
+rule "erin" { sender = {"erin@office.example"} policies = {"staff"} route = "reserve" }
 rule "patient" { sender = {"patient@office.example"} policies = {"patient"} route = "office" }
 rule "everybody" { sender = {"@office.example"} policies = {"staff"} route = "office" }
 END
@@ -149,7 +158,7 @@ send bob@office.example "mail" x@customer.test y@customer.test
 for n in 1 2; do send patient@office.example "mail $n" x@customer.test; done
 send alice@office.example "mail 3" x@customer.test
 is "alice has to wait" 450 "$CODE" "$LOG"
-ctl block thief@office.example --why '<script>alert(1)</script>' >/dev/null
+ctl block thief@office.example --why 'stolen password' >/dev/null
 
 step "who is let in, behind nginx and behind Apache"
 for server in $NGINX $APACHE; do
@@ -227,7 +236,6 @@ browse "http://$NGINX/postmeter/"
 send erin@office.example "mail" x@customer.test
 wait_until 60 "erin is seen" "$STAGE/web.log" page_has erin@office.example
 ok "who sends appears"
-shows "what is hostile is text" '&lt;script&gt;alert(1)'
 is "no policy was broken and no script failed" "" "$(complaints)"
 
 step "every state, at a desk and on a phone, light and dark"
@@ -253,7 +261,9 @@ look message "?q=$(ctl --json trace --sender bob@office.example |
 
 step "the daemon is away, and comes again"
 browser_looks 1280 800 light
+ctl block hostile@office.example --why '<script>alert(1)</script>' >/dev/null
 browse "http://$NGINX/postmeter/"
+shows "what is hostile is text" '&lt;script&gt;alert(1)'
 end_postmeter TERM
 wait_until 60 "the page says so" "$STAGE/web.log" \
     page_has 'systemctl status postmeter'
