@@ -299,7 +299,7 @@ check-asan:
 
 # What threads share: the stores, the snapshot, and the doors.
 TSAN_SUITE = store redis crash store_fail snapshot prober smtp_probe socketmap \
-    control client_policies milter routing credentials log_writer
+    control client_policies milter routing credentials log_writer site
 check-tsan:
 	@$(MAKE) --no-print-directory check-threads BUILD=$(BUILD)-tsan \
 	    WERROR=-Werror SAN="-fsanitize=thread -U_FORTIFY_SOURCE"

@@ -2,8 +2,9 @@
  * view.h - what the page knows of the daemon, asked through the view socket.
  *
  * A question is asked once a second at most, however many look: the answer is
- * kept.  The last good answer stays when the daemon is away, with its age.
- * One thread.
+ * kept.  It is asked again in the background, and waited for a moment only.
+ * The last good answer stays when the daemon is away, with its age.  Called
+ * from one thread.
  */
 #ifndef VIEW_H
 #define VIEW_H

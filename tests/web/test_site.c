@@ -8,9 +8,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "daemon.h"
@@ -55,6 +57,21 @@ static const struct {
 	    "{'ok':true,'families':[{'name':'postmeter_keys','type':'gauge','help':'h','samples':[{'value':1}]}]}" },
 };
 
+/* A daemon that is slow, and then hangs until it is let go. */
+static _Atomic bool slow, in_vain;
+static sem_t go;
+
+static void
+hang(void)
+{
+	struct timespec end;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += 20;
+	if (sem_timedwait(&go, &end) == -1)
+		in_vain = true;
+}
+
 json_t *
 daemon_ask(const struct unix_socket *ep, const json_t *request, int wait)
 {
@@ -68,6 +85,10 @@ daemon_ask(const struct unix_socket *ep, const json_t *request, int wait)
 		errno = ECONNREFUSED;
 		return NULL;
 	}
+	if (slow && strcmp(command, "top") == 0)
+		hang();
+	if (strcmp(command, "top") == 0)
+		usleep(30000);
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		if (strcmp(command, answers[i].command) != 0)
 			continue;
@@ -362,6 +383,20 @@ a_daemon_that_is_away_is_said_and_what_was_known_is_shown(void **state)
 }
 
 static void
+nobody_waits_for_what_takes_the_daemon_long(void **state)
+{
+	assert_int_equal(sem_init(&go, 0, 0), 0);
+	assert_int_equal(get("/"), 200);
+	usleep(1100000); /* now it would be asked again */
+	slow = true;
+	assert_int_equal(get("/"), 200);
+	assert_true(shows("bob@office.example"));
+	assert_false(in_vain);
+	slow = false;
+	sem_post(&go);
+}
+
+static void
 metrics_come_in_the_format_that_is_asked_for(void **state)
 {
 	assert_int_equal(get("/metrics"), 200);
@@ -471,6 +506,7 @@ main(void)
 		TEST(who_may_not_read_sees_himself_whatever_he_asks),
 		TEST(what_did_not_change_is_not_sent_again),
 		TEST(a_daemon_that_is_away_is_said_and_what_was_known_is_shown),
+		TEST(nobody_waits_for_what_takes_the_daemon_long),
 		TEST(metrics_come_in_the_format_that_is_asked_for),
 		TEST(a_form_of_ours_is_done_in_the_name_of_who_sent_it),
 		TEST(a_form_of_anybody_else_is_not),
