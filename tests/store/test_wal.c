@@ -232,7 +232,8 @@ a_changed_byte_is_refused_unless_only_the_tail_is_hurt(void **state)
 		putc(c ^ (1 << (i % 8)), f);
 		fflush(f);
 		fault = replay(1, 0, &s, &end);
-		assert_int_equal(i < last ? STORE_DAMAGED : STORE_OPENED, fault);
+		assert_int_equal(
+		    i < last ? STORE_DAMAGED : STORE_OPENED, fault);
 		if (fault == STORE_OPENED)
 			assert_int_equal(2, s.n);
 		fseek(f, i, SEEK_SET);

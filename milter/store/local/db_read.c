@@ -122,7 +122,7 @@ next_counter(
 	stmt_text(s, 2, cursor->policy);
 	a = stmt_step(db, NEXT_COUNTERS, why);
 	if (a == STORE_OK) {
-		struct db_cursor next;
+		struct db_cursor next = { 0 };
 
 		stmt_column(s, 0, next.key, sizeof(next.key));
 		stmt_column(s, 1, next.policy, sizeof(next.policy));
