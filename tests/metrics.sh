@@ -33,6 +33,9 @@ time-zone = "UTC"
 policy "staff" { messages = {"3/24h", "2/10m"} lockout = "1h" }
 policy "account" { per = "everyone" recipients = {"100/24h"} }
 smarthost "relay" { host = "relay.example.net" policies = {"account"} }
+smarthost "token" { host = "smtp.example.net" username = "a@example.net"
+    auth = "oauth" grant = "refresh" client-id = "c" secret-until = "2036-05-01"
+    token-url = "https://login.example.net/token" }
 route "out" { smarthosts = {"relay"} }
 rule "everybody" { policies = {"staff"} route = "out" }
 EOF

@@ -31,6 +31,7 @@ enum tally {
 	TALLY_SMARTHOST,	/* smarthost: chosen for a message */
 	TALLY_FAILOVERS,	/* route: not its first smarthost */
 	TALLY_PROBES_FAILED,	/* smarthost */
+	TALLY_REFUSALS,		/* smarthost, class: by the provider */
 	TALLY_LOOKUPS,		/* map, answer */
 	TALLY_AUTH_REFUSED,	/* a credential, to a peer who may not ask */
 	TALLY_CONTROL,		/* command, result */

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "meter.h"
 #include "sent.h"
+#include "tally.h"
 #include "verdict.h"
 
 #define SENDERS 1000 /* remembered, of all accounts together */
@@ -322,6 +323,8 @@ holds_heard(struct holds *h, const struct desk *d, const struct heard *heard,
 
 	refusal_match(d->conf->refusals, sh->provider, reply, now, &means);
 	does = refusal_reaction(means.class);
+	tally_add(
+	    TALLY_REFUSALS, sh->name, refusal_class_words[means.class], 1);
 	if (!does->holds)
 		return false;
 	snprintf(raw, sizeof(raw), "%s %s %.170s", reply->code, reply->enhanced,

@@ -51,6 +51,9 @@ static const struct {
 	[TALLY_FAILOVERS] = { "postmeter_failovers",
 	    "Messages for another smarthost than the route's first.", "route",
 	    NULL },
+	[TALLY_REFUSALS] = { "postmeter_smarthost_refusals",
+	    "Recipients that a provider refused, by what it means.",
+	    "smarthost", "class" },
 	[TALLY_PROBES_FAILED] = { "postmeter_smarthost_failures",
 	    "Looks at a smarthost that failed.", "smarthost", NULL },
 	[TALLY_LOOKUPS] = { "postmeter_lookups",
@@ -403,26 +406,41 @@ add_smarthosts(const struct request *rq, json_t **families)
 	}
 }
 
-/* add_tokens - whether accounts take mail, and how long their tokens last */
+/* add_gates - whether accounts take mail */
 static void
-add_tokens(const struct request *rq, json_t **families)
+add_gates(const struct request *rq, json_t **families)
 {
 	json_t *open = add_family(families, "gauge", "postmeter_gate_open",
 	    "May mail leave by the account?");
+	struct gate_report gate;
+
+	for (size_t i = 0; rq->env->gate != NULL && i < rq->conf->nsmarthost;
+	     i++) {
+		const char *name = rq->conf->smarthost[i].name;
+
+		gate_report(rq->env->gate, name, rq->now, &gate);
+		add(open, label("smarthost", name), json_integer(!gate.closed));
+	}
+}
+
+/* add_tokens - how long access tokens and client secrets last */
+static void
+add_tokens(const struct request *rq, json_t **families)
+{
 	json_t *left = add_family(families, "gauge",
 	    "postmeter_token_left_seconds",
 	    "Until the access token of the smarthost ends; 0: there is none.");
+	json_t *failing =
+	    add_family(families, "gauge", "postmeter_token_renewal_failing",
+		"Did the last try to renew the token of the smarthost fail?");
+	json_t *secret = add_family(families, "gauge",
+	    "postmeter_client_secret_left_seconds",
+	    "Until the client secret of the smarthost ends, where that is configured.");
 
 	for (size_t i = 0; i < rq->conf->nsmarthost; i++) {
 		const struct smarthost *sh = &rq->conf->smarthost[i];
-		struct gate_report gate;
 		struct token_report token;
 
-		if (rq->env->gate != NULL) {
-			gate_report(rq->env->gate, sh->name, rq->now, &gate);
-			add(open, label("smarthost", sh->name),
-			    json_integer(!gate.closed));
-		}
 		if (sh->oauth.grant == GRANT_NONE)
 			continue;
 		(void)tokens_report(sh->name, rq->now, &token);
@@ -431,6 +449,13 @@ add_tokens(const struct request *rq, json_t **families)
 			token.there
 			    ? (json_int_t)((token.expires - rq->now) / SECOND)
 			    : 0));
+		add(failing, label("smarthost", sh->name),
+		    json_integer(token.error.text[0] != '\0'));
+		if (sh->oauth.secret_until != 0)
+			add(secret, label("smarthost", sh->name),
+			    json_integer((
+				json_int_t)((sh->oauth.secret_until - rq->now) /
+					    SECOND)));
 	}
 }
 
@@ -485,8 +510,7 @@ add_held(const struct request *rq, json_t **families)
 	size_t count;
 
 	held_mail_stats(&count, &oldest);
-	gauge(families, "postmeter_held_messages",
-	    "Messages that are held.",
+	gauge(families, "postmeter_held_messages", "Messages that are held.",
 	    json_integer((json_int_t)count));
 	gauge(families, "postmeter_held_oldest_age_seconds",
 	    "How long the oldest of them is held.",
@@ -563,6 +587,7 @@ control_metrics(const struct request *rq)
 	add_times(&families);
 	a = add_use(rq, &families, &why);
 	add_smarthosts(rq, &families);
+	add_gates(rq, &families);
 	add_tokens(rq, &families);
 	add_store(rq, &families);
 	add_held(rq, &families);
