@@ -77,6 +77,28 @@ several_recipients() {
 	    --rcpt c@d e@f
 }
 
+# Whoever uses a password where passwords come to an end is told, others not.
+passwords_that_end() {
+	local dir rc
+
+	dir=$(mktemp -d /tmp/pm-usage-XXXXXX)
+	cat >"$dir/conf" <<-END
+		user = "$(id -un)"
+		providers = "$PWD/conf/providers.conf"
+		secrets = "$dir/secrets"
+		smarthost "m" { provider = "microsoft-365" username = "a@x.test" secret = "m" }
+		smarthost "g" { provider = "gmail" username = "a@x.test" secret = "m" }
+		route "r" { smarthosts = {"m", "g"} }
+		rule "e" { route = "r" }
+	END
+	(umask 077 && echo 'secret "m" { password = "x" }' >"$dir/secrets")
+	says 0 "smarthost m: passwords at Microsoft 365" check "$dir/conf" &&
+	    ! "$CTL" check "$dir/conf" | grep -q 'smarthost g: passwords'
+	rc=$?
+	rm -rf "$dir"
+	return $rc
+}
+
 # commands - those there are, as the tool lists them
 commands() {
 	"$CTL" -h | sed -nE 's/^  ([a-z]+) .*/\1/p'
@@ -208,6 +230,7 @@ same_options() {
 	    diff <(options_of code) <(options_of example)
 }
 
+claim passwords_that_end_are_told_of passwords_that_end
 claim what_is_missing_is_named what_is_missing
 claim what_does_not_belong_is_named what_is_too_much
 claim what_is_misspelt_is_named what_is_misspelt

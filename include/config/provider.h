@@ -39,6 +39,7 @@ struct provider {
 	uint32_t messages_per_minute;	/* it takes no more, or later */
 	int64_t lockout;	/* ms that a provider shuts an account for */
 	char *source, *checked, *note;
+	char *passwords;	/* what becomes of them; "": nothing is known */
 	bool certain;		/* the provider itself says so */
 	size_t nlimit;
 	struct provider_limit *limit;

@@ -31,6 +31,7 @@ static cfg_opt_t provider_options[] = {
 	CONF_ONE("checked"),
 	CONF_ONE("certain"),
 	CONF_ONE("note"),
+	CONF_ONE("passwords"),
 	CFG_END(),
 };
 
@@ -178,6 +179,7 @@ read_witness(struct reader *r, cfg_t *sec, struct provider *p)
 	p->checked = read_text(r, sec, "checked", 0);
 	p->certain = read_choice(r, sec, "certain", "false", "true");
 	p->note = read_text(r, sec, "note", 0);
+	p->passwords = read_text(r, sec, "passwords", 0);
 	if (checked != NULL && !is_date(checked->text))
 		wrong(r, "checked", checked,
 		    "want a date such as 2026-09 or 2026-09-21");
@@ -373,6 +375,7 @@ provider_wipe(struct provider *p)
 	free(p->source);
 	free(p->checked);
 	free(p->note);
+	free(p->passwords);
 }
 
 void

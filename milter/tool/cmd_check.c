@@ -81,6 +81,7 @@ ctl_warnings(const struct config *conf)
 	if (store != NULL)
 		ctl_warn(list, "%s", store);
 	check_rules(conf, list);
+	ctl_warn_passwords(conf, list);
 	unused_warnings(conf, list);
 	return list;
 }

@@ -1,13 +1,17 @@
 /*
  * oauth_audit.c - what a smarthost that logs in with a token needs on this
- * machine: the plugin where libsasl looks for it, safe and loadable.
+ * machine: the plugin where libsasl looks for it, safe and loadable; and who
+ * should log in with one.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "clock.h"
+#include "provider.h"
 #include "tool.h"
 
 #define PLUGIN SASLDIR "/libpostmeter-oauth.so"
@@ -49,6 +53,32 @@ audit_secret(json_t *found, const struct smarthost *sh, int64_t now)
 	    "smarthost %s: its client secret %s %lld days%s", sh->name,
 	    days < 0 ? "ended" : "ends in",
 	    (long long)(days < 0 ? -days : days), days < 0 ? " ago" : "");
+}
+
+void
+ctl_warn_passwords(const struct config *conf, json_t *list)
+{
+	char *said = NULL;
+	size_t len;
+	FILE *errors = open_memstream(&said, &len);
+	struct providers *all = NULL;
+
+	if (errors != NULL && conf->providers[0] != '\0')
+		all = providers_load(conf->providers, errors);
+	for (size_t i = 0; all != NULL && i < conf->nsmarthost; i++) {
+		const struct smarthost *sh = &conf->smarthost[i];
+		const struct provider *p = provider_find(all, sh->provider);
+
+		if (p != NULL && p->passwords[0] != '\0' &&
+		    sh->oauth.grant == GRANT_NONE && sh->username[0] != '\0')
+			ctl_warn(list,
+			    "smarthost %s: passwords at %s: %s (read %s): auth = \"oauth\" logs in with a token, see postmeter.conf(5)",
+			    sh->name, p->title, p->passwords, p->checked);
+	}
+	providers_free(&all);
+	if (errors != NULL)
+		fclose(errors);
+	free(said);
 }
 
 void

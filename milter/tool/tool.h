@@ -162,6 +162,9 @@ int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,
 /* `check --mta`: what smarthosts that log in with a token need here. */
 void	ctl_oauth_audit(const struct config *conf, json_t *found);
 
+/* Warns of smarthosts that use a password where passwords come to an end. */
+void	ctl_warn_passwords(const struct config *conf, json_t *list);
+
 /* `check --mta`: is it Sendmail that is to be looked at? */
 bool	ctl_sendmail_here(const struct ctl *ctl);
 
