@@ -198,6 +198,19 @@ print_account(const struct screen *sc, const json_t *limits)
 	text_table_print(&t, sc, "              ");
 }
 
+/* counter_words - whose counter it is; of an account, which of its two */
+static const char *
+counter_words(const json_t *row, char *dst, size_t size)
+{
+	const char *key = ctl_str(row, "key");
+	const char *budget = ctl_str(row, "budget"), *blank = strchr(key, ' ');
+
+	if (budget[0] == '\0' || blank == NULL)
+		return key;
+	snprintf(dst, size, "smarthost%s, %s", blank, budget);
+	return dst;
+}
+
 static void
 print_smarthosts(const struct screen *sc, const json_t *list)
 {
@@ -332,13 +345,13 @@ text_top(const struct screen *sc, const json_t *a)
 
 	json_array_foreach (json_object_get(a, "limits"), i, row) {
 		const char *next = print_time(row, "next");
-		char last[120] = "";
+		char last[120] = "", whose[400];
 
 		if (next[0] != '\0')
 			snprintf(last, sizeof(last), "next at %s", next);
 		print_usage_row(&t, row,
-		    (const char *const[]){
-			ctl_str(row, "policy"), ctl_str(row, "key") },
+		    (const char *const[]){ ctl_str(row, "policy"),
+			counter_words(row, whose, sizeof(whose)) },
 		    2, last);
 	}
 	if (json_object_get(a, "refused") != NULL)
@@ -367,10 +380,11 @@ print_counter(const struct screen *sc, const json_t *c)
 	const char *locked = print_time(c, "locked_until");
 	const char *next = print_time(c, "next");
 	const json_t *limit;
+	char whose[400];
 	size_t i;
 
-	fprintf(
-	    sc->out, "\n%s for %s\n", ctl_str(c, "policy"), ctl_str(c, "key"));
+	fprintf(sc->out, "\n%s for %s\n", ctl_str(c, "policy"),
+	    counter_words(c, whose, sizeof(whose)));
 	json_array_foreach (json_object_get(c, "limits"), i, limit)
 		print_usage_row(
 		    &t, limit, (const char *const[]){ NULL }, 0, "");
@@ -427,7 +441,7 @@ text_explain(const struct screen *sc, const json_t *a)
 	struct text_table t = { .columns = 6 };
 	const char *rule = ctl_str(a, "rule"), *sh = ctl_str(a, "smarthost");
 	const json_t *l;
-	char text[200];
+	char text[200], whose[400];
 	size_t i;
 
 	print_line(sc, "sender",
@@ -446,8 +460,8 @@ text_explain(const struct screen *sc, const json_t *a)
 	json_array_foreach (json_object_get(a, "limits"), i, l) {
 		snprintf(text, sizeof(text), "costs %lld", ctl_num(l, "cost"));
 		print_usage_row(&t, json_object_get(l, "usage"),
-		    (const char *const[]){
-			ctl_str(l, "policy"), ctl_str(l, "key") },
+		    (const char *const[]){ ctl_str(l, "policy"),
+			counter_words(l, whose, sizeof(whose)) },
 		    2, text);
 	}
 	if (t.rows > 0)

@@ -282,6 +282,37 @@ explain_says_what_the_mail_server_hears_and_charges_nothing(void **state)
 	json_decref(answer);
 }
 
+/* The budget at a path of the answer, "" for none. */
+static bool
+budget_is(const char *text, size_t i, const char *budget)
+{
+	json_t *answer = ask(text);
+	const char *said = json_string_value(json_object_get(
+	    json_array_get(json_object_get(answer, "limits"), i), "budget"));
+	const bool is = strcmp(said != NULL ? said : "", budget) == 0;
+
+	json_decref(answer);
+	return is;
+}
+
+static void
+explain_and_top_tell_promised_and_sent_apart(void **state)
+{
+	static const char request[] =
+	    "{'command': 'explain', 'sender': 'carol@office.example',"
+	    " 'rcpt': ['x@else.example']}";
+	static const char top[] = "{'command': 'top'}";
+
+	assert_true(budget_is(request, 0, "promised"));
+	assert_true(budget_is(request, 1, "sent"));
+	assert_int_equal(send_mail("carol@office.example", 1), VERDICT_PASS);
+	assert_int_equal(at(request, "limits/0/usage/used"), 1);
+	assert_int_equal(at(request, "limits/1/usage/used"), 0);
+	assert_true(budget_is(top, 0, "promised"));
+	assert_int_equal(send_mail("a@office.example", 1), VERDICT_PASS);
+	assert_true(budget_is(top, 0, "")); /* a person has no exit */
+}
+
 static void
 a_sender_without_a_rule_is_explained_too(void **state)
 {
@@ -805,6 +836,9 @@ main(void)
 		DESK(status_tells_since_when_and_how_the_store_is),
 		cmocka_unit_test_setup_teardown(
 		    status_tells_what_an_account_promised_and_what_it_sent,
+		    open_with_account, close_office),
+		cmocka_unit_test_setup_teardown(
+		    explain_and_top_tell_promised_and_sent_apart,
 		    open_with_account, close_office),
 		DESK(who_has_sent_nothing_is_told_so),
 		DESK(every_spelling_of_a_name_shows_the_same_counter),

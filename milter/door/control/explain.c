@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bill.h"
+#include "gate.h"
 #include "match.h"
 #include "meter.h"
 #include "request.h"
@@ -75,25 +76,47 @@ cost_of(const struct request *rq, const struct bill_line *line,
 	    &c->slot[i].uniq, line->rcpt, line->nrcpt, rq->now);
 }
 
-/* line_limits - every limit of one line of the bill */
+/* line_limits - every limit of one line of the bill, as the counter key has it
+ */
 static enum store_answer
 line_limits(const struct request *rq, const struct bill_line *line,
-    json_t **limits, struct why *why)
+    const char *key, json_t **limits, struct why *why)
 {
 	struct counter *c = NULL;
-	enum store_answer a = store_read(
-	    rq->env->store, line->policy, line->key, rq->now, &c, why);
+	enum store_answer a =
+	    store_read(rq->env->store, line->policy, key, rq->now, &c, why);
 
 	if (a != STORE_OK && a != STORE_NONE)
 		return a;
 	for (size_t i = 0; i < line->policy->nlimit; i++)
 		control_append(limits,
-		    json_pack("{s:s, s:o, s:o, s:o}", "policy",
-			line->policy->name, "key", control_text(line->key),
-			"cost", control_number(cost_of(rq, line, c, i)),
-			"usage", control_limit(rq, line->policy, c, i)));
+		    json_pack("{s:s, s:o, s:o, s:o, s:o}", "policy",
+			line->policy->name, "key", control_text(key), "budget",
+			control_budget(rq, key), "cost",
+			control_number(cost_of(rq, line, c, i)), "usage",
+			control_limit(rq, line->policy, c, i)));
 	counter_free(&c);
 	return STORE_OK;
+}
+
+/*
+ * line_budgets - the limits of one line; those of an account as it promised
+ * and as it sent, for a message needs room in both
+ */
+static enum store_answer
+line_budgets(const struct request *rq, const struct bill_line *line,
+    json_t **limits, struct why *why)
+{
+	enum store_answer a = line_limits(rq, line, line->key, limits, why);
+	const struct smarthost *sh;
+	char key[MAILADDR_MAX + 1];
+	const char *budget;
+
+	sh = control_account_of(rq->conf, line->key, &budget);
+	if (a != STORE_OK || sh == NULL)
+		return a;
+	gate_key(sh->name, key, sizeof(key));
+	return line_limits(rq, line, key, limits, why);
 }
 
 /* bill_limits - every limit that the message touches; NULL: memory is out */
@@ -114,7 +137,7 @@ bill_limits(const struct request *rq, const struct rule *rule,
 	desk = control_desk(rq);
 	bill_make(&desk, rule, t, rq->now, &bill, work);
 	for (size_t i = 0; i < bill.nline && *a_r == STORE_OK; i++)
-		*a_r = line_limits(rq, &bill.line[i], &limits, why);
+		*a_r = line_budgets(rq, &bill.line[i], &limits, why);
 	free(work);
 	return limits;
 }

@@ -139,6 +139,26 @@ control_limit(const struct request *rq, const struct policy *policy,
 	    (int)control_percent(used, told.max));
 }
 
+const struct smarthost *
+control_account_of(
+    const struct config *conf, const char *key, const char **budget_r)
+{
+	*budget_r = strncmp(key, "sent ", 5) == 0 ? "sent" : "promised";
+	if (strncmp(key, "smarthost ", 10) == 0)
+		return config_smarthost(conf, key + 10);
+	return **budget_r == 's' ? config_smarthost(conf, key + 5) : NULL;
+}
+
+json_t *
+control_budget(const struct request *rq, const char *key)
+{
+	const char *budget;
+
+	return control_account_of(rq->conf, key, &budget) != NULL
+		   ? json_string(budget)
+		   : json_null();
+}
+
 json_t *
 control_counter(const struct request *rq, const struct policy *policy,
     const char *key, const struct counter *c)
@@ -159,10 +179,11 @@ control_counter(const struct request *rq, const struct policy *policy,
 					 control_number(g->extra), "until",
 					 control_time(rq, g->until)));
 	}
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:o}", "policy",
-	    policy->name, "key", control_text(key), "limits", limits, "grants",
-	    grants, "locked_until", control_time(rq, locked), "never",
-	    next == NEVER, "next", control_time(rq, next > rq->now ? next : 0));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "policy",
+	    policy->name, "key", control_text(key), "budget",
+	    control_budget(rq, key), "limits", limits, "grants", grants,
+	    "locked_until", control_time(rq, locked), "never", next == NEVER,
+	    "next", control_time(rq, next > rq->now ? next : 0));
 }
 
 struct event_list {

@@ -269,16 +269,6 @@ struct use {
 	json_t *ratio, *limit, *locked; /* of the accounts */
 };
 
-/* account_of - the smarthost whose account a counter is; NULL if it is none */
-static const struct smarthost *
-account_of(const struct config *conf, const char *key, const char **budget_r)
-{
-	*budget_r = strncmp(key, "sent ", 5) == 0 ? "sent" : "promised";
-	if (strncmp(key, "smarthost ", 10) == 0)
-		return config_smarthost(conf, key + 10);
-	return **budget_r == 's' ? config_smarthost(conf, key + 5) : NULL;
-}
-
 static json_t *
 account_labels(
     const struct smarthost *sh, const char *budget, const struct limit *l)
@@ -297,7 +287,7 @@ use_each(
 	const struct config *conf = u->rq->conf;
 	const struct policy *p = config_policy(conf, policy);
 	const char *budget;
-	const struct smarthost *sh = account_of(conf, key, &budget);
+	const struct smarthost *sh = control_account_of(conf, key, &budget);
 	double fullest = 0;
 	size_t at;
 

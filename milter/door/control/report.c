@@ -334,6 +334,8 @@ top_add(struct top *t, const struct policy *p, const char *key,
 	    json_object_set_new(row.json, "policy", control_text(p->name)) ==
 		-1 ||
 	    json_object_set_new(row.json, "key", control_text(key)) == -1 ||
+	    json_object_set_new(
+		row.json, "budget", control_budget(t->rq, key)) == -1 ||
 	    json_object_set_new(row.json, "next",
 		control_time(t->rq, next > t->rq->now ? next : 0)) == -1) {
 		json_decref(row.json);

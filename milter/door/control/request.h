@@ -96,6 +96,16 @@ unsigned control_percent(uint64_t used, uint64_t max);
 json_t	*control_limit(const struct request *rq, const struct policy *policy,
 	    const struct counter *c, size_t i);
 
+/*
+ * The smarthost whose account a counter is, and which of its budgets
+ * ("promised", "sent"); NULL if it is none.
+ */
+const struct smarthost *control_account_of(const struct config *conf,
+	    const char *key, const char **budget_r);
+
+/* That budget as JSON; null if the counter is none of an account. */
+json_t	*control_budget(const struct request *rq, const char *key);
+
 /* All limits, grants and the lock of a counter. */
 json_t	*control_counter(const struct request *rq, const struct policy *policy,
 	    const char *key, const struct counter *c);
