@@ -123,9 +123,9 @@ enum store_answer store_lease(struct store *s, const struct bill *bill,
 
 /*
  * Ends the lease of that id.  bill holds the same lines, bill->now is the time
- * of settlement; its costs do not matter.  What was leased beyond left is given
- * back to the buckets of lease->when, what exceeds it is charged now, limit or
- * not.  STORE_NONE: no such lease, it was settled already or has expired.
+ * of settlement; its costs do not matter.  What was leased is given back to the
+ * buckets of lease->when, and what left is charged now, limit or not: it left
+ * between the two.  STORE_NONE: no such lease, it was settled already or has expired.
  */
 enum store_answer store_settle(struct store *s, const struct bill *bill,
 	    const struct lease *lease, const struct settlement *left,

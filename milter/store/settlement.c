@@ -1,5 +1,9 @@
 /*
  * settlement.c - what a lease held, against what left.
+ *
+ * The provider counts a message when it has taken it, which is at some time
+ * between lease and settlement.  So it counts from the lease on, and until its
+ * window has passed since the settlement: what left is dated anew.
  */
 #include <string.h>
 
@@ -15,18 +19,14 @@ settlement_bill(struct bill *b, const struct lease *l,
 	const uint64_t is[DIM_COUNT] = { [DIM_MESSAGES] = left->messages,
 		[DIM_RECIPIENTS] = left->recipients,
 		[DIM_BYTES] = left->bytes };
-	uint64_t excess[DIM_COUNT];
 
-	for (size_t i = 0; i < DIM_COUNT; i++) {
-		returned_r[i] = had[i] > is[i] ? had[i] - is[i] : 0;
-		excess[i] = is[i] > had[i] ? is[i] - had[i] : 0;
-	}
+	memcpy(returned_r, had, sizeof(had));
 	b->ncommon = b->nline;
 	b->nchoice = 0;
 	for (size_t i = 0; i < b->nline; i++) {
 		struct bill_line *line = &b->line[i];
 
-		memcpy(line->cost, excess, sizeof(excess));
+		memcpy(line->cost, is, sizeof(is));
 		line->rcpt = NULL;
 		line->nrcpt = 0;
 	}

@@ -769,6 +769,22 @@ a_lease_from_before_a_reset_takes_nothing_from_what_came_after(void **state)
 	assert_int_equal(2, recipients_sent(NOW + 4));
 }
 
+/* The provider counts it when it has taken it, which can be at the very end. */
+static void
+what_left_counts_until_its_window_has_passed_since_the_settlement(void **state)
+{
+	struct lease l = lease_of("first", 1, 20);
+
+	assert_true(take_lease(&l, NOW));
+	assert_int_equal(1, used("ten", "sent first", NOW + 30 * MINUTE));
+	assert_int_equal(STORE_OK, settle_lease(&l, 1, 3, NOW + 30 * MINUTE));
+	assert_int_equal(3, recipients_sent(NOW + 30 * MINUTE));
+	reopen();
+	assert_int_equal(1, used("ten", "sent first", NOW + 89 * MINUTE));
+	assert_int_equal(3, recipients_sent(NOW + 89 * MINUTE));
+	assert_int_equal(0, used("ten", "sent first", NOW + 92 * MINUTE));
+}
+
 static void
 what_left_beyond_the_lease_is_charged_limit_or_not(void **state)
 {
@@ -1301,6 +1317,7 @@ store_contract_run(const struct store_maker *m)
 		T(what_did_not_leave_is_given_back_to_its_own_time),
 		T(no_limit_is_passed_by_configurations_in_turn),
 		T(a_lease_from_before_a_reset_takes_nothing_from_what_came_after),
+		T(what_left_counts_until_its_window_has_passed_since_the_settlement),
 		T(what_left_beyond_the_lease_is_charged_limit_or_not),
 		T(a_lease_is_settled_once),
 		T(open_leases_come_back_as_they_were_made),
