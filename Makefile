@@ -223,7 +223,7 @@ $(BUILD)/tests/fuzz/sasl/fuzz_sasl_plugin $(BUILD)/libfuzzer_sasl_plugin: \
 # Load for a milter, and a milter that says yes to everything.
 TOOLS = $(BUILD)/tests/load/milterload $(BUILD)/tests/load/nullmilter \
     $(BUILD)/tests/load/proxy $(BUILD)/tests/load/tokend \
-    $(BUILD)/tests/load/refuserd
+    $(BUILD)/tests/load/refuserd $(BUILD)/tests/load/provider
 
 LOAD = $(call obj,tests/load/load.c tests/load/milterclient.c)
 $(BUILD)/tests/load/milterload: $(call obj,tests/load/milterload.c) $(LOAD)
@@ -243,6 +243,11 @@ $(BUILD)/tests/load/tokend: $(call obj,tests/load/tokend.c)
 $(BUILD)/tests/load/refuserd: $(call obj,tests/load/refuserd.c)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto
+
+# A provider that has accidents.
+$(BUILD)/tests/load/provider: $(call obj,tests/load/provider.c)
+	$(if $(Q),$(say) LD $@)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl -lcrypto -lpthread
 
 $(BUILD)/tests/load/proxy: $(call obj,tests/load/proxy.c)
 	$(if $(Q),$(say) LD $@)
@@ -368,6 +373,11 @@ test-release:
 
 scenarios: all $(TOOLS)
 	@BUILD=$(BUILD) tests/scenario/run.sh $(SCENARIOS)
+
+# By hand: everything that can happen between the door and the exit, in minutes.
+soak: all $(TOOLS)
+	@tests/scenario/possible.sh
+	@BUILD=$(BUILD) MESSAGES=3000 LID=1800 tests/scenario/exit_soak.sh
 
 # A fault each, and one checker of ledger against store.  FAULTS=short: less of
 # the same, about five minutes.  FAULT="disk storm": these alone.
@@ -550,6 +560,7 @@ help:
 	@echo 'make test-release    demo and test in a fresh RELEASE=trixie or bookworm'
 	@echo 'make test-deb        the life of the Debian package in a RELEASE'
 	@echo 'make scenarios       the scenarios alone'
+	@echo 'make soak            the exit in every weather, for minutes'
 	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 5 minutes'
 	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
 	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
@@ -560,7 +571,7 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
 .PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz deb test-deb packages test-packages test-release \
-    print-floors print-inc print-programs print-objects demo test scenarios faults fault-tools bench bench-report lint lint-compilers \
+    print-floors print-inc print-programs print-objects demo test scenarios soak faults fault-tools bench bench-report lint lint-compilers \
     lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install uninstall help clean
 .SECONDARY:
