@@ -123,7 +123,10 @@ finish(const struct desk *d, struct visitor *v, int64_t now)
 		    "exit: account=%s: %" PRIu64
 		    " recipients left without a lease: they were charged; look with `postmeterctl check --mta` for a way around the gate",
 		    del->account, del->sent);
-	gate_learn(d, del, now);
+	/* What was told while the daemon was away says nothing of the account.
+	 */
+	if (!v->adopted || del->statuses > 0)
+		gate_learn(d, del, now);
 	*del = (struct delivery){ .stage = DELIVERY_NONE };
 	v->adopted = false;
 }
@@ -165,15 +168,14 @@ gate_begin(const struct desk *d, const char *owner, const struct smarthost *sh,
 
 	pthread_mutex_lock(&d->gate->lock);
 	v = visitor_add(d->gate, owner);
-	if (v == NULL) {
+	/*
+	 * Also after a restart of the daemon: this may be an old question that
+	 * was not answered, or the next delivery.  Nobody knows, so it counts.
+	 */
+	if (v == NULL)
 		why_set(why, "out of memory");
-	} else if (v->adopted && strcmp(v->delivery.account, sh->name) == 0) {
-		/* Asked before the daemon was restarted, and not answered. */
-		v->adopted = false;
-		a = GATE_OPEN;
-	} else {
+	else
 		a = begin(d, v, sh, now, why);
-	}
 	pthread_mutex_unlock(&d->gate->lock);
 	return a;
 }

@@ -16,7 +16,7 @@
 /* An owner and its delivery. */
 struct visitor {
 	struct visitor *next;
-	bool adopted; /* from before a restart: it may ask once more */
+	bool adopted; /* from before a restart: it may have told already */
 	struct delivery delivery;
 	char owner[LEASE_OWNER];
 };

@@ -317,6 +317,30 @@ deliveries_outlive_the_daemon(void **state)
 	close_gate();
 }
 
+/* Its status was told to nobody; what it does next is no second question. */
+static void
+the_first_delivery_after_a_restart_has_a_lease_of_its_own(void **state)
+{
+	struct gate_report r;
+	struct why why = WHY_NONE;
+
+	open_gate();
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    begins((char[]){ (char)('1' + i), 0 }, "a"), GATE_OPEN);
+	gate_free(&desk.gate);
+	desk.gate = gate_new();
+	assert_int_equal(gate_adopt(&desk, owner_is, MONDAY, &why), GATE_OPEN);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+		    begins((char[]){ (char)('1' + i), 0 }, "a"), GATE_SHUT);
+	assert_int_equal(MESSAGES(), 3);
+	/* The restart is no trouble of the account's. */
+	gate_report(desk.gate, "a", MONDAY, &r);
+	assert_false(r.closed);
+	close_gate();
+}
+
 /* --- a mail server that names the message and tells no outcome ----------- */
 
 static uint64_t rcpt_digest = 1;
@@ -567,6 +591,8 @@ main(void)
 		    three_doubtful_deliveries_close_the_gate_and_a_success_opens_it),
 		cmocka_unit_test(a_question_leases_nothing),
 		cmocka_unit_test(deliveries_outlive_the_daemon),
+		cmocka_unit_test(
+		    the_first_delivery_after_a_restart_has_a_lease_of_its_own),
 		cmocka_unit_test(
 		    a_message_costs_one_and_each_of_its_recipients),
 		cmocka_unit_test(a_message_that_comes_again_moves_its_lease),

@@ -21,7 +21,9 @@ on_stage "$@"
 
 OFFICE=$STAGE/office
 LOG=$STAGE/postmeter.log
-LIMITS=(30/5s 120/30s 450/2m)	# of each account
+# Of each account.  No window is shorter than a delivery lasts: a lease counts
+# for its window, and anew from its settlement on, up to 13 s later here.
+LIMITS=(120/30s 450/2m)
 CLIENTS=4
 declare -A PROVIDER
 
