@@ -332,7 +332,8 @@ $(foreach f,$(FUZZ_SRC),$(eval \
     $(BUILD)/libfuzzer_$(patsubst fuzz_%,%,$(basename $(notdir $f))): $(call obj,$f)))
 $(BUILD)/libfuzzer_%: $(SUPPORT) $(LIB)
 	$(if $(Q),$(say) LD $@)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+	    $(SUPPORT) $(LIB) $(LIBS)
 
 # --- with real parts, as root -------------------------------------------------
 
