@@ -18,13 +18,16 @@
 struct arrival {
 	struct arrival *next, *prev;
 	char id[TXN_QUEUE_ID];
+	struct mailaddr sender;
 };
 
-/* a has arrived as id; what it was before is over. */
-void	arrivals_add(struct arrival *a, const char *id);
+/* a has arrived as id, from sender; what it was before is over. */
+void	arrivals_add(struct arrival *a, const char *id,
+	    const struct mailaddr *sender);
 
 void	arrivals_remove(struct arrival *a);	/* no harm if it is not there */
 
-bool	arrivals_has(const char *id);
+/* Is it there?  Then *sender_r is who is counted for it. */
+bool	arrivals_has(const char *id, struct mailaddr *sender_r);
 
 #endif

@@ -47,7 +47,9 @@ enum txn_way match_recipient(const struct config *conf, const char *raw,
 
 /*
  * The envelope sender: as the mail server completed it ({mail_addr}) where
- * that can be read without doubt, else as the client wrote it.
+ * that can be read without doubt, else as the client wrote it.  Whom Sendmail
+ * knows as a user of the machine ({mail_addr} without a domain), under a name
+ * that is not among local-domains, is who he is when he logs in.
  */
 void	match_envelope_sender(const struct config *conf, const char *raw,
 	    const char *mail_addr, struct mailaddr *a_r);

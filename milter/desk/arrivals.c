@@ -11,7 +11,7 @@
 #include "arrivals.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct arrival arrivals = { &arrivals, &arrivals, "" };
+static struct arrival arrivals = { .next = &arrivals, .prev = &arrivals };
 
 void
 arrivals_remove(struct arrival *a)
@@ -26,11 +26,12 @@ arrivals_remove(struct arrival *a)
 }
 
 void
-arrivals_add(struct arrival *a, const char *id)
+arrivals_add(struct arrival *a, const char *id, const struct mailaddr *sender)
 {
 	arrivals_remove(a);
 	pthread_mutex_lock(&lock);
 	snprintf(a->id, sizeof(a->id), "%s", id);
+	a->sender = *sender;
 	a->next = arrivals.next;
 	a->prev = &arrivals;
 	a->next->prev = a;
@@ -39,7 +40,7 @@ arrivals_add(struct arrival *a, const char *id)
 }
 
 bool
-arrivals_has(const char *id)
+arrivals_has(const char *id, struct mailaddr *sender_r)
 {
 	const struct arrival *a;
 
@@ -47,6 +48,8 @@ arrivals_has(const char *id)
 	for (a = arrivals.next; a != &arrivals; a = a->next)
 		if (strcmp(a->id, id) == 0)
 			break;
+	if (a != &arrivals)
+		*sender_r = a->sender;
 	pthread_mutex_unlock(&lock);
 	return a != &arrivals;
 }

@@ -152,13 +152,41 @@ match_recipient(
 		   : WAY_ROUTED;
 }
 
+/*
+ * is_at_home - does a mail server that knows the sender as a local user, not
+ * as an address, say so of a domain that is not among ours?  It is the name of
+ * its machine: that of whoever writes without saying who he is.
+ */
+static bool
+is_at_home(
+    const struct config *conf, const char *user, const struct mailaddr *a)
+{
+	const char *domain = mailaddr_domain(a);
+
+	if (user == NULL || user[0] == '\0' || domain[0] == '\0' ||
+	    strpbrk(user, "@ \t\"\\()<>:,;") != NULL ||
+	    conf->login_domains.n == 0)
+		return false;
+	for (size_t i = 0; i < conf->local_domains.n; i++)
+		if (strcmp(conf->local_domains.v[i], domain) == 0)
+			return false;
+	return true;
+}
+
 void
 match_envelope_sender(const struct config *conf, const char *raw,
     const char *mail_addr, struct mailaddr *a_r)
 {
+	char home[2 * MAILADDR_MAX];
+
 	/* {mail_addr} is without quotes: with these it could be misread. */
 	if (mail_addr != NULL && strchr(mail_addr, '@') != NULL &&
 	    strpbrk(mail_addr, " \t\"\\()<>:,;") == NULL)
 		raw = mail_addr;
 	mailaddr_canon(a_r, raw, strlen(raw), conf->recipient_delimiter);
+	if (!is_at_home(conf, mail_addr, a_r))
+		return;
+	snprintf(home, sizeof(home), "%.*s@%s", MAILADDR_MAX, mail_addr,
+	    conf->login_domains.v[0]);
+	mailaddr_canon(a_r, home, strlen(home), conf->recipient_delimiter);
 }

@@ -178,6 +178,34 @@ the_sender_is_read_as_the_mail_server_completed_it(void **state)
 	config_free(&office);
 }
 
+static void
+whoever_writes_from_the_machine_is_the_person_that_logs_in(void **state)
+{
+	struct mailaddr a;
+
+	office = house_config("local-domains = {\"office.example\"}\n"
+			      "rule \"r\" {}\n");
+	match_envelope_sender(office, "<Al@mail.office.example>", "Al", &a);
+	assert_string_equal(a.text, "al@office.example");
+	/* Postfix has an address for everybody: that is who he is. */
+	match_envelope_sender(
+	    office, "<al@mail.office.example>", "al@mail.office.example", &a);
+	assert_string_equal(a.text, "al@mail.office.example");
+	match_envelope_sender(office, "<al@mail.office.example>", NULL, &a);
+	assert_string_equal(a.text, "al@mail.office.example");
+	match_envelope_sender(office, "<al>", "al", &a);
+	assert_string_equal(a.text, "al");
+	config_free(&office);
+	/* Two domains and no login-domain: nobody knows which. */
+	office = house_config("local-domains = {\"a.example\", \"b.example\"}\n"
+			      "rule \"r\" {}\n");
+	match_envelope_sender(office, "<al@mail.office.example>", "al", &a);
+	assert_string_equal(a.text, "al@mail.office.example");
+	match_envelope_sender(office, "<al@b.example>", "al", &a);
+	assert_string_equal(a.text, "al@b.example");
+	config_free(&office);
+}
+
 int
 main(void)
 {
@@ -192,6 +220,8 @@ main(void)
 		cmocka_unit_test(what_cannot_be_told_leaves),
 		cmocka_unit_test(
 		    the_sender_is_read_as_the_mail_server_completed_it),
+		cmocka_unit_test(
+		    whoever_writes_from_the_machine_is_the_person_that_logs_in),
 	};
 
 	return cmocka_run_group_tests_name("match", tests, NULL, NULL);

@@ -54,13 +54,23 @@ static struct store_fail fail; /* what a message is bound to, at most */
 static struct config *conf;
 static struct arrival arrival; /* 6AL7 is being submitted */
 
+/* arrives - 6AL7, as whoever is counted for it */
+static void
+arrives(const char *sender)
+{
+	struct mailaddr a;
+
+	mailaddr_canon(&a, sender, strlen(sender), "");
+	arrivals_add(&arrival, "6AL7", &a);
+}
+
 static int
 open_office(void **state)
 {
 	conf = house_config(OFFICE);
 	store_fail_init(&fail, STORE_FAILED);
 	fail.knows_bindings = true;
-	arrivals_add(&arrival, "6AL7");
+	arrives("al@office.example");
 	return 0;
 }
 
@@ -127,13 +137,25 @@ a_message_goes_by_its_sender_until_it_is_bound(void **state)
 {
 	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
 	    "OK pm587:[smtp.provider.test]");
+	arrives("bo@office.example");
 	assert_answer(sendmail_map_route, "6AL7<Bo@Office.Example><x@y.test>E",
 	    "OK pm2525:[smtp.provider.test]");
+	arrives("own@office.example");
 	assert_answer(sendmail_map_route, "6AL7<own@office.example><x@y.test>",
 	    "NOTFOUND ");
 	charged("c");
 	assert_answer(sendmail_map_route, "6AL7<al@office.example><x@y.test>",
 	    "OK pm587:[smtp.second.test]");
+}
+
+/* sendmail(1) writes al@mail.office.example; who is counted, and whose rule
+ * speaks, is al@office.example. */
+static void
+the_guess_is_that_of_whoever_is_counted(void **state)
+{
+	assert_answer(sendmail_map_route,
+	    "6AL7<al@mail.office.example><x@y.test>",
+	    "OK pm587:[smtp.provider.test]");
 }
 
 /* A clone, a split, a stranger's mail to an alias: whatever its sender. */
@@ -254,6 +276,7 @@ a_binding_to_a_smarthost_that_is_gone_is_none(void **state)
 static void
 a_port_that_sendmail_cannot_use_makes_mail_wait(void **state)
 {
+	arrives("im@office.example");
 	assert_answer(
 	    sendmail_map_route, "6AL7<im@office.example><x@y.test>", "TEMP");
 }
@@ -351,6 +374,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_the_office(a_message_goes_by_its_sender_until_it_is_bound),
+		in_the_office(the_guess_is_that_of_whoever_is_counted),
 		in_the_office(
 		    the_server_gets_the_key_of_the_account_that_the_message_is_bound_to),
 		in_the_office(a_token_is_given_by_handle_while_there_is_one),

@@ -136,6 +136,18 @@ wait_for_arrival "$PROVIDER" 4
 wait_until 60 "bob has mail" "$STAGE/sendmail.log" local_mail_is bob 1
 is "al by al-at-p" 2 "$(came al al-at-p "$PROVIDER")"
 
+step "One person: who hands mail to sendmail(1) has the rule of his address"
+printf 'Subject: five\n\nx\n' >"$ROOT/tmp/five"
+in_office su al -s /bin/sh -c "sendmail -i x@customer.test </tmp/five" \
+    >"$STAGE/setup.log" 2>&1 || fail "sendmail(1)" "$STAGE/setup.log"
+wait_for_arrival "$PROVIDER" 5
+matches "it was counted as al's" \
+    'sender=<al@office\.example> .*rule=al .*smarthost=a' \
+    "$(grep client= "$STAGE/postmeter.log" | tail -n 1)"
+is "under the name that its machine gave it" 1 \
+    "$(arrived_with "$PROVIDER" "Return-Path: <al@mail.office.example>" |
+	grep -c .)" "$STAGE/postmeter.log"
+
 step "A queue run keeps the routes, and no login serves two messages"
 stop_provider "$PROVIDER"
 for i in 1 2 3; do
@@ -146,7 +158,7 @@ wait_until 60 "six wait" "$STAGE/sendmail.log" \
     sendmail_waits_for "Total requests: 6"
 again_provider "$PROVIDER" 127.0.0.2
 queue_run
-wait_for_arrival "$PROVIDER" 10
+wait_for_arrival "$PROVIDER" 11
 is "al by al-at-p" 5 "$(came al al-at-p "$PROVIDER")"
 is "bo by bo-at-p" 5 "$(came bo bo-at-p "$PROVIDER")"
 is "al by nobody else" 5 "$(from al "$PROVIDER")"
@@ -165,7 +177,7 @@ send na@office.example eight {1,2,3,4,5}@customer.test
 is "three are taken" 250 "$CODE"
 matches "two are left for the next message" \
     '^452 4\.5\.3 .*at most 3 in one message.*452 4\.5\.3 ' "$REFUSED"
-wait_for_arrival "$PROVIDER" 15
+wait_for_arrival "$PROVIDER" 16
 is "na by bo-at-p" 3 "$(came na bo-at-p "$PROVIDER")"
 
 step "A budget is used up: the next account takes over, at once"

@@ -273,7 +273,7 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	note_queue_id(ctx, s);
 	s->txn.by_id = s->sendmail;
 	if (s->sendmail && s->txn.queue_id[0] != '\0')
-		arrivals_add(&s->arrival, s->txn.queue_id);
+		arrivals_add(&s->arrival, s->txn.queue_id, &s->txn.sender);
 	/*
 	 * Over SMTP the address has brackets, and no queue id exists yet.  In
 	 * Sendmail it does, and sendmail(1) speaks SMTP like everybody else.

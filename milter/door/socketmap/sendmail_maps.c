@@ -83,7 +83,7 @@ sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
 	if (message(desk, key, now, &q, &sh, dst, size) == -1)
 		return;
 	/* Asked at RCPT, before the charge: a guess, and no more than that. */
-	if (sh == NULL && (q.id[0] == '\0' || arrivals_has(q.id)) &&
+	if (sh == NULL && (q.id[0] == '\0' || arrivals_has(q.id, &q.sender)) &&
 	    routing_of_sender(desk, &q.sender, now, &sh, &why) ==
 		ROUTE_UNKNOWN) {
 		temp(dst, size, why.text);
