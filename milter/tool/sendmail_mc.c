@@ -290,7 +290,7 @@ mc_program(const char *path, json_t *notes)
 static void
 note_config(const struct config *conf, json_t *notes)
 {
-	bool root = false;
+	bool root = false, others = false;
 
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		struct why why;
@@ -303,7 +303,14 @@ note_config(const struct config *conf, json_t *notes)
 			    (unsigned)conf->smarthost[i].port, why.text);
 	}
 	for (size_t i = 0; i < conf->auth_peers.n; i++)
-		root |= strcmp(conf->auth_peers.v[i], "root") == 0;
+		if (strcmp(conf->auth_peers.v[i], "root") == 0)
+			root = true;
+		else
+			others = true;
+	if (root && others)
+		ctl_finding(notes, true,
+		    "write auth-peers = {\"root\"} in postmeter.conf, then postmeterctl reload and restart Sendmail",
+		    "auth-peers names others than root: Sendmail is then served as Postfix is, and a busy machine sends mail the stock way");
 	if (!root)
 		ctl_finding(notes, true,
 		    "write auth-peers = {\"root\"} in postmeter.conf, then postmeterctl reload",

@@ -531,6 +531,20 @@ ask_macros(SMFICTX *ctx)
 /* What changing the sender of a message takes. */
 #define RENAMES (SMFIF_CHGFROM | SMFIF_CHGHDRS | SMFIF_ADDHDRS)
 
+/*
+ * only_sendmail - is there no Postfix that asks for credentials?  Sendmail asks
+ * for the route of a recipient while it tells us of MAIL: there it has to wait
+ * until we know of that, or the message has arrived for nobody.
+ */
+static bool
+only_sendmail(const struct config *conf)
+{
+	for (size_t i = 0; i < conf->auth_peers.n; i++)
+		if (strcmp(conf->auth_peers.v[i], "root") != 0)
+			return false;
+	return true;
+}
+
 static sfsistat
 mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
     unsigned long f2, unsigned long f3, unsigned long *pactions,
@@ -538,7 +552,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 {
 	const struct config *conf = snapshot_hold();
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
-			      SMFIP_NOEOH | SMFIP_NR_CONN | SMFIP_NR_MAIL;
+			      SMFIP_NOEOH | SMFIP_NR_CONN;
 	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 	struct session *s = session_of(ctx);
 	const bool body = config_needs_body(conf);
@@ -546,6 +560,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 
 	(void)f2;
 	(void)f3;
+	steps |= only_sendmail(conf) ? 0 : SMFIP_NR_MAIL;
 	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
 	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
 	if (headers)
