@@ -60,7 +60,7 @@ the_shipped_file_is_good_and_complete(void **state)
 		"sendgrid", "mailgun", "zoho", "yahoo", "fastmail", "icloud",
 		"wooxy", "ionos", "godaddy", "brevo", "mailjet", "smtp2go",
 		"postmark", "rackspace", "hosting-de", "emailit", "ovh",
-		"proton", "zeptomail", "microsoft-hve", "titan", "custom" };
+		"proton", "zeptomail", "microsoft-hve", "custom" };
 	struct providers *all = providers_load("conf/providers.conf", stderr);
 	const struct provider *p;
 
