@@ -50,16 +50,20 @@ void	gate_free(struct gate **gp);
 
 /* Whose is a lease that the store still holds? */
 enum gate_owner { OWNER_ELSEWHERE, OWNER_GONE, OWNER_THERE };
+typedef enum gate_owner gate_owner_fn(const char *owner);
 
 /*
  * At start: the accounts that were closed, and the deliveries that were under
- * way when the daemon ended.  An owner
- * that is gone can tell nothing more: what it had counts as sent.  Those of
- * other servers, on a shared store, are left to them.
+ * way when the daemon ended.  An owner that is gone can tell nothing more: what
+ * it had counts as sent.  Those of other servers, on a shared store, are left
+ * to them.
  */
-enum gate_answer gate_adopt(const struct desk *d,
-	    enum gate_owner (*owner_is)(const char *owner), int64_t now,
-	    struct why *why);
+enum gate_answer gate_adopt(const struct desk *d, gate_owner_fn *owner_is,
+	    int64_t now, struct why *why);
+
+/* From time to time: the same for owners that went without a word, such as one
+ * that ended while the daemon was away. */
+void	gate_sweep(const struct desk *d, gate_owner_fn *owner_is, int64_t now);
 
 /* A delivery to that account begins: a lease on what it may send. */
 enum gate_answer gate_begin(const struct desk *d, const char *owner,

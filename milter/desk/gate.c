@@ -330,7 +330,7 @@ gate_is_busy(struct gate *g, const char *owner)
 
 struct adoption {
 	const struct desk *desk;
-	enum gate_owner (*owner_is)(const char *owner);
+	gate_owner_fn *owner_is;
 	bool failed;
 };
 
@@ -360,16 +360,12 @@ adopt_one(void *arg, const struct lease *l)
 	return true;
 }
 
-enum gate_answer
-gate_adopt(const struct desk *d, enum gate_owner (*owner_is)(const char *owner),
-    int64_t now, struct why *why)
+/* With the gate's lock: finishes what the owners that are gone had. */
+static void
+finish_the_gone(const struct desk *d, gate_owner_fn *owner_is, int64_t now)
 {
-	struct adoption ad = { .desk = d, .owner_is = owner_is };
 	struct visitor *v, *next;
-	enum store_answer a;
 
-	pthread_mutex_lock(&d->gate->lock);
-	a = store_leases(d->store, adopt_one, &ad, why);
 	for (v = d->gate->visitor; v != NULL; v = next) {
 		next = v->next;
 		if (owner_is(v->owner) == OWNER_GONE) {
@@ -377,6 +373,26 @@ gate_adopt(const struct desk *d, enum gate_owner (*owner_is)(const char *owner),
 			visitor_remove(d->gate, v);
 		}
 	}
+}
+
+void
+gate_sweep(const struct desk *d, gate_owner_fn *owner_is, int64_t now)
+{
+	pthread_mutex_lock(&d->gate->lock);
+	finish_the_gone(d, owner_is, now);
+	pthread_mutex_unlock(&d->gate->lock);
+}
+
+enum gate_answer
+gate_adopt(
+    const struct desk *d, gate_owner_fn *owner_is, int64_t now, struct why *why)
+{
+	struct adoption ad = { .desk = d, .owner_is = owner_is };
+	enum store_answer a;
+
+	pthread_mutex_lock(&d->gate->lock);
+	a = store_leases(d->store, adopt_one, &ad, why);
+	finish_the_gone(d, owner_is, now);
 	if (a == STORE_OK || a == STORE_NONE)
 		a = holds_adopt(&d->gate->holds, d, now, why);
 	pthread_mutex_unlock(&d->gate->lock);

@@ -170,16 +170,3 @@ chart_days(struct html *h, const json_t *days)
 	}
 	bars_draw(h, "Day", bars + first, BARS - first);
 }
-
-void
-chart_hours(struct html *h, const json_t *hours)
-{
-	struct bar bars[BARS];
-	size_t n = json_array_size(hours);
-
-	n = n < BARS ? n : BARS;
-	for (size_t i = 0; i < n; i++)
-		bars[i] = bar_of(json_array_get(hours, n - 1 - i), "hour");
-	if (n > 0)
-		bars_draw(h, "Hour", bars, n);
-}

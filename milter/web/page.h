@@ -93,7 +93,4 @@ void	frame_refusal(unsigned status, const char *why, struct html *h);
 /* Bars of days of `history`, oldest at the left. */
 void	chart_days(struct html *h, const json_t *days);
 
-/* 24 hours of all mail, of `history` by hour. */
-void	chart_hours(struct html *h, const json_t *hours);
-
 #endif

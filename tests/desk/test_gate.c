@@ -317,6 +317,34 @@ deliveries_outlive_the_daemon(void **state)
 	close_gate();
 }
 
+static enum gate_owner
+all_are_gone(const char *owner)
+{
+	return OWNER_GONE;
+}
+
+static void
+who_ended_while_the_daemon_was_away_keeps_no_lease_open(void **state)
+{
+	struct gate_report r;
+	struct why why = WHY_NONE;
+
+	open_gate();
+	assert_int_equal(begins("there", "a"), GATE_OPEN);
+	gate_free(&desk.gate);
+	desk.gate = gate_new();
+	assert_int_equal(gate_adopt(&desk, owner_is, MONDAY, &why), GATE_OPEN);
+	gate_sweep(&desk, owner_is, MONDAY);
+	gate_report(desk.gate, "a", MONDAY, &r);
+	assert_int_equal(r.leases, 1);
+	gate_sweep(&desk, all_are_gone, MONDAY);
+	gate_report(desk.gate, "a", MONDAY, &r);
+	assert_int_equal(r.leases, 0);
+	/* What it had counts as sent. */
+	assert_int_equal(MESSAGES(), 1);
+	close_gate();
+}
+
 /* Its status was told to nobody; what it does next is no second question. */
 static void
 the_first_delivery_after_a_restart_has_a_lease_of_its_own(void **state)
@@ -591,6 +619,8 @@ main(void)
 		    three_doubtful_deliveries_close_the_gate_and_a_success_opens_it),
 		cmocka_unit_test(a_question_leases_nothing),
 		cmocka_unit_test(deliveries_outlive_the_daemon),
+		cmocka_unit_test(
+		    who_ended_while_the_daemon_was_away_keeps_no_lease_open),
 		cmocka_unit_test(
 		    the_first_delivery_after_a_restart_has_a_lease_of_its_own),
 		cmocka_unit_test(

@@ -36,7 +36,8 @@
 #define OUT_SIZE (TOKEN_MAX + 2048)  /* the longest answer and its frame */
 #define PATIENCE (5 * SECOND)        /* to send a request, to take an answer */
 #define IDLE HOUR                    /* Postfix itself hangs up after 10 s */
-#define TURN 16 /* requests of one peer before it is another's */
+#define SWEEP (10 * SECOND) /* between two looks for owners that went */
+#define TURN 16             /* requests of one peer before it is another's */
 
 enum door { DOOR_MAP, DOOR_AUTH, DOORS };
 
@@ -61,6 +62,7 @@ struct socketmap_server {
 	struct peer *peer[PEERS];
 	int64_t accept_paused_until; /* out of descriptors: listen again then */
 	int64_t logged;              /* when a refusal was last logged */
+	int64_t swept;               /* when owners were last looked for */
 };
 
 bool
@@ -467,7 +469,7 @@ peer_accept(struct socketmap_server *s, enum door door)
 static int
 listen_for(struct socketmap_server *s, struct pollfd *fds)
 {
-	int64_t now = clock_steady(), wait = 10 * SECOND;
+	int64_t now = clock_steady(), wait = SWEEP;
 
 	for (int i = 0; i < DOORS; i++)
 		fds[i] = (struct pollfd){ .fd = s->door[i],
@@ -486,6 +488,21 @@ listen_for(struct socketmap_server *s, struct pollfd *fds)
 			wait = 0;
 	}
 	return (int)wait;
+}
+
+/* sweep - some that held leases ended while nobody listened to them */
+static void
+sweep(struct socketmap_server *s)
+{
+	const int64_t now = clock_steady();
+	struct desk desk = s->desk;
+
+	if (desk.gate == NULL || now - s->swept < SWEEP)
+		return;
+	s->swept = now;
+	desk.conf = snapshot_hold();
+	gate_sweep(&desk, socketmap_owner, clock_now());
+	snapshot_release(&desk.conf);
 }
 
 static void
@@ -523,6 +540,7 @@ serve(void *arg)
 		    errno != EINTR)
 			log_warn("poll: %s", strerror(errno));
 		serve_peers(s, fds);
+		sweep(s);
 		if (fds[DOORS].revents != 0)
 			break;
 		for (int i = 0; i < DOORS; i++)
