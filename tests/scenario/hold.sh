@@ -43,7 +43,7 @@ on_hold() {
 }
 
 release() {
-	ctl "$@" release --due --postfix-config "$STAGE/office" \
+	ctl release --due --postfix-config "$STAGE/office" \
 	    >>"$STAGE/release.log" 2>&1
 }
 
@@ -90,6 +90,7 @@ ok "$before are held, nobody was refused"
 step "who asks is killed when it was charged, and nobody let it go"
 sleep $((SPAN + 1))
 mkdir "$STAGE/killer"
+# shellcheck disable=SC2016 # the shell that is written expands it
 printf '#!/bin/sh\nkill -9 $PPID\n' >"$STAGE/killer/postsuper"
 chmod 755 "$STAGE/killer/postsuper"
 was=$(charged)

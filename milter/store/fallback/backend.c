@@ -16,8 +16,9 @@
 #include "log.h"
 #include "thread.h"
 
-#define TEND_INTERVAL 500 /* ms between two looks whether something is to do   \
-			   */
+#define TEND_INTERVAL                                                          \
+	500 /* ms between two looks whether something is to do                 \
+	     */
 
 static struct fallback *
 fallback_of(struct store *s)
