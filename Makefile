@@ -130,6 +130,8 @@ $(BUILD)/milter/config/refusal_file.o: $(BUILD)/conf/refusals.inc
 $(BUILD)/milter/tool/sendmail_mc.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/tool/sendmail_mc.o: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc
+$(BUILD)/milter/tool/mail_words.o: ALL_CFLAGS += -I$(BUILD)
+$(BUILD)/milter/tool/mail_words.o: $(BUILD)/conf/mail-en.inc
 $(BUILD)/milter/store/redis/script.o: ALL_CFLAGS += -I$(BUILD)
 $(BUILD)/milter/store/redis/script.o: $(BUILD)/milter/store/redis/script.inc
 WEB_FILES = $(BUILD)/milter/web/style.inc $(BUILD)/milter/web/page.inc \
@@ -449,7 +451,7 @@ CPPCHECK_LOOPS = '-Djson_object_foreach(o, k, v)=for (;;)' \
 
 lint-cppcheck: $(BUILD)/contrib/sendmail/postmeter-a.inc \
     $(BUILD)/contrib/sendmail/postmeter-b.inc $(BUILD)/milter/store/redis/script.inc \
-    $(BUILD)/conf/refusals.inc $(WEB_FILES)
+    $(BUILD)/conf/refusals.inc $(BUILD)/conf/mail-en.inc $(WEB_FILES)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance \
 	    --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 	    $(INC) -I$(BUILD) $(CPPCHECK_LOOPS) $(DEFS) milter tests/load tests/support
@@ -479,7 +481,8 @@ UNITDIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 UNITS = postmeter.service postmeter-agent.service \
     postmeter-release.service postmeter-release.timer \
     postmeter-metrics.service postmeter-metrics.timer \
-    postmeter-web.service postmeter-web.socket
+    postmeter-web.service postmeter-web.socket \
+    postmeter-mail.service postmeter-mail.timer
 SYSUSERSDIR = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 COMPLETIONDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 # Debian's zsh looks here for what packages bring.

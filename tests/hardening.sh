@@ -89,6 +89,10 @@ if command -v systemd-analyze >/dev/null; then
 	    is_understood contrib/systemd/postmeter-agent.service "$3"
 	claim the_pages_unit_says_nothing_that_systemd_does_not_know \
 	    is_understood contrib/systemd/postmeter-web.service "$4"
+	for unit in release mail; do
+		claim "the_unit_for_${unit}_says_nothing_that_systemd_does_not_know" \
+		    is_understood "contrib/systemd/postmeter-$unit.service" "$2"
+	done
 else
 	skip "no systemd-analyze: the unit is not scored"
 fi

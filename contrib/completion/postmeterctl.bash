@@ -33,7 +33,7 @@ _postmeterctl()
 {
 	local typed before
 	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
-	local commands='status top show explain events reset grant revoke held release block
+	local commands='status top show explain events reset grant revoke held release mail block
 	    unblock reload trace history report replay import export metrics check setup smarthost learn login test secret web providers'
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -58,6 +58,7 @@ _postmeterctl()
 	show | reset | revoke | unblock) word="$(_postmeterctl_senders)" ;;
 	grant) word="messages recipients unique-recipients bytes --for --why
 	    $(_postmeterctl_titles policy) $(_postmeterctl_senders)" ;;
+	mail) word='--report --week --postfix-config' ;;
 	held) word='--postfix-config --sendmail-config' ;;
 	release) word="--due --now --postfix-config --sendmail-config
 	    $(_postmeterctl_senders)" ;;

@@ -136,6 +136,11 @@ struct config {
 	uint32_t hold_max;		/* messages of one counter that are */
 	bool hold_keeps;		/* after hold_for; else it is returned */
 	uint32_t release_rate;		/* a minute and smarthost; 0: any */
+	struct names report_to;		/* addresses */
+	int report_at;			/* minute of the day; -1: never */
+	char *on_alert;			/* path of a program; "": none */
+	char *mail_texts;		/* path; "": the English ones */
+	char *mail_state;		/* path: what was told; "": nowhere */
 	bool observe;			/* mode = observe */
 	bool unmatched_accept;
 	struct zone *zone;

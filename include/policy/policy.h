@@ -32,6 +32,9 @@ struct limit {
 #define POLICY_LIMITS	16	/* limits in one policy */
 #define POLICY_WARNINGS	4	/* percentages in warn-at */
 
+/* warn-to: whoever the counter belongs to, if that is an address of ours. */
+#define WARN_SENDER	"sender"
+
 struct policy {
 	char *name;
 	enum per per;
@@ -46,6 +49,7 @@ struct policy {
 	size_t nwarn;
 	uint8_t warn_at[POLICY_WARNINGS]; /* percent, ascending, 1 to 100 */
 	char *text;			/* added to the reply; "" if none */
+	char *warn_to;			/* WARN_SENDER, an address, or "" */
 };
 
 /*

@@ -62,6 +62,10 @@ static cfg_opt_t options[] = {
 	CONF_ONE("hold-max"),
 	CONF_ONE("hold-end"),
 	CONF_ONE("release-rate"),
+	CONF_LIST("report-to"),
+	CONF_ONE("report-at"),
+	CONF_ONE("on-alert"),
+	CONF_ONE("mail-texts"),
 	CONF_SECTION("policy", policy_options),
 	CONF_SECTION("smarthost", smarthost_options),
 	CONF_SECTION("route", route_options),
@@ -400,6 +404,7 @@ read_all(struct reading *r, cfg_t *root)
 	read_probe_every(r, root);
 	read_trace(r, root);
 	read_hold(r, root);
+	read_mail(r, root);
 	read_providers(r, root);
 	read_refusals(r, root);
 	read_policies(r, root);

@@ -83,6 +83,7 @@ config_free(struct config **cp)
 	for (size_t i = 0; i < conf->npolicy; i++) {
 		free(conf->policy[i].name);
 		free(conf->policy[i].text);
+		free(conf->policy[i].warn_to);
 	}
 	free(conf->rule);
 	free(conf->route);
@@ -93,6 +94,7 @@ config_free(struct config **cp)
 	free_names(&conf->view_may);
 	free_names(&conf->web_readers);
 	free_names(&conf->web_actors);
+	free_names(&conf->report_to);
 	free_names(&conf->local_domains);
 	free_names(&conf->login_domains);
 	free(conf->networks.v);
@@ -107,6 +109,9 @@ config_free(struct config **cp)
 	free(conf->secrets);
 	free(conf->providers);
 	free(conf->trace_file);
+	free(conf->on_alert);
+	free(conf->mail_texts);
+	free(conf->mail_state);
 	refusals_free(&conf->refusals);
 	free(conf->recipient_delimiter);
 	free(conf);

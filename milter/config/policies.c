@@ -24,6 +24,7 @@ cfg_opt_t policy_options[] = {
 	CONF_ONE("lockout"),
 	CONF_ONE("block-after"),
 	CONF_LIST("warn-at"),
+	CONF_ONE("warn-to"),
 	CONF_ONE("text"),
 	CFG_END(),
 };
@@ -175,6 +176,7 @@ read_policy(struct reading *r, cfg_t *sec, struct policy *p)
 	policies_read_block_after(r, sec, p);
 	read_warnings(r, sec, p);
 	read_words(r, sec, p);
+	p->warn_to = read_warn_to(r, sec);
 }
 
 /* read_senders - the policy that is built in, made of new-senders */
@@ -190,6 +192,7 @@ read_senders(struct reading *r, cfg_t *root, struct policy *p)
 	p->prefix6 = 64;
 	p->count = SCOPE_ALL;
 	p->text = keep(r, "");
+	p->warn_to = keep(r, "");
 	add_limit(r, p, DIM_UNIQUE, "new-senders", &v);
 	r->conf->senders = p;
 }

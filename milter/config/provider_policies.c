@@ -130,6 +130,7 @@ bring(struct reading *r, const char *what, unsigned line,
 	*p = *policy;
 	p->name = keep(r, name);
 	p->text = keep(r, "");
+	p->warn_to = keep(r, "");
 	sh->policies.v[sh->policies.n++] = p;
 }
 

@@ -89,6 +89,18 @@ void	read_policy_names(struct reading *r, cfg_t *root, cfg_t *sec,
 /* What is kept of each message, and how long. */
 void	read_trace(struct reading *r, cfg_t *root);
 
+/*
+ * The path of that name in the directory of the store (of one that has none:
+ * /var/lib/postmeter); "" for what is forgotten at the end.  After read_store.
+ */
+char	*beside_store(struct reading *r, const char *name);
+
+/* Who is told what by mail, and when. */
+void	read_mail(struct reading *r, cfg_t *root);
+
+/* Of a policy: who is told of its warnings; kept. */
+char	*read_warn_to(struct reading *r, cfg_t *sec);
+
 /* How mail is held, and released. */
 void	read_hold(struct reading *r, cfg_t *root);
 

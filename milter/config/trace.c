@@ -1,6 +1,7 @@
 /*
  * trace.c - what is kept of each message: where, how long and how much.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,25 +13,21 @@
 #define SIZE 256000000u
 #define SIZE_LEAST 4000000u
 
-/* beside - trace.db in the directory of the store; "" if it has none */
-static char *
-beside(struct reading *r, const char *store)
+char *
+beside_store(struct reading *r, const char *name)
 {
-	static const char name[] = "trace.db";
-	const char *path = store_url_file(store), *slash;
+	const char *store = r->conf->store, *path, *slash;
 	char text[4096];
-	size_t n;
 
-	if (path == NULL)
-		return keep(r, store_url_is_shared(store)
-				   ? "/var/lib/postmeter/trace.db"
-				   : "");
-	slash = strrchr(path, '/') + 1;
-	n = (size_t)(slash - path);
-	if (n + sizeof(name) > sizeof(text))
+	path = store_url_file(store);
+	if (path == NULL && !store_url_is_shared(store))
 		return keep(r, "");
-	memcpy(text, path, n);
-	memcpy(text + n, name, sizeof(name));
+	if (path == NULL)
+		path = "/var/lib/postmeter/";
+	slash = strrchr(path, '/');
+	if (snprintf(text, sizeof(text), "%.*s%s", (int)(slash + 1 - path),
+		path, name) >= (int)sizeof(text))
+		return keep(r, "");
 	return keep(r, text);
 }
 
@@ -75,5 +72,5 @@ read_trace(struct reading *r, cfg_t *root)
 		    "trace-file = \"%s\": write an absolute path, or \"\" to keep no trace",
 		    shown(text, file));
 	conf->trace_file =
-	    file != NULL ? keep(r, file->text) : beside(r, conf->store);
+	    file != NULL ? keep(r, file->text) : beside_store(r, "trace.db");
 }

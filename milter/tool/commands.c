@@ -31,6 +31,12 @@ misfit_release(const struct ctl *ctl)
 }
 
 static const char *
+misfit_mail(const struct ctl *ctl)
+{
+	return ctl->week && !ctl->report ? "--week goes with --report" : NULL;
+}
+
+static const char *
 misfit_setup(const struct ctl *ctl)
 {
 	if (ctl->apply + ctl->undo + ctl->check > 1)
@@ -204,6 +210,14 @@ const struct command commands[] = {
 	    .run = ctl_report,
 	    .print = ctl_report_text,
 	    .example = { "report", "report --week" } },
+	{ .name = "mail",
+	    .words = "[--report [--week]] [--postfix-config DIR]",
+	    .options = "report week postfix-config",
+	    .what = "tell by mail what there is to tell",
+	    .run = ctl_mail,
+	    .print = ctl_mail_text,
+	    .example = { "mail", "mail --report --week" },
+	    .misfit = misfit_mail },
 	{ .name = "replay",
 	    .words = "[--suggest] LOG...",
 	    .least = 1,

@@ -25,6 +25,7 @@ const struct ctl_option ctl_options[] = {
 	{ "suggest", 0, OPTION_FLAG, AT(suggest), NULL },
 	{ "due", 0, OPTION_FLAG, AT(due), NULL },
 	{ "now", 0, OPTION_FLAG, AT(now), NULL },
+	{ "report", 0, OPTION_FLAG, AT(report), NULL },
 	{ "week", 0, OPTION_FLAG, AT(week), NULL },
 	{ "apply", 0, OPTION_FLAG, AT(apply), NULL },
 	{ "prove", 0, OPTION_FLAG, AT(prove), NULL },

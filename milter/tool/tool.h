@@ -41,7 +41,7 @@ struct ctl {
 	const char *since;
 	bool refused, hold_queue, suggest;
 	bool due, now;		/* of release */
-	bool week;
+	bool week, report;	/* of report and mail */
 	bool openmetrics, nagios;
 	const char *warning, *critical; /* of --nagios: percent, ranges */
 	const char *send;	/* to whom test sends a message */
@@ -130,6 +130,7 @@ int	ctl_replay(const struct ctl *ctl, json_t **answer_r);
 int	ctl_held(const struct ctl *ctl, json_t **answer_r);
 int	ctl_release(const struct ctl *ctl, json_t **answer_r);
 int	ctl_report(const struct ctl *ctl, json_t **answer_r);
+int	ctl_mail(const struct ctl *ctl, json_t **answer_r);
 int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
 int	ctl_import(const struct ctl *ctl, json_t **answer_r);
 int	ctl_web(const struct ctl *ctl, json_t **answer_r);
@@ -151,6 +152,7 @@ void	ctl_replay_text(const struct screen *sc, const json_t *answer);
 void	ctl_import_text(const struct screen *sc, const json_t *answer);
 void	ctl_held_text(const struct screen *sc, const json_t *answer);
 void	ctl_release_text(const struct screen *sc, const json_t *answer);
+void	ctl_mail_text(const struct screen *sc, const json_t *answer);
 void	ctl_report_text(const struct screen *sc, const json_t *answer);
 void	ctl_secret_text(const struct screen *sc, const json_t *answer);
 void	ctl_web_text(const struct screen *sc, const json_t *answer);

@@ -158,6 +158,9 @@ print_config(FILE *f, const struct config *c)
 	    c->recipient_delimiter);
 	fprintf(f, "hold=%lld/%u/%d/%u\n", (long long)c->hold_for, c->hold_max,
 	    c->hold_keeps, c->release_rate);
+	print_names(f, "report", &c->report_to);
+	fprintf(f, " at=%d alert=%s texts=%s\n", c->report_at, c->on_alert,
+	    c->mail_texts);
 	print_names(f, "peers", &c->auth_peers);
 	print_prefixes(f, "networks", &c->networks);
 	print_names(f, "local", &c->local_domains);

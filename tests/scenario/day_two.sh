@@ -11,14 +11,54 @@ title "the second day"
 LOG=$STAGE/postmeter.log
 HOST=smtp.provider.test
 
+# The account is told about when it comes near its end.
+office_route() {
+	cat <<-END
+		report-to = {"erin@office.example"}
+		on-alert = "$STAGE/alerted.sh"
+		policy "account" { per = "everyone" messages = {"200/24h"} warn-at = {} }
+		smarthost "workspace" {
+		    host = "$HOST"
+		    username = "$LOGIN"
+		    secret = "workspace"
+		    policies = {"account"}
+		}
+		route "office" { smarthosts = {"workspace"} }
+	END
+}
+
 stage_office <<'END'
-policy "staff" { messages = {"3/24h"} text = "ask it@office.example" }
+policy "staff" { messages = {"3/24h"} text = "ask it@office.example" warn-to = "sender" }
 policy "patient" { messages = {"1/15s"} when-over = "hold" }
 policy "few" { messages = {"60/24h"} }
 rule "patient" { sender = {"patient@office.example"} policies = {"patient"} route = "office" }
 rule "thief" { sender = {"thief@office.example"} policies = {"few"} route = "office" }
 rule "everybody" { sender = {"@office.example"} policies = {"staff"} route = "office" }
 END
+
+# shellcheck disable=SC2016
+printf '#!/bin/sh\necho "$1 $3: $4" >>%s/alerted\n' "$STAGE" >"$STAGE/alerted.sh"
+chmod 755 "$STAGE/alerted.sh"
+
+# left_is_held - tried again until only held mail is in the queue
+left_is_held() {
+	retry_now
+	! waiting | grep -v '"queue_name": "hold"'
+}
+
+# mails - a round of what is told by mail
+mails() {
+	ctl mail --postfix-config "$STAGE/office"
+}
+
+# told WHO TEXT - until a mail to WHO says so
+told() {
+	wait_until 60 "$1 reads: $2" "$STAGE/office/mail.log" \
+	    grep -rqE -- "$2" "$STAGE/office/mail/$1/new"
+	ok "$1 reads: $2"
+}
+
+mails >/dev/null	# what is past is not told
 
 # asked PATTERN COMMAND... - the tool answers, and says that
 asked() {
@@ -54,6 +94,34 @@ asked 'refused +staff +alice@office\.example +2 times since' events
 ok "events have one line for both"
 asked 'refused +2 recipients, 0 messages' status
 ok "status counts them"
+
+step "who comes near a limit is told by mail, once"
+is "there is one to tell" "mailed: alerts 0, warnings 1, reports 0" "$(mails)"
+told alice 'alice@office.example has used 95% of what it may send: 3 of 3'
+is "and nobody is told twice" "mailed: alerts 0, warnings 0, reports 0" \
+    "$(mails)"
+
+step "thirty people send, and a newsletter goes to many"
+for n in {1..30}; do
+	printf 'MAIL FROM:<p%d@office.example>\r\nRCPT TO:<c%d@customer.test>\r\nDATA\r\nSubject: %d\r\n\r\n.\r\n' \
+	    "$n" "$n" "$n"
+done >"$STAGE/people"
+smtp_connect
+while IFS= read -r line; do
+	printf '%s\n' "$line" >&"$SMTP"
+	[[ $line == Subject:* || $line == $'\r' ]] || smtp_answer
+	[[ $CODE == [23]* ]] || fail "one of thirty is refused: $SAID" "$LOG"
+done <"$STAGE/people"
+smtp_hang_up
+send news@office.example "news" {1..20}@customer.test
+is "the newsletter is accepted" 250 "$CODE" "$LOG"
+wait_for_arrival $HOST $((3 + 30 + 20))
+is "each sender of the log has its day in the history" \
+    "$(sed -nE 's/.*postfix\/qmgr.*from=<([^>]+@office.example)>.*queue active.*/\1/p' \
+	"$STAGE/office/mail.log" | grep -v postmeter | sort | uniq -c |
+	awk '{ print $2, $1 }')" \
+    "$(ctl --json history -n 1 | tr -d '\n ' | sed 's/{"day"/\n/g' | sed -nE \
+	's/.*"who":"([^"]+@[^"]+)","sent":([0-9]+).*/\1 \2/p' | sort)"
 
 step "every message is in the log and in the trace alike"
 is "accepted in Postfix's log, passed in the trace" \
@@ -92,6 +160,28 @@ asked 'is no network|bits behind' block 10.1.0.0/8
 ok "what can match nothing is refused"
 postfix_again "$STAGE/$HOST" 127.0.0.2:587
 before=$(arrived $HOST)
+
+step "the key is wrong: the gate closes, somebody is told, nothing is lost"
+printf '%s:{PLAIN}another key\n' "$LOGIN" >"$STAGE/$HOST/accounts"
+for n in 1 2 3 4; do
+	send "q$n@office.example" "key $n" k@customer.test
+done
+# gate_closes - after some tries of what waits
+gate_closes() {
+	retry_now
+	ctl events -n 5 | grep 'gate.*workspace.*closed until'
+}
+wait_until 90 "the gate closes" "$LOG" gate_closes
+mails
+told erin 'gate of workspace: closed until'
+matches "a program is run for it, too" 'gate workspace: closed until' \
+    "$(cat "$STAGE/alerted")"
+provider_accounts "$STAGE/$HOST" "$LOGIN:$SECRET"
+ctl smarthost workspace open >/dev/null
+wait_until 60 "nothing waits but what is held" "$LOG" left_is_held
+wait_for_arrival $HOST $((before + 4))
+ok "with the right key all four arrive"
+before=$((before + 4))
 
 step "held mail leaves by itself, charged, and never two in fifteen seconds"
 for n in 1 2 3; do
@@ -136,3 +226,9 @@ matches "the replay stops alice as the daemon did" \
     "$(cat "$STAGE/replay.txt")"
 matches "and nobody of the thief's sixty" \
     '^replay of 1 file' "$(cat "$STAGE/replay.txt")"
+
+step "a mail about the day"
+ctl mail --report --postfix-config "$STAGE/office" >/dev/null
+told erin 'Content-Type: text/html'
+matches "it names who was refused" 'alice@office.example +[0-9]+ +staff' \
+    "$(grep -rhE 'alice@office.example +[0-9]' "$STAGE/office/mail/erin/new")"
