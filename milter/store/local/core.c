@@ -52,7 +52,7 @@ enum store_answer
 local_fetch(struct local *l, const char *policy, const char *key, bool hold,
     struct item **i_r, struct why *why)
 {
-	enum store_answer a;
+	enum store_answer a = STORE_NONE;
 	uint64_t generation;
 	struct row row;
 
