@@ -85,8 +85,8 @@ enum gate_answer gate_login(const struct desk *d, const char *owner,
  * than the mail server: why the gate was shut.
  */
 bool	gate_status(const struct desk *d, const char *owner,
-	    const struct smarthost *sh, const char *text, size_t len,
-	    int64_t now, struct why *better);
+	    const struct smarthost *sh, const char *text, int64_t now,
+	    struct why *better);
 
 /* The owner is gone, or idle: its delivery has ended. */
 void	gate_end(const struct desk *d, const char *owner, int64_t now);

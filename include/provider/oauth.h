@@ -56,8 +56,10 @@ size_t	oauth_form(char *dst, size_t size, const char *const *pairs);
  * secret (may be ""), or (google-service) the key and now.  Its length, or 0
  * and why.
  */
-size_t	oauth_renewal(const struct oauth *o, const char *user,
-	    const char *secret, const char *refresh, const char *key,
+struct oauth_login {
+	const char *user, *secret, *refresh, *key;
+};
+size_t	oauth_renewal(const struct oauth *o, const struct oauth_login *l,
 	    int64_t now, char *dst, size_t size, struct why *why);
 
 /* The answer of a token server with that HTTP status; *a_r is wiped before. */

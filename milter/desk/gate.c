@@ -131,12 +131,14 @@ finish(const struct desk *d, struct visitor *v, int64_t now)
 	v->adopted = false;
 }
 
-/* whole_delivery - as much as one delivery can send */
+/* whole_delivery - for owner, as much as one delivery can send */
 static struct lease
-whole_delivery(const struct smarthost *sh)
+whole_delivery(const char *owner, const struct smarthost *sh)
 {
-	return (
-	    struct lease){ .messages = 1, .recipients = sh->recipient_limit };
+	struct lease l = { .messages = 1, .recipients = sh->recipient_limit };
+
+	snprintf(l.owner, sizeof(l.owner), "%s", owner);
+	return l;
 }
 
 /* begin - a new delivery of v; what went before is over */
@@ -150,9 +152,9 @@ begin(const struct desk *d, struct visitor *v, const struct smarthost *sh,
 
 	finish(d, v, now);
 	snprintf(del->account, sizeof(del->account), "%s", sh->name);
-	del->lease = whole_delivery(sh);
+	del->lease = whole_delivery(v->owner, sh);
 	if (!gate_is_shut(d, sh->name, true, now, &until, why))
-		a = sent_take(d, sh, v->owner, NULL, now, &del->lease, why);
+		a = sent_take(d, sh, NULL, now, &del->lease, why);
 	del->stage = a == GATE_OPEN ? DELIVERY_OPEN : DELIVERY_REFUSED;
 	if (a != GATE_OPEN)
 		del->why = *why;
@@ -198,11 +200,12 @@ gate_sender(const struct desk *d, const char *owner, const struct smarthost *sh,
 	    del->sender[0] == '\0' && strcmp(del->account, sh->name) == 0) {
 		memcpy(del->sender, sender.text, sizeof(del->sender));
 		del->probe = mailaddr_is_probe(&sender);
-		del->sender_lease = whole_delivery(sh);
-		if (holds_shut(&d->gate->holds, d, sh->name, del->sender, true,
+		del->sender_lease = whole_delivery(owner, sh);
+		if (holds_shut(&d->gate->holds, d,
+			&(struct hold_question){ sh->name, del->sender, true },
 			now, &why) ||
-		    sent_take(d, sh, owner, del->sender, now,
-			&del->sender_lease, &why) != GATE_OPEN)
+		    sent_take(d, sh, del->sender, now, &del->sender_lease,
+			&why) != GATE_OPEN)
 			del->why = why;
 	}
 	pthread_mutex_unlock(&d->gate->lock);
@@ -262,9 +265,9 @@ under_way(const struct gate *g, const char *account)
 
 bool
 gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
-    const char *text, size_t len, int64_t now, struct why *better)
+    const char *text, int64_t now, struct why *better)
 {
-	const enum delivery_status s = delivery_status(text, len);
+	const enum delivery_status s = delivery_status(text, strlen(text));
 	struct refusal_reply reply;
 	struct visitor *v;
 	bool said = false;

@@ -97,7 +97,8 @@ gate_is_shut(const struct desk *d, const char *account, bool take, int64_t now,
 		return true;
 	}
 	holds_learn(holds, d, account, now);
-	if (!holds_shut(holds, d, account, "", take, now, why))
+	if (!holds_shut(holds, d, &(struct hold_question){ account, "", take },
+		now, why))
 		return false;
 	*until_r = holds_find(holds, account)->until;
 	return true;
@@ -114,8 +115,10 @@ look(const struct desk *d, const struct smarthost *sh, const char *sender,
 	pthread_mutex_lock(&d->gate->lock);
 	c_r->closed =
 	    gate_is_shut(d, sh->name, false, now, &c_r->again, closed) ||
-	    (sender[0] != '\0' && holds_shut(&d->gate->holds, d, sh->name,
-				      sender, false, now, closed));
+	    (sender[0] != '\0' &&
+		holds_shut(&d->gate->holds, d,
+		    &(struct hold_question){ sh->name, sender, false }, now,
+		    closed));
 	pthread_mutex_unlock(&d->gate->lock);
 	sent_preview(d, sh, now, c_r);
 }

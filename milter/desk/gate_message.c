@@ -159,10 +159,11 @@ static enum gate_answer
 deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
     const char *sender, int64_t now, struct why *why)
 {
-	const struct lease first = { .messages = 1, .recipients = 1 };
+	struct lease first = { .messages = 1, .recipients = 1 };
 	enum gate_answer a = GATE_OPEN;
 	int64_t until;
 
+	snprintf(first.owner, sizeof(first.owner), "%s", m->id);
 	end_delivery(d, m, now);
 	if (strcmp(m->account, sh->name) != 0 || strcmp(m->sender, sender) != 0)
 		end_taken(d, m, &m->before, &one_left, now);
@@ -171,17 +172,18 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 	/* Who is about to log in was let through just now. */
 	if ((m->asker[0] == '\0' &&
 		gate_is_shut(d, sh->name, true, now, &until, why)) ||
-	    (sender[0] != '\0' && holds_shut(&d->gate->holds, d, sh->name,
-				      sender, true, now, why)))
+	    (sender[0] != '\0' &&
+		holds_shut(&d->gate->holds, d,
+		    &(struct hold_question){ sh->name, sender, true }, now,
+		    why)))
 		a = GATE_SHUT;
 	if (a == GATE_OPEN) {
 		m->now.lease = first;
-		a = sent_take(d, sh, m->id, NULL, now, &m->now.lease, why);
+		a = sent_take(d, sh, NULL, now, &m->now.lease, why);
 	}
 	if (a == GATE_OPEN && sender[0] != '\0') {
 		m->now.sender_lease = first;
-		a = sent_take(
-		    d, sh, m->id, m->sender, now, &m->now.sender_lease, why);
+		a = sent_take(d, sh, m->sender, now, &m->now.sender_lease, why);
 	}
 	if (a != GATE_OPEN)
 		end_taken(d, m, &m->now, &nothing_left, now);
@@ -219,8 +221,10 @@ one_more(const struct desk *d, const struct message *m,
 {
 	const struct settlement one = { 0, 1, 0 };
 	struct lease lease = { .recipients = 1 };
-	enum gate_answer a = sent_take(d, sh, m->id, sender, now, &lease, why);
+	enum gate_answer a;
 
+	snprintf(lease.owner, sizeof(lease.owner), "%s", m->id);
+	a = sent_take(d, sh, sender, now, &lease, why);
 	if (a == GATE_OPEN && lease.id != 0)
 		sent_settle(d, sh, sender, &lease, &one, now);
 	return a;

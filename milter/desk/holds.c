@@ -381,25 +381,25 @@ holds_delivered(struct holds *h, const struct desk *d,
 }
 
 bool
-holds_shut(struct holds *h, const struct desk *d, const char *account,
-    const char *sender, bool take, int64_t now, struct why *why)
+holds_shut(struct holds *h, const struct desk *d, const struct hold_question *q,
+    int64_t now, struct why *why)
 {
-	const char *at = sender[0] != '\0' ? strrchr(sender, '@') : NULL;
-	const char *all[] = { sender, at != NULL ? at : sender };
+	const char *at = q->sender[0] != '\0' ? strrchr(q->sender, '@') : NULL;
+	const char *all[] = { q->sender, at != NULL ? at : q->sender };
 	char when[80] = "a person opens it";
 
 	for (size_t i = 0; i < (at != NULL ? 2 : 1); i++) {
-		struct held *x = held_find(h, account, all[i]);
+		struct held *x = held_find(h, q->account, all[i]);
 
 		if (x == NULL ||
-		    (take ? hold_take(&x->hold, now)
-			  : hold_state(&x->hold, now)) != HOLD_CLOSED)
+		    (q->take ? hold_take(&x->hold, now)
+			     : hold_state(&x->hold, now)) != HOLD_CLOSED)
 			continue;
 		if (x->hold.until != NEVER)
 			verdict_time(x->hold.until, now, d->conf->zone, when,
 			    sizeof(when));
-		why_set(why, "account %s is closed until %s: %s", account, when,
-		    x->hold.why);
+		why_set(why, "account %s is closed until %s: %s", q->account,
+		    when, x->hold.why);
 		return true;
 	}
 	return false;

@@ -49,8 +49,12 @@ void	holds_delivered(struct holds *h, const struct desk *d,
  * Is the account (sender: that sender of it) shut at now?  take: a delivery is
  * about to begin, and is the one that may try.  True and why.
  */
-bool	holds_shut(struct holds *h, const struct desk *d, const char *account,
-	    const char *sender, bool take, int64_t now, struct why *why);
+struct hold_question {
+	const char *account, *sender;	/* sender: canonical, or "" */
+	bool take;
+};
+bool	holds_shut(struct holds *h, const struct desk *d,
+	    const struct hold_question *q, int64_t now, struct why *why);
 
 /* The account's own; NULL if it was never held. */
 const struct hold *holds_find(const struct holds *h, const char *account);

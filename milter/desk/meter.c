@@ -253,9 +253,11 @@ note_lockout(
 
 /* decide - the bill before the store, and its answer as an outcome */
 static void
-decide(const struct config *conf, struct store *store, const struct txn *t,
-    enum stage stage, struct bill *b, struct bill_work *w, struct outcome *o)
+decide(const struct desk *desk, const struct txn *t, enum stage stage,
+    struct bill *b, struct bill_work *w, struct outcome *o)
 {
+	const struct config *conf = desk->conf;
+	struct store *store = desk->store;
 	char id[TXN_QUEUE_ID + 1];
 	const char *bound = t->by_id && bill_has_id(t->queue_id, &t->sender)
 				? binding_of_id(t->queue_id, id)
@@ -413,7 +415,7 @@ judge(const struct desk *desk, const struct txn *t, enum stage stage,
 	if (work.full != NULL)
 		account_full(&work, t, stage, o);
 	else
-		decide(desk->conf, desk->store, t, stage, &bill, &work, o);
+		decide(desk, t, stage, &bill, &work, o);
 }
 
 /*

@@ -93,8 +93,8 @@ sent_words(const struct config *conf, const char *account,
 }
 
 enum gate_answer
-sent_take(const struct desk *d, const struct smarthost *sh, const char *owner,
-    const char *sender, int64_t now, struct lease *lease, struct why *why)
+sent_take(const struct desk *d, const struct smarthost *sh, const char *sender,
+    int64_t now, struct lease *lease, struct why *why)
 {
 	const struct settlement most = { lease->messages, lease->recipients,
 		0 };
@@ -104,7 +104,6 @@ sent_take(const struct desk *d, const struct smarthost *sh, const char *owner,
 
 	sent_bill(d->conf, sh, sender, &most, now, &w);
 	snprintf(lease->smarthost, sizeof(lease->smarthost), "%s", sh->name);
-	snprintf(lease->owner, sizeof(lease->owner), "%s", owner);
 	snprintf(lease->sender, sizeof(lease->sender), "%s",
 	    sender != NULL ? sender : "");
 	if (w.bill.nline == 0)

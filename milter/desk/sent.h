@@ -12,14 +12,14 @@
 #include "store.h"
 
 /*
- * A lease for owner of as much as *lease says, if the account (sender not NULL:
- * that sender of it) has the capacity; else GATE_SHUT and why.  An account
+ * A lease for its owner of as much as *lease says, if the account (sender not
+ * NULL: that sender of it) has the capacity; else GATE_SHUT and why.  An account
  * without such a policy is open, and lease->id 0.  With on-store-failure =
  * accept a store that cannot answer leases nothing and stops nobody.
  */
 enum gate_answer sent_take(const struct desk *d, const struct smarthost *sh,
-	    const char *owner, const char *sender, int64_t now,
-	    struct lease *lease, struct why *why);
+	    const char *sender, int64_t now, struct lease *lease,
+	    struct why *why);
 
 /*
  * What left, of a lease, or without one (lease->id 0): then all of it is

@@ -344,24 +344,19 @@ forget_warnings(const struct policy *policy, struct slot *s, uint64_t now)
 }
 
 static void
-warn(const struct policy *policy, struct slot *s, size_t line, size_t limit,
-    uint64_t used, uint64_t max, struct decision *d)
+warn(const struct policy *policy, struct slot *s, struct warning *w,
+    struct decision *d)
 {
 	uint8_t reached = s->warned;
-	uint64_t now = percent(used, max);
+	uint64_t now = percent(w->used, w->max);
 
 	while (reached < policy->nwarn && policy->warn_at[reached] <= now)
 		reached++;
 	if (reached == s->warned || d->nwarning == BILL_WARNINGS)
 		return;
 	s->warned = reached;
-	d->warning[d->nwarning++] = (struct warning){
-		.line = line,
-		.limit = limit,
-		.percent = policy->warn_at[reached - 1],
-		.used = used,
-		.max = max,
-	};
+	w->percent = policy->warn_at[reached - 1];
+	d->warning[d->nwarning++] = *w;
 }
 
 static void
@@ -379,17 +374,18 @@ spend_line(
     const struct bill *b, size_t line, struct counter *c, struct decision *d)
 {
 	const struct policy *policy = b->line[line].policy;
-	uint64_t used, max;
 
 	for (size_t i = 0; i < policy->nlimit; i++) {
 		struct slot *s = &c->slot[i];
+		struct warning w = { .line = line, .limit = i };
+		uint64_t used, max;
 
 		quota_usage(policy, c, i, b->now, &used, &max);
 		forget_warnings(policy, s, percent(used, max));
 		spend_slot(b, &b->line[line], s);
 		s->named = b->now > s->named ? b->now : s->named;
-		quota_usage(policy, c, i, b->now, &used, &max);
-		warn(policy, s, line, i, used, max, d);
+		quota_usage(policy, c, i, b->now, &w.used, &w.max);
+		warn(policy, s, &w, d);
 	}
 	for (size_t i = policy->nlimit; i < c->nslot; i++)
 		spend_slot(b, &b->line[line], &c->slot[i]);

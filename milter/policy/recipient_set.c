@@ -234,32 +234,39 @@ recipient_set_restore(struct recipient_set *u, uint64_t digest, int64_t last)
 	return u->used > before;
 }
 
+/* A radix search, from the highest byte to the lowest. */
+struct radix {
+	uint64_t prefix; /* the bytes above shift, which are known */
+	unsigned shift;
+	uint64_t bin[256]; /* how many go on with which byte */
+};
+
 /*
  * Counts, by the byte at shift, who stays for a time whose higher bytes are
  * those of prefix: one step of a radix selection, which needs no memory.
  */
 static void
 histogram(const struct recipient_set *u, const uint64_t *digest, size_t n,
-    int64_t now, uint64_t prefix, unsigned shift, uint64_t bin[static 256])
+    int64_t now, struct radix *r)
 {
-	uint64_t high = shift == 56 ? 0 : UINT64_MAX << (shift + 8);
+	uint64_t high = r->shift == 56 ? 0 : UINT64_MAX << (r->shift + 8);
 
-	memset(bin, 0, 256 * sizeof(bin[0]));
+	memset(r->bin, 0, sizeof(r->bin));
 	for (size_t i = 0; i < u->size; i++) {
 		uint64_t t = u->slot[i].last == RECIPIENT_SET_FREE
 				 ? 0
 				 : stays(u, u->slot[i].last, now);
 
-		if (t != 0 && (t & high) == prefix)
-			bin[t >> shift & 255]++;
+		if (t != 0 && (t & high) == r->prefix)
+			r->bin[t >> r->shift & 255]++;
 	}
 	for (size_t i = 0; i < n; i++) {
 		int64_t last = known(u, digest[i], now);
 		uint64_t t =
 		    last == RECIPIENT_SET_FREE ? 0 : stays(u, last, now);
 
-		if (t != 0 && (t & high) == prefix)
-			bin[t >> shift & 255]--;
+		if (t != 0 && (t & high) == r->prefix)
+			r->bin[t >> r->shift & 255]--;
 	}
 }
 
@@ -268,19 +275,18 @@ static uint64_t
 kth_leaves(const struct recipient_set *u, const uint64_t *digest, size_t n,
     uint64_t k, int64_t now)
 {
-	uint64_t bin[256];
-	uint64_t prefix = 0;
+	struct radix r = { .shift = 64 };
 
-	for (unsigned shift = 64; shift > 0;) {
+	while (r.shift > 0) {
 		uint64_t byte = 0;
 
-		shift -= 8;
-		histogram(u, digest, n, now, prefix, shift, bin);
-		while (byte < 255 && bin[byte] < k)
-			k -= bin[byte++];
-		prefix |= byte << shift;
+		r.shift -= 8;
+		histogram(u, digest, n, now, &r);
+		while (byte < 255 && r.bin[byte] < k)
+			k -= r.bin[byte++];
+		r.prefix |= byte << r.shift;
 	}
-	return prefix;
+	return r.prefix;
 }
 
 int64_t

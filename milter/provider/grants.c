@@ -206,8 +206,10 @@ renew(const struct config *conf, const struct smarthost *sh,
 	if (grant_secret(conf, sh, env, w->secret, sizeof(w->secret), &why) ==
 		0 &&
 	    read_refresh(conf, sh, env, w->refresh, &why) == 0)
-		len = oauth_renewal(&sh->oauth, sh->username, w->secret,
-		    w->refresh, w->secret, now, w->form, sizeof(w->form), &why);
+		len = oauth_renewal(&sh->oauth,
+		    &(struct oauth_login){
+			sh->username, w->secret, w->refresh, w->secret },
+		    now, w->form, sizeof(w->form), &why);
 	if (len == 0) {
 		could_not(a_r, OAUTH_STOP, "not tried", &why);
 		return;

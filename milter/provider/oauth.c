@@ -477,15 +477,14 @@ assertion(const struct oauth *o, const char *user, const char *key, int64_t now,
 }
 
 size_t
-oauth_renewal(const struct oauth *o, const char *user, const char *secret,
-    const char *refresh, const char *key, int64_t now, char *dst, size_t size,
-    struct why *why)
+oauth_renewal(const struct oauth *o, const struct oauth_login *l, int64_t now,
+    char *dst, size_t size, struct why *why)
 {
 	char jwt[JWT_MAX];
 	size_t n;
 
 	if (o->grant == GRANT_GOOGLE_SERVICE) {
-		if (assertion(o, user, key, now, jwt, why) == 0)
+		if (assertion(o, l->user, l->key, now, jwt, why) == 0)
 			return 0;
 		n = oauth_form(dst, size,
 		    (const char *const[]){ "grant_type",
@@ -494,18 +493,18 @@ oauth_renewal(const struct oauth *o, const char *user, const char *secret,
 	} else if (o->grant == GRANT_MICROSOFT_APP) {
 		n = oauth_form(dst, size,
 		    (const char *const[]){ "grant_type", "client_credentials",
-			"client_id", o->client_id, "client_secret", secret,
+			"client_id", o->client_id, "client_secret", l->secret,
 			"scope", oauth_scope(o), NULL });
 	} else {
-		if (refresh[0] == '\0') {
+		if (l->refresh[0] == '\0') {
 			why_set(why,
 			    "nobody has allowed it yet: run postmeterctl login");
 			return 0;
 		}
 		n = oauth_form(dst, size,
 		    (const char *const[]){ "grant_type", "refresh_token",
-			"refresh_token", refresh, "client_id", o->client_id,
-			"client_secret", secret, "scope",
+			"refresh_token", l->refresh, "client_id", o->client_id,
+			"client_secret", l->secret, "scope",
 			is_google(o) ? "" : oauth_scope(o), NULL });
 	}
 	if (n == 0)

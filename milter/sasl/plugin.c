@@ -231,6 +231,7 @@ told(const sasl_utils_t *utils, const char *said, unsigned len)
 
 /* mech_step - the first challenge is empty, a second one is a refusal */
 static int
+/* NOLINTNEXTLINE(readability-function-size): libsasl's own signature */
 mech_step(void *context, sasl_client_params_t *params, const char *in,
     unsigned in_len, sasl_interact_t **prompts, const char **out,
     unsigned *out_len, sasl_out_params_t *oparams)

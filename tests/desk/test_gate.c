@@ -72,8 +72,7 @@ tells(const char *owner, const char *name, const char *text)
 {
 	struct why better;
 
-	(void)gate_status(
-	    &desk, owner, account(name), text, strlen(text), MONDAY, &better);
+	(void)gate_status(&desk, owner, account(name), text, MONDAY, &better);
 }
 
 static int64_t today = MONDAY;
@@ -159,8 +158,8 @@ a_shut_door_says_why_to_the_queue(void **state)
 	assert_int_equal(
 	    gate_begin(&desk, "9", account("a"), MONDAY, &why), GATE_SHUT);
 	assert_non_null(strstr(why.text, "account a: 3 of 3 messages in 24h"));
-	assert_true(gate_status(
-	    &desk, "9", account("a"), ours, sizeof(ours) - 1, MONDAY, &better));
+	assert_true(
+	    gate_status(&desk, "9", account("a"), ours, MONDAY, &better));
 	assert_string_equal(better.text, why.text);
 	gate_end(&desk, "9", MONDAY);
 	assert_int_equal(MESSAGES(), 3);

@@ -85,8 +85,8 @@ hears(const char *name, const char *status, int64_t now)
 	static struct why better;
 
 	better = WHY_NONE;
-	if (!gate_status(&desk, "1", config_smarthost(conf, name), status,
-		strlen(status), now, &better))
+	if (!gate_status(
+		&desk, "1", config_smarthost(conf, name), status, now, &better))
 		return "";
 	return better.text;
 }

@@ -209,22 +209,26 @@ a_renewal_says_what_its_grant_needs(void **state)
 	struct why why;
 	char form[OAUTH_FORM];
 
-	assert_true(oauth_renewal(&o, "u@x.test", "s", "r/1", "", NOW, form,
-			sizeof(form), &why) > 0);
+	assert_true(oauth_renewal(&o,
+			&(struct oauth_login){ "u@x.test", "s", "r/1", "" },
+			NOW, form, sizeof(form), &why) > 0);
 	assert_string_equal(form,
 	    "grant_type=refresh_token&refresh_token=r%2F1&client_id=client-1&client_secret=s");
 	o = oauth_of(GRANT_MICROSOFT_DEVICE);
-	assert_true(oauth_renewal(&o, "u@x.test", "", "r", "", NOW, form,
-			sizeof(form), &why) > 0);
+	assert_true(
+	    oauth_renewal(&o, &(struct oauth_login){ "u@x.test", "", "r", "" },
+		NOW, form, sizeof(form), &why) > 0);
 	assert_string_equal(form,
 	    "grant_type=refresh_token&refresh_token=r&client_id=client-1&scope=https%3A%2F%2Foutlook.office.com%2FSMTP.Send%20offline_access");
-	assert_int_equal(oauth_renewal(&o, "u@x.test", "", "", "", NOW, form,
-			     sizeof(form), &why),
+	assert_int_equal(
+	    oauth_renewal(&o, &(struct oauth_login){ "u@x.test", "", "", "" },
+		NOW, form, sizeof(form), &why),
 	    0);
 	assert_non_null(strstr(why.text, "postmeterctl login"));
 	o = oauth_of(GRANT_MICROSOFT_APP);
-	assert_true(oauth_renewal(&o, "u@x.test", "s", "", "", NOW, form,
-			sizeof(form), &why) > 0);
+	assert_true(
+	    oauth_renewal(&o, &(struct oauth_login){ "u@x.test", "s", "", "" },
+		NOW, form, sizeof(form), &why) > 0);
 	assert_string_equal(form,
 	    "grant_type=client_credentials&client_id=client-1&client_secret=s&scope=https%3A%2F%2Foutlook.office365.com%2F.default");
 }
@@ -266,8 +270,9 @@ a_service_account_signs_for_the_mailbox(void **state)
 	k = json_pack("{s:s, s:s%}", "client_email", "robot@p.test",
 	    "private_key", pem, (size_t)n);
 	key = json_dumps(k, 0);
-	assert_true(oauth_renewal(&o, "office@x.test", "", "", key, NOW, form,
-			sizeof(form), &why) > 0);
+	assert_true(oauth_renewal(&o,
+			&(struct oauth_login){ "office@x.test", "", "", key },
+			NOW, form, sizeof(form), &why) > 0);
 	jwt = strstr(form, "assertion=") + 10;
 	dot = strrchr(jwt, '.');
 	n = from_base64url(dot + 1, strlen(dot + 1), sig);
@@ -295,7 +300,8 @@ a_service_account_signs_for_the_mailbox(void **state)
 	assert_int_equal(json_integer_value(json_object_get(claims, "exp")),
 	    NOW / 1000 + 3600);
 	assert_int_equal(
-	    oauth_renewal(&o, "u", "", "", "{}", NOW, form, sizeof(form), &why),
+	    oauth_renewal(&o, &(struct oauth_login){ "u", "", "", "{}" }, NOW,
+		form, sizeof(form), &why),
 	    0);
 	assert_non_null(strstr(why.text, "no JSON key"));
 	json_decref(claims);

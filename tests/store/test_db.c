@@ -69,13 +69,22 @@ what_was_committed_comes_back_and_what_was_not_does_not(void **state)
 
 	assert_int_equal(0, meta.journal);
 	db_begin(db, &why);
-	db_put_counter(db, "p", "k", 42, (const uint8_t *)"abc", 3, 9, &why);
+	db_put_counter(db, "p", "k",
+	    &(struct row){ .bytes = (uint8_t[]){ "abc" },
+		.len = 3,
+		.seq = 42,
+		.updated = 9 },
+	    &why);
 	db_put_binding(db, "a@b", "one", 77, &why);
 	db_put_meta(db, &(struct db_meta){ 40, UINT64_MAX / 2, 3, 5 }, &why);
 	assert_int_equal(STORE_OK, db_commit(db, &why));
 	db_begin(db, &why);
-	db_put_counter(
-	    db, "p", "other", 43, (const uint8_t *)"abc", 3, 9, &why);
+	db_put_counter(db, "p", "other",
+	    &(struct row){ .bytes = (uint8_t[]){ "abc" },
+		.len = 3,
+		.seq = 43,
+		.updated = 9 },
+	    &why);
 	db_rollback(db);
 	db_close(&db);
 	db = must_open();
@@ -176,8 +185,12 @@ a_cursor_meets_each_counter_once(void **state)
 	db_begin(db, &why);
 	for (int i = 0; i < 100; i++) {
 		snprintf(key, sizeof(key), "%d", i);
-		db_put_counter(
-		    db, "p", key, 1, (const uint8_t *)"x", 1, 1, &why);
+		db_put_counter(db, "p", key,
+		    &(struct row){ .bytes = (uint8_t[]){ "x" },
+			.len = 1,
+			.seq = 1,
+			.updated = 1 },
+		    &why);
 	}
 	db_commit(db, &why);
 	while (db_counters(db, &cursor, 7, count, &n, &why) == STORE_OK)

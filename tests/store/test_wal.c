@@ -92,7 +92,8 @@ static enum store_fault
 replay(uint64_t first, uint64_t seq, struct seen *s, struct wal_end *end)
 {
 	memset(s, 0, sizeof(*s));
-	return wal_replay(base, first, seq, see, s, end, &why);
+	return wal_replay(
+	    base, &(struct wal_start){ first, seq }, see, s, end, &why);
 }
 
 static char *

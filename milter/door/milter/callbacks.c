@@ -546,6 +546,7 @@ only_sendmail(const struct config *conf)
 }
 
 static sfsistat
+/* NOLINTNEXTLINE(readability-function-size): libmilter's own signature */
 mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
     unsigned long f2, unsigned long f3, unsigned long *pactions,
     unsigned long *psteps, unsigned long *pf2, unsigned long *pf3)

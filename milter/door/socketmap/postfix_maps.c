@@ -74,6 +74,13 @@ postfix_transport(const struct desk *desk, struct bytes key, bool exit,
 	}
 }
 
+/* A client service of Postfix at one of its exits. */
+struct exit {
+	const char *owner;
+	const struct smarthost *sh;
+	int64_t now;
+};
+
 /* nexthop_of - as setup writes it for the service of that smarthost */
 static void
 nexthop_of(const struct smarthost *sh, char nexthop[NEXTHOP])
@@ -86,33 +93,33 @@ nexthop_of(const struct smarthost *sh, char nexthop[NEXTHOP])
  * main.cf can weaken it (postconf(5) smtp_tls_policy_maps)
  */
 static void
-door(const struct desk *desk, const char *owner, const struct smarthost *sh,
-    const char *key, int64_t now, char *dst, size_t size)
+door(const struct desk *desk, const struct exit *e, const char *key, char *dst,
+    size_t size)
 {
 	char nexthop[NEXTHOP];
 	struct why why = WHY_NONE;
 
-	nexthop_of(sh, nexthop);
+	nexthop_of(e->sh, nexthop);
 	if (strcmp(key, nexthop) != 0)
 		temp("this server is not that of the smarthost", dst, size);
-	else if (gate_begin(desk, owner, sh, now, &why) != GATE_OPEN)
+	else if (gate_begin(desk, e->owner, e->sh, e->now, &why) != GATE_OPEN)
 		temp(why.text, dst, size);
 	else
 		snprintf(dst, size, "OK %s",
-		    sh->tls == TLS_VERIFY ? "secure match=nexthop" : "encrypt");
+		    e->sh->tls == TLS_VERIFY ? "secure match=nexthop"
+					     : "encrypt");
 }
 
 /* credential - "user:password" for the exact nexthop, and for nothing else */
 static void
-credential(const struct desk *desk, const char *owner,
-    const struct smarthost *sh, const char *key, int64_t now, char *dst,
-    size_t size)
+credential(const struct desk *desk, const struct exit *e, const char *key,
+    char *dst, size_t size)
 {
 	char nexthop[NEXTHOP];
 	struct why why = WHY_NONE;
 	int found;
 
-	nexthop_of(sh, nexthop);
+	nexthop_of(e->sh, nexthop);
 	if (strcmp(key, nexthop) != 0) {
 		const bool server =
 		    key[0] == '[' ||
@@ -127,17 +134,17 @@ credential(const struct desk *desk, const char *owner,
 			snprintf(dst, size, "NOTFOUND ");
 		if (strchr(key, '@') != NULL && key[0] != '[' &&
 		    desk->gate != NULL)
-			gate_sender(desk, owner, sh, key, now);
+			gate_sender(desk, e->owner, e->sh, key, e->now);
 		return;
 	}
 	memcpy(dst, "OK ", 3);
 	found = credentials_lookup(
-	    desk->conf, sh->name, nexthop, dst + 3, size - 3, &why);
+	    desk->conf, e->sh->name, nexthop, dst + 3, size - 3, &why);
 	/* What is not known is no login: the gate hears of none. */
 	if (found == -1) {
 		temp(why.text, dst, size);
-	} else if (desk->gate != NULL &&
-		   gate_login(desk, owner, sh, now, &why) != GATE_OPEN) {
+	} else if (desk->gate != NULL && gate_login(desk, e->owner, e->sh,
+					     e->now, &why) != GATE_OPEN) {
 		explicit_bzero(dst, size);
 		temp(why.text, dst, size);
 	} else if (found == 0) {
@@ -146,12 +153,12 @@ credential(const struct desk *desk, const char *owner,
 }
 
 static void
-status(const struct desk *desk, const char *owner, const struct smarthost *sh,
-    const char *text, int64_t now, char *dst, size_t size)
+status(const struct desk *desk, const struct exit *e, const char *text,
+    char *dst, size_t size)
 {
 	struct why better;
 
-	if (gate_status(desk, owner, sh, text, strlen(text), now, &better))
+	if (gate_status(desk, e->owner, e->sh, text, e->now, &better))
 		snprintf(dst, size, "OK 4.7.1 %s", better.text);
 	else
 		snprintf(dst, size, "NOTFOUND ");
@@ -178,28 +185,28 @@ after(const char *map, const char *prefix)
 }
 
 void
-postfix_auth(const struct desk *desk, const char *owner, struct bytes map,
-    struct bytes key, int64_t now, char *dst, size_t size)
+postfix_auth(const struct desk *desk, const char *owner, const struct lookup *q,
+    int64_t now, char *dst, size_t size)
 {
 	char name[STORE_NAME + sizeof(STATUS)], text[4096];
-	const struct smarthost *sh;
+	struct exit e = { .owner = owner, .now = now };
 	const char *account;
 
-	if (!text_of(map, name, sizeof(name)) ||
-	    !text_of(key, text, sizeof(text))) {
+	if (!text_of(q->map, name, sizeof(name)) ||
+	    !text_of(q->key, text, sizeof(text))) {
 		temp("no such smarthost", dst, size);
 		return;
 	}
 	/* A smarthost may be called "door-x": its own name comes first. */
-	sh = config_smarthost(desk->conf, name);
-	if (sh != NULL) {
-		credential(desk, owner, sh, text, now, dst, size);
+	e.sh = config_smarthost(desk->conf, name);
+	if (e.sh != NULL) {
+		credential(desk, &e, text, dst, size);
 	} else if ((account = after(name, DOOR)) != NULL &&
-		   (sh = config_smarthost(desk->conf, account)) != NULL) {
-		door(desk, owner, sh, text, now, dst, size);
+		   (e.sh = config_smarthost(desk->conf, account)) != NULL) {
+		door(desk, &e, text, dst, size);
 	} else if ((account = after(name, STATUS)) != NULL &&
-		   (sh = config_smarthost(desk->conf, account)) != NULL) {
-		status(desk, owner, sh, text, now, dst, size);
+		   (e.sh = config_smarthost(desk->conf, account)) != NULL) {
+		status(desk, &e, text, dst, size);
 	} else {
 		temp("there is no smarthost of that name, see postmeter.conf",
 		    dst, size);

@@ -24,12 +24,16 @@
 void	postfix_transport(const struct desk *desk, struct bytes sender,
 	    bool exit, int64_t now, char *dst, size_t size);
 
+/* What a peer asks: which map, for what. */
+struct lookup {
+	struct bytes map, key;
+};
+
 /*
  * A question on the auth socket by owner.  *secret_r: the answer holds a
  * credential; the caller wipes dst.
  */
 void	postfix_auth(const struct desk *desk, const char *owner,
-	    struct bytes map, struct bytes key, int64_t now, char *dst,
-	    size_t size);
+	    const struct lookup *q, int64_t now, char *dst, size_t size);
 
 #endif

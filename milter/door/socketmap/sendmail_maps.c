@@ -38,21 +38,21 @@ struct question {
 	struct sendmail_key key;
 	char id[TXN_QUEUE_ID];
 	struct mailaddr sender;
+	const struct smarthost *sh; /* the message was charged to; or NULL */
 };
 
 /*
- * message - the parts of key and the smarthost that the message was charged to,
- * NULL if there is none.  -1 if that could not be known: then dst is the
- * answer.
+ * message - the parts of key and its smarthost.  -1 if that could not be known:
+ * then dst is the answer.
  */
 static int
 message(const struct desk *desk, struct bytes key, int64_t now,
-    struct question *q, const struct smarthost **sh_r, char *dst, size_t size)
+    struct question *q, char *dst, size_t size)
 {
 	struct sendmail_key *k = &q->key;
 	struct why why = WHY_NONE;
 
-	*sh_r = NULL;
+	q->sh = NULL;
 	if (!sendmail_parse(key, k)) {
 		temp(dst, size,
 		    "this key is not of postmeter's rules for Sendmail: run postmeterctl setup sendmail");
@@ -65,7 +65,7 @@ message(const struct desk *desk, struct bytes key, int64_t now,
 	    desk->conf->recipient_delimiter);
 	/* An address test has no id, and nothing that could leave. */
 	if (q->id[0] != '\0' && routing_of_id(desk, q->id, &q->sender, now,
-				    sh_r, &why) == ROUTE_UNKNOWN) {
+				    &q->sh, &why) == ROUTE_UNKNOWN) {
 		temp(dst, size, why.text);
 		return -1;
 	}
@@ -76,47 +76,47 @@ void
 sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
     char *dst, size_t size)
 {
-	const struct smarthost *sh;
 	struct question q;
 	struct why why = WHY_NONE;
 
-	if (message(desk, key, now, &q, &sh, dst, size) == -1)
+	if (message(desk, key, now, &q, dst, size) == -1)
 		return;
 	/* Asked at RCPT, before the charge: a guess, and no more than that. */
-	if (sh == NULL && (q.id[0] == '\0' || arrivals_has(q.id, &q.sender)) &&
-	    routing_of_sender(desk, &q.sender, now, &sh, &why) ==
+	if (q.sh == NULL &&
+	    (q.id[0] == '\0' || arrivals_has(q.id, &q.sender)) &&
+	    routing_of_sender(desk, &q.sender, now, &q.sh, &why) ==
 		ROUTE_UNKNOWN) {
 		temp(dst, size, why.text);
-	} else if (sh == NULL) {
+	} else if (q.sh == NULL) {
 		snprintf(dst, size, "NOTFOUND ");
-	} else if (!sendmail_can(sh, &why)) {
+	} else if (!sendmail_can(q.sh, &why)) {
 		temp(dst, size, why.text);
 	} else {
 		memcpy(dst, "OK ", 3);
-		if (sendmail_route(sh, dst + 3, size - 3) == -1)
+		if (sendmail_route(q.sh, dst + 3, size - 3) == -1)
 			temp(dst, size, "the smarthost's name is too long");
 	}
 }
 
 /*
- * due - the server of key is the smarthost of its message, *sh_r.  If not,
+ * due - the server of key is the smarthost of its message, q->sh.  If not,
  * dst is the answer.
  */
 static bool
 due(const struct desk *desk, struct bytes key, int64_t now, struct question *q,
-    const struct smarthost **sh_r, char *dst, size_t size)
+    char *dst, size_t size)
 {
-	if (message(desk, key, now, q, sh_r, dst, size) == -1)
+	if (message(desk, key, now, q, dst, size) == -1)
 		return false;
-	switch (sendmail_server(desk->conf, *sh_r, q->key.about)) {
+	switch (sendmail_server(desk->conf, q->sh, q->key.about)) {
 	case SENDMAIL_DUE:
-		return *sh_r != NULL;
+		return q->sh != NULL;
 	case SENDMAIL_OTHER:
 		snprintf(dst, size, "NOTFOUND ");
 		break;
 	case SENDMAIL_ASTRAY:
 		temp(dst, size,
-		    *sh_r == NULL
+		    q->sh == NULL
 			? "this message was never counted for that smarthost"
 			: "this server is not the smarthost of the message");
 		break;
@@ -128,11 +128,10 @@ void
 sendmail_map_tls(const struct desk *desk, struct bytes key, int64_t now,
     char *dst, size_t size)
 {
-	const struct smarthost *sh;
 	struct question q;
 
-	if (due(desk, key, now, &q, &sh, dst, size))
-		snprintf(dst, size, "OK %s", sendmail_tls(sh));
+	if (due(desk, key, now, &q, dst, size))
+		snprintf(dst, size, "OK %s", sendmail_tls(q.sh));
 }
 
 /*
@@ -241,19 +240,18 @@ void
 sendmail_map_login(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
-	const struct smarthost *sh;
 	struct why why = WHY_NONE;
 	struct gate_rcpt r;
 	struct question q;
 
-	if (!due(desk, key, now, &q, &sh, dst, size))
+	if (!due(desk, key, now, &q, dst, size))
 		return;
 	r = asked(&q, process);
-	if (sh->username[0] == '\0')
+	if (q.sh->username[0] == '\0')
 		snprintf(dst, size, "OK none");
-	else if (was_refused(desk, sh, now, &why) ||
+	else if (was_refused(desk, q.sh, now, &why) ||
 		 (desk->gate != NULL &&
-		     gate_login_due(desk, &r, sh, now, &why) != GATE_OPEN))
+		     gate_login_due(desk, &r, q.sh, now, &why) != GATE_OPEN))
 		temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK due");
@@ -263,22 +261,21 @@ void
 sendmail_map_auth(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
-	const struct smarthost *sh;
 	struct why why = WHY_NONE;
 	struct gate_rcpt r;
 	struct question q;
 
-	if (!due(desk, key, now, &q, &sh, dst, size))
+	if (!due(desk, key, now, &q, dst, size))
 		return;
-	if (sh->oauth.grant != GRANT_NONE)
-		login_by_handle(desk->conf, sh, now, dst, size);
+	if (q.sh->oauth.grant != GRANT_NONE)
+		login_by_handle(desk->conf, q.sh, now, dst, size);
 	else
-		login(desk->conf, sh, dst, size);
+		login(desk->conf, q.sh, dst, size);
 	r = asked(&q, process);
 	if (desk->gate != NULL && strncmp(dst, "OK ", 3) != 0) {
 		gate_login_withheld(desk, &r, now);
 	} else if (desk->gate != NULL &&
-		   gate_message(desk, &r, sh, now, &why) != GATE_OPEN) {
+		   gate_message(desk, &r, q.sh, now, &why) != GATE_OPEN) {
 		explicit_bzero(dst, size);
 		temp(dst, size, why.text);
 	}
@@ -288,15 +285,14 @@ void
 sendmail_map_refused(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
-	const struct smarthost *sh;
 	struct gate_rcpt r;
 	struct question q;
 
-	if (!due(desk, key, now, &q, &sh, dst, size))
+	if (!due(desk, key, now, &q, dst, size))
 		return;
 	r = asked(&q, process);
 	if (desk->gate != NULL)
-		gate_no_login(desk, &r, sh, now);
+		gate_no_login(desk, &r, q.sh, now);
 	snprintf(dst, size, "OK noted");
 }
 
@@ -304,16 +300,15 @@ void
 sendmail_map_leave(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
-	const struct smarthost *sh;
 	struct why why = WHY_NONE;
 	struct gate_rcpt r;
 	struct question q;
 
-	if (!due(desk, key, now, &q, &sh, dst, size))
+	if (!due(desk, key, now, &q, dst, size))
 		return;
 	r = asked(&q, process);
 	if (desk->gate != NULL &&
-	    gate_recipient(desk, &r, sh, now, &why) != GATE_OPEN)
+	    gate_recipient(desk, &r, q.sh, now, &why) != GATE_OPEN)
 		temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK yes");

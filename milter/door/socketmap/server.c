@@ -102,9 +102,10 @@ is_map(struct bytes map, const char *name)
 }
 
 static void
-answer_map(const struct desk *desk, const struct peer *p, struct bytes map,
-    struct bytes key, char *dst, size_t size)
+answer_map(const struct desk *desk, const struct peer *p,
+    const struct lookup *q, char *dst, size_t size)
 {
+	const struct bytes map = q->map, key = q->key;
 	const int64_t now = clock_now();
 
 	if (is_map(map, "transport"))
@@ -123,9 +124,10 @@ answer_map(const struct desk *desk, const struct peer *p, struct bytes map,
 
 /* answer_auth - a credential, of a smarthost or (Sendmail) of a message */
 static void
-answer_auth(const struct desk *desk, const struct peer *p, struct bytes map,
-    struct bytes key, char *dst, size_t size)
+answer_auth(const struct desk *desk, const struct peer *p,
+    const struct lookup *q, char *dst, size_t size)
 {
+	const struct bytes map = q->map, key = q->key;
 	const int64_t now = clock_now();
 
 	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[') {
@@ -141,7 +143,7 @@ answer_auth(const struct desk *desk, const struct peer *p, struct bytes map,
 	} else if (is_map(map, "refused") && key.len > 0 && key.p[0] != '[') {
 		sendmail_map_refused(desk, p->owner, key, now, dst, size);
 	} else {
-		postfix_auth(desk, p->owner, map, key, now, dst, size);
+		postfix_auth(desk, p->owner, q, now, dst, size);
 	}
 }
 
@@ -168,19 +170,19 @@ static void
 answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 {
 	char text[OUT_SIZE - 16];
-	struct bytes map = { 0 }, key;
+	struct lookup q = { .map = { 0 } };
 	struct desk desk = s->desk;
 
 	desk.conf = snapshot_hold();
-	if (!socketmap_split(request, &map, &key))
+	if (!socketmap_split(request, &q.map, &q.key))
 		snprintf(
 		    text, sizeof(text), "TEMP want a map and a lookup key");
 	else if (p->door == DOOR_MAP)
-		answer_map(&desk, p, map, key, text, sizeof(text));
+		answer_map(&desk, p, &q, text, sizeof(text));
 	else
-		answer_auth(&desk, p, map, key, text, sizeof(text));
+		answer_auth(&desk, p, &q, text, sizeof(text));
 	snapshot_release(&desk.conf);
-	count_lookup(p, map, text);
+	count_lookup(p, q.map, text);
 	p->nout = netstring_put(p->out, sizeof(p->out), text, strlen(text));
 	p->taken = 0;
 	explicit_bzero(text, sizeof(text));

@@ -68,8 +68,7 @@ void	db_rollback(struct db *db);
 enum store_answer db_put_meta(struct db *db,
 	    const struct db_meta *meta, struct why *why);
 enum store_answer db_put_counter(struct db *db, const char *policy,
-	    const char *key, uint64_t seq, const uint8_t *bytes, size_t len,
-	    int64_t updated, struct why *why);
+	    const char *key, const struct row *r, struct why *why);
 enum store_answer db_drop_counter(struct db *db,
 	    const char *policy, const char *key, struct why *why);
 enum store_answer db_put_binding(struct db *db, const char *bound,

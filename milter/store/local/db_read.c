@@ -45,22 +45,22 @@ damaged(struct db *db, struct why *why)
 	return STORE_FAILED;
 }
 
-/* read_row - record, seq and digest, which stand in columns i and behind it */
+/* read_row - record, seq and digest, in the first three columns */
 static enum store_answer
-read_row(struct db *db, sqlite3_stmt *s, int i, const char *policy,
-    const char *key, struct row *r, struct why *why)
+read_row(struct db *db, sqlite3_stmt *s, const char *policy, const char *key,
+    struct row *r, struct why *why)
 {
-	const void *p = sqlite3_column_blob(s, i);
+	const void *p = sqlite3_column_blob(s, 0);
 
-	r->len = (size_t)sqlite3_column_bytes(s, i);
-	r->seq = (uint64_t)sqlite3_column_int64(s, i + 1);
+	r->len = (size_t)sqlite3_column_bytes(s, 0);
+	r->seq = (uint64_t)sqlite3_column_int64(s, 1);
 	r->bytes = p == NULL ? NULL : malloc(r->len);
 	if (r->bytes == NULL) {
 		why_set(why, "out of memory, or an empty record");
 		return STORE_FAILED;
 	}
 	memcpy(r->bytes, p, r->len);
-	if (sqlite3_column_int64(s, i + 2) ==
+	if (sqlite3_column_int64(s, 2) ==
 	    db_row_digest(policy, key, r->seq, r->bytes, r->len))
 		return STORE_OK;
 	row_free(r);
@@ -82,7 +82,7 @@ db_counter(struct db *db, const char *policy, const char *key,
 	a = stmt_step(db, GET_COUNTER, why);
 	if (a == STORE_OK) {
 		row_r->updated = sqlite3_column_int64(s, 3);
-		a = read_row(db, s, 0, policy, key, row_r, why);
+		a = read_row(db, s, policy, key, row_r, why);
 	}
 	read_done(db, GET_COUNTER);
 	return a;
@@ -124,10 +124,10 @@ next_counter(
 	if (a == STORE_OK) {
 		struct db_cursor next = { 0 };
 
-		stmt_column(s, 0, next.key, sizeof(next.key));
-		stmt_column(s, 1, next.policy, sizeof(next.policy));
+		stmt_column(s, 3, next.key, sizeof(next.key));
+		stmt_column(s, 4, next.policy, sizeof(next.policy));
 		*cursor = next;
-		a = read_row(db, s, 2, cursor->policy, cursor->key, row_r, why);
+		a = read_row(db, s, cursor->policy, cursor->key, row_r, why);
 	}
 	read_done(db, NEXT_COUNTERS);
 	return a;

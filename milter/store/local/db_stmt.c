@@ -38,7 +38,7 @@ static const char *const sql[STATEMENTS] = {
 	[GET_BINDING] =
 	    "SELECT smarthost, updated FROM binding WHERE bound = ?1",
 	[NEXT_COUNTERS] =
-	    "SELECT key, policy, record, seq, digest FROM counter WHERE (key, policy) > (?1, ?2) ORDER BY key, policy LIMIT 1",
+	    "SELECT record, seq, digest, key, policy FROM counter WHERE (key, policy) > (?1, ?2) ORDER BY key, policy LIMIT 1",
 	[GET_EVENTS] =
 	    "SELECT at, kind, policy, key, actor, text FROM event WHERE ?1 IS NULL OR key = ?1 ORDER BY id DESC LIMIT ?2",
 	[GET_BLOCKS] = "SELECT who, until, text FROM block ORDER BY who",

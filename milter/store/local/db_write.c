@@ -55,8 +55,8 @@ db_put_meta(struct db *db, const struct db_meta *meta, struct why *why)
 }
 
 enum store_answer
-db_put_counter(struct db *db, const char *policy, const char *key, uint64_t seq,
-    const uint8_t *bytes, size_t len, int64_t updated, struct why *why)
+db_put_counter(struct db *db, const char *policy, const char *key,
+    const struct row *r, struct why *why)
 {
 	sqlite3_stmt *s = stmt_get(db, PUT_COUNTER, why);
 
@@ -64,10 +64,10 @@ db_put_counter(struct db *db, const char *policy, const char *key, uint64_t seq,
 		return STORE_FAILED;
 	stmt_text(s, 1, policy);
 	stmt_text(s, 2, key);
-	stmt_int(s, 3, (int64_t)seq);
-	sqlite3_bind_blob64(s, 4, bytes, len, SQLITE_STATIC);
-	stmt_int(s, 5, updated);
-	stmt_int(s, 6, db_row_digest(policy, key, seq, bytes, len));
+	stmt_int(s, 3, (int64_t)r->seq);
+	sqlite3_bind_blob64(s, 4, r->bytes, r->len, SQLITE_STATIC);
+	stmt_int(s, 5, r->updated);
+	stmt_int(s, 6, db_row_digest(policy, key, r->seq, r->bytes, r->len));
 	return stmt_run(db, PUT_COUNTER, why);
 }
 

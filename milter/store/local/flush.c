@@ -83,7 +83,7 @@ write_batch(struct local *l, const struct batch *b, struct why *why)
 
 	for (size_t i = 0; a == STORE_OK && i < b->n; i++) {
 		const struct item *item = b->item[i];
-		const uint8_t *bytes = l->bytes + b->copy[i].at;
+		uint8_t *bytes = l->bytes + b->copy[i].at;
 
 		if (item->policy[0] == '\0')
 			a = db_put_binding(l->db, item->key,
@@ -91,8 +91,11 @@ write_batch(struct local *l, const struct batch *b, struct why *why)
 			    b->copy[i].when, why);
 		else
 			a = db_put_counter(l->db, item->policy, item->key,
-			    b->copy[i].seq, bytes, b->copy[i].len,
-			    b->copy[i].when, why);
+			    &(struct row){ .bytes = bytes,
+				.len = b->copy[i].len,
+				.seq = b->copy[i].seq,
+				.updated = b->copy[i].when },
+			    why);
 	}
 	return a;
 }

@@ -238,7 +238,8 @@ local_replay(struct local *l, const struct db_meta *meta, struct wal_end *end_r,
 	enum store_fault fault;
 
 	pthread_mutex_lock(&l->lock);
-	fault = wal_replay(l->path, meta->journal, meta->flushed, replay_record,
+	fault = wal_replay(l->path,
+	    &(struct wal_start){ meta->journal, meta->flushed }, replay_record,
 	    &r, end_r, why);
 	pthread_mutex_unlock(&l->lock);
 	free(r.digest);

@@ -45,12 +45,15 @@ typedef bool wal_each_fn(void *arg, uint64_t seq, const uint8_t *payload,
 	    size_t len, struct why *why);
 
 /*
- * Calls each for every frame above seq, beginning with file first (0: there
+ * Calls each for every frame above from->seq, beginning with file first (0: there
  * is none to read, and a file with a frame above seq is foreign).  STORE_DAMAGED
  * and why: files are missing or damaged; STORE_INACCESSIBLE: they could not be
  * read.  Changes nothing.
  */
-enum store_fault wal_replay(const char *base, uint64_t first, uint64_t seq,
+struct wal_start {
+	uint64_t first, seq;
+};
+enum store_fault wal_replay(const char *base, const struct wal_start *from,
 	    wal_each_fn *each, void *arg, struct wal_end *end_r,
 	    struct why *why);
 

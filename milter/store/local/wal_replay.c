@@ -240,20 +240,20 @@ replay_nothing(struct replay *r)
 }
 
 enum store_fault
-wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
+wal_replay(const char *base, const struct wal_start *from, wal_each_fn *each,
     void *arg, struct wal_end *end_r, struct why *why)
 {
 	struct wal_numbers list = { 0 };
 	struct replay r = { .base = base,
 		.list = &list,
-		.seq = seq,
+		.seq = from->seq,
 		.each = each,
 		.arg = arg,
 		.end = end_r,
 		.why = why };
 	enum store_fault fault = STORE_OPENED;
 
-	*end_r = (struct wal_end){ .seq = seq };
+	*end_r = (struct wal_end){ .seq = from->seq };
 	if (wal_list_files(base, &list) == -1) {
 		why_set(why, "%s: the directory cannot be read: %s", base,
 		    strerror(errno));
@@ -261,7 +261,8 @@ wal_replay(const char *base, uint64_t first, uint64_t seq, wal_each_fn *each,
 	} else {
 		if (list.n > 0)
 			end_r->number = list.v[list.n - 1];
-		fault = first > 0 ? replay_list(&r, first) : replay_nothing(&r);
+		fault = from->first > 0 ? replay_list(&r, from->first)
+					: replay_nothing(&r);
 	}
 	free(list.v);
 	return fault;

@@ -142,13 +142,13 @@ send_batch(struct redis_store *s, const struct event_text *t, size_t n,
 		argv[i + 2] = t[i].bytes;
 		len[i + 2] = t[i].len;
 	}
-	a = redis_pool_ask(
-	    s->pool, REDIS_PATIENCE, (int)n + 2, argv, len, &r, why);
+	a = redis_pool_ask(s->pool, REDIS_PATIENCE,
+	    &(struct redis_command){ (int)n + 2, argv, len }, &r, why);
 	if (a != STORE_OK)
 		return a;
 	freeReplyObject(r);
-	if (redis_pool_ask(s->pool, REDIS_PATIENCE, 4, trim, NULL, &r, why) ==
-	    STORE_OK)
+	if (redis_pool_ask(s->pool, REDIS_PATIENCE,
+		&(struct redis_command){ 4, trim, NULL }, &r, why) == STORE_OK)
 		freeReplyObject(r);
 	return STORE_OK;
 }
@@ -210,8 +210,8 @@ redis_events(struct store *st, const char *key, size_t n, store_event_fn *each,
 
 		snprintf(first, sizeof(first), "%u", at);
 		snprintf(last, sizeof(last), "%u", at + PAGE - 1);
-		a = redis_pool_ask(
-		    s->pool, REDIS_PATIENCE, 4, argv, NULL, &r, why);
+		a = redis_pool_ask(s->pool, REDIS_PATIENCE,
+		    &(struct redis_command){ 4, argv, NULL }, &r, why);
 		if (a != STORE_OK)
 			break;
 		more = each_event(r, key, &n, each, arg);

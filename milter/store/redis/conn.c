@@ -265,20 +265,21 @@ put_length(char *p, char kind, size_t n)
  * more work than all the rest of asking.
  */
 static char *
-format(int argc, const char **argv, const size_t *len, size_t *size_r)
+format(const struct redis_command *c, size_t *size_r)
 {
 	size_t most = LENGTH_MAX;
 	char *bytes, *p;
 
-	for (int i = 0; i < argc; i++)
-		most += LENGTH_MAX + (len == NULL ? strlen(argv[i]) : len[i]);
+	for (int i = 0; i < c->argc; i++)
+		most += LENGTH_MAX +
+			(c->len == NULL ? strlen(c->argv[i]) : c->len[i]);
 	if ((bytes = malloc(most)) == NULL)
 		return NULL;
-	p = put_length(bytes, '*', (size_t)argc);
-	for (int i = 0; i < argc; i++) {
-		size_t n = len == NULL ? strlen(argv[i]) : len[i];
+	p = put_length(bytes, '*', (size_t)c->argc);
+	for (int i = 0; i < c->argc; i++) {
+		size_t n = c->len == NULL ? strlen(c->argv[i]) : c->len[i];
 
-		p = mempcpy(put_length(p, '$', n), argv[i], n);
+		p = mempcpy(put_length(p, '$', n), c->argv[i], n);
 		p = mempcpy(p, "\r\n", 2);
 	}
 	*size_r = (size_t)(p - bytes);
@@ -286,11 +287,11 @@ format(int argc, const char **argv, const size_t *len, size_t *size_r)
 }
 
 enum redis_sent
-redis_conn_ask(struct redis_conn *l, int argc, const char **argv,
-    const size_t *len, int64_t deadline, redisReply **reply_r, struct why *why)
+redis_conn_ask(struct redis_conn *l, const struct redis_command *c,
+    int64_t deadline, redisReply **reply_r, struct why *why)
 {
 	size_t n = 0;
-	char *bytes = format(argc, argv, len, &n);
+	char *bytes = format(c, &n);
 	bool sent;
 
 	*reply_r = NULL;

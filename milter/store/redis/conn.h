@@ -43,12 +43,18 @@ void	redis_conn_close(struct redis_conn **lp);
 /* False if the other side is known to be gone. */
 bool	redis_conn_alive(const struct redis_conn *l);
 
+/* Words; len NULL: they are strings. */
+struct redis_command {
+	int argc;
+	const char **argv;
+	size_t *len;
+};
+
 /*
  * One command, one reply (to be freed with freeReplyObject; it may be an
  * error reply).  After anything but REDIS_REPLIED the link is of no more use.
  */
-enum redis_sent redis_conn_ask(struct redis_conn *l, int argc,
-	    const char **argv, const size_t *len, int64_t deadline,
+enum redis_sent redis_conn_ask(struct redis_conn *l, const struct redis_command *c, int64_t deadline,
 	    redisReply **reply_r, struct why *why);
 
 #endif

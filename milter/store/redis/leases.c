@@ -284,14 +284,21 @@ redis_leases_unlist(struct redis_store *s, const char *member)
 	redisReply *r = NULL;
 	struct why why;
 
-	if (redis_pool_ask(s->pool, REDIS_PATIENCE, 3, argv, NULL, &r, &why) ==
-	    STORE_OK)
+	if (redis_pool_ask(s->pool, REDIS_PATIENCE,
+		&(struct redis_command){ 3, argv, NULL }, &r, &why) == STORE_OK)
 		freeReplyObject(r);
 }
 
+/* Who is shown them, until he says that it is enough. */
+struct shown {
+	store_lease_fn *each;
+	void *arg;
+	bool enough;
+};
+
 static enum store_answer
 each_of(struct redis_store *s, redisReply *const *member, size_t n,
-    store_lease_fn *each, void *arg, bool *more, struct why *why)
+    struct shown *to, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 	enum work_outcome o;
@@ -312,9 +319,9 @@ each_of(struct redis_store *s, redisReply *const *member, size_t n,
 	now = atomic_load(&s->top);
 	if (a == STORE_OK)
 		a = work_swap(&w, WORK_FIRST, REDIS_PATIENCE, &o, why);
-	for (size_t i = 0; a == STORE_OK && *more && i < w.nrecord; i++) {
+	for (size_t i = 0; a == STORE_OK && !to->enough && i < w.nrecord; i++) {
 		if (read_lease(w.record[i], now, &lease))
-			*more = each(arg, &lease);
+			to->enough = !to->each(to->arg, &lease);
 		else
 			redis_leases_unlist(
 			    s, w.record[i]->key + strlen(REDIS_LEASES));
@@ -330,18 +337,18 @@ redis_leases(struct store *st, store_lease_fn *each, void *arg, struct why *why)
 	const char *argv[] = { "ZRANGE", REDIS_OPEN, "0", "-1" };
 	struct redis_store *s = redis_of(st);
 	redisReply *r = NULL;
-	bool more = true;
-	enum store_answer a =
-	    redis_pool_ask(s->pool, REDIS_PATIENCE, 4, argv, NULL, &r, why);
+	struct shown to = { each, arg, false };
+	enum store_answer a = redis_pool_ask(s->pool, REDIS_PATIENCE,
+	    &(struct redis_command){ 4, argv, NULL }, &r, why);
 
 	if (a != STORE_OK)
 		return a;
-	for (size_t at = 0; a == STORE_OK && more && at < r->elements;
+	for (size_t at = 0; a == STORE_OK && !to.enough && at < r->elements;
 	     at += BATCH) {
 		size_t n = r->elements - at;
 
-		a = each_of(s, r->element + at, n < BATCH ? n : BATCH, each,
-		    arg, &more, why);
+		a = each_of(
+		    s, r->element + at, n < BATCH ? n : BATCH, &to, why);
 	}
 	freeReplyObject(r);
 	return a;

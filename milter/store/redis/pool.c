@@ -288,8 +288,8 @@ answer_of(const redisReply *r, struct why *why)
 
 /* One command and its reply, error replies included. */
 static enum store_answer
-exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
-    const size_t *len, redisReply **reply_r, struct why *why)
+exchange(struct redis_pool *p, int64_t deadline, const struct redis_command *c,
+    redisReply **reply_r, struct why *why)
 {
 	enum redis_sent sent = REDIS_UNSENT;
 	int64_t begun = clock_steady();
@@ -303,8 +303,7 @@ exchange(struct redis_pool *p, int64_t deadline, int argc, const char **argv,
 	if (l == NULL)
 		l = redis_session_open(&p->login, &peer, deadline, why);
 	if (l != NULL)
-		sent =
-		    redis_conn_ask(l, argc, argv, len, deadline, reply_r, why);
+		sent = redis_conn_ask(l, c, deadline, reply_r, why);
 	if (sent != REDIS_REPLIED)
 		redis_conn_close(&l);
 	leave_place(p, l, generation);
@@ -335,11 +334,11 @@ settle(enum store_answer a, redisReply **r, struct why *why)
 }
 
 enum store_answer
-redis_pool_ask(struct redis_pool *p, int timeout, int argc, const char **argv,
-    const size_t *len, redisReply **reply_r, struct why *why)
+redis_pool_ask(struct redis_pool *p, int timeout, const struct redis_command *c,
+    redisReply **reply_r, struct why *why)
 {
-	enum store_answer a = exchange(
-	    p, clock_steady() + timeout, argc, argv, len, reply_r, why);
+	enum store_answer a =
+	    exchange(p, clock_steady() + timeout, c, reply_r, why);
 
 	return settle(a, reply_r, why);
 }
@@ -352,24 +351,24 @@ is_unknown(enum store_answer a, const redisReply *r)
 }
 
 enum store_answer
-redis_pool_run(struct redis_pool *p, int timeout, int argc, const char **argv,
-    size_t *len, redisReply **reply_r, struct why *why)
+redis_pool_run(struct redis_pool *p, int timeout, const struct redis_command *c,
+    redisReply **reply_r, struct why *why)
 {
 	int64_t deadline = clock_steady() + timeout;
 	enum store_answer a;
 
-	argv[0] = "EVALSHA";
-	len[0] = strlen(argv[0]);
-	argv[1] = p->digest;
-	len[1] = DIGEST_TEXT - 1;
-	a = exchange(p, deadline, argc, argv, len, reply_r, why);
+	c->argv[0] = "EVALSHA";
+	c->len[0] = strlen(c->argv[0]);
+	c->argv[1] = p->digest;
+	c->len[1] = DIGEST_TEXT - 1;
+	a = exchange(p, deadline, c, reply_r, why);
 	if (is_unknown(a, *reply_r)) {
 		freeReplyObject(*reply_r);
-		argv[0] = "EVAL";
-		len[0] = strlen(argv[0]);
-		argv[1] = redis_script;
-		len[1] = strlen(redis_script);
-		a = exchange(p, deadline, argc, argv, len, reply_r, why);
+		c->argv[0] = "EVAL";
+		c->len[0] = strlen(c->argv[0]);
+		c->argv[1] = redis_script;
+		c->len[1] = strlen(redis_script);
+		a = exchange(p, deadline, c, reply_r, why);
 	}
 	return settle(a, reply_r, why);
 }

@@ -52,16 +52,14 @@ bool	redis_pool_is_down(struct redis_pool *p, struct why *why);
  * One command.  STORE_OK: *reply_r, never an error reply, to be freed with
  * freeReplyObject.
  */
-enum store_answer redis_pool_ask(struct redis_pool *p, int timeout, int argc,
-	    const char **argv, const size_t *len, redisReply **reply_r,
+enum store_answer redis_pool_ask(struct redis_pool *p, int timeout, const struct redis_command *c, redisReply **reply_r,
 	    struct why *why);
 
 /*
- * The script of the store: argv and len have two free places in front, then
+ * The script of the store: c has two free places in front, then
  * the number of keys, keys and arguments.
  */
-enum store_answer redis_pool_run(struct redis_pool *p, int timeout, int argc,
-	    const char **argv, size_t *len, redisReply **reply_r,
+enum store_answer redis_pool_run(struct redis_pool *p, int timeout, const struct redis_command *c, redisReply **reply_r,
 	    struct why *why);
 
 #endif

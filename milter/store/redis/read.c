@@ -167,8 +167,8 @@ redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
 		const redisReply *page;
 		redisReply *r = NULL;
 
-		a = redis_pool_ask(
-		    s->pool, REDIS_PATIENCE, 6, argv, NULL, &r, why);
+		a = redis_pool_ask(s->pool, REDIS_PATIENCE,
+		    &(struct redis_command){ 6, argv, NULL }, &r, why);
 		if (a != STORE_OK)
 			break;
 		page = r->elements == 2 ? r->element[1] : NULL;

@@ -25,7 +25,8 @@ redis_ask_one(struct redis_conn *l, int argc, const char **argv,
 	redisReply *r = NULL;
 	bool good;
 
-	redis_conn_ask(l, argc, argv, NULL, deadline, &r, why);
+	redis_conn_ask(
+	    l, &(struct redis_command){ argc, argv, NULL }, deadline, &r, why);
 	good = redis_is_good(r, why);
 	if (reply_r != NULL && good)
 		*reply_r = r;

@@ -81,8 +81,9 @@ redis_census(
 	for (size_t i = 0; a == STORE_OK && i < 3; i++) {
 		redisReply *r = NULL;
 
-		a = redis_pool_ask(s->pool, REDIS_PATIENCE, step[i].argc,
-		    step[i].argv, NULL, &r, why);
+		a = redis_pool_ask(s->pool, REDIS_PATIENCE,
+		    &(struct redis_command){ step[i].argc, step[i].argv, NULL },
+		    &r, why);
 		if (a != STORE_OK)
 			break;
 		*n_r = r->type == REDIS_REPLY_INTEGER ? (size_t)r->integer : 0;

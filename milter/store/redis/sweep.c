@@ -107,8 +107,8 @@ redis_sweep(struct redis_store *s)
 	redisReply *r = NULL;
 	struct why why;
 
-	if (redis_pool_ask(s->pool, REDIS_PATIENCE, 6, argv, NULL, &r, &why) !=
-	    STORE_OK)
+	if (redis_pool_ask(s->pool, REDIS_PATIENCE,
+		&(struct redis_command){ 6, argv, NULL }, &r, &why) != STORE_OK)
 		return;
 	if (r->elements == 2 && r->element[1]->type == REDIS_REPLY_ARRAY) {
 		sweep_page(s, r->element[1]);

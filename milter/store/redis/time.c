@@ -64,8 +64,8 @@ redis_look_at_clock(struct redis_store *s)
 	struct why why;
 	int64_t before = clock_now(), now, server, step;
 
-	if (redis_pool_ask(s->pool, REDIS_PATIENCE, 1, argv, NULL, &r, &why) !=
-	    STORE_OK)
+	if (redis_pool_ask(s->pool, REDIS_PATIENCE,
+		&(struct redis_command){ 1, argv, NULL }, &r, &why) != STORE_OK)
 		return;
 	if (r->elements == 2) {
 		server = strtoll(r->element[0]->str, NULL, 10) * SECOND +

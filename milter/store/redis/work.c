@@ -485,8 +485,8 @@ redis_work_run(struct redis_work *w, enum work_how how, int timeout,
 			argv[n] = w->word[i].bytes;
 			len[n++] = w->word[i].len;
 		}
-		a = redis_pool_run(
-		    w->store->pool, timeout, (int)n, argv, len, r_r, why);
+		a = redis_pool_run(w->store->pool, timeout,
+		    &(struct redis_command){ (int)n, argv, len }, r_r, why);
 	} else {
 		why_set(why, "out of memory");
 	}

@@ -378,7 +378,8 @@ trace_history(const char *who, int since_day, size_t n, trace_day_fn *each,
 	(void)trace_settle();
 	pthread_rwlock_rdlock(&using);
 	if (db != NULL)
-		rc = trace_db_history(db, who, since_day, n, each, arg, why);
+		rc = trace_db_history(db,
+		    &(struct trace_list){ who, since_day, n }, each, arg, why);
 	pthread_rwlock_unlock(&using);
 	return rc;
 }
@@ -392,7 +393,8 @@ trace_refusals(const char *who, int64_t since, size_t n,
 	(void)trace_settle();
 	pthread_rwlock_rdlock(&using);
 	if (db != NULL)
-		rc = trace_db_refusals(db, who, since, n, each, arg, why);
+		rc = trace_db_refusals(
+		    db, &(struct trace_list){ who, since, n }, each, arg, why);
 	pthread_rwlock_unlock(&using);
 	return rc;
 }

@@ -535,8 +535,8 @@ trace_db_held(
 
 /* begin_list - the reader taken, who and the rest bound; NULL and why */
 static sqlite3_stmt *
-begin_list(struct trace_db *db, enum statement i, const char *who,
-    int64_t since, size_t n, struct why *why)
+begin_list(struct trace_db *db, enum statement i, const struct trace_list *l,
+    struct why *why)
 {
 	sqlite3_stmt *s;
 
@@ -546,10 +546,10 @@ begin_list(struct trace_db *db, enum statement i, const char *who,
 		pthread_mutex_unlock(&db->reading);
 		return NULL;
 	}
-	if (who != NULL)
-		bind_text(s, 1, who);
-	sqlite3_bind_int64(s, 2, since);
-	sqlite3_bind_int64(s, 3, (sqlite3_int64)n);
+	if (l->who != NULL)
+		bind_text(s, 1, l->who);
+	sqlite3_bind_int64(s, 2, l->since);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)l->n);
 	return s;
 }
 
@@ -561,10 +561,10 @@ end_list(struct trace_db *db, sqlite3_stmt *s)
 }
 
 int
-trace_db_history(struct trace_db *db, const char *who, int since_day, size_t n,
+trace_db_history(struct trace_db *db, const struct trace_list *l,
     trace_day_fn *each, void *arg, struct why *why)
 {
-	sqlite3_stmt *s = begin_list(db, HISTORY, who, since_day, n, why);
+	sqlite3_stmt *s = begin_list(db, HISTORY, l, why);
 	struct trace_day d;
 	int rc = 0;
 
@@ -586,10 +586,10 @@ trace_db_history(struct trace_db *db, const char *who, int since_day, size_t n,
 }
 
 int
-trace_db_refusals(struct trace_db *db, const char *who, int64_t since, size_t n,
+trace_db_refusals(struct trace_db *db, const struct trace_list *l,
     trace_refusals_fn *each, void *arg, struct why *why)
 {
-	sqlite3_stmt *s = begin_list(db, REFUSALS, who, since, n, why);
+	sqlite3_stmt *s = begin_list(db, REFUSALS, l, why);
 	struct trace_refusals r;
 	int rc = 0;
 

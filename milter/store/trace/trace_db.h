@@ -30,9 +30,16 @@ int	trace_db_find(struct trace_db *db, const struct trace_query *q,
 	    trace_entry_fn *each, void *arg, struct why *why);
 int	trace_db_held(struct trace_db *db, trace_entry_fn *each, void *arg,
 	    struct why *why);
-int	trace_db_history(struct trace_db *db, const char *who, int since_day,
-	    size_t n, trace_day_fn *each, void *arg, struct why *why);
-int	trace_db_refusals(struct trace_db *db, const char *who, int64_t since,
-	    size_t n, trace_refusals_fn *each, void *arg, struct why *why);
+
+/* Of whom (NULL: all), since which day or time, how many at the most. */
+struct trace_list {
+	const char *who;
+	int64_t since;
+	size_t n;
+};
+int	trace_db_history(struct trace_db *db, const struct trace_list *l,
+	    trace_day_fn *each, void *arg, struct why *why);
+int	trace_db_refusals(struct trace_db *db, const struct trace_list *l,
+	    trace_refusals_fn *each, void *arg, struct why *why);
 
 #endif
