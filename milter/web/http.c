@@ -140,6 +140,7 @@ is_plain(const struct web_request *rq)
 }
 
 static enum MHD_Result
+/* NOLINTNEXTLINE(readability-function-size): libmicrohttpd's own signature */
 on_request(void *arg, struct MHD_Connection *conn, const char *url,
     const char *method, const char *version, const char *data, size_t *len,
     void **state)

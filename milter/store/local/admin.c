@@ -96,20 +96,28 @@ local_events(struct store *s, const char *key, size_t n, store_event_fn *each,
 /* --- commands on a counter ---------------------------------------------------
  */
 
-/* An item and its counter in the form of policy; STORE_NONE: never used. */
+/* An item, and its counter in the form of a policy: see local_open. */
+struct opened {
+	struct item *item;
+	struct counter *c;
+};
+
+/* STORE_NONE: never used. */
 static enum store_answer
 open_item(struct local *l, const struct policy *policy, const char *key,
-    int64_t now, struct item **i_r, struct counter **c_r, struct why *why)
+    int64_t now, struct opened *o_r, struct why *why)
 {
 	enum store_answer a;
 
-	*c_r = NULL;
+	*o_r = (struct opened){ NULL, NULL };
 	if (l->gone.text[0] != '\0') {
 		*why = l->gone;
 		return STORE_FAILED;
 	}
-	a = local_fetch(l, policy->name, key, false, i_r, why);
-	return a == STORE_OK ? local_open(l, *i_r, policy, now, c_r, why) : a;
+	a = local_fetch(l, policy->name, key, false, &o_r->item, why);
+	return a == STORE_OK
+		   ? local_open(l, o_r->item, policy, now, &o_r->c, why)
+		   : a;
 }
 
 enum store_answer
@@ -120,23 +128,22 @@ local_reset(struct store *s, const struct policy *policy, const char *key,
 	struct wal_record rec = { .kind = WAL_RESET,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
-	struct counter *c = NULL;
-	struct item *item = NULL;
+	struct opened o;
 	enum store_answer a;
 
 	pthread_mutex_lock(&l->lock);
 	rec.now = local_pass(l, by->now);
-	a = open_item(l, policy, key, rec.now, &item, &c, why);
-	if (a == STORE_OK && counter_idle(c, rec.now))
+	a = open_item(l, policy, key, rec.now, &o, why);
+	if (a == STORE_OK && counter_idle(o.c, rec.now))
 		a = STORE_NONE;
 	if (a == STORE_OK)
 		a = local_record(l, &rec, why);
 	if (a == STORE_OK) {
-		counter_reset(c, rec.now);
-		local_put(l, item, &c);
-		local_used(l, item);
+		counter_reset(o.c, rec.now);
+		local_put(l, o.item, &o.c);
+		local_used(l, o.item);
 	}
-	local_shut(item, &c);
+	local_shut(o.item, &o.c);
 	a = local_leave(l, a, l->seq, why);
 	return a == STORE_OK
 		   ? admin_event(l, "reset", policy->name, key, by, why)
@@ -175,29 +182,28 @@ local_grant(struct store *s, const struct policy *policy, const char *key,
 		.grant = *g,
 		.nline = 1,
 		.line = { { .policy = policy->name, .key = key } } };
-	struct counter *c = NULL;
-	struct item *item = NULL;
+	struct opened o;
 	enum store_answer a;
 	bool made;
 
 	pthread_mutex_lock(&l->lock);
 	rec.now = local_pass(l, by->now);
 	rec.grant.until += rec.now - by->now; /* it lasts as long as was said */
-	a = open_item(l, policy, key, rec.now, &item, &c, why);
+	a = open_item(l, policy, key, rec.now, &o, why);
 	made = a == STORE_NONE;
 	if (made)
-		a = make_item(l, policy, key, &item, &c, why);
-	else if (a == STORE_OK && g->extra > 0 && !has_room(c, rec.now))
+		a = make_item(l, policy, key, &o.item, &o.c, why);
+	else if (a == STORE_OK && g->extra > 0 && !has_room(o.c, rec.now))
 		a = STORE_NONE;
 	if (a == STORE_OK && (a = local_record(l, &rec, why)) == STORE_OK) {
-		counter_grant(c, &rec.grant, rec.now);
-		local_put(l, item, &c);
-		local_used(l, item);
+		counter_grant(o.c, &rec.grant, rec.now);
+		local_put(l, o.item, &o.c);
+		local_used(l, o.item);
 		made = false;
 	}
-	local_shut(item, &c);
-	if (made && item != NULL)
-		cache_remove(l->table, item);
+	local_shut(o.item, &o.c);
+	if (made && o.item != NULL)
+		cache_remove(l->table, o.item);
 	a = local_leave(l, a, l->seq, why);
 	return a == STORE_OK
 		   ? admin_event(l, "grant", policy->name, key, by, why)
