@@ -221,7 +221,7 @@ mend_logins(void)
 	const struct config *conf = snapshot_hold();
 
 	for (size_t i = 0; i < conf->nsmarthost; i++)
-		gate_mended(d.gate, conf->smarthost[i].name, clock_now());
+		gate_try_now(d.gate, conf->smarthost[i].name, clock_now());
 	snapshot_release(&conf);
 }
 

@@ -135,13 +135,8 @@ folders() {
 	sed -E 's,include/,milter/,g; s,/[^/ ]+( |$),\1,g' "$1"
 }
 
-# milter/store/local is being taken apart.
-but_local() {
-	grep -vE '^milter/store/local/\S* milter/store/local/'
-}
-
 include_arrows >"$work/includes"
-call_arrows | but_local >"$work/calls"
+call_arrows >"$work/calls"
 folders "$work/includes" >"$work/include-folders"
 folders "$work/calls" >"$work/call-folders"
 

@@ -185,7 +185,7 @@ bool	gate_login_refused(struct gate *g, const char *account);
  * The account's password or token is another one, or may be: if its login was
  * refused, the next delivery may try at once.
  */
-void	gate_mended(struct gate *g, const char *account, int64_t now);
+void	gate_try_now(struct gate *g, const char *account, int64_t now);
 
 /* The key of an account's, or a sender's, counter of what was sent. */
 void	gate_key(const char *name, char *dst, size_t size);

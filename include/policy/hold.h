@@ -59,8 +59,8 @@ void	hold_by_hand(struct hold *h, int64_t until, const char *why,
 	    int64_t now);
 void	hold_open(struct hold *h);
 
-/* A person mended the login: if it was refused, the next message may try. */
-void	hold_mended(struct hold *h, int64_t now);
+/* A person corrected the login: if it was refused, the next message may try. */
+void	hold_try_now(struct hold *h, int64_t now);
 
 enum hold_state { HOLD_OPEN, HOLD_MAY_TRY, HOLD_CLOSED };
 

@@ -185,7 +185,7 @@ gate_login_refused(struct gate *g, const char *account)
 }
 
 void
-gate_mended(struct gate *g, const char *account, int64_t now)
+gate_try_now(struct gate *g, const char *account, int64_t now)
 {
 	struct account *a;
 
@@ -193,7 +193,7 @@ gate_mended(struct gate *g, const char *account, int64_t now)
 	a = account_find(g, account);
 	if (a != NULL && breaker_state(&a->breaker, now) == BREAKER_OPEN)
 		a->breaker.until = now;
-	holds_mended(&g->holds, account, now);
+	holds_try_now(&g->holds, account, now);
 	pthread_mutex_unlock(&g->lock);
 }
 

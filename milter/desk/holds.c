@@ -444,10 +444,10 @@ holds_login_refused(struct holds *h, const char *account)
 }
 
 void
-holds_mended(struct holds *h, const char *account, int64_t now)
+holds_try_now(struct holds *h, const char *account, int64_t now)
 {
 	struct held *x = held_find(h, account, "");
 
 	if (x != NULL)
-		hold_mended(&x->hold, now);
+		hold_try_now(&x->hold, now);
 }

@@ -72,8 +72,8 @@ void	holds_learn(struct holds *h, const struct desk *d, const char *account,
 /* Was its login refused while it was open?  True once each time. */
 bool	holds_login_refused(struct holds *h, const char *account);
 
-/* The login was mended: if it was refused, the next delivery may try. */
-void	holds_mended(struct holds *h, const char *account, int64_t now);
+/* The login was corrected: if it was refused, the next delivery may try. */
+void	holds_try_now(struct holds *h, const char *account, int64_t now);
 
 /* At a start: the accounts that were shut when the daemon ended.  STORE_OK, or
  * why it is not known. */

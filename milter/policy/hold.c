@@ -141,7 +141,7 @@ hold_by_hand(struct hold *h, int64_t until, const char *why, int64_t now)
 }
 
 void
-hold_mended(struct hold *h, int64_t now)
+hold_try_now(struct hold *h, int64_t now)
 {
 	if (h->class != REFUSAL_AUTH || h->by_hand)
 		return;

@@ -183,13 +183,13 @@ a_mended_login_is_tried_at_once_and_a_refused_one_told_once(void **state)
 	assert_true(gate_login_refused(desk.gate, "a"));
 	assert_false(gate_login_refused(desk.gate, "a"));
 	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
-	gate_mended(desk.gate, "a", MONDAY + MINUTE);
+	gate_try_now(desk.gate, "a", MONDAY + MINUTE);
 	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_OPEN);
 	hears("a", LOGIN, MONDAY + MINUTE);
 	assert_false(gate_login_refused(desk.gate, "a"));
 	assert_int_equal(
 	    delivers("a", "x@o.test", MONDAY + 2 * MINUTE), GATE_SHUT);
-	gate_mended(desk.gate, "a", MONDAY + 2 * MINUTE);
+	gate_try_now(desk.gate, "a", MONDAY + 2 * MINUTE);
 	assert_int_equal(
 	    delivers("a", "x@o.test", MONDAY + 2 * MINUTE), GATE_OPEN);
 	hears("a", "2.0.0 250 2.0.0 queued", MONDAY + 2 * MINUTE);
@@ -197,7 +197,7 @@ a_mended_login_is_tried_at_once_and_a_refused_one_told_once(void **state)
 	    delivers("a", "x@o.test", MONDAY + 2 * MINUTE), GATE_OPEN);
 	/* A full day is nothing that a new password mends. */
 	hears("a", DAILY, MONDAY + 3 * MINUTE);
-	gate_mended(desk.gate, "a", MONDAY + 3 * MINUTE);
+	gate_try_now(desk.gate, "a", MONDAY + 3 * MINUTE);
 	assert_int_equal(
 	    delivers("a", "x@o.test", MONDAY + 3 * MINUTE), GATE_SHUT);
 }

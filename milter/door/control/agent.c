@@ -80,7 +80,7 @@ control_token(const struct request *rq)
 		    "smarthost %s: %s", sh->name,
 		    why.text[0] != '\0' ? why.text : "no token was given");
 	} else if (rq->env->gate != NULL) {
-		gate_mended(rq->env->gate, sh->name, rq->now);
+		gate_try_now(rq->env->gate, sh->name, rq->now);
 	}
 	return json_pack(
 	    "{s:b, s:I}", "ok", 1, "started", (json_int_t)rq->env->started);

@@ -1,7 +1,7 @@
 /*
  * core.h - the embedded store from within: table, journal, database.
  *
- * For the files of this folder; everybody else sees store.h.  core.c lies
+ * For the files of this directory; everybody else sees store.h.  core.c lies
  * below the operations (charge.c, read.c, admin.c, lease.c, flush.c, replay.c),
  * backend.c above them.
  *
