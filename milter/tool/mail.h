@@ -17,8 +17,9 @@ struct mail_round {
 };
 
 /*
- * What was told already, a file: {"event": ms of the newest event, "report":
- * the day of the last (20261125), "warned": {"POLICY KEY PERCENT": ms}}.
+ * What was told already, a file: {"event": ms of the newest event that alerts
+ * told of, "warning": likewise of warnings, "report": the day of the last
+ * (20261125), "warned": {"POLICY KEY PERCENT": ms}}.
  */
 json_t *mail_state_load(const char *path, int64_t now);
 int mail_state_save(const char *path, const json_t *state, struct why *why);

@@ -169,19 +169,12 @@ warned_whom(const struct config *conf, const json_t *e)
 	return "";
 }
 
-/* is_told - was that told within a day?  If not, it is from now on */
-static bool
-is_told(json_t *warned, const json_t *e, const struct percent *p)
+/* warning_name - what it is remembered as: who, of what, at which percentage */
+static void
+warning_name(const json_t *e, const struct percent *p, char *dst, size_t size)
 {
-	const int64_t when = event_when(e);
-	char name[MAILADDR_MAX + 120];
-
-	snprintf(name, sizeof(name), "%s %s %u", ctl_str(e, "policy"),
-	    ctl_str(e, "key"), p->percent);
-	if (ctl_num(warned, name) > when - WARNED_FOR)
-		return true;
-	json_object_set_new(warned, name, json_integer(when));
-	return false;
+	snprintf(dst, size, "%s %s %u", ctl_str(e, "policy"), ctl_str(e, "key"),
+	    p->percent);
 }
 
 static int
@@ -214,7 +207,9 @@ mail_warning(struct mail_round *m, const json_t *e, const char *to,
 	return rc;
 }
 
-/* mail_warnings - to whoever comes near a limit; the others go on if one fails
+/*
+ * mail_warnings - to whoever comes near a limit, once a day.  The others go on
+ * if one fails, and that one is tried again.
  */
 static int
 mail_warnings(
@@ -226,14 +221,20 @@ mail_warnings(
 	int rc = 0;
 
 	json_array_foreach (events, i, e) {
+		const int64_t when = event_when(e);
+		char name[MAILADDR_MAX + 120];
 		const char *to;
 
 		if (strcmp(ctl_str(e, "kind"), "warn") != 0 ||
 		    !read_percent(e, &p))
 			continue;
 		to = warned_whom(m->conf, e);
-		if (to[0] != '\0' && !is_told(warned, e, &p) &&
-		    mail_warning(m, e, to, &p, why) == -1)
+		warning_name(e, &p, name, sizeof(name));
+		if (to[0] == '\0' || ctl_num(warned, name) > when - WARNED_FOR)
+			continue;
+		if (mail_warning(m, e, to, &p, why) == 0)
+			json_object_set_new(warned, name, json_integer(when));
+		else
 			rc = -1;
 	}
 	return rc;
@@ -271,52 +272,78 @@ new_events(const json_t *answer, int64_t last)
 	return list;
 }
 
+/* alerts_of - those behind the last alert that need a person */
 static json_t *
-alerts_of(const json_t *events)
+alerts_of(const json_t *events, int64_t last)
 {
 	json_t *list = json_array(), *e;
 	size_t i;
 
 	json_array_foreach (events, i, e)
-		if (needs_a_person(e))
+		if (event_when(e) > last && needs_a_person(e))
 			json_array_append(list, e);
 	return list;
+}
+
+/* told_up_to - by alerts ("event") or by warnings ("warning") */
+static int64_t
+told_up_to(const json_t *state, const char *what)
+{
+	return ctl_num(
+	    state, json_object_get(state, what) != NULL ? what : "event");
+}
+
+/* tell - both kinds, each noted by itself: who cannot be warned delays nothing
+ */
+static int
+tell(struct mail_round *m, const json_t *events, json_t *state, struct why *why)
+{
+	const size_t n = json_array_size(events);
+	const int64_t newest =
+	    n > 0 ? event_when(json_array_get(events, n - 1)) : 0;
+	json_t *alerts = alerts_of(events, told_up_to(state, "event"));
+	json_t *warned = json_object_get(state, "warned");
+	int rc = mail_alerts(m, alerts, why);
+
+	if (!json_is_object(warned)) {
+		warned = json_object();
+		json_object_set_new(state, "warned", warned);
+	}
+	if (rc == 0) {
+		const int64_t before = told_up_to(state, "warning");
+
+		run_alerts(m, alerts);
+		if (n > 0)
+			json_object_set_new(
+			    state, "event", json_integer(newest));
+		rc = mail_warnings(m, events, warned, why);
+		json_object_set_new(state, "warning",
+		    json_integer(rc == 0 && n > 0 ? newest : before));
+		forget_warned(warned, m->now);
+	}
+	json_decref(alerts);
+	return rc;
 }
 
 int
 mail_events(struct mail_round *m, json_t *state, struct why *why)
 {
+	const int64_t alerted = told_up_to(state, "event");
+	const int64_t warned = told_up_to(state, "warning");
 	json_t *request =
 	    json_pack("{s:s, s:i}", "command", "events", "n", EVENTS_MOST);
-	json_t *answer, *events, *alerts, *warned;
-	int rc, code;
+	json_t *answer, *events;
+	int rc = -1;
 
-	code = ctl_ask_daemon(m->ctl, request, &answer);
-	json_decref(request);
-	if (code != 0) {
+	if (ctl_ask_daemon(m->ctl, request, &answer) == 0) {
+		events =
+		    new_events(answer, alerted < warned ? alerted : warned);
+		rc = tell(m, events, state, why);
+		json_decref(events);
+	} else {
 		why_set(why, "%s", ctl_str(answer, "error"));
-		json_decref(answer);
-		return -1;
 	}
-	warned = json_object_get(state, "warned");
-	if (!json_is_object(warned)) {
-		warned = json_object();
-		json_object_set_new(state, "warned", warned);
-	}
-	events = new_events(answer, ctl_num(state, "event"));
-	alerts = alerts_of(events);
-	rc = mail_alerts(m, alerts, why);
-	if (rc == 0) {
-		run_alerts(m, alerts);
-		if (json_array_size(events) > 0)
-			json_object_set_new(state, "event",
-			    json_integer(event_when(json_array_get(
-				events, json_array_size(events) - 1))));
-		rc = mail_warnings(m, events, warned, why);
-		forget_warned(warned, m->now);
-	}
-	json_decref(events);
-	json_decref(alerts);
+	json_decref(request);
 	json_decref(answer);
 	return rc;
 }
