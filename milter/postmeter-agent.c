@@ -29,6 +29,7 @@
 #include "daemon.h"
 #include "grants.h"
 #include "log.h"
+#include "obj.h"
 #include "privileges.h"
 #include "prober.h"
 #include "secure_mem.h"
@@ -68,7 +69,7 @@ tell_daemon(json_t *request)
 		    a.conf->control_socket.path, strerror(errno));
 	a.deaf = answer == NULL;
 	json_decref(request);
-	if (json_is_true(json_object_get(answer, "ok")))
+	if (obj_yes(answer, "ok"))
 		return answer;
 	if (answer != NULL)
 		log_warn("the daemon says: %s",
@@ -85,9 +86,7 @@ tell_health(void *arg, const struct smarthost *sh, bool good, const char *why)
 	    tell_daemon(json_pack("{s:s, s:s, s:b, s:s}", "command", "health",
 		"smarthost", sh->name, "good", good, "why", why));
 	const int64_t next =
-	    answer == NULL
-		? -1
-		: (int64_t)json_integer_value(json_object_get(answer, "next"));
+	    answer == NULL ? -1 : (int64_t)obj_num(answer, "next");
 
 	(void)arg;
 	json_decref(answer);
@@ -136,8 +135,7 @@ greet(void)
 {
 	json_t *name,
 	    *answer = tell_daemon(json_pack("{s:s}", "command", "hello"));
-	const int64_t started =
-	    (int64_t)json_integer_value(json_object_get(answer, "started"));
+	const int64_t started = (int64_t)obj_num(answer, "started");
 	size_t i;
 
 	if (answer != NULL && started != a.started) {

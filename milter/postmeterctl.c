@@ -57,7 +57,7 @@ main(int argc, char **argv)
 		output = l.json ? &output_json : &output_text;
 		code = l.command->run != NULL ? l.command->run(&l.ctl, &answer)
 					      : ask(&l, &answer);
-		if (json_is_true(json_object_get(answer, "ok")))
+		if (obj_yes(answer, "ok"))
 			output->answer(&sc, l.command, answer);
 		else
 			output->failure(&sc, l.command->name, answer);

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "escape.h"
 #include "oauth.h"
+#include "obj.h"
 
 #define GOOGLE_TOKEN "https://oauth2.googleapis.com/token"
 #define GOOGLE_AUTHORIZE "https://accounts.google.com/o/oauth2/v2/auth"
@@ -178,14 +179,6 @@ judge(struct oauth_answer *a, const char *error, const char *text, int code)
 
 /* --- answers ------------------------------------------------------------- */
 
-static const char *
-text_of(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
-}
-
 /* copy - a member that fits; its length, 0 if it is missing or does not fit */
 static size_t
 copy(const json_t *o, const char *name, char *dst, size_t size)
@@ -227,7 +220,7 @@ void
 oauth_read(long status, const char *body, size_t len, struct oauth_answer *a_r)
 {
 	json_t *o = json_loadb(body, len, 0, NULL);
-	const char *error = text_of(o, "error");
+	const char *error = obj_str(o, "error");
 	const json_t *codes = json_object_get(o, "error_codes");
 
 	explicit_bzero(a_r, sizeof(*a_r));
@@ -235,7 +228,7 @@ oauth_read(long status, const char *body, size_t len, struct oauth_answer *a_r)
 	if (status >= 500 || status == 429)
 		later(a_r, status, "the token server has trouble");
 	else if (error[0] != '\0')
-		judge(a_r, error, text_of(o, "error_description"),
+		judge(a_r, error, obj_str(o, "error_description"),
 		    (int)json_integer_value(json_array_get(codes, 0)));
 	else if (status != 200 || !json_is_object(o))
 		later(a_r, status, "the answer is no token server's");
@@ -449,13 +442,13 @@ assertion(const struct oauth *o, const char *user, const char *key, int64_t now,
 
 	oauth_token_url(o, url);
 	c = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I}", "iss",
-	    text_of(k, "client_email"), "sub", user, "scope", oauth_scope(o),
+	    obj_str(k, "client_email"), "sub", user, "scope", oauth_scope(o),
 	    "aud", url, "iat", (json_int_t)now / SECOND, "exp",
 	    (json_int_t)now / SECOND + 3600);
 	claims = json_dumps(c, JSON_COMPACT);
 	json_decref(c);
-	if (text_of(k, "client_email")[0] == '\0' ||
-	    text_of(k, "private_key")[0] == '\0') {
+	if (obj_str(k, "client_email")[0] == '\0' ||
+	    obj_str(k, "private_key")[0] == '\0') {
 		why_set(why,
 		    "key-file is no JSON key of a service account: client_email and private_key are missing");
 	} else if (claims == NULL || strlen(claims) > JWT_MAX / 3) {
@@ -466,7 +459,7 @@ assertion(const struct oauth *o, const char *user, const char *key, int64_t now,
 		jwt[n++] = '.';
 		n += to_base64url(
 		    jwt + n, (const unsigned char *)claims, strlen(claims));
-		n = sign_rs256(jwt, n, text_of(k, "private_key"));
+		n = sign_rs256(jwt, n, obj_str(k, "private_key"));
 		if (n == 0)
 			why_set(why,
 			    "the private key in key-file cannot be read: make a new one");
@@ -634,9 +627,9 @@ oauth_claims(const char *token, char *dst, size_t size)
 		    json_array_get(json_object_get(o, "roles"), 0);
 		char both[160];
 
-		snprintf(both, sizeof(both), "aud %s, %s %s", text_of(o, "aud"),
+		snprintf(both, sizeof(both), "aud %s, %s %s", obj_str(o, "aud"),
 		    role != NULL ? "roles" : "scp",
-		    role != NULL ? json_string_value(role) : text_of(o, "scp"));
+		    role != NULL ? json_string_value(role) : obj_str(o, "scp"));
 		snprintf(
 		    dst, size, "%s", escape_str(shown, sizeof(shown), both));
 	}

@@ -103,17 +103,3 @@ ctl_warn(json_t *list, const char *fmt, ...)
 	va_end(ap);
 	json_array_append_new(list, json_string(text));
 }
-
-const char *
-ctl_str(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
-}
-
-long long
-ctl_num(const json_t *o, const char *name)
-{
-	return json_integer_value(json_object_get(o, name));
-}

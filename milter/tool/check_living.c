@@ -209,7 +209,7 @@ check_daemon(const struct config *conf, json_t *found)
 		ctl_finding(found, true, start_remedy(false),
 		    "no daemon answers at %s: all mail gets 451",
 		    conf->control_socket.path);
-	} else if (strcmp(ctl_str(said, "digest"), digest) != 0) {
+	} else if (strcmp(obj_str(said, "digest"), digest) != 0) {
 		ctl_finding(found, true, "postmeterctl reload",
 		    "the daemon runs with another configuration than %s",
 		    conf->file);

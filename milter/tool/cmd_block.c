@@ -101,7 +101,7 @@ ctl_block(const struct ctl *ctl, json_t **answer_r)
 void
 ctl_block_text(const struct screen *sc, const json_t *a)
 {
-	const char *until = print_time(a, "until"), *who = ctl_str(a, "who");
+	const char *until = print_time(a, "until"), *who = obj_str(a, "who");
 	const json_t *queued = json_object_get(a, "queued"), *name;
 	size_t i;
 
@@ -112,16 +112,16 @@ ctl_block_text(const struct screen *sc, const json_t *a)
 	if (json_is_false(json_object_get(a, "known")))
 		fprintf(sc->out,
 		    "attention: nobody of that name has sent anything here yet; `postmeterctl top` lists who has\n");
-	if (ctl_num(queued, "messages") > ctl_num(queued, "held"))
+	if (obj_num(queued, "messages") > obj_num(queued, "held"))
 		fprintf(sc->out,
 		    "attention: %lld messages to %lld recipients of %s are queued already and will leave, %lld are held\n  postmeterctl block '%s' --hold-queue\n",
-		    ctl_num(queued, "messages"), ctl_num(queued, "recipients"),
-		    who, ctl_num(queued, "held"), who);
-	else if (ctl_num(queued, "messages") > 0)
+		    obj_num(queued, "messages"), obj_num(queued, "recipients"),
+		    who, obj_num(queued, "held"), who);
+	else if (obj_num(queued, "messages") > 0)
 		fprintf(sc->out,
 		    "held: %lld queued messages to %lld recipients; postsuper -d deletes one, postsuper -H lets it go\n",
-		    ctl_num(queued, "held"), ctl_num(queued, "recipients"));
-	if (ctl_str(a, "queue_trouble")[0] != '\0')
+		    obj_num(queued, "held"), obj_num(queued, "recipients"));
+	if (obj_str(a, "queue_trouble")[0] != '\0')
 		fprintf(sc->out, "attention: the queue could not be held: %s\n",
-		    ctl_str(a, "queue_trouble"));
+		    obj_str(a, "queue_trouble"));
 }

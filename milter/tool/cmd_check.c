@@ -163,7 +163,7 @@ check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	}
 	ctl_oauth_audit(conf, found);
 	json_array_foreach (found, i, f)
-		musts += json_is_true(json_object_get(f, "must"));
+		musts += obj_yes(f, "must");
 	json_object_set_new(*answer_r, "findings", found);
 	if (musts == 0)
 		return EX_OK;

@@ -163,11 +163,11 @@ ctl_import_text(const struct screen *sc, const json_t *a)
 	const json_t *left = json_object_get(a, "left"), *s;
 	size_t i;
 
-	print_raw(sc->out, ctl_str(a, "text"));
+	print_raw(sc->out, obj_str(a, "text"));
 	fflush(sc->out);
-	if (ctl_num(a, "keys") > 0)
+	if (obj_num(a, "keys") > 0)
 		fprintf(
-		    sc->err, "passwords put away: %lld\n", ctl_num(a, "keys"));
+		    sc->err, "passwords put away: %lld\n", obj_num(a, "keys"));
 	if (json_array_size(left) > 0)
 		fputs("not carried over, or to be looked at:\n", sc->err);
 	json_array_foreach (left, i, s)

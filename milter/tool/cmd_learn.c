@@ -48,8 +48,8 @@ tell(const struct ctl *ctl, struct bytes id, struct bytes reply)
 
 	/* NULL: a word that is no UTF-8 */
 	if (request != NULL && ctl_ask_daemon(ctl, request, &answer) != 0)
-		fprintf(stderr, "postmeterctl: %s\n", ctl_str(answer, "error"));
-	known = json_is_true(json_object_get(answer, "known"));
+		fprintf(stderr, "postmeterctl: %s\n", obj_str(answer, "error"));
+	known = obj_yes(answer, "known");
 	json_decref(request);
 	json_decref(answer);
 	return known;
@@ -87,5 +87,5 @@ ctl_learn_text(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
 	    "%lld lines, %lld refusals, %lld of mail that was given to an account\n",
-	    ctl_num(a, "lines"), ctl_num(a, "refusals"), ctl_num(a, "known"));
+	    obj_num(a, "lines"), obj_num(a, "refusals"), obj_num(a, "known"));
 }

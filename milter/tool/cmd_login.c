@@ -281,12 +281,12 @@ ctl_login(const struct ctl *ctl, json_t **answer_r)
 void
 ctl_login_text(const struct screen *sc, const json_t *a)
 {
-	const char *claims = ctl_str(a, "claims");
+	const char *claims = obj_str(a, "claims");
 
 	fprintf(sc->out, "%s: there is a token by %s, for %lld minutes%s%s\n",
-	    ctl_str(a, "smarthost"), ctl_str(a, "grant"),
-	    ctl_num(a, "lives") / 60, claims[0] != '\0' ? ": " : "", claims);
+	    obj_str(a, "smarthost"), obj_str(a, "grant"),
+	    obj_num(a, "lives") / 60, claims[0] != '\0' ? ": " : "", claims);
 	fprintf(sc->out,
 	    "postmeter-agent renews it; `postmeterctl test %s` tries it.\n",
-	    ctl_str(a, "smarthost"));
+	    obj_str(a, "smarthost"));
 }

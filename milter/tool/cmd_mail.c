@@ -81,8 +81,7 @@ mail_state_save(const char *path, const json_t *state, struct why *why)
 static int
 reports_due(struct mail_round *m, json_t *state, struct why *why)
 {
-	const int last =
-	    (int)json_integer_value(json_object_get(state, "report"));
+	const int last = (int)obj_num(state, "report");
 	int minute;
 	const int today = day_of(m->conf, m->now, &minute);
 	struct tm tm;
@@ -187,6 +186,6 @@ void
 ctl_mail_text(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out, "mailed: alerts %lld, warnings %lld, reports %lld\n",
-	    ctl_num(a, "alerts"), ctl_num(a, "warnings"),
-	    ctl_num(a, "reports"));
+	    obj_num(a, "alerts"), obj_num(a, "warnings"),
+	    obj_num(a, "reports"));
 }

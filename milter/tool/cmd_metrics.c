@@ -20,5 +20,5 @@ void
 ctl_metrics_text(const struct screen *sc, const json_t *answer)
 {
 	metrics_text(sc->out, json_object_get(answer, "families"),
-	    json_is_true(json_object_get(answer, "openmetrics")));
+	    obj_yes(answer, "openmetrics"));
 }

@@ -106,10 +106,10 @@ all_limits(const json_t *p, char *dst, size_t size)
 		if (used >= size)
 			return;
 	}
-	if (ctl_num(p, "recipients_per_message") > 0)
+	if (obj_num(p, "recipients_per_message") > 0)
 		snprintf(dst + used, size - used,
 		    "%s%lld recipients in one message", used > 0 ? "; " : "",
-		    ctl_num(p, "recipients_per_message"));
+		    obj_num(p, "recipients_per_message"));
 	else if (used == 0)
 		snprintf(dst, size, "none known");
 }
@@ -125,17 +125,17 @@ ctl_providers_text(const struct screen *sc, const json_t *a)
 		char host[300], known[600], when[32];
 
 		snprintf(host, sizeof(host), "%s:%lld",
-		    ctl_str(p, "host")[0] != '\0' ? ctl_str(p, "host") : "HOST",
-		    ctl_num(p, "port"));
+		    obj_str(p, "host")[0] != '\0' ? obj_str(p, "host") : "HOST",
+		    obj_num(p, "port"));
 		all_limits(p, known, sizeof(known));
-		snprintf(when, sizeof(when), "%s%s", ctl_str(p, "checked"),
-		    json_is_true(json_object_get(p, "certain")) ? "" : " ?");
+		snprintf(when, sizeof(when), "%s%s", obj_str(p, "checked"),
+		    obj_yes(p, "certain") ? "" : " ?");
 		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){
-			ctl_str(p, "name"), host, when, known });
+			obj_str(p, "name"), host, when, known });
 	}
 	text_table_print(&t, sc, "");
 	fprintf(sc->out,
 	    "\n? not the provider's own word, or not for every account; the reasons are in\n%s\n",
-	    ctl_str(a, "file"));
+	    obj_str(a, "file"));
 }

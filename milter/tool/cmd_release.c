@@ -203,9 +203,9 @@ ask_for(const struct ctl *ctl, const struct holding *m, struct round *r)
 	(void)ctl_ask_daemon(ctl, request, &row);
 	json_decref(request);
 	json_object_set_new(row, "queue_id", json_string(m->id));
-	if (print_yes(row, "release"))
+	if (obj_yes(row, "release"))
 		queue_ids_add(&r->go, m->id);
-	else if (print_yes(row, "return"))
+	else if (obj_yes(row, "return"))
 		queue_ids_add(&r->back, m->id);
 	return row;
 }
@@ -215,7 +215,7 @@ static const char *
 line_of(const json_t *row, char *dst, size_t size)
 {
 	snprintf(
-	    dst, size, "%s %s", ctl_str(row, "policy"), ctl_str(row, "key"));
+	    dst, size, "%s %s", obj_str(row, "policy"), obj_str(row, "key"));
 	return dst;
 }
 
@@ -225,11 +225,11 @@ wanted(const struct ctl *ctl, const json_t *row)
 {
 	const char *word = ctl->word[0];
 
-	if (!print_yes(row, "ours"))
+	if (!obj_yes(row, "ours"))
 		return false;
-	return word == NULL || strcmp(word, ctl_str(row, "queue_id")) == 0 ||
-	       strcasecmp(word, ctl_str(row, "who")) == 0 ||
-	       strcasecmp(word, ctl_str(row, "sender")) == 0;
+	return word == NULL || strcmp(word, obj_str(row, "queue_id")) == 0 ||
+	       strcasecmp(word, obj_str(row, "who")) == 0 ||
+	       strcasecmp(word, obj_str(row, "sender")) == 0;
 }
 
 /*
@@ -253,8 +253,7 @@ ask_all(const struct ctl *ctl, const struct holdings *h, const json_t *held,
 		if (ctl->due && json_object_get(waiting, line) != NULL)
 			continue;
 		result = ask_for(ctl, &h->v[i], r);
-		if (!print_yes(result, "release") &&
-		    !print_yes(result, "return"))
+		if (!obj_yes(result, "release") && !obj_yes(result, "return"))
 			json_object_set_new(waiting, line, json_true());
 		json_array_append_new(r->rows, result);
 	}
@@ -312,15 +311,15 @@ ctl_held_text(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (json_object_get(a, "held"), i, row) {
-		const bool ours = print_yes(row, "ours");
+		const bool ours = obj_yes(row, "ours");
 
 		snprintf(rcpts, sizeof(rcpts), "%lld recipients",
-		    ctl_num(row, "recipients"));
+		    obj_num(row, "recipients"));
 		text_table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ ctl_str(row, "queue_id"),
-			print_time(row, "when"), ctl_str(row, "who"),
+		    (const char *const[]){ obj_str(row, "queue_id"),
+			print_time(row, "when"), obj_str(row, "who"),
 			ours ? rcpts : "",
-			ours ? ctl_str(row, "text")
+			ours ? obj_str(row, "text")
 			     : "not held by postmeter" });
 	}
 	if (t.rows == 0)
@@ -335,16 +334,16 @@ ctl_release_text(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (json_object_get(a, "released"), i, row)
-		if (print_yes(row, "release"))
+		if (obj_yes(row, "release"))
 			fprintf(sc->out, "released: %s of %s\n",
-			    ctl_str(row, "queue_id"), ctl_str(row, "who"));
-		else if (print_yes(row, "return"))
+			    obj_str(row, "queue_id"), obj_str(row, "who"));
+		else if (obj_yes(row, "return"))
 			fprintf(sc->out,
 			    "returned: %s of %s, it was held too long\n",
-			    ctl_str(row, "queue_id"), ctl_str(row, "who"));
+			    obj_str(row, "queue_id"), obj_str(row, "who"));
 		else
 			fprintf(sc->out, "%s waits: %s\n",
-			    ctl_str(row, "queue_id"),
-			    ctl_str(
-				row, print_yes(row, "ok") ? "text" : "error"));
+			    obj_str(row, "queue_id"),
+			    obj_str(
+				row, obj_yes(row, "ok") ? "text" : "error"));
 }

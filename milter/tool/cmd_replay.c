@@ -309,7 +309,7 @@ ctl_replay(const struct ctl *ctl, json_t **answer_r)
 		json_object_set_new(
 		    *answer_r, "suggested", replay_suggest_end(&r.suggest));
 	config_free(&conf);
-	return ctl_num(*answer_r, "stopped") > 0 ? 1 : EX_OK;
+	return obj_num(*answer_r, "stopped") > 0 ? 1 : EX_OK;
 }
 
 /* --- for people ---------------------------------------------------------- */
@@ -337,19 +337,19 @@ print_stopped(const struct screen *sc, const json_t *senders)
 	json_array_foreach (senders, i, r) {
 		char limit[200], times[80], first[80], wait[80], span[40];
 
-		snprintf(limit, sizeof(limit), "%s: %s", ctl_str(r, "policy"),
-		    ctl_str(r, "limit"));
+		snprintf(limit, sizeof(limit), "%s: %s", obj_str(r, "policy"),
+		    obj_str(r, "limit"));
 		snprintf(times, sizeof(times), "%lld time%s, %lld message%s",
-		    ctl_num(r, "times"), ctl_num(r, "times") == 1 ? "" : "s",
-		    ctl_num(r, "messages"),
-		    ctl_num(r, "messages") == 1 ? "" : "s");
+		    obj_num(r, "times"), obj_num(r, "times") == 1 ? "" : "s",
+		    obj_num(r, "messages"),
+		    obj_num(r, "messages") == 1 ? "" : "s");
 		snprintf(
 		    first, sizeof(first), "first %s", print_time(r, "first"));
 		snprintf(wait, sizeof(wait), "longest wait %s",
-		    wait_of(ctl_num(r, "longest_wait_ms"), span, sizeof(span)));
+		    wait_of(obj_num(r, "longest_wait_ms"), span, sizeof(span)));
 		text_table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ ctl_str(r, "who"), limit, times,
-			first, ctl_num(r, "longest_wait_ms") > 0 ? wait : "" });
+		    (const char *const[]){ obj_str(r, "who"), limit, times,
+			first, obj_num(r, "longest_wait_ms") > 0 ? wait : "" });
 	}
 	text_table_print(&t, sc, "  ");
 }
@@ -368,7 +368,7 @@ print_accounts(const struct screen *sc, const json_t *accounts)
 			snprintf(when, sizeof(when), "fullest %s",
 			    print_time(a, "when"));
 		print_usage_row(&t, a,
-		    (const char *const[]){ ctl_str(a, "smarthost") }, 1, when);
+		    (const char *const[]){ obj_str(a, "smarthost") }, 1, when);
 	}
 	if (t.rows > 0)
 		fputs("Accounts at their fullest\n", sc->out);
@@ -378,20 +378,20 @@ print_accounts(const struct screen *sc, const json_t *accounts)
 void
 ctl_replay_text(const struct screen *sc, const json_t *a)
 {
-	const long long lines = ctl_num(a, "lines");
+	const long long lines = obj_num(a, "lines");
 
 	fprintf(sc->out,
 	    "replay of %lld file%s, %s .. %s: %lld outgoing messages (%.2f%% of %lld lines not understood)\n",
-	    ctl_num(a, "files"), ctl_num(a, "files") == 1 ? "" : "s",
-	    print_time(a, "from"), print_time(a, "to"), ctl_num(a, "outgoing"),
+	    obj_num(a, "files"), obj_num(a, "files") == 1 ? "" : "s",
+	    print_time(a, "from"), print_time(a, "to"), obj_num(a, "outgoing"),
 	    lines == 0
 		? 0.
-		: 100. * (double)ctl_num(a, "not_understood") / (double)lines,
+		: 100. * (double)obj_num(a, "not_understood") / (double)lines,
 	    lines);
 	fprintf(sc->out,
 	    "With %s %lld messages would have been stopped: %lld for good, %lld to try again later.  (A message that is stopped is not tried again here.)\n",
-	    ctl_str(a, "config"), ctl_num(a, "stopped"), ctl_num(a, "for_good"),
-	    ctl_num(a, "stopped") - ctl_num(a, "for_good"));
+	    obj_str(a, "config"), obj_num(a, "stopped"), obj_num(a, "for_good"),
+	    obj_num(a, "stopped") - obj_num(a, "for_good"));
 	print_stopped(sc, json_object_get(a, "senders"));
 	print_accounts(sc, json_object_get(a, "accounts"));
 	if (json_object_get(a, "suggested") != NULL)

@@ -55,7 +55,7 @@ ctl_report_text(const struct screen *sc, const json_t *a)
 
 	fprintf(sc->out, "postmeter, %s: %s\n\nSent and refused by day\n",
 	    print_time(status, "now"),
-	    ctl_num(a, "days") == 7 ? "the last seven days" : "today");
+	    obj_num(a, "days") == 7 ? "the last seven days" : "today");
 	text_history(sc, json_object_get(a, "history"));
 	fputs("\nRefused most in the last 24 hours\n", sc->out);
 	print_refused(

@@ -349,8 +349,8 @@ ctl_secret_text(const struct screen *sc, const json_t *a)
 
 	if (!json_is_array(all)) {
 		fprintf(sc->out, "secret %s is %s in %s; %s\n",
-		    ctl_str(a, "name"), ctl_str(a, "done"), ctl_str(a, "file"),
-		    json_is_true(json_object_get(a, "reloaded"))
+		    obj_str(a, "name"), obj_str(a, "done"), obj_str(a, "file"),
+		    obj_yes(a, "reloaded")
 			? "the daemon has read it"
 			: "no daemon answers, it will read it when it starts");
 		return;
@@ -359,13 +359,12 @@ ctl_secret_text(const struct screen *sc, const json_t *a)
 		char len[32];
 
 		snprintf(len, sizeof(len), "%lld bytes",
-		    (long long)json_integer_value(
-			json_object_get(s, "length")));
+		    (long long)obj_num(s, "length"));
 		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){
-			ctl_str(s, "name"), len, ctl_str(s, "source") });
+			obj_str(s, "name"), len, obj_str(s, "source") });
 	}
 	if (t.rows == 0)
-		fprintf(sc->out, "no secrets in %s\n", ctl_str(a, "file"));
+		fprintf(sc->out, "no secrets in %s\n", obj_str(a, "file"));
 	text_table_print(&t, sc, "");
 }

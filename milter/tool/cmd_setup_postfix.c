@@ -101,7 +101,7 @@ carry_out(const struct postfix *pf, const json_t *changes, json_t **failure_r)
 			*failure_r = ctl_failure(
 			    "run as root; what was done until here can be taken back with --undo",
 			    "postconf could not change %s",
-			    ctl_str(json_array_get(changes, done), "name"));
+			    obj_str(json_array_get(changes, done), "name"));
 			return -1;
 		}
 		done += n;
@@ -196,7 +196,7 @@ verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
 	json_t *failure;
 
 	json_array_foreach (notes, i, note)
-		missing += json_is_true(json_object_get(note, "must"));
+		missing += obj_yes(note, "must");
 	if (!(ctl->check || ctl->prove) || missing == 0)
 		return EX_OK;
 	failure = ctl_failure(

@@ -336,7 +336,7 @@ setup_verdict(
 	size_t i;
 
 	json_array_foreach (notes, i, note)
-		missing += json_is_true(json_object_get(note, "must"));
+		missing += obj_yes(note, "must");
 	if (!ctl->check || missing == 0)
 		return EX_OK;
 	failure = ctl_failure(
@@ -386,7 +386,7 @@ is_spoilt(
 		note_wiring(ctl, conf, p, notes);
 	}
 	json_array_foreach (notes, i, note)
-		spoilt |= json_is_true(json_object_get(note, "must"));
+		spoilt |= obj_yes(note, "must");
 	json_decref(notes);
 	return spoilt;
 }

@@ -114,7 +114,7 @@ samples(const json_t *metrics, const char *name)
 	size_t i;
 
 	json_array_foreach (json_object_get(metrics, "families"), i, family)
-		if (strcmp(ctl_str(family, "name"), name) == 0)
+		if (strcmp(obj_str(family, "name"), name) == 0)
 			return json_object_get(family, "samples");
 	return NULL;
 }
@@ -130,7 +130,7 @@ sum(const json_t *metrics, const char *name, const char *label,
 
 	json_array_foreach (samples(metrics, name), i, s)
 		if (label == NULL ||
-		    strcmp(ctl_str(json_object_get(s, "labels"), label),
+		    strcmp(obj_str(json_object_get(s, "labels"), label),
 			value) == 0)
 			total += json_number_value(json_object_get(s, "value"));
 	return total;
@@ -147,17 +147,17 @@ look_at_accounts(struct look *l, const json_t *metrics)
 		const json_t *labels = json_object_get(s, "labels");
 		const double percent =
 		    100 * json_number_value(json_object_get(s, "value"));
-		const char *name = ctl_str(labels, "smarthost");
+		const char *name = obj_str(labels, "smarthost");
 		char label[160], tail[64];
 
 		if (alarms(&l->critical, percent))
 			status_say(l, CRITICAL, "%s: %.0f%% of %s", name,
-			    percent, ctl_str(labels, "limit"));
+			    percent, obj_str(labels, "limit"));
 		else if (alarms(&l->warning, percent))
 			status_say(l, WARNING, "%s: %.0f%% of %s", name,
-			    percent, ctl_str(labels, "limit"));
+			    percent, obj_str(labels, "limit"));
 		snprintf(label, sizeof(label), "%s %s %s", name,
-		    ctl_str(labels, "budget"), ctl_str(labels, "limit"));
+		    obj_str(labels, "budget"), obj_str(labels, "limit"));
 		snprintf(tail, sizeof(tail), "%%;%s;%s;0;100", l->range_text[0],
 		    l->range_text[1]);
 		measured(l, label, (double)(long long)(percent + .5), tail);
@@ -168,7 +168,7 @@ look_at_accounts(struct look *l, const json_t *metrics)
 	    i, s)
 		if (json_number_value(json_object_get(s, "value")) > 0)
 			status_say(l, CRITICAL, "%s is locked out",
-			    ctl_str(json_object_get(s, "labels"), "smarthost"));
+			    obj_str(json_object_get(s, "labels"), "smarthost"));
 }
 
 static void
@@ -184,7 +184,7 @@ look_at_smarthosts(struct look *l, const json_t *metrics)
 			status_say(l,
 			    down == json_array_size(list) ? CRITICAL : WARNING,
 			    "%s is unhealthy",
-			    ctl_str(json_object_get(s, "labels"), "smarthost"));
+			    obj_str(json_object_get(s, "labels"), "smarthost"));
 }
 
 static void
@@ -243,7 +243,7 @@ nagios(const struct ctl *ctl, json_t **answer_r)
 		else
 			status_say(&l,
 			    code == EX_UNAVAILABLE ? CRITICAL : UNKNOWN, "%s",
-			    ctl_str(metrics, "error"));
+			    obj_str(metrics, "error"));
 		json_decref(metrics);
 	}
 	for (char *p = l.text; *p != '\0'; p++)

@@ -250,18 +250,17 @@ ctl_test_text(const struct screen *sc, const json_t *a)
 	const json_t *step;
 	size_t i;
 
-	fprintf(sc->out, "%s: %s port %lld\n", ctl_str(a, "smarthost"),
-	    ctl_str(a, "host"),
-	    (long long)json_integer_value(json_object_get(a, "port")));
+	fprintf(sc->out, "%s: %s port %lld\n", obj_str(a, "smarthost"),
+	    obj_str(a, "host"), (long long)obj_num(a, "port"));
 	json_array_foreach (json_object_get(a, "steps"), i, step) {
-		const bool ok = json_is_true(json_object_get(step, "ok"));
+		const bool ok = obj_yes(step, "ok");
 		char ms[32];
 
-		snprintf(ms, sizeof(ms), "%lld ms",
-		    (long long)json_integer_value(json_object_get(step, "ms")));
+		snprintf(
+		    ms, sizeof(ms), "%lld ms", (long long)obj_num(step, "ms"));
 		text_table_add(&t, ok ? COLOUR_GREEN : COLOUR_RED,
 		    (const char *const[]){ ok ? "[ok]" : "[FAILED]",
-			ctl_str(step, "step"), ms, ctl_str(step, "detail") });
+			obj_str(step, "step"), ms, obj_str(step, "detail") });
 	}
 	text_table_print(&t, sc, "  ");
 }

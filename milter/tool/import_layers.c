@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "import.h"
+#include "obj.h"
 
 void
 import_layer(struct import *im, const char *where, json_t *conditions,
@@ -74,7 +75,7 @@ rule_of(struct import *im, const char *where, const json_t *conditions)
 		if (policy != NULL &&
 		    !has_value(policies, json_string_value(policy)))
 			json_array_append(policies, policy);
-		if (json_is_true(json_object_get(layer, "last")))
+		if (obj_yes(layer, "last"))
 			break;
 	}
 	import_rule(im, where, json_deep_copy(conditions), policies, "");

@@ -31,26 +31,26 @@ struct percent {
 static bool
 read_percent(const json_t *e, struct percent *p)
 {
-	return sscanf(ctl_str(e, "text"), READ_PERCENT, &p->percent,
+	return sscanf(obj_str(e, "text"), READ_PERCENT, &p->percent,
 		   p->dimension, &p->used, &p->max) == 4;
 }
 
 static int64_t
 event_when(const json_t *e)
 {
-	return ctl_num(json_object_get(e, "when"), "ms");
+	return obj_num(json_object_get(e, "when"), "ms");
 }
 
 /* needs_a_person - is it something that somebody should look at now? */
 static bool
 needs_a_person(const json_t *e)
 {
-	const char *kind = ctl_str(e, "kind");
+	const char *kind = obj_str(e, "kind");
 
 	if (strcmp(kind, "warn") == 0) /* an account near its end */
-		return strncmp(ctl_str(e, "key"), "smarthost ", 10) == 0;
+		return strncmp(obj_str(e, "key"), "smarthost ", 10) == 0;
 	if (strcmp(kind, "block") == 0) /* by ourselves: block-after */
-		return strcmp(ctl_str(e, "actor"), "postmeter") == 0;
+		return strcmp(obj_str(e, "actor"), "postmeter") == 0;
 	return strcmp(kind, "lockout") == 0 || strcmp(kind, "gate") == 0 ||
 	       strcmp(kind, "release") == 0;
 }
@@ -61,9 +61,9 @@ static void
 put_alert(FILE *out, const json_t *e)
 {
 	fprintf(out, "%s%s%s%s%s: %s",
-	    ctl_str(json_object_get(e, "when"), "text"), "  ",
-	    ctl_str(e, "kind"), ctl_str(e, "key")[0] != '\0' ? " of " : "",
-	    ctl_str(e, "key"), ctl_str(e, "text"));
+	    obj_str(json_object_get(e, "when"), "text"), "  ",
+	    obj_str(e, "kind"), obj_str(e, "key")[0] != '\0' ? " of " : "",
+	    obj_str(e, "key"), obj_str(e, "text"));
 }
 
 /* alert_lines - a line each; first_r gets one of them, without its time */
@@ -93,8 +93,8 @@ alert_lines(const struct mail_round *m, const json_t *alerts, char *first_r,
 		json_decref(values);
 	}
 	e = json_array_get(alerts, 0);
-	snprintf(first_r, size, "%s %s: %s", ctl_str(e, "kind"),
-	    ctl_str(e, "key"), ctl_str(e, "text"));
+	snprintf(first_r, size, "%s %s: %s", obj_str(e, "kind"),
+	    obj_str(e, "key"), obj_str(e, "text"));
 	if (fclose(out) == 0)
 		return text;
 	free(text);
@@ -134,8 +134,8 @@ run_alerts(const struct mail_round *m, const json_t *alerts)
 
 	json_array_foreach (alerts, i, e) {
 		const char *const argv[] = { m->conf->on_alert,
-			ctl_str(e, "kind"), ctl_str(e, "policy"),
-			ctl_str(e, "key"), ctl_str(e, "text"), NULL };
+			obj_str(e, "kind"), obj_str(e, "policy"),
+			obj_str(e, "key"), obj_str(e, "text"), NULL };
 		const int code = m->conf->on_alert[0] == '\0' || i == LINES_MOST
 				     ? 0
 				     : run_program(argv, false, NULL, &why);
@@ -157,8 +157,8 @@ run_alerts(const struct mail_round *m, const json_t *alerts)
 static const char *
 warned_whom(const struct config *conf, const json_t *e)
 {
-	const struct policy *p = config_policy(conf, ctl_str(e, "policy"));
-	const char *key = ctl_str(e, "key"), *at = strrchr(key, '@');
+	const struct policy *p = config_policy(conf, obj_str(e, "policy"));
+	const char *key = obj_str(e, "key"), *at = strrchr(key, '@');
 
 	if (p == NULL || strcmp(p->warn_to, WARN_SENDER) != 0)
 		return p != NULL ? p->warn_to : "";
@@ -173,7 +173,7 @@ warned_whom(const struct config *conf, const json_t *e)
 static void
 warning_name(const json_t *e, const struct percent *p, char *dst, size_t size)
 {
-	snprintf(dst, size, "%s %s %u", ctl_str(e, "policy"), ctl_str(e, "key"),
+	snprintf(dst, size, "%s %s %u", obj_str(e, "policy"), obj_str(e, "key"),
 	    p->percent);
 }
 
@@ -190,7 +190,7 @@ mail_warning(struct mail_round *m, const json_t *e, const char *to,
 						       : p->dimension);
 	dimension = mail_text(m, name, NULL);
 	values = json_pack("{s:s, s:s, s:i, s:I, s:I, s:s}", "key",
-	    ctl_str(e, "key"), "policy", ctl_str(e, "policy"), "percent",
+	    obj_str(e, "key"), "policy", obj_str(e, "policy"), "percent",
 	    (int)p->percent, "used", (json_int_t)p->used, "max",
 	    (json_int_t)p->max, "dimension", dimension);
 	subject = mail_text(m, "warning.subject", values);
@@ -225,12 +225,12 @@ mail_warnings(
 		char name[MAILADDR_MAX + 120];
 		const char *to;
 
-		if (strcmp(ctl_str(e, "kind"), "warn") != 0 ||
+		if (strcmp(obj_str(e, "kind"), "warn") != 0 ||
 		    !read_percent(e, &p))
 			continue;
 		to = warned_whom(m->conf, e);
 		warning_name(e, &p, name, sizeof(name));
-		if (to[0] == '\0' || ctl_num(warned, name) > when - WARNED_FOR)
+		if (to[0] == '\0' || obj_num(warned, name) > when - WARNED_FOR)
 			continue;
 		if (mail_warning(m, e, to, &p, why) == 0)
 			json_object_set_new(warned, name, json_integer(when));
@@ -266,7 +266,7 @@ new_events(const json_t *answer, int64_t last)
 		json_t *e = json_array_get(all, i - 1);
 
 		if (event_when(e) > last &&
-		    strcmp(ctl_str(e, "kind"), "refused") != 0)
+		    strcmp(obj_str(e, "kind"), "refused") != 0)
 			json_array_append(list, e);
 	}
 	return list;
@@ -289,7 +289,7 @@ alerts_of(const json_t *events, int64_t last)
 static int64_t
 told_up_to(const json_t *state, const char *what)
 {
-	return ctl_num(
+	return obj_num(
 	    state, json_object_get(state, what) != NULL ? what : "event");
 }
 
@@ -341,7 +341,7 @@ mail_events(struct mail_round *m, json_t *state, struct why *why)
 		rc = tell(m, events, state, why);
 		json_decref(events);
 	} else {
-		why_set(why, "%s", ctl_str(answer, "error"));
+		why_set(why, "%s", obj_str(answer, "error"));
 	}
 	json_decref(request);
 	json_decref(answer);

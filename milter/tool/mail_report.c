@@ -54,7 +54,7 @@ begin_table(
 static json_t *
 count(const json_t *o, const char *name)
 {
-	return json_sprintf("%lld", ctl_num(o, name));
+	return json_sprintf("%lld", obj_num(o, name));
 }
 
 /* ask - the daemon's answer; NULL and why if there is none */
@@ -65,9 +65,9 @@ ask(const struct paper *p, json_t *request, struct why *why)
 	const int code = ctl_ask_daemon(p->m->ctl, request, &answer);
 
 	json_decref(request);
-	if (code <= 1 && print_yes(answer, "ok"))
+	if (code <= 1 && obj_yes(answer, "ok"))
 		return answer;
-	why_set(why, "%s", ctl_str(answer, "error"));
+	why_set(why, "%s", obj_str(answer, "error"));
 	json_decref(answer);
 	return NULL;
 }
@@ -79,7 +79,7 @@ static void
 add(json_t *a, const json_t *b, const char *name)
 {
 	json_object_set_new(
-	    a, name, json_integer(ctl_num(a, name) + ctl_num(b, name)));
+	    a, name, json_integer(obj_num(a, name) + obj_num(b, name)));
 }
 
 static void
@@ -116,8 +116,8 @@ put_most(json_t *rows, json_t *sums)
 
 		json_object_foreach (sums, name, sum)
 			if (most == NULL ||
-			    ctl_num(sum, "sent") >
-				ctl_num(json_object_get(sums, most), "sent"))
+			    obj_num(sum, "sent") >
+				obj_num(json_object_get(sums, most), "sent"))
 				most = name;
 		put_sum(rows, most, json_object_get(sums, most));
 		json_object_del(sums, most);
@@ -139,13 +139,13 @@ put_history(struct paper *p, int days, struct why *why)
 	size_t i;
 
 	json_array_foreach (json_object_get(answer, "days"), i, row) {
-		day = ctl_str(row, "day");
+		day = obj_str(row, "day");
 		if (strcmp(day, p->from) < 0 || strcmp(day, p->to) > 0)
 			continue;
 		add_all(days_of, day, row);
-		add_all(people, ctl_str(row, "who"), row);
-		p->sent += ctl_num(row, "sent");
-		p->refused += ctl_num(row, "refused");
+		add_all(people, obj_str(row, "who"), row);
+		p->sent += obj_num(row, "sent");
+		p->refused += obj_num(row, "refused");
 	}
 	rows = begin_table(p, "report.days", by_day, -1);
 	json_object_foreach (days_of, day, row)
@@ -171,9 +171,9 @@ put_refused(struct paper *p, struct why *why)
 
 	json_array_foreach (json_object_get(answer, "refused"), i, row)
 		json_array_append_new(
-		    rows, json_pack("[s, o, s, s]", ctl_str(row, "who"),
-			      count(row, "refused"), ctl_str(row, "policy"),
-			      ctl_str(row, "text")));
+		    rows, json_pack("[s, o, s, s]", obj_str(row, "who"),
+			      count(row, "refused"), obj_str(row, "policy"),
+			      obj_str(row, "text")));
 	json_decref(answer);
 	return answer != NULL ? 0 : -1;
 }
@@ -199,7 +199,7 @@ put_limits(struct paper *p, struct why *why)
 
 	json_array_foreach (json_object_get(answer, "limits"), i, row)
 		put_limit(
-		    rows, row, ctl_str(row, "key"), ctl_str(row, "policy"));
+		    rows, row, obj_str(row, "key"), obj_str(row, "policy"));
 	json_decref(answer);
 	return answer != NULL ? 0 : -1;
 }
@@ -218,20 +218,20 @@ put_accounts(struct paper *p, struct why *why)
 		const json_t *gate = json_object_get(sh, "gate");
 		char *state = word(p,
 		    json_is_false(json_object_get(gate, "open")) ? "word.closed"
-		    : ctl_str(json_object_get(sh, "health"), "trouble")[0] !=
+		    : obj_str(json_object_get(sh, "health"), "trouble")[0] !=
 			    '\0'
 			? "word.unhealthy"
 			: "word.open");
 		size_t before = json_array_size(rows);
 
 		json_array_foreach (json_object_get(sh, "account"), j, row)
-			if (strcmp(ctl_str(row, "budget"), "sent") == 0)
+			if (strcmp(obj_str(row, "budget"), "sent") == 0)
 				put_limit(
-				    rows, row, ctl_str(sh, "name"), state);
+				    rows, row, obj_str(sh, "name"), state);
 		if (json_array_size(rows) == before)
 			json_array_append_new(
 			    rows, json_pack("[s, s, s, s, s]",
-				      ctl_str(sh, "name"), state, "", "", ""));
+				      obj_str(sh, "name"), state, "", "", ""));
 		free(state);
 	}
 	json_decref(answer);
@@ -252,8 +252,8 @@ put_held(struct paper *p, struct why *why)
 			break;
 		json_array_append_new(
 		    rows, json_pack("[s, s, o, s]", print_time(row, "when"),
-			      ctl_str(row, "who"), count(row, "recipients"),
-			      ctl_str(row, "text")));
+			      obj_str(row, "who"), count(row, "recipients"),
+			      obj_str(row, "text")));
 	}
 	json_decref(answer);
 	return answer != NULL ? 0 : -1;
@@ -272,7 +272,7 @@ table_text(const struct paper *p, FILE *out, const json_t *table)
 	char *none;
 	size_t i, j;
 
-	fprintf(out, "\n%s\n", ctl_str(table, "title"));
+	fprintf(out, "\n%s\n", obj_str(table, "title"));
 	if (json_array_size(json_object_get(table, "rows")) == 0) {
 		none = word(p, "report.nothing");
 		fprintf(out, "  %s\n", none);
@@ -335,12 +335,12 @@ static void
 table_html(const struct paper *p, FILE *out, const json_t *table)
 {
 	const json_t *columns = json_object_get(table, "columns"), *row, *cell;
-	const long long bar = ctl_num(table, "bar");
+	const long long bar = obj_num(table, "bar");
 	char *none;
 	size_t i, j;
 
 	fputs("<h2>", out);
-	put_html(out, ctl_str(table, "title"));
+	put_html(out, obj_str(table, "title"));
 	fputs("</h2>\n", out);
 	if (json_array_size(json_object_get(table, "rows")) == 0) {
 		none = word(p, "report.nothing");

@@ -316,15 +316,15 @@ audit_client(struct audit *a, const char *service, const struct smarthost *sh)
 	size_t i;
 
 	json_array_foreach (settings, i, s) {
-		const char *name = ctl_str(s, "name");
+		const char *name = obj_str(s, "name");
 		const char *now = effective(a, service, name);
-		const char *wanted = ctl_str(s, "value");
+		const char *wanted = obj_str(s, "value");
 
-		if (ctl_str(s, "why")[0] != '\0' &&
+		if (obj_str(s, "why")[0] != '\0' &&
 		    !suffices(name, now, wanted))
 			ctl_finding(a->found, true, SETUP,
 			    "%s: %s is \"%s\", not \"%s\": %s", service, name,
-			    now, wanted, ctl_str(s, "why"));
+			    now, wanted, obj_str(s, "why"));
 	}
 	json_decref(settings);
 	if (sh->tls == TLS_VERIFY &&

@@ -93,7 +93,7 @@ ask(const struct config *conf, const char *sender, bool expect)
 	    "sender", sender, "expect", expect);
 	json_t *said = NULL;
 	const int code = ctl_ask(&conf->control_socket, request, &said);
-	const long long n = code == EX_OK ? ctl_num(said, "seen") : -1;
+	const long long n = code == EX_OK ? obj_num(said, "seen") : -1;
 
 	json_decref(request);
 	json_decref(said);

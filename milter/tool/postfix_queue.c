@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "obj.h"
 #include "postfix_queue.h"
 #include "run_program.h"
 
@@ -36,8 +37,7 @@ visit(const char *line, size_t len, queued_fn *each, void *arg)
 	    json_string_value(json_object_get(message, "queue_name"));
 	const char *sender =
 	    json_string_value(json_object_get(message, "sender"));
-	struct queued q = { .arrival = json_integer_value(
-				json_object_get(message, "arrival_time")) };
+	struct queued q = { .arrival = obj_num(message, "arrival_time") };
 
 	if (id != NULL && queue != NULL && postfix_is_id(id)) {
 		snprintf(q.id, sizeof(q.id), "%s", id);

@@ -8,9 +8,6 @@
 #include "print_table.h"
 #include "tool.h"
 
-/* A member that is true. */
-bool	print_yes(const json_t *o, const char *name);
-
 /* The words of a time; "" if there is none. */
 const char *print_time(const json_t *o, const char *name);
 

@@ -5,16 +5,10 @@
 
 #include "print.h"
 
-bool
-print_yes(const json_t *o, const char *name)
-{
-	return json_is_true(json_object_get(o, name));
-}
-
 const char *
 print_time(const json_t *o, const char *name)
 {
-	return ctl_str(json_object_get(o, name), "text");
+	return obj_str(json_object_get(o, name), "text");
 }
 
 void
@@ -27,15 +21,15 @@ void
 print_usage_row(struct text_table *t, const json_t *usage,
     const char *const *before, size_t nbefore, const char *last)
 {
-	unsigned percent = (unsigned)ctl_num(usage, "percent");
+	unsigned percent = (unsigned)obj_num(usage, "percent");
 	char bar[BAR_TEXT], share[24], text[160];
 	const char *cell[TABLE_COLUMNS];
 
 	memcpy(cell, before, nbefore * sizeof(*cell));
-	bar_text(percent, ctl_num(usage, "used") > 0, bar);
+	bar_text(percent, obj_num(usage, "used") > 0, bar);
 	snprintf(share, sizeof(share), "%u%%", percent);
-	snprintf(text, sizeof(text), "%lld of %s", ctl_num(usage, "used"),
-	    ctl_str(usage, "limit"));
+	snprintf(text, sizeof(text), "%lld of %s", obj_num(usage, "used"),
+	    obj_str(usage, "limit"));
 	cell[nbefore] = bar;
 	cell[nbefore + 1] = share;
 	cell[nbefore + 2] = text;

@@ -86,9 +86,9 @@ print_events(const struct screen *sc, const json_t *events, const char *indent)
 	json_array_foreach (events, i, e)
 		text_table_add(&t, COLOUR_NONE,
 		    (const char *const[]){ print_time(e, "when"),
-			ctl_str(e, "kind"), ctl_str(e, "policy"),
-			ctl_str(e, "key"), ctl_str(e, "actor"),
-			ctl_str(e, "text") });
+			obj_str(e, "kind"), obj_str(e, "policy"),
+			obj_str(e, "key"), obj_str(e, "actor"),
+			obj_str(e, "text") });
 	text_table_print(&t, sc, indent);
 }
 
@@ -98,34 +98,34 @@ static void
 print_store(const struct screen *sc, const json_t *st)
 {
 	const char *flushed = print_time(st, "flushed");
-	const bool well = print_yes(st, "healthy");
+	const bool well = obj_yes(st, "healthy");
 	char text[300];
 
-	snprintf(text, sizeof(text), "%s, %s%s", ctl_str(st, "kind"),
+	snprintf(text, sizeof(text), "%s, %s%s", obj_str(st, "kind"),
 	    well ? "healthy" : "IN TROUBLE: ",
-	    well ? "" : ctl_str(st, "trouble"));
+	    well ? "" : obj_str(st, "trouble"));
 	print_line(sc, "store", text);
 	/* What a shared store holds, its own tools tell. */
 	if (json_is_integer(json_object_get(st, "counters"))) {
 		snprintf(text, sizeof(text), "%lld counters in memory",
-		    ctl_num(st, "counters"));
+		    obj_num(st, "counters"));
 		print_line(sc, "", text);
 	}
 	if (json_is_integer(json_object_get(st, "journal_bytes"))) {
 		snprintf(text, sizeof(text),
 		    "%lld bytes of journal, flushed %s",
-		    ctl_num(st, "journal_bytes"),
+		    obj_num(st, "journal_bytes"),
 		    flushed[0] != '\0' ? flushed : "not yet");
 		print_line(sc, "", text);
 	}
 	snprintf(text, sizeof(text),
 	    "%lld charged, %lld declined, %lld not known",
-	    ctl_num(st, "charged"), ctl_num(st, "declined"),
-	    ctl_num(st, "failed"));
+	    obj_num(st, "charged"), obj_num(st, "declined"),
+	    obj_num(st, "failed"));
 	print_line(sc, "messages", text);
-	if (ctl_num(st, "events_dropped") > 0) {
+	if (obj_num(st, "events_dropped") > 0) {
 		snprintf(text, sizeof(text), "%lld dropped, they came too fast",
-		    ctl_num(st, "events_dropped"));
+		    obj_num(st, "events_dropped"));
 		print_line(sc, "events", text);
 	}
 }
@@ -134,7 +134,7 @@ print_store(const struct screen *sc, const json_t *st)
 static void
 health_text(const json_t *health, char *dst, size_t size)
 {
-	const char *trouble = ctl_str(health, "trouble");
+	const char *trouble = obj_str(health, "trouble");
 	const char *until = print_time(health, "until");
 	const char *since = print_time(health, "since");
 
@@ -155,7 +155,7 @@ print_gate(const struct screen *sc, const json_t *gate)
 
 	snprintf(text, sizeof(text), "  CLOSED until %s: %s",
 	    until[0] != '\0' ? until : "a person opens it",
-	    ctl_str(gate, "why"));
+	    obj_str(gate, "why"));
 	print_line(sc, "", text);
 }
 
@@ -163,8 +163,8 @@ print_gate(const struct screen *sc, const json_t *gate)
 static void
 print_oauth(const struct screen *sc, const json_t *oauth)
 {
-	const bool valid = print_yes(oauth, "valid");
-	const char *error = ctl_str(oauth, "error");
+	const bool valid = obj_yes(oauth, "valid");
+	const char *error = obj_str(oauth, "error");
 	const json_t *days = json_object_get(oauth, "secret_days");
 	char text[800], secret[80] = "";
 
@@ -173,7 +173,7 @@ print_oauth(const struct screen *sc, const json_t *oauth)
 		    ", client secret ends in %lld days",
 		    (long long)json_integer_value(days));
 	snprintf(text, sizeof(text), "  token by %s, %s%s, renewed %s%s%s%s",
-	    ctl_str(oauth, "grant"), valid ? "until " : "NOT VALID",
+	    obj_str(oauth, "grant"), valid ? "until " : "NOT VALID",
 	    valid ? print_time(oauth, "expires") : "",
 	    print_time(oauth, "renewed")[0] != '\0'
 		? print_time(oauth, "renewed")
@@ -193,7 +193,7 @@ print_account(const struct screen *sc, const json_t *limits)
 	json_array_foreach (limits, i, row)
 		print_usage_row(&t, row,
 		    (const char *const[]){
-			ctl_str(row, "policy"), ctl_str(row, "budget") },
+			obj_str(row, "policy"), obj_str(row, "budget") },
 		    2, "");
 	text_table_print(&t, sc, "              ");
 }
@@ -202,8 +202,8 @@ print_account(const struct screen *sc, const json_t *limits)
 static const char *
 counter_words(const json_t *row, char *dst, size_t size)
 {
-	const char *key = ctl_str(row, "key");
-	const char *budget = ctl_str(row, "budget"), *blank = strchr(key, ' ');
+	const char *key = obj_str(row, "key");
+	const char *budget = obj_str(row, "budget"), *blank = strchr(key, ' ');
 
 	if (budget[0] == '\0' || blank == NULL)
 		return key;
@@ -221,8 +221,8 @@ print_smarthosts(const struct screen *sc, const json_t *list)
 		char text[600];
 		const char *link = ", for route ";
 		int n = snprintf(text, sizeof(text), "%s [%s]:%lld, tls %s",
-		    ctl_str(sh, "name"), ctl_str(sh, "host"),
-		    ctl_num(sh, "port"), ctl_str(sh, "tls"));
+		    obj_str(sh, "name"), obj_str(sh, "host"),
+		    obj_num(sh, "port"), obj_str(sh, "tls"));
 
 		json_array_foreach (json_object_get(sh, "routes"), j, route) {
 			if (n < 0 || n >= (int)sizeof(text))
@@ -256,10 +256,10 @@ print_blocks(const struct screen *sc, const json_t *list)
 		char text[700];
 
 		snprintf(text, sizeof(text), "%s until %s%s%s",
-		    ctl_str(b, "who"),
+		    obj_str(b, "who"),
 		    until[0] != '\0' ? until : "it is unblocked",
-		    ctl_str(b, "text")[0] != '\0' ? ": " : "",
-		    ctl_str(b, "text"));
+		    obj_str(b, "text")[0] != '\0' ? ": " : "",
+		    obj_str(b, "text"));
 		print_line(sc, i == 0 ? "blocked" : "", text);
 	}
 }
@@ -273,10 +273,10 @@ print_sockets(const struct screen *sc, const json_t *sockets)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char text[200];
 
-		if (ctl_str(sockets, names[i])[0] == '\0')
+		if (obj_str(sockets, names[i])[0] == '\0')
 			continue;
 		snprintf(text, sizeof(text), "%-8s%s", names[i],
-		    ctl_str(sockets, names[i]));
+		    obj_str(sockets, names[i]));
 		print_line(sc, i == 0 ? "sockets" : "", text);
 	}
 }
@@ -287,14 +287,14 @@ print_trace_state(const struct screen *sc, const json_t *trace)
 {
 	char text[400];
 
-	if (ctl_str(trace, "file")[0] == '\0')
+	if (obj_str(trace, "file")[0] == '\0')
 		return;
-	if (!print_yes(trace, "open"))
+	if (!obj_yes(trace, "open"))
 		print_line(sc, "trace",
 		    "NOT KEPT: it could not be opened, see the log");
-	else if (ctl_str(trace, "trouble")[0] != '\0') {
+	else if (obj_str(trace, "trouble")[0] != '\0') {
 		snprintf(text, sizeof(text), "IN TROUBLE: %s",
-		    ctl_str(trace, "trouble"));
+		    obj_str(trace, "trouble"));
 		print_line(sc, "trace", text);
 	}
 }
@@ -302,16 +302,16 @@ print_trace_state(const struct screen *sc, const json_t *trace)
 void
 text_status(const struct screen *sc, const json_t *a)
 {
-	bool observe = strcmp(ctl_str(a, "mode"), "observe") == 0;
-	const char *failure = ctl_str(a, "on_store_failure");
+	bool observe = strcmp(obj_str(a, "mode"), "observe") == 0;
+	const char *failure = obj_str(a, "on_store_failure");
 	char text[300];
 
 	if (json_object_get(a, "plugin") != NULL) {
-		fprintf(sc->out, "%s\n", ctl_str(a, "plugin"));
+		fprintf(sc->out, "%s\n", obj_str(a, "plugin"));
 		return;
 	}
 	snprintf(text, sizeof(text), "%s, pid %lld, since %s",
-	    ctl_str(a, "version"), ctl_num(a, "pid"), print_time(a, "started"));
+	    obj_str(a, "version"), obj_num(a, "pid"), print_time(a, "started"));
 	print_line(sc, "postmeter", text);
 	snprintf(text, sizeof(text), "%s%s",
 	    observe ? "observe: counts and refuses nothing" : "enforce",
@@ -323,17 +323,17 @@ text_status(const struct screen *sc, const json_t *a)
 	print_line(sc, "mode", text);
 	print_store(sc, json_object_get(a, "store"));
 	snprintf(text, sizeof(text), "%lld recipients, %lld messages",
-	    ctl_num(json_object_get(a, "refused"), "recipients"),
-	    ctl_num(json_object_get(a, "refused"), "messages"));
+	    obj_num(json_object_get(a, "refused"), "recipients"),
+	    obj_num(json_object_get(a, "refused"), "messages"));
 	print_line(sc, "refused", text);
 	print_trace_state(sc, json_object_get(a, "trace"));
-	snprintf(text, sizeof(text), "%lld, policies %lld", ctl_num(a, "rules"),
-	    ctl_num(a, "policies"));
+	snprintf(text, sizeof(text), "%lld, policies %lld", obj_num(a, "rules"),
+	    obj_num(a, "policies"));
 	print_line(sc, "rules", text);
 	print_smarthosts(sc, json_object_get(a, "smarthosts"));
 	print_blocks(sc, json_object_get(a, "blocks"));
 	print_sockets(sc, json_object_get(a, "sockets"));
-	print_line(sc, "config", ctl_str(a, "config"));
+	print_line(sc, "config", obj_str(a, "config"));
 }
 
 void
@@ -350,7 +350,7 @@ text_top(const struct screen *sc, const json_t *a)
 		if (next[0] != '\0')
 			snprintf(last, sizeof(last), "next at %s", next);
 		print_usage_row(&t, row,
-		    (const char *const[]){ ctl_str(row, "policy"),
+		    (const char *const[]){ obj_str(row, "policy"),
 			counter_words(row, whose, sizeof(whose)) },
 		    2, last);
 	}
@@ -369,7 +369,7 @@ print_grants(const struct screen *sc, const json_t *grants)
 
 	json_array_foreach (grants, i, g)
 		fprintf(sc->out, "  granted +%lld %s until %s\n",
-		    ctl_num(g, "extra"), ctl_str(g, "dimension"),
+		    obj_num(g, "extra"), obj_str(g, "dimension"),
 		    print_time(g, "until"));
 }
 
@@ -383,7 +383,7 @@ print_counter(const struct screen *sc, const json_t *c)
 	char whose[400];
 	size_t i;
 
-	fprintf(sc->out, "\n%s for %s\n", ctl_str(c, "policy"),
+	fprintf(sc->out, "\n%s for %s\n", obj_str(c, "policy"),
 	    counter_words(c, whose, sizeof(whose)));
 	json_array_foreach (json_object_get(c, "limits"), i, limit)
 		print_usage_row(
@@ -392,7 +392,7 @@ print_counter(const struct screen *sc, const json_t *c)
 	print_grants(sc, json_object_get(c, "grants"));
 	if (locked[0] != '\0')
 		fprintf(sc->out, "  locked until %s\n", locked);
-	if (print_yes(c, "never"))
+	if (obj_yes(c, "never"))
 		fputs("  nothing may be sent: a limit is 0\n", sc->out);
 	else if (next[0] != '\0')
 		fprintf(sc->out, "  next at %s\n", next);
@@ -404,7 +404,7 @@ text_show(const struct screen *sc, const json_t *a)
 	const json_t *c;
 	size_t i;
 
-	fprintf(sc->out, "%s\n", ctl_str(a, "who"));
+	fprintf(sc->out, "%s\n", obj_str(a, "who"));
 	print_blocks(sc, json_object_get(a, "blocks"));
 	json_array_foreach (json_object_get(a, "counters"), i, c)
 		print_counter(sc, c);
@@ -425,13 +425,13 @@ print_reply(const struct screen *sc, const json_t *a)
 	char text[700];
 
 	if (json_is_object(r))
-		snprintf(text, sizeof(text), "%s %s %s", ctl_str(r, "code"),
-		    ctl_str(r, "xcode"), ctl_str(r, "text"));
+		snprintf(text, sizeof(text), "%s %s %s", obj_str(r, "code"),
+		    obj_str(r, "xcode"), obj_str(r, "text"));
 	else
 		snprintf(text, sizeof(text), "none, the message passes%s%s%s",
-		    print_yes(a, "observed") ? " (enforced, it would not)" : "",
-		    ctl_str(a, "note")[0] != '\0' ? ": " : "",
-		    ctl_str(a, "note"));
+		    obj_yes(a, "observed") ? " (enforced, it would not)" : "",
+		    obj_str(a, "note")[0] != '\0' ? ": " : "",
+		    obj_str(a, "note"));
 	print_line(sc, "reply", text);
 }
 
@@ -439,28 +439,28 @@ void
 text_explain(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 6 };
-	const char *rule = ctl_str(a, "rule"), *sh = ctl_str(a, "smarthost");
+	const char *rule = obj_str(a, "rule"), *sh = obj_str(a, "smarthost");
 	const json_t *l;
 	char text[200], whose[400];
 	size_t i;
 
 	print_line(sc, "sender",
-	    ctl_str(a, "sender")[0] != '\0' ? ctl_str(a, "sender") : "<>");
+	    obj_str(a, "sender")[0] != '\0' ? obj_str(a, "sender") : "<>");
 	snprintf(text, sizeof(text), "%lld, of which %lld external",
-	    ctl_num(a, "recipients"), ctl_num(a, "external"));
+	    obj_num(a, "recipients"), obj_num(a, "external"));
 	print_line(sc, "recipients", text);
-	if (!print_yes(a, "outgoing"))
+	if (!obj_yes(a, "outgoing"))
 		print_line(sc, "rule",
 		    "none: not outgoing, no login and not from networks");
 	else
 		print_line(sc, "rule", rule[0] != '\0' ? rule : "none matches");
 	print_line(sc, "smarthost", sh[0] != '\0' ? sh : "none");
-	print_line(sc, "verdict", ctl_str(a, "verdict"));
+	print_line(sc, "verdict", obj_str(a, "verdict"));
 	print_reply(sc, a);
 	json_array_foreach (json_object_get(a, "limits"), i, l) {
-		snprintf(text, sizeof(text), "costs %lld", ctl_num(l, "cost"));
+		snprintf(text, sizeof(text), "costs %lld", obj_num(l, "cost"));
 		print_usage_row(&t, json_object_get(l, "usage"),
-		    (const char *const[]){ ctl_str(l, "policy"),
+		    (const char *const[]){ obj_str(l, "policy"),
 			counter_words(l, whose, sizeof(whose)) },
 		    2, text);
 	}
@@ -485,7 +485,7 @@ text_reset(const struct screen *sc, const json_t *a)
 
 	json_array_foreach (json_object_get(a, "reset"), i, r)
 		fprintf(sc->out, "reset: %s under policy %s\n",
-		    ctl_str(r, "key"), ctl_str(r, "policy"));
+		    obj_str(r, "key"), obj_str(r, "policy"));
 }
 
 void
@@ -493,8 +493,8 @@ text_grant(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
 	    "granted: %s may send %lld %s more under policy %s, until %s\n",
-	    ctl_str(a, "key"), ctl_num(a, "extra"), ctl_str(a, "dimension"),
-	    ctl_str(a, "policy"), print_time(a, "until"));
+	    obj_str(a, "key"), obj_num(a, "extra"), obj_str(a, "dimension"),
+	    obj_str(a, "policy"), print_time(a, "until"));
 }
 
 void
@@ -505,14 +505,14 @@ text_revoke(const struct screen *sc, const json_t *a)
 
 	json_array_foreach (json_object_get(a, "revoked"), i, r)
 		fprintf(sc->out, "revoked: more %s for %s under policy %s\n",
-		    ctl_str(r, "dimension"), ctl_str(r, "key"),
-		    ctl_str(r, "policy"));
+		    obj_str(r, "dimension"), obj_str(r, "key"),
+		    obj_str(r, "policy"));
 }
 
 void
 text_unblock(const struct screen *sc, const json_t *a)
 {
-	fprintf(sc->out, "unblocked: %s\n", ctl_str(a, "who"));
+	fprintf(sc->out, "unblocked: %s\n", obj_str(a, "who"));
 }
 
 void
@@ -520,18 +520,18 @@ text_smarthost(const struct screen *sc, const json_t *a)
 {
 	const char *until = print_time(a, "until");
 
-	if (print_yes(a, "open"))
-		fprintf(sc->out, "open: %s\n", ctl_str(a, "smarthost"));
+	if (obj_yes(a, "open"))
+		fprintf(sc->out, "open: %s\n", obj_str(a, "smarthost"));
 	else
 		fprintf(sc->out, "closed: %s until %s\n",
-		    ctl_str(a, "smarthost"),
+		    obj_str(a, "smarthost"),
 		    until[0] != '\0' ? until : "it is opened again");
 }
 
 void
 text_reload(const struct screen *sc, const json_t *a)
 {
-	fprintf(sc->out, "reloaded: %s\n", ctl_str(a, "config"));
+	fprintf(sc->out, "reloaded: %s\n", obj_str(a, "config"));
 }
 
 void
@@ -556,8 +556,8 @@ static void
 print_finding(const struct screen *sc, const char *indent, const json_t *c)
 {
 	fprintf(sc->out, "%s%s: %s%s%s\n", indent,
-	    print_yes(c, "must") ? "attention" : "note", ctl_str(c, "text"),
-	    ctl_str(c, "remedy")[0] != '\0' ? "; " : "", ctl_str(c, "remedy"));
+	    obj_yes(c, "must") ? "attention" : "note", obj_str(c, "text"),
+	    obj_str(c, "remedy")[0] != '\0' ? "; " : "", obj_str(c, "remedy"));
 }
 
 static void
@@ -575,8 +575,8 @@ text_check(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
 	    "%s: good (rules: %lld, policies: %lld, routes: %lld, smarthosts: %lld)\n",
-	    ctl_str(a, "file"), ctl_num(a, "rules"), ctl_num(a, "policies"),
-	    ctl_num(a, "routes"), ctl_num(a, "smarthosts"));
+	    obj_str(a, "file"), obj_num(a, "rules"), obj_num(a, "policies"),
+	    obj_num(a, "routes"), obj_num(a, "smarthosts"));
 	print_strings(sc->out, "warning: ", json_object_get(a, "warnings"));
 	print_findings(sc, "", json_object_get(a, "findings"));
 }
@@ -588,18 +588,17 @@ text_setup(const struct screen *sc, const json_t *a)
 	size_t i;
 
 	json_array_foreach (json_object_get(a, "changes"), i, c)
-		fprintf(sc->out, "# %s\n%s\n", ctl_str(c, "why"),
-		    ctl_str(c, "command"));
+		fprintf(sc->out, "# %s\n%s\n", obj_str(c, "why"),
+		    obj_str(c, "command"));
 	json_array_foreach (json_object_get(a, "proofs"), i, c)
 		fprintf(sc->out, "# %s at %s port %s: %s; RCPT got %s\n",
-		    ctl_str(c, "listener"), ctl_str(c, "host"),
-		    ctl_str(c, "port"),
-		    json_is_true(json_object_get(c, "seen"))
-			? "the meter saw it"
-			: "the meter did NOT see it",
-		    ctl_str(c, "said"));
+		    obj_str(c, "listener"), obj_str(c, "host"),
+		    obj_str(c, "port"),
+		    obj_yes(c, "seen") ? "the meter saw it"
+				       : "the meter did NOT see it",
+		    obj_str(c, "said"));
 	print_findings(sc, "# ", json_object_get(a, "notes"));
-	fprintf(sc->out, "# %s\n", ctl_str(a, "summary"));
+	fprintf(sc->out, "# %s\n", obj_str(a, "summary"));
 }
 
 static void
@@ -627,9 +626,9 @@ print_text_failure(
 	fflush(sc->out); /* what was found first, then what follows from it */
 	print_strings(sc->err, "", json_object_get(safe, "errors"));
 	fprintf(
-	    sc->err, "postmeterctl %s: %s\n", command, ctl_str(safe, "error"));
-	if (ctl_str(safe, "remedy")[0] != '\0')
-		fprintf(sc->err, "  %s\n", ctl_str(safe, "remedy"));
+	    sc->err, "postmeterctl %s: %s\n", command, obj_str(safe, "error"));
+	if (obj_str(safe, "remedy")[0] != '\0')
+		fprintf(sc->err, "  %s\n", obj_str(safe, "remedy"));
 	json_decref(safe);
 }
 

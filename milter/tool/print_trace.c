@@ -16,7 +16,7 @@ fact(const struct screen *sc, const char *label, const char *text)
 static void
 print_limit(const struct screen *sc, const json_t *e)
 {
-	const char *policy = ctl_str(e, "policy"), *limit = ctl_str(e, "limit");
+	const char *policy = obj_str(e, "policy"), *limit = obj_str(e, "limit");
 	const char *again = print_time(e, "again");
 	char text[1200];
 
@@ -24,8 +24,8 @@ print_limit(const struct screen *sc, const json_t *e)
 		return;
 	snprintf(text, sizeof(text),
 	    "%s%s%s for %s, then %lld of %lld used%s%s", policy,
-	    limit[0] != '\0' ? ": " : "", limit, ctl_str(e, "key"),
-	    ctl_num(e, "used"), ctl_num(e, "max"),
+	    limit[0] != '\0' ? ": " : "", limit, obj_str(e, "key"),
+	    obj_num(e, "used"), obj_num(e, "max"),
 	    again[0] != '\0' ? ", next at " : "", again);
 	fact(sc, "limit", text);
 }
@@ -33,27 +33,27 @@ print_limit(const struct screen *sc, const json_t *e)
 static void
 print_entry(const struct screen *sc, const json_t *e)
 {
-	const bool one = strcmp(ctl_str(e, "stage"), "rcpt") == 0;
+	const bool one = strcmp(obj_str(e, "stage"), "rcpt") == 0;
 	char text[400];
 
 	fprintf(sc->out, "%s  %s  %s%s\n", print_time(e, "when"),
-	    ctl_str(e, "queue_id")[0] != '\0' ? ctl_str(e, "queue_id")
+	    obj_str(e, "queue_id")[0] != '\0' ? obj_str(e, "queue_id")
 					      : "(no queue id yet)",
-	    ctl_str(e, "verdict"), one ? " at RCPT" : "");
+	    obj_str(e, "verdict"), one ? " at RCPT" : "");
 	fact(sc, "sender",
-	    ctl_str(e, "sender")[0] != '\0' ? ctl_str(e, "sender") : "<>");
-	fact(sc, "login", ctl_str(e, "login"));
-	fact(sc, "client", ctl_str(e, "client"));
-	fact(sc, "recipient", ctl_str(e, "rcpt"));
+	    obj_str(e, "sender")[0] != '\0' ? obj_str(e, "sender") : "<>");
+	fact(sc, "login", obj_str(e, "login"));
+	fact(sc, "client", obj_str(e, "client"));
+	fact(sc, "recipient", obj_str(e, "rcpt"));
 	snprintf(text, sizeof(text), "%lld, of which %lld external, %lld bytes",
-	    ctl_num(e, "recipients"), ctl_num(e, "external"),
-	    ctl_num(e, "bytes"));
+	    obj_num(e, "recipients"), obj_num(e, "external"),
+	    obj_num(e, "bytes"));
 	if (!one)
 		fact(sc, "recipients", text);
-	fact(sc, "rule", ctl_str(e, "rule"));
+	fact(sc, "rule", obj_str(e, "rule"));
 	print_limit(sc, e);
-	fact(sc, "smarthost", ctl_str(e, "smarthost"));
-	fact(sc, "answer", ctl_str(e, "text"));
+	fact(sc, "smarthost", obj_str(e, "smarthost"));
+	fact(sc, "answer", obj_str(e, "text"));
 }
 
 void
@@ -82,16 +82,16 @@ text_history(const struct screen *sc, const json_t *a)
 
 	t.right = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5 | 1u << 6;
 	json_array_foreach (json_object_get(a, "days"), i, d) {
-		snprintf(sent, sizeof(sent), "%lld sent", ctl_num(d, "sent"));
+		snprintf(sent, sizeof(sent), "%lld sent", obj_num(d, "sent"));
 		snprintf(rcpt, sizeof(rcpt), "%lld recipients",
-		    ctl_num(d, "recipients"));
+		    obj_num(d, "recipients"));
 		snprintf(bytes, sizeof(bytes), "%lld kB",
-		    ctl_num(d, "bytes") / 1000);
+		    obj_num(d, "bytes") / 1000);
 		snprintf(refused, sizeof(refused), "%lld refused",
-		    ctl_num(d, "refused"));
-		snprintf(held, sizeof(held), "%lld held", ctl_num(d, "held"));
+		    obj_num(d, "refused"));
+		snprintf(held, sizeof(held), "%lld held", obj_num(d, "held"));
 		text_table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ ctl_str(d, "day"), ctl_str(d, "who"),
+		    (const char *const[]){ obj_str(d, "day"), obj_str(d, "who"),
 			sent, rcpt, bytes, refused, held });
 	}
 	if (t.rows == 0)
@@ -110,11 +110,11 @@ print_refused(const struct screen *sc, const json_t *rows)
 	size_t i;
 
 	json_array_foreach (rows, i, r) {
-		snprintf(times, sizeof(times), "%lld", ctl_num(r, "refused"));
+		snprintf(times, sizeof(times), "%lld", obj_num(r, "refused"));
 		snprintf(last, sizeof(last), "last %s", print_time(r, "last"));
 		text_table_add(&t, COLOUR_NONE,
-		    (const char *const[]){ times, ctl_str(r, "who"),
-			ctl_str(r, "policy"), last, ctl_str(r, "text") });
+		    (const char *const[]){ times, obj_str(r, "who"),
+			obj_str(r, "policy"), last, obj_str(r, "text") });
 	}
 	if (t.rows == 0)
 		fputs("nobody was refused in the last 24 hours\n", sc->out);

@@ -330,15 +330,15 @@ replay_suggest_text(const struct screen *sc, const json_t *a)
 
 	fprintf(sc->out,
 	    "Suggested, from %lld ordinary senders on %lld days of theirs%s\n",
-	    ctl_num(a, "ordinary"), ctl_num(a, "sender_days"),
-	    ctl_num(a, "sender_days") < 1000
+	    obj_num(a, "ordinary"), obj_num(a, "sender_days"),
+	    obj_num(a, "sender_days") < 1000
 		? " (fewer than 1000: the largest, not a percentile)"
 		: "");
 	fprintf(sc->out,
 	    "  policy \"staff\" { messages = {\"%lld/24h\", \"%lld/%s\"} recipients = {\"%lld/24h\"} recipients-per-message = %lld }\n",
-	    ctl_num(a, "messages"), ctl_num(a, "burst"),
-	    ctl_str(a, "burst_window"), ctl_num(a, "recipients"),
-	    ctl_num(a, "recipients_per_message"));
+	    obj_num(a, "messages"), obj_num(a, "burst"),
+	    obj_str(a, "burst_window"), obj_num(a, "recipients"),
+	    obj_num(a, "recipients_per_message"));
 	json_array_foreach (bulk, i, name)
 		fprintf(sc->out, "%s%s",
 		    i == 0

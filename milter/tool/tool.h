@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "config.h"
+#include "obj.h"
 #include "unix_socket.h"
 
 #define CTL_SOCKET_DEFAULT "/run/postmeter/control.sock"
@@ -99,10 +100,6 @@ void	ctl_finding(json_t *list, bool must, const char *remedy,
 /* Adds a sentence to a list of warnings. */
 void	ctl_warn(json_t *list, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
-
-/* A member of an object; "" and 0 if it is missing. */
-const char *ctl_str(const json_t *o, const char *name);
-long long ctl_num(const json_t *o, const char *name);
 
 /* The whole number, 1 or more, in text; -1 if it is none, or NULL. */
 long long ctl_number(const char *text);

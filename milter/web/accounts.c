@@ -9,9 +9,9 @@
 static void
 budget(struct html *h, const char *word, const json_t *limit)
 {
-	const long long used = page_num(limit, "used");
-	const long long max = page_num(limit, "max");
-	const char *dimension = page_str(limit, "dimension");
+	const long long used = obj_num(limit, "used");
+	const long long max = obj_num(limit, "max");
+	const char *dimension = obj_str(limit, "dimension");
 
 	html(h, "<div class=\"budget\"><span class=\"word\">%s</span>", word);
 	page_meter(h, used, max, word);
@@ -36,11 +36,11 @@ budgets(struct html *h, const json_t *limits)
 		return;
 	}
 	json_array_foreach (limits, i, l) {
-		text = page_str(l, "limit");
+		text = obj_str(l, "limit");
 		if (strcmp(text, last) != 0)
 			html(h, "<h4>%s</h4>", text);
 		last = text;
-		budget(h, page_str(l, "budget"), l);
+		budget(h, obj_str(l, "budget"), l);
 	}
 	if (i == 0)
 		html(h, "<p class=\"none\">without a limit</p>");
@@ -54,40 +54,40 @@ state(struct html *h, const json_t *sh)
 	const json_t *health = json_object_get(sh, "health");
 	const json_t *oauth = json_object_get(sh, "oauth");
 
-	if (json_is_object(gate) && !page_yes(gate, "open")) {
+	if (json_is_object(gate) && !obj_yes(gate, "open")) {
 		html(h,
 		    "<p class=\"state\"><span class=\"tag bad\">closed</span> %s",
-		    page_str(gate, "why"));
+		    obj_str(gate, "why"));
 		if (json_is_object(json_object_get(gate, "until"))) {
 			html(h, ", until ");
 			page_time(h, gate, "until");
 		}
 		html(h, "</p>");
 	} else if (json_is_object(health) &&
-		   strcmp(page_str(health, "state"), "closed") != 0) {
+		   strcmp(obj_str(health, "state"), "closed") != 0) {
 		html(h,
 		    "<p class=\"state\"><span class=\"tag bad\">not answering</span> looked at ");
 		page_time(h, health, "seen");
-		html(h, ": %s</p>", page_str(health, "trouble"));
+		html(h, ": %s</p>", obj_str(health, "trouble"));
 	} else {
 		html(h,
 		    "<p class=\"state\"><span class=\"tag good\">open</span></p>");
 	}
-	if (json_is_object(oauth) && !page_yes(oauth, "valid"))
+	if (json_is_object(oauth) && !obj_yes(oauth, "valid"))
 		html(h,
 		    "<p class=\"state\"><span class=\"tag bad\">no token</span> %s</p>",
-		    page_str(oauth, "error"));
+		    obj_str(oauth, "error"));
 }
 
 static void
 account(struct html *h, const json_t *sh)
 {
-	const char *name = page_str(sh, "name");
+	const char *name = obj_str(sh, "name");
 	const json_t *routes = json_object_get(sh, "routes"), *r;
 	size_t i;
 
 	html(h, "<article class=\"card\"><h3>%s</h3><p class=\"dim\">%s:%lld",
-	    name, page_str(sh, "host"), page_num(sh, "port"));
+	    name, obj_str(sh, "host"), obj_num(sh, "port"));
 	json_array_foreach (routes, i, r)
 		html(h, "%s%s", i == 0 ? " · route " : ", ",
 		    json_string_value(r));

@@ -113,10 +113,10 @@ bars_draw(struct html *h, const char *word, const struct bar *bars, size_t n)
 static struct bar
 bar_of(const json_t *o, const char *name)
 {
-	return (struct bar){ .name = page_str(o, name),
-		.sent = page_num(o, "sent"),
-		.refused = page_num(o, "refused"),
-		.held = page_num(o, "held") };
+	return (struct bar){ .name = obj_str(o, name),
+		.sent = obj_num(o, "sent"),
+		.refused = obj_num(o, "refused"),
+		.held = obj_num(o, "held") };
 }
 
 #define BARS 31
@@ -151,13 +151,13 @@ chart_days(struct html *h, const json_t *days)
 		return;
 	}
 	snprintf(name[BARS - 1], DATE, "%s",
-	    page_str(json_array_get(days, 0), "day"));
+	    obj_str(json_array_get(days, 0), "day"));
 	/* From the newest back; a day on which nothing was sent has no row. */
 	for (size_t i = BARS; i-- > 0;) {
 		const json_t *day = json_array_get(days, row);
 
 		bars[i] = (struct bar){ .name = name[i] };
-		if (strcmp(page_str(day, "day"), name[i]) == 0) {
+		if (strcmp(obj_str(day, "day"), name[i]) == 0) {
 			bars[i] = bar_of(day, "day");
 			row++;
 		}

@@ -30,7 +30,7 @@ badges(const struct page *pg, struct html *h)
 {
 	const json_t *st = pg->status.answer;
 	const json_t *store = json_object_get(st, "store");
-	const bool observes = strcmp(page_str(st, "mode"), "observe") == 0;
+	const bool observes = strcmp(obj_str(st, "mode"), "observe") == 0;
 
 	if (pg->status.away) {
 		html(h, "<span class=\"tag bad\">daemon not reached</span>");
@@ -39,8 +39,8 @@ badges(const struct page *pg, struct html *h)
 	html(h,
 	    "<span class=\"tag %s\">%s</span> <span class=\"tag %s\">store %s</span>",
 	    observes ? "warn" : "good", observes ? "observing" : "enforcing",
-	    page_yes(store, "healthy") ? "good" : "bad",
-	    page_yes(store, "healthy") ? "ok" : "out");
+	    obj_yes(store, "healthy") ? "good" : "bad",
+	    obj_yes(store, "healthy") ? "ok" : "out");
 }
 
 static void
@@ -63,7 +63,7 @@ top(const struct page *pg, struct html *h)
 	html(h, "<p class=\"badges\">");
 	badges(pg, h);
 	html(h, " <span id=\"clock\" data-moment=\"%lld\">",
-	    page_num(json_object_get(pg->status.answer, "now"), "ms"));
+	    obj_num(json_object_get(pg->status.answer, "now"), "ms"));
 	page_time(h, pg->status.answer, "now");
 	html(h,
 	    "</span> <span id=\"live\" role=\"status\"></span> <a class=\"me\" href=\"?me\"><bdi>%s</bdi></a></p></header>",

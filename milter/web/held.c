@@ -12,21 +12,21 @@ static void
 held_row(const struct page *pg, struct html *h, const json_t *m, bool may)
 {
 	html(h, "<tr><th scope=\"row\" data-label=\"Message\"><a href=\"?q=");
-	html_query(h, page_str(m, "queue_id"));
+	html_query(h, obj_str(m, "queue_id"));
 	html(h, "\">%s</a></th><td data-label=\"From\">",
-	    page_str(m, "queue_id"));
-	page_who(h, page_str(m, "who"));
+	    obj_str(m, "queue_id"));
+	page_who(h, obj_str(m, "who"));
 	html(h, "</td><td data-label=\"To\" class=\"num\">");
-	html_number(h, page_num(m, "recipients"));
+	html_number(h, obj_num(m, "recipients"));
 	html(h, "</td><td data-label=\"Since\">");
 	page_time(h, m, "when");
 	html(h, "</td><td data-label=\"Why\"><bdi>%s</bdi></td><td>",
-	    page_str(m, "text"));
+	    obj_str(m, "text"));
 	if (may) {
-		page_form(pg, h, "release", page_str(m, "who"));
+		page_form(pg, h, "release", obj_str(m, "who"));
 		html(h,
 		    "<input type=\"hidden\" name=\"id\" value=\"%s\"><button>Release</button></form>",
-		    page_str(m, "queue_id"));
+		    obj_str(m, "queue_id"));
 	}
 	html(h, "</td></tr>");
 }

@@ -38,29 +38,29 @@ colour_of(const char *verdict)
 static void
 entry(struct html *h, const json_t *e)
 {
-	const char *verdict = page_str(e, "verdict");
-	const char *limit = page_str(e, "limit");
+	const char *verdict = obj_str(e, "verdict");
+	const char *limit = obj_str(e, "limit");
 
 	html(h,
 	    "<article class=\"card trace\"><h3><span class=\"tag %s\">%s</span> %s ",
-	    colour_of(verdict), verdict, page_str(e, "stage"));
+	    colour_of(verdict), verdict, obj_str(e, "stage"));
 	page_time(h, e, "when");
 	html(h, "</h3><dl>");
-	line(h, "Queue id", page_str(e, "queue_id"));
+	line(h, "Queue id", obj_str(e, "queue_id"));
 	html(h, "<dt>Account</dt><dd>");
-	page_who(h, page_str(e, "who"));
+	page_who(h, obj_str(e, "who"));
 	html(h, "</dd>");
-	line(h, "From", page_str(e, "sender"));
-	line(h, "Recipient", page_str(e, "rcpt"));
+	line(h, "From", obj_str(e, "sender"));
+	line(h, "Recipient", obj_str(e, "rcpt"));
 	html(h, "<dt>Recipients</dt><dd>%lld, %lld external</dd>",
-	    page_num(e, "recipients"), page_num(e, "external"));
-	line(h, "Rule", page_str(e, "rule"));
+	    obj_num(e, "recipients"), obj_num(e, "external"));
+	line(h, "Rule", obj_str(e, "rule"));
 	if (limit[0] != '\0')
 		html(h, "<dt>Limit</dt><dd>%s: %s, then %lld of %lld used</dd>",
-		    page_str(e, "policy"), limit, page_num(e, "used"),
-		    page_num(e, "max"));
-	line(h, "Account at provider", page_str(e, "smarthost"));
-	line(h, "Answer", page_str(e, "text"));
+		    obj_str(e, "policy"), limit, obj_num(e, "used"),
+		    obj_num(e, "max"));
+	line(h, "Account at provider", obj_str(e, "smarthost"));
+	line(h, "Answer", obj_str(e, "text"));
 	html(h, "</dl></article>");
 }
 
@@ -83,16 +83,16 @@ row(struct html *h, const json_t *e)
 	page_time(h, e, "when");
 	html(h,
 	    "</td><td data-label=\"What\"><span class=\"tag %s\">%s</span></td><td data-label=\"Message\">",
-	    colour_of(page_str(e, "verdict")), page_str(e, "verdict"));
-	if (page_str(e, "queue_id")[0] != '\0') {
+	    colour_of(obj_str(e, "verdict")), obj_str(e, "verdict"));
+	if (obj_str(e, "queue_id")[0] != '\0') {
 		html(h, "<a href=\"?q=");
-		html_query(h, page_str(e, "queue_id"));
-		html(h, "\">%s</a>", page_str(e, "queue_id"));
+		html_query(h, obj_str(e, "queue_id"));
+		html(h, "\">%s</a>", obj_str(e, "queue_id"));
 	}
 	html(h,
 	    "</td><td data-label=\"To\" class=\"num\">%lld</td><td data-label=\"By\">%s</td><td data-label=\"Answer\"><bdi>%s</bdi></td></tr>",
-	    page_num(e, "recipients"), page_str(e, "smarthost"),
-	    page_str(e, "text"));
+	    obj_num(e, "recipients"), obj_str(e, "smarthost"),
+	    obj_str(e, "text"));
 }
 
 void

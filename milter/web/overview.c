@@ -22,22 +22,22 @@ count(const struct page *pg, const json_t *limits, struct counts *c)
 	size_t i;
 
 	json_array_foreach (limits, i, row) {
-		const char *key = page_str(row, "key");
-		const long long percent = page_num(row, "percent");
+		const char *key = obj_str(row, "key");
+		const long long percent = obj_num(row, "percent");
 
 		if (page_is_account(key) || percent < NEAR ||
 		    json_object_get(seen, key) != NULL)
 			continue;
 		json_object_set_new(seen, key, json_true());
-		c->wait += page_num(row, "used") >= page_num(row, "max");
-		c->near += page_num(row, "used") < page_num(row, "max");
+		c->wait += obj_num(row, "used") >= obj_num(row, "max");
+		c->near += obj_num(row, "used") < obj_num(row, "max");
 	}
 	json_decref(seen);
 	json_array_foreach (
 	    json_object_get(pg->status.answer, "smarthosts"), i, sh) {
 		const json_t *gate = json_object_get(sh, "gate");
 
-		c->closed += json_is_object(gate) && !page_yes(gate, "open");
+		c->closed += json_is_object(gate) && !obj_yes(gate, "open");
 	}
 	c->blocks = (long long)json_array_size(
 	    json_object_get(pg->status.answer, "blocks"));
@@ -85,16 +85,16 @@ static void
 store(struct html *h, const json_t *status)
 {
 	const json_t *st = json_object_get(status, "store");
-	const char *then = page_str(status, "on_store_failure");
+	const char *then = obj_str(status, "on_store_failure");
 
-	if (status == NULL || page_yes(st, "healthy"))
+	if (status == NULL || obj_yes(st, "healthy"))
 		return;
 	html(h,
 	    "<p class=\"note bad\"><strong>The store does not work:</strong> %s. ",
-	    page_str(st, "trouble"));
+	    obj_str(st, "trouble"));
 	if (strcmp(then, "accept") == 0)
 		html(h, "Mail goes out unmetered, %lld messages so far.",
-		    page_num(status, "unmetered"));
+		    obj_num(status, "unmetered"));
 	else if (strcmp(then, "local") == 0)
 		html(h, "Each mail server meters its share by itself.");
 	else
@@ -106,11 +106,11 @@ store(struct html *h, const json_t *status)
 static void
 observing(struct html *h, const json_t *status)
 {
-	if (strcmp(page_str(status, "mode"), "observe") != 0)
+	if (strcmp(obj_str(status, "mode"), "observe") != 0)
 		return;
 	html(h,
 	    "<p class=\"note warn\"><strong>Observing:</strong> nothing is refused; ");
-	html_number(h, page_num(status, "observed"));
+	html_number(h, obj_num(status, "observed"));
 	html(h, " messages would have been since ");
 	page_time(h, status, "started");
 	html(h, ".</p>");
@@ -129,19 +129,19 @@ blocks(struct page *pg, struct html *h)
 	    "<section id=\"blocks\"><h2>Blocked</h2><div class=\"wide\"><table><caption class=\"away\">Blocks in force</caption><thead><tr><th scope=\"col\">Who</th><th scope=\"col\">Until</th><th scope=\"col\">Why</th><th scope=\"col\"><span class=\"away\">Acts</span></th></tr></thead><tbody>");
 	json_array_foreach (list, i, b) {
 		html(h, "<tr><th scope=\"row\" data-label=\"Who\">");
-		if (strcmp(page_str(b, "who"), "*") == 0)
+		if (strcmp(obj_str(b, "who"), "*") == 0)
 			html(h, "<strong>everybody</strong>");
 		else
-			page_who(h, page_str(b, "who"));
+			page_who(h, obj_str(b, "who"));
 		html(h, "</th><td data-label=\"Until\">");
 		if (json_is_object(json_object_get(b, "until")))
 			page_time(h, b, "until");
 		else
 			html(h, "unblocked by hand");
 		html(h, "</td><td data-label=\"Why\"><bdi>%s</bdi></td><td>",
-		    page_str(b, "text"));
+		    obj_str(b, "text"));
 		if (may) {
-			page_form(pg, h, "unblock", page_str(b, "who"));
+			page_form(pg, h, "unblock", obj_str(b, "who"));
 			html(h, "<button>Unblock</button></form>");
 		}
 		html(h, "</td></tr>");

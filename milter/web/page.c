@@ -7,31 +7,11 @@
 
 #include "page.h"
 
-const char *
-page_str(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
-}
-
-long long
-page_num(const json_t *o, const char *name)
-{
-	return json_integer_value(json_object_get(o, name));
-}
-
-bool
-page_yes(const json_t *o, const char *name)
-{
-	return json_is_true(json_object_get(o, name));
-}
-
 void
 page_time(struct html *h, const json_t *o, const char *name)
 {
 	const json_t *m = json_object_get(o, name);
-	const time_t at = (time_t)(page_num(m, "ms") / 1000);
+	const time_t at = (time_t)(obj_num(m, "ms") / 1000);
 	char utc[40];
 	struct tm tm;
 
@@ -40,7 +20,7 @@ page_time(struct html *h, const json_t *o, const char *name)
 		return;
 	}
 	strftime(utc, sizeof(utc), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	html(h, "<time datetime=\"%s\">%s</time>", utc, page_str(m, "text"));
+	html(h, "<time datetime=\"%s\">%s</time>", utc, obj_str(m, "text"));
 }
 
 void
@@ -171,21 +151,21 @@ page_events(struct html *h, const json_t *events, bool whose)
 	html(h,
 	    "<div class=\"wide\"><table><caption class=\"away\">Events, the newest first</caption><thead><tr><th scope=\"col\">When</th><th scope=\"col\">What</th><th scope=\"col\">Policy</th><th scope=\"col\">By</th><th scope=\"col\">In words</th></tr></thead><tbody>");
 	json_array_foreach (events, i, e) {
-		const char *key = page_str(e, "key");
+		const char *key = obj_str(e, "key");
 
 		html(h, "<tr><td data-label=\"When\">");
 		page_time(h, e, "when");
 		html(h,
 		    "</td><td data-label=\"What\"><span class=\"tag %s\">%s</span>",
-		    page_str(e, "kind"), page_str(e, "kind"));
+		    obj_str(e, "kind"), obj_str(e, "kind"));
 		if (whose && key[0] != '\0') {
 			html(h, " ");
 			page_who(h, key);
 		}
 		html(h,
 		    "</td><td data-label=\"Policy\">%s</td><td data-label=\"By\"><bdi>%s</bdi></td><td data-label=\"In words\"><bdi>%s</bdi></td></tr>",
-		    page_str(e, "policy"), page_str(e, "actor"),
-		    page_str(e, "text"));
+		    obj_str(e, "policy"), obj_str(e, "actor"),
+		    obj_str(e, "text"));
 	}
 	html(h, "</tbody></table></div>");
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "obj.h"
 #include "seal.h"
 #include "view.h"
 #include "web.h"
@@ -25,11 +26,6 @@ struct page {
 };
 
 /* --- page.c: pieces ------------------------------------------------------- */
-
-/* A member that is a string ("" if it is none), a number (0), true. */
-const char *page_str(const json_t *o, const char *name);
-long long page_num(const json_t *o, const char *name);
-bool	page_yes(const json_t *o, const char *name);
 
 /* A member that is a time: <time>, or a dash if there is none. */
 void	page_time(struct html *h, const json_t *o, const char *name);

@@ -17,16 +17,16 @@ person_blocks(struct page *pg, struct html *h, const json_t *blocks)
 	json_array_foreach (blocks, i, b) {
 		html(h,
 		    "<div class=\"note bad\"><strong>Blocked</strong>: all mail of <bdi>%s</bdi> is refused ",
-		    page_str(b, "who"));
+		    obj_str(b, "who"));
 		if (json_is_object(json_object_get(b, "until"))) {
 			html(h, "until ");
 			page_time(h, b, "until");
 		} else {
 			html(h, "until it is unblocked");
 		}
-		html(h, ". <bdi>%s</bdi>", page_str(b, "text"));
+		html(h, ". <bdi>%s</bdi>", obj_str(b, "text"));
 		if (page_may(pg, "unblock")) {
-			page_form(pg, h, "unblock", page_str(b, "who"));
+			page_form(pg, h, "unblock", obj_str(b, "who"));
 			html(h, "<button>Unblock</button></form>");
 		}
 		html(h, "</div>");
@@ -36,18 +36,18 @@ person_blocks(struct page *pg, struct html *h, const json_t *blocks)
 static void
 limit_row(struct html *h, const json_t *c, const json_t *l)
 {
-	const long long used = page_num(l, "used"), max = page_num(l, "max");
-	const char *dimension = page_str(l, "dimension");
+	const long long used = obj_num(l, "used"), max = obj_num(l, "max");
+	const char *dimension = obj_str(l, "dimension");
 
 	html(h,
 	    "<tr><th scope=\"row\" data-label=\"Limit\">%s <span class=\"dim\">%s</span></th><td data-label=\"Used\" class=\"num\">",
-	    page_str(l, "limit"), page_str(c, "policy"));
+	    obj_str(l, "limit"), obj_str(c, "policy"));
 	page_amount(h, dimension, used);
 	html(h, "</td><td data-label=\"Share\">");
 	page_meter(h, used, max, "used");
 	html(h,
 	    " <span class=\"num\">%lld %%</span></td><td data-label=\"Left\" class=\"num\">",
-	    page_num(l, "percent"));
+	    obj_num(l, "percent"));
 	page_amount(h, dimension, used < max ? max - used : 0);
 	html(h, "</td><td data-label=\"Free again\">");
 	if (json_is_object(json_object_get(c, "locked_until"))) {
@@ -98,9 +98,9 @@ grants(struct page *pg, struct html *h, const char *who, const json_t *counters)
 			html(h,
 			    "<li><span class=\"tag good\">exception</span> +");
 			page_amount(
-			    h, page_str(g, "dimension"), page_num(g, "extra"));
-			html(h, " %s under %s until ", page_str(g, "dimension"),
-			    page_str(c, "policy"));
+			    h, obj_str(g, "dimension"), obj_num(g, "extra"));
+			html(h, " %s under %s until ", obj_str(g, "dimension"),
+			    obj_str(c, "policy"));
 			page_time(h, g, "until");
 			html(h, "</li>");
 		}
@@ -109,7 +109,7 @@ grants(struct page *pg, struct html *h, const char *who, const json_t *counters)
 			page_form(pg, h, "revoke", who);
 			html(h,
 			    "<input type=\"hidden\" name=\"policy\" value=\"%s\"><button>Take back the exceptions under %s</button></form>",
-			    page_str(c, "policy"), page_str(c, "policy"));
+			    obj_str(c, "policy"), obj_str(c, "policy"));
 		}
 	}
 }
@@ -152,12 +152,12 @@ grant_form(
 			char what[200];
 
 			snprintf(what, sizeof(what), "%s/%s",
-			    page_str(c, "policy"), page_str(l, "dimension"));
+			    obj_str(c, "policy"), obj_str(l, "dimension"));
 			html(h, "<option value=\"%s\"", what);
 			if (strcmp(typed, what) == 0)
 				html(h, " selected");
-			html(h, ">%s, %s</option>", page_str(l, "dimension"),
-			    page_str(c, "policy"));
+			html(h, ">%s, %s</option>", obj_str(l, "dimension"),
+			    obj_str(c, "policy"));
 		}
 	html(h,
 	    "</select></label><label>How many more <input name=\"extra\" required inputmode=\"numeric\" placeholder=\"100\" value=\"%s\"></label>",

@@ -29,7 +29,7 @@ show_of(const struct form *query)
 static long long
 left_of(const json_t *row)
 {
-	const long long left = page_num(row, "max") - page_num(row, "used");
+	const long long left = obj_num(row, "max") - obj_num(row, "used");
 
 	return left > 0 ? left : 0;
 }
@@ -37,11 +37,11 @@ left_of(const json_t *row)
 static bool
 shown(const json_t *row, enum show show, const char *policy)
 {
-	const long long percent = page_num(row, "percent");
+	const long long percent = obj_num(row, "percent");
 
-	if (page_is_account(page_str(row, "key")) ||
+	if (page_is_account(obj_str(row, "key")) ||
 	    (policy != NULL && policy[0] != '\0' &&
-		strcmp(page_str(row, "policy"), policy) != 0))
+		strcmp(obj_str(row, "policy"), policy) != 0))
 		return false;
 	return show == SHOW_ALL || (show == SHOW_NEAR && percent >= NEAR) ||
 	       (show == SHOW_WAIT && left_of(row) == 0);
@@ -50,8 +50,8 @@ shown(const json_t *row, enum show show, const char *policy)
 static int
 by_name(const void *a, const void *b)
 {
-	return strcmp(page_str(*(json_t *const *)a, "key"),
-	    page_str(*(json_t *const *)b, "key"));
+	return strcmp(obj_str(*(json_t *const *)a, "key"),
+	    obj_str(*(json_t *const *)b, "key"));
 }
 
 static int
@@ -66,8 +66,8 @@ by_left(const void *a, const void *b)
 static int
 by_used(const void *a, const void *b)
 {
-	const long long x = page_num(*(json_t *const *)a, "used");
-	const long long y = page_num(*(json_t *const *)b, "used");
+	const long long x = obj_num(*(json_t *const *)a, "used");
+	const long long y = obj_num(*(json_t *const *)b, "used");
 
 	return (x < y) - (x > y);
 }
@@ -128,9 +128,9 @@ choice(const struct form *query, struct html *h, const json_t *limits)
 	html(h,
 	    "</nav><form method=\"get\" action=\".\"><label>Policy <select name=\"policy\"><option value=\"\">all</option>");
 	json_array_foreach (limits, i, row)
-		if (!page_is_account(page_str(row, "key")))
+		if (!page_is_account(obj_str(row, "key")))
 			json_object_set_new(
-			    names, page_str(row, "policy"), json_true());
+			    names, obj_str(row, "policy"), json_true());
 	json_object_foreach (names, name, one)
 		html(h, "<option%s>%s</option>",
 		    policy != NULL && strcmp(policy, name) == 0 ? " selected"
@@ -145,19 +145,19 @@ choice(const struct form *query, struct html *h, const json_t *limits)
 static void
 sender_row(struct html *h, const json_t *row)
 {
-	const char *dimension = page_str(row, "dimension");
+	const char *dimension = obj_str(row, "dimension");
 	const long long left = left_of(row);
 
 	html(h, "<tr><th scope=\"row\" data-label=\"Sender\">");
-	page_who(h, page_str(row, "key"));
+	page_who(h, obj_str(row, "key"));
 	html(h,
 	    "</th><td data-label=\"Limit\">%s <span class=\"dim\">%s</span></td><td data-label=\"Used\" class=\"num\">",
-	    page_str(row, "limit"), page_str(row, "policy"));
-	page_amount(h, dimension, page_num(row, "used"));
+	    obj_str(row, "limit"), obj_str(row, "policy"));
+	page_amount(h, dimension, obj_num(row, "used"));
 	html(h, "</td><td data-label=\"Share\">");
-	page_meter(h, page_num(row, "used"), page_num(row, "max"), "used");
+	page_meter(h, obj_num(row, "used"), obj_num(row, "max"), "used");
 	html(h, " <span class=\"num\">%lld %%</span></td>",
-	    page_num(row, "percent"));
+	    obj_num(row, "percent"));
 	html(h, "<td data-label=\"Left\" class=\"num\">");
 	page_amount(h, dimension, left);
 	html(h, "</td><td data-label=\"Free again\">");
@@ -166,7 +166,7 @@ sender_row(struct html *h, const json_t *row)
 		page_time(h, row, "next");
 	} else if (left == 0) {
 		html(h, "<span class=\"tag bad\">has to wait</span>");
-	} else if (page_num(row, "percent") >= NEAR) {
+	} else if (obj_num(row, "percent") >= NEAR) {
 		html(h, "<span class=\"tag warn\">nearly full</span>");
 	} else {
 		html(h, "<span class=\"dim\">–</span>");
@@ -212,7 +212,7 @@ choose(const struct form *query, const json_t *limits, json_t **rows)
 	size_t i, n = 0;
 
 	json_array_foreach (limits, i, row) {
-		const char *key = page_str(row, "key");
+		const char *key = obj_str(row, "key");
 
 		if (!shown(row, show, policy) ||
 		    json_object_get(seen, key) != NULL)

@@ -224,13 +224,13 @@ act(struct visit *v)
 	rq = acts_request(&f, pg->who, &pg->error);
 	if (rq != NULL) {
 		answer = view_act(v->site->view, rq);
-		if (page_yes(answer, "ok")) {
+		if (obj_yes(answer, "ok")) {
 			done(v, &f);
 			json_decref(answer);
 			return;
 		}
-		pg->error = page_str(answer, "error");
-		pg->remedy = page_str(answer, "remedy");
+		pg->error = obj_str(answer, "error");
+		pg->remedy = obj_str(answer, "remedy");
 	}
 	view_ask(
 	    v->site->view, page_question("status", NULL, NULL), &pg->status);

@@ -12,6 +12,7 @@
 
 #include "clock.h"
 #include "daemon.h"
+#include "obj.h"
 #include "thread.h"
 #include "view.h"
 
@@ -108,7 +109,7 @@ keep(struct known *k, json_t *answer, int64_t asked, int64_t took)
 	k->took = took;
 	json_decref(k->failure);
 	k->failure = NULL;
-	if (json_is_true(json_object_get(answer, "ok"))) {
+	if (obj_yes(answer, "ok")) {
 		json_decref(k->answer);
 		k->answer = answer;
 		k->good = asked;

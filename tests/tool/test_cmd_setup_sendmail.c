@@ -323,8 +323,8 @@ assert_shown(const char *cf, const char *access, size_t all, size_t must,
 	assert_int_equal(found, must);
 	if (all > 0) {
 		n = json_array_get(list, 0);
-		assert_non_null(strstr(ctl_str(n, "text"), word));
-		assert_string_not_equal(ctl_str(n, "remedy"), "");
+		assert_non_null(strstr(obj_str(n, "text"), word));
+		assert_string_not_equal(obj_str(n, "remedy"), "");
 	}
 	json_decref(list);
 }
@@ -425,9 +425,9 @@ assert_wiring(const char *cf, const char *access, const char *relay, size_t all,
 	assert_int_equal(netprefix_parse("10.0.0.0/8", &office), 0);
 	wiring_notes(&w, list);
 	json_array_foreach (list, i, n)
-		assert_string_not_equal(ctl_str(n, "remedy"), "");
+		assert_string_not_equal(obj_str(n, "remedy"), "");
 	if (json_array_size(list) != all ||
-	    (all > 0 && strstr(ctl_str(json_array_get(list, 0), "text"),
+	    (all > 0 && strstr(obj_str(json_array_get(list, 0), "text"),
 			    word) == NULL)) {
 		char *text = json_dumps(list, JSON_INDENT(1));
 
@@ -520,7 +520,7 @@ a_list_with_an_owner_is_told(void **state)
 	wiring_notes(&w, list);
 	assert_int_equal(json_array_size(list), 1);
 	assert_non_null(
-	    strstr(ctl_str(json_array_get(list, 0), "text"), "friends"));
+	    strstr(obj_str(json_array_get(list, 0), "text"), "friends"));
 	json_decref(list);
 }
 

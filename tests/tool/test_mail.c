@@ -167,12 +167,12 @@ what_was_told_is_known_at_the_next_round(void **state)
 
 	assert_int_not_equal(close(mkstemp(path)), -1);
 	told = mail_state_load(path, 1234); /* an empty file: the first time */
-	assert_int_equal(ctl_num(told, "event"), 1234);
+	assert_int_equal(obj_num(told, "event"), 1234);
 	json_object_set_new(told, "event", json_integer(99));
 	assert_int_equal(mail_state_save(path, told, &why), 0);
 	json_decref(told);
 	told = mail_state_load(path, 1234);
-	assert_int_equal(ctl_num(told, "event"), 99);
+	assert_int_equal(obj_num(told, "event"), 99);
 	json_decref(told);
 	unlink(path);
 }

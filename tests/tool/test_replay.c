@@ -363,10 +363,10 @@ the_desk_stops_what_the_daemon_would_stop(void **state)
 	for (int i = 0; i < 10; i++)
 		replay_desk_message(d, &m);
 	a = replay_desk_end(&d);
-	assert_int_equal(ctl_num(a, "messages"), 70);
-	assert_in_range(ctl_num(a, "stopped"), 60 - 3 * 6, 60 - 3 * 5);
-	assert_int_equal(ctl_num(a, "for_good"), 0);
-	assert_int_equal(ctl_num(a, "passed") + ctl_num(a, "stopped"), 70);
+	assert_int_equal(obj_num(a, "messages"), 70);
+	assert_in_range(obj_num(a, "stopped"), 60 - 3 * 6, 60 - 3 * 5);
+	assert_int_equal(obj_num(a, "for_good"), 0);
+	assert_int_equal(obj_num(a, "passed") + obj_num(a, "stopped"), 70);
 	assert_int_equal(json_array_size(json_object_get(a, "senders")), 1);
 	json_decref(a);
 	config_free(&conf);
@@ -395,10 +395,10 @@ a_newsletter_does_not_speak_for_everybody(void **state)
 		}
 	}
 	a = replay_suggest_end(&s);
-	assert_int_equal(ctl_num(a, "ordinary"), 12);
+	assert_int_equal(obj_num(a, "ordinary"), 12);
 	assert_int_equal(json_array_size(json_object_get(a, "bulk")), 1);
-	assert_int_equal(ctl_num(a, "messages_seen"), 4);
-	assert_int_equal(ctl_num(a, "messages"), 5);
+	assert_int_equal(obj_num(a, "messages_seen"), 4);
+	assert_int_equal(obj_num(a, "messages"), 5);
 	json_decref(a);
 	config_free(&conf);
 }

@@ -25,7 +25,7 @@ control_health(const struct request *rq)
 {
 	const char *name = control_arg(rq, "smarthost");
 	const char *why = control_arg(rq, "why");
-	const bool good = json_is_true(json_object_get(rq->args, "good"));
+	const bool good = obj_yes(rq->args, "good");
 	const struct smarthost *sh =
 	    name != NULL ? config_smarthost(rq->conf, name) : NULL;
 	struct health *h = rq->env->health;
@@ -58,8 +58,7 @@ control_token(const struct request *rq)
 	const char *name = control_arg(rq, "smarthost");
 	const char *error = control_arg(rq, "error");
 	const json_t *token = json_object_get(rq->args, "token");
-	const int64_t expires =
-	    json_integer_value(json_object_get(rq->args, "expires"));
+	const int64_t expires = obj_num(rq->args, "expires");
 	const struct smarthost *sh =
 	    name != NULL ? config_smarthost(rq->conf, name) : NULL;
 	struct why why = WHY_NONE;

@@ -48,7 +48,7 @@ static void
 count_request(
     const struct command *c, enum control_door door, const json_t *answer)
 {
-	const bool ok = json_is_true(json_object_get(answer, "ok"));
+	const bool ok = obj_yes(answer, "ok");
 
 	tally_add(TALLY_CONTROL, c->name, ok ? "ok" : "refused", 1);
 	if (ok && c->effect == CHANGES)

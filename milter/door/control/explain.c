@@ -52,8 +52,7 @@ txn_from(const struct request *rq, struct txn *t)
 		client = "127.0.0.1";
 	if (client != NULL && netaddr_parse(client, &t->client) == -1)
 		return "the client is no IP address";
-	t->bytes =
-	    (uint64_t)json_integer_value(json_object_get(rq->args, "size"));
+	t->bytes = (uint64_t)obj_num(rq->args, "size");
 	json_array_foreach (rcpt, i, one) {
 		if (!json_is_string(one))
 			return "a recipient is no text";

@@ -32,7 +32,7 @@ control_arg(const struct request *rq, const char *name)
 size_t
 control_count(const struct request *rq, size_t some, size_t most)
 {
-	json_int_t n = json_integer_value(json_object_get(rq->args, "n"));
+	json_int_t n = obj_num(rq->args, "n");
 
 	if (n <= 0)
 		return some;

@@ -8,14 +8,7 @@
 #include <string.h>
 
 #include "metrics_text.h"
-
-static const char *
-metrics_str(const json_t *o, const char *name)
-{
-	const char *s = json_string_value(json_object_get(o, name));
-
-	return s != NULL ? s : "";
-}
+#include "obj.h"
 
 static bool
 ends_with(const char *text, const char *end)
@@ -63,8 +56,8 @@ write_labels(FILE *out, const json_t *labels)
 static void
 write_family(FILE *out, const json_t *family, bool openmetrics)
 {
-	const char *name = metrics_str(family, "name");
-	const char *type = metrics_str(family, "type");
+	const char *name = obj_str(family, "name");
+	const char *type = obj_str(family, "type");
 	const bool counter = strcmp(type, "counter") == 0;
 	const char *total = counter && !openmetrics ? "_total" : "";
 	const json_t *samples = json_object_get(family, "samples"), *s;
@@ -73,7 +66,7 @@ write_family(FILE *out, const json_t *family, bool openmetrics)
 	if (json_array_size(samples) == 0)
 		return;
 	fprintf(out, "# HELP %s%s ", name, total);
-	escaped(out, metrics_str(family, "help"), openmetrics);
+	escaped(out, obj_str(family, "help"), openmetrics);
 	fprintf(out, "\n# TYPE %s%s %s\n", name, total, type);
 	if (openmetrics && ends_with(name, "_seconds"))
 		fprintf(out, "# UNIT %s seconds\n", name);
@@ -83,7 +76,7 @@ write_family(FILE *out, const json_t *family, bool openmetrics)
 		const json_t *value = json_object_get(s, "value");
 
 		fprintf(out, "%s%s%s", name, counter ? "_total" : "",
-		    metrics_str(s, "suffix"));
+		    obj_str(s, "suffix"));
 		write_labels(out, json_object_get(s, "labels"));
 		if (json_is_integer(value))
 			fprintf(out, " %lld\n",

@@ -64,7 +64,7 @@ search(const char *id, int64_t arrival, struct search *s, struct why *why)
 static int64_t
 arrival_of(const json_t *o)
 {
-	return json_integer_value(json_object_get(o, "arrival")) * SECOND;
+	return obj_num(o, "arrival") * SECOND;
 }
 
 /* row_of - a message that is ours */
@@ -180,7 +180,7 @@ near_its_end(const struct request *rq, const struct search *s)
 	const int64_t lead = quarter < DAY ? quarter : DAY;
 
 	if (s->charged || s->warned || rq->conf->hold_keeps ||
-	    json_is_true(json_object_get(rq->args, "by_id")) ||
+	    obj_yes(rq->args, "by_id") ||
 	    rq->now < s->hold.when + rq->conf->hold_for - lead)
 		return;
 	note(rq, &s->hold, "warned", NULL);
@@ -257,7 +257,7 @@ again(const struct request *rq, const struct trace_entry *e, struct txn *t)
 	mailaddr_canon(&t->sender, e->sender, strlen(e->sender), "");
 	snprintf(t->queue_id, sizeof(t->queue_id), "%s", e->queue_id);
 	t->submitted = e->login[0] == '\0';
-	t->by_id = json_is_true(json_object_get(rq->args, "by_id"));
+	t->by_id = obj_yes(rq->args, "by_id");
 	t->was_held = true;
 	t->bytes = e->bytes;
 	for (uint64_t i = 0; i < e->recipients; i++)
@@ -315,8 +315,7 @@ charge(
 static bool
 ends(const struct request *rq, const struct search *s)
 {
-	if (!json_is_true(json_object_get(rq->args, "due")) ||
-	    json_is_true(json_object_get(rq->args, "by_id")) ||
+	if (!obj_yes(rq->args, "due") || obj_yes(rq->args, "by_id") ||
 	    rq->conf->hold_keeps || rq->now < s->hold.when + rq->conf->hold_for)
 		return false;
 	note(rq, &s->hold, "returned", NULL);
@@ -338,7 +337,7 @@ let_go(const struct request *rq, const struct search *s, struct outcome *o,
 		tally_add(TALLY_RELEASED, "charged", NULL, 1);
 		return *charged_r = true;
 	}
-	if (!json_is_true(json_object_get(rq->args, "now")))
+	if (!obj_yes(rq->args, "now"))
 		return false;
 	note(rq, &s->hold, "released", o);
 	tell(rq, &s->hold, "let go past the limit, charged to nobody");

@@ -372,7 +372,7 @@ control_top(const struct request *rq)
 	enum store_answer a;
 	json_t *limits;
 
-	if (json_is_true(json_object_get(rq->args, "refused")))
+	if (obj_yes(rq->args, "refused"))
 		return control_top_refused(rq, most);
 	t = calloc(1, sizeof(*t) + most * sizeof(t->row[0]));
 	if (t == NULL)

@@ -11,6 +11,7 @@
 
 #include "control.h"
 #include "config.h"
+#include "obj.h"
 #include "why.h"
 
 struct request {

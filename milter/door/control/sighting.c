@@ -18,7 +18,7 @@ control_sighting(const struct request *rq)
 	if (sender == NULL)
 		return control_failure("say who: sender", "sender is missing");
 	mailaddr_canon(&a, sender, strlen(sender), "");
-	if (json_is_true(json_object_get(rq->args, "expect")))
+	if (obj_yes(rq->args, "expect"))
 		sighting_expect(a.text);
 	return json_pack(
 	    "{s:b, s:i}", "ok", 1, "seen", (int)sighting_count(a.text));

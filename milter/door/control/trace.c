@@ -101,7 +101,7 @@ query_of(const struct request *rq, struct trace_query *q)
 
 	memset(q, 0, sizeof(*q));
 	q->n = control_count(rq, TRACE_SOME, TRACE_MOST);
-	q->refused = json_is_true(json_object_get(rq->args, "refused"));
+	q->refused = obj_yes(rq->args, "refused");
 	if (id != NULL)
 		snprintf(q->queue_id, sizeof(q->queue_id), "%s", id);
 	if (who != NULL)
@@ -239,7 +239,7 @@ control_refusals(const struct request *rq, const char *who, int64_t since,
 static json_t *
 event_of(const struct request *rq, const json_t *r)
 {
-	const long long n = json_integer_value(json_object_get(r, "n"));
+	const long long n = obj_num(r, "n");
 	char text[TRACE_TEXT + 80];
 
 	(void)rq;
@@ -333,9 +333,7 @@ sum_up(const json_t *hours)
 			json_object_set_new(rows, who, row);
 		}
 		json_object_set_new(row, "refused",
-		    json_integer(
-			json_integer_value(json_object_get(row, "refused")) +
-			json_integer_value(json_object_get(r, "n"))));
+		    json_integer(obj_num(row, "refused") + obj_num(r, "n")));
 	}
 	return rows;
 }
