@@ -187,7 +187,4 @@ bool	gate_login_refused(struct gate *g, const char *account);
  */
 void	gate_try_now(struct gate *g, const char *account, int64_t now);
 
-/* The key of an account's, or a sender's, counter of what was sent. */
-void	gate_key(const char *name, char *dst, size_t size);
-
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "account_key.h"
 #include "bill.h"
 #include "digest.h"
 #include "gate.h"
@@ -137,8 +138,10 @@ sender_key(const struct policy *p, const struct smarthost *sh,
 
 	if (each && !bill_renames(sh, &t->sender))
 		return key_of(p, t, dst, size);
-	join(dst, size, each ? "" : "smarthost ",
-	    each ? sh->envelope_key : sh->name);
+	if (each)
+		copy(dst, size, sh->envelope_key);
+	else
+		account_key(BUDGET_PROMISED, sh->name, dst, size);
 	return false;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account_key.h"
 #include "bill.h"
 #include "count.h"
 #include "gate.h"
@@ -361,7 +362,7 @@ account_full(const struct bill_work *w, const struct txn *t, enum stage stage,
 
 	o->policy = c->policy;
 	o->limit = c->limit;
-	snprintf(o->key, sizeof(o->key), "smarthost %s", w->full->name);
+	account_key(BUDGET_PROMISED, w->full->name, o->key, sizeof(o->key));
 	o->used = c->used;
 	o->max = c->max;
 	o->again = c->again;

@@ -7,6 +7,7 @@
 
 #include "limit.h"
 #include "log.h"
+#include "account_key.h"
 #include "sent.h"
 #include "verdict.h"
 
@@ -15,12 +16,6 @@ struct work {
 	struct bill bill;
 	char key[BILL_LINES][MAILADDR_MAX + 1];
 };
-
-void
-gate_key(const char *name, char *dst, size_t size)
-{
-	snprintf(dst, size, "sent %s", name);
-}
 
 /*
  * sent_bill - the lines of an account (sender NULL), or those that it keeps
@@ -42,8 +37,8 @@ sent_bill(const struct config *conf, const struct smarthost *sh,
 
 		if ((p->per == PER_SENDER) != (sender != NULL))
 			continue;
-		gate_key(sender != NULL ? sender : sh->name, w->key[b->nline],
-		    sizeof(w->key[0]));
+		account_key(BUDGET_SENT, sender != NULL ? sender : sh->name,
+		    w->key[b->nline], sizeof(w->key[0]));
 		b->line[b->nline] = (struct bill_line){
 			.policy = p,
 			.key = w->key[b->nline],
@@ -203,7 +198,7 @@ sent_count(const struct desk *d, const struct smarthost *sh, int64_t span,
 	struct why why;
 	bool found = false;
 
-	gate_key(sh->name, key, sizeof(key));
+	account_key(BUDGET_SENT, sh->name, key, sizeof(key));
 	for (size_t i = 0; !found && i < sh->policies.n; i++) {
 		const struct policy *p = sh->policies.v[i];
 

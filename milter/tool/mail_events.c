@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account_key.h"
 #include "clock.h"
 #include "mail.h"
 #include "mail_message.h"
@@ -46,9 +47,11 @@ static bool
 needs_a_person(const json_t *e)
 {
 	const char *kind = obj_str(e, "kind");
+	enum account_budget of;
 
 	if (strcmp(kind, "warn") == 0) /* an account near its end */
-		return strncmp(obj_str(e, "key"), "smarthost ", 10) == 0;
+		return account_key_name(obj_str(e, "key"), &of) != NULL &&
+		       of == BUDGET_PROMISED;
 	if (strcmp(kind, "block") == 0) /* by ourselves: block-after */
 		return strcmp(obj_str(e, "actor"), "postmeter") == 0;
 	return strcmp(kind, "lockout") == 0 || strcmp(kind, "gate") == 0 ||

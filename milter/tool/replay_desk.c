@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account_key.h"
 #include "limit.h"
 #include "log.h"
 #include "match.h"
@@ -211,7 +212,7 @@ look_at(struct replay_desk *d, const char *smarthost, int64_t now)
 {
 	char key[MAILADDR_MAX + 1];
 
-	snprintf(key, sizeof(key), "smarthost %s", smarthost);
+	account_key(BUDGET_PROMISED, smarthost, key, sizeof(key));
 	for (size_t i = 0; i < d->naccount; i++) {
 		struct account *a = &d->account[i];
 		struct counter *c = NULL;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "account_key.h"
+#include "meter.h"
 #include "page.h"
 
 void
@@ -59,9 +61,10 @@ page_amount(struct html *h, const char *dimension, long long n)
 bool
 page_is_account(const char *key)
 {
-	return strncmp(key, "smarthost ", 10) == 0 ||
-	       strncmp(key, "(smarthost) ", 12) == 0 ||
-	       strncmp(key, "sent ", 5) == 0;
+	enum account_budget budget;
+
+	return account_key_name(key, &budget) != NULL ||
+	       strncmp(key, BLOCK_ACCOUNT, strlen(BLOCK_ACCOUNT)) == 0;
 }
 
 void

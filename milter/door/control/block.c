@@ -68,6 +68,7 @@ static const char *
 target_of(const struct request *rq, const char *who, struct target *t)
 {
 	static const struct policy account = { .per = PER_ACCOUNT };
+	enum account_budget budget;
 	struct netaddr addr;
 
 	memset(t, 0, sizeof(*t));
@@ -87,7 +88,8 @@ target_of(const struct request *rq, const char *who, struct target *t)
 		return "nobody can be called that";
 	if (control_block_is_ours(rq->conf, who))
 		return "that is a domain of yours: write @ before it";
-	if (strncmp(who, "smarthost ", 10) == 0 ||
+	if ((account_key_name(who, &budget) != NULL &&
+		budget == BUDGET_PROMISED) ||
 	    strncmp(who, "others of ", 10) == 0)
 		return "that is a counter and sends nothing: block who sends";
 	/* All of a person: as it logs in, and as it signs. */

@@ -109,12 +109,12 @@ line_budgets(const struct request *rq, const struct bill_line *line,
 	enum store_answer a = line_limits(rq, line, line->key, limits, why);
 	const struct smarthost *sh;
 	char key[MAILADDR_MAX + 1];
-	const char *budget;
+	enum account_budget budget;
 
 	sh = control_account_of(rq->conf, line->key, &budget);
 	if (a != STORE_OK || sh == NULL)
 		return a;
-	gate_key(sh->name, key, sizeof(key));
+	account_key(BUDGET_SENT, sh->name, key, sizeof(key));
 	return line_limits(rq, line, key, limits, why);
 }
 

@@ -141,21 +141,20 @@ control_limit(const struct request *rq, const struct policy *policy,
 
 const struct smarthost *
 control_account_of(
-    const struct config *conf, const char *key, const char **budget_r)
+    const struct config *conf, const char *key, enum account_budget *budget_r)
 {
-	*budget_r = strncmp(key, "sent ", 5) == 0 ? "sent" : "promised";
-	if (strncmp(key, "smarthost ", 10) == 0)
-		return config_smarthost(conf, key + 10);
-	return **budget_r == 's' ? config_smarthost(conf, key + 5) : NULL;
+	const char *name = account_key_name(key, budget_r);
+
+	return name != NULL ? config_smarthost(conf, name) : NULL;
 }
 
 json_t *
 control_budget(const struct request *rq, const char *key)
 {
-	const char *budget;
+	enum account_budget budget;
 
 	return control_account_of(rq->conf, key, &budget) != NULL
-		   ? json_string(budget)
+		   ? json_string(account_budget_words[budget])
 		   : json_null();
 }
 

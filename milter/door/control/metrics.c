@@ -270,13 +270,14 @@ struct use {
 };
 
 static json_t *
-account_labels(
-    const struct smarthost *sh, const char *budget, const struct limit *l)
+account_labels(const struct smarthost *sh, enum account_budget budget,
+    const struct limit *l)
 {
 	char text[LIMIT_TEXT];
 
 	return json_pack("{s:s, s:s, s:s}", "smarthost", sh->name, "budget",
-	    budget, "limit", limit_text(l, text, sizeof(text)));
+	    account_budget_words[budget], "limit",
+	    limit_text(l, text, sizeof(text)));
 }
 
 static bool
@@ -286,7 +287,7 @@ use_each(
 	struct use *u = arg;
 	const struct config *conf = u->rq->conf;
 	const struct policy *p = config_policy(conf, policy);
-	const char *budget;
+	enum account_budget budget;
 	const struct smarthost *sh = control_account_of(conf, key, &budget);
 	double fullest = 0;
 	size_t at;
@@ -316,7 +317,8 @@ use_each(
 	if (sh != NULL)
 		add(u->locked,
 		    json_pack("{s:s, s:s, s:s}", "smarthost", sh->name,
-			"budget", budget, "policy", p->name),
+			"budget", account_budget_words[budget], "policy",
+			p->name),
 		    seconds(
 			c->locked_until > u->rq->now ? c->locked_until : 0));
 	else if (at < POLICIES_MOST)

@@ -75,18 +75,15 @@ gate(const struct request *rq, const struct smarthost *sh)
 	    "leases", (int)r.leases);
 }
 
-/* The two budgets of an account, by the keys of their counters */
-enum budget { PROMISED, SENT };
-
 static json_t *
 budget_limit(const struct request *rq, const struct policy *p,
-    const struct counter *c, size_t i, enum budget budget)
+    const struct counter *c, size_t i, enum account_budget budget)
 {
 	json_t *limit = control_limit(rq, p, c, i);
 
 	json_object_set_new(limit, "policy", control_text(p->name));
-	json_object_set_new(limit, "budget",
-	    json_string(budget == PROMISED ? "promised" : "sent"));
+	json_object_set_new(
+	    limit, "budget", json_string(account_budget_words[budget]));
 	return limit;
 }
 
@@ -95,24 +92,24 @@ static bool
 add_budgets(const struct request *rq, const struct smarthost *sh,
     const struct policy *p, json_t **list)
 {
-	struct counter *c[2] = { NULL, NULL };
-	char key[2][MAILADDR_MAX + 1];
+	struct counter *c[ACCOUNT_BUDGETS] = { NULL };
+	char key[MAILADDR_MAX + 1];
 	bool known = true;
 	struct why why;
 
-	snprintf(key[PROMISED], sizeof(key[0]), "smarthost %s", sh->name);
-	gate_key(sh->name, key[SENT], sizeof(key[0]));
-	for (enum budget b = PROMISED; b <= SENT; b++) {
-		const enum store_answer a =
-		    store_read(rq->env->store, p, key[b], rq->now, &c[b], &why);
+	for (int b = 0; b < ACCOUNT_BUDGETS; b++) {
+		enum store_answer a;
 
+		account_key((enum account_budget)b, sh->name, key, sizeof(key));
+		a = store_read(rq->env->store, p, key, rq->now, &c[b], &why);
 		known &= a == STORE_OK || a == STORE_NONE;
 	}
 	for (size_t i = 0; known && i < p->nlimit; i++)
-		for (enum budget b = PROMISED; b <= SENT; b++)
-			control_append(list, budget_limit(rq, p, c[b], i, b));
-	counter_free(&c[PROMISED]);
-	counter_free(&c[SENT]);
+		for (int b = 0; b < ACCOUNT_BUDGETS; b++)
+			control_append(list, budget_limit(rq, p, c[b], i,
+						 (enum account_budget)b));
+	for (int b = 0; b < ACCOUNT_BUDGETS; b++)
+		counter_free(&c[b]);
 	return known;
 }
 

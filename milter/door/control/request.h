@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "account_key.h"
 #include "control.h"
 #include "config.h"
 #include "obj.h"
@@ -97,12 +98,10 @@ unsigned control_percent(uint64_t used, uint64_t max);
 json_t	*control_limit(const struct request *rq, const struct policy *policy,
 	    const struct counter *c, size_t i);
 
-/*
- * The smarthost whose account a counter is, and which of its budgets
- * ("promised", "sent"); NULL if it is none.
- */
+/* The smarthost whose account a counter is, and which of its budgets; NULL if
+ * it is none. */
 const struct smarthost *control_account_of(const struct config *conf,
-	    const char *key, const char **budget_r);
+	    const char *key, enum account_budget *budget_r);
 
 /* That budget as JSON; null if the counter is none of an account. */
 json_t	*control_budget(const struct request *rq, const char *key);

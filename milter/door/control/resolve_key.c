@@ -80,21 +80,21 @@ void
 control_who(const struct config *conf, const struct policy *policy,
     const char *who, struct who *w_r)
 {
+	enum account_budget budget;
+	const char *account = account_key_name(who, &budget);
+
 	w_r->n = 0;
-	if (strncmp(who, "others of ", 10) == 0 ||
-	    strncmp(who, "sent ", 5) == 0) {
+	if (account != NULL || strncmp(who, "others of ", 10) == 0)
 		add(w_r, who);
-		return;
-	}
-	if (strncmp(who, "smarthost ", 10) == 0) {
+	if (account != NULL && budget == BUDGET_PROMISED) {
 		char sent[MAILADDR_MAX + 1];
 
 		/* The account is what it promised and what it sent. */
-		add(w_r, who);
-		gate_key(who + 10, sent, sizeof(sent));
+		account_key(BUDGET_SENT, account, sent, sizeof(sent));
 		add(w_r, sent);
-		return;
 	}
+	if (w_r->n > 0)
+		return;
 	if (strcmp(who, "*") == 0 || policy->per == PER_EVERYONE) {
 		if (strcmp(who, "*") == 0 && policy->per == PER_EVERYONE)
 			add(w_r, "*");
