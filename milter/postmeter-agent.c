@@ -9,11 +9,9 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -33,6 +31,7 @@
 #include "privileges.h"
 #include "prober.h"
 #include "secure_mem.h"
+#include "thread.h"
 
 #define TICK (5 * SECOND) /* how soon a new configuration is seen */
 #define BREATH 200        /* ms: whatever a provider says, no faster */
@@ -252,7 +251,6 @@ prepare(void)
 int
 main(int argc, char **argv)
 {
-	sigset_t ends;
 	int opt, rc, signals;
 
 	while ((opt = getopt(argc, argv, "c:h")) != -1) {
@@ -274,12 +272,8 @@ main(int argc, char **argv)
 	secure_heap();
 	log_open("postmeter-agent", LOG_LEVEL_INFO);
 	privileges_no_cores();
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &ends, NULL) == -1 ||
-	    (signals = signalfd(-1, &ends, SFD_CLOEXEC)) == -1)
+	signals = thread_end_signals();
+	if (signals == -1)
 		return EX_OSERR;
 	rc = prepare();
 	if (rc != 0)

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "privileges.h"
 #include "replace_file.h"
+#include "thread.h"
 #include "unix_socket.h"
 #include "version.h"
 #include "web/http.h"
@@ -261,7 +262,6 @@ main(int argc, char **argv)
 						     NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
-	sigset_t ends;
 	int opt, rc, signals;
 
 	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
@@ -286,12 +286,8 @@ main(int argc, char **argv)
 	umask(077);
 	log_open("postmeter-web", LOG_LEVEL_INFO);
 	privileges_no_cores();
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGINT);
-	if (sigprocmask(SIG_BLOCK, &ends, NULL) == -1 ||
-	    (signals = signalfd(-1, &ends, SFD_CLOEXEC)) == -1)
+	signals = thread_end_signals();
+	if (signals == -1)
 		return EX_OSERR;
 	rc = serve(signals);
 	view_free(&w.site.view);

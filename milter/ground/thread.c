@@ -3,6 +3,7 @@
  * the clock that never steps.
  */
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 #include "clock.h"
@@ -19,6 +20,20 @@ thread_start(pthread_t *t_r, void *(*run)(void *), void *arg)
 	error = pthread_create(t_r, NULL, run, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return error;
+}
+
+int
+thread_end_signals(void)
+{
+	sigset_t ends;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &ends, NULL) == -1)
+		return -1;
+	return signalfd(-1, &ends, SFD_CLOEXEC);
 }
 
 void

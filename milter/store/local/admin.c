@@ -12,12 +12,6 @@
 
 #include "core.h"
 
-static struct local *
-local_of(struct store *s)
-{
-	return (struct local *)s;
-}
-
 /* --- events -------------------------------------------------------------- */
 
 void

@@ -18,12 +18,6 @@
 #include "log.h"
 #include "thread.h"
 
-static struct local *
-local_of(struct store *s)
-{
-	return (struct local *)s;
-}
-
 static void
 local_reconfigure(struct store *s, const struct config *conf)
 {

@@ -7,9 +7,9 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "cache.h"
+#include "keyed_hash.h"
 
 #define BUCKETS_MIN 1024
 #define GENERATIONS 16384
@@ -38,73 +38,15 @@ struct cache {
 	struct item *live[LIVE]; /* each in the place that its hash gives it */
 };
 
-/* --- SipHash-1-3 (Aumasson, Bernstein) ------------------------------------ */
-
-struct sip {
-	uint64_t v[4], word;
-	size_t n;
-};
-
-static uint64_t
-rotate(uint64_t x, unsigned by)
-{
-	return x << by | x >> (64 - by);
-}
-
-static void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-static void
-sip_word(struct sip *s, uint64_t word)
-{
-	s->v[3] ^= word;
-	sip_round(s->v);
-	s->v[0] ^= word;
-}
-
-/* A text and its NUL. */
-static void
-sip_text(struct sip *s, const char *text)
-{
-	size_t i = 0;
-
-	do {
-		s->word |= (uint64_t)(unsigned char)text[i] << (8 * (s->n % 8));
-		if (++s->n % 8 == 0) {
-			sip_word(s, s->word);
-			s->word = 0;
-		}
-	} while (text[i++] != '\0');
-}
-
 static uint64_t
 item_hash(const struct cache *t, const char *policy, const char *key)
 {
-	const uint64_t *k = t->secret;
-	struct sip s = { .v = { k[0] ^ UINT64_C(0x736f6d6570736575),
-			     k[1] ^ UINT64_C(0x646f72616e646f6d),
-			     k[0] ^ UINT64_C(0x6c7967656e657261),
-			     k[1] ^ UINT64_C(0x7465646279746573) } };
+	struct keyed_hash h;
 
-	sip_text(&s, policy);
-	sip_text(&s, key);
-	sip_word(&s, s.word | (uint64_t)s.n << 56);
-	s.v[2] ^= 255;
-	for (int i = 0; i < 3; i++)
-		sip_round(s.v);
-	return s.v[0] ^ s.v[1] ^ s.v[2] ^ s.v[3];
+	keyed_hash_begin(&h, t->secret);
+	keyed_hash_text(&h, policy);
+	keyed_hash_text(&h, key);
+	return keyed_hash_end(&h);
 }
 
 /* --- buckets -------------------------------------------------------------- */
@@ -192,8 +134,7 @@ cache_new(void)
 		TAILQ_INIT(&t->list[i]);
 	t->nbucket = t->room = t->low = BUCKETS_MIN;
 	t->bucket = calloc(BUCKETS_MIN, sizeof(t->bucket[0]));
-	if (t->bucket == NULL || getrandom(t->secret, sizeof(t->secret), 0) !=
-				     (ssize_t)sizeof(t->secret))
+	if (t->bucket == NULL || keyed_hash_secret(t->secret) == -1)
 		cache_free(&t);
 	return t;
 }

@@ -15,12 +15,6 @@
  */
 #define WAITING_BYTES (CACHE_BYTES + CACHE_BYTES / 2)
 
-static struct local *
-local_of(struct store *s)
-{
-	return (struct local *)s;
-}
-
 /* --- a bill in hand ------------------------------------------------------- */
 
 /* What is known of each line of a bill. */

@@ -79,6 +79,12 @@ struct local {
 	size_t size;
 };
 
+static inline struct local *
+local_of(struct store *s)
+{
+	return (struct local *)s;
+}
+
 /* --- core.c; all with lock held ------------------------------------------- */
 
 /*

@@ -8,12 +8,6 @@
 
 #include "core.h"
 
-static struct local *
-local_of(struct store *s)
-{
-	return (struct local *)s;
-}
-
 enum store_answer
 local_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
     struct why *why)

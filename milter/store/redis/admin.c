@@ -12,12 +12,6 @@
 #define PAGE 500 /* events that one reply brings */
 #define BATCH 64 /* events that one command takes */
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 /* --- events: "when NUL kind NUL policy NUL key NUL actor NUL text" ------ */
 
 struct event_text {

@@ -13,12 +13,6 @@
 #include "redis.h"
 #include "thread.h"
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 /* --- looking after the server ------------------------------------------- */
 
 static void

@@ -13,12 +13,6 @@
 
 #include "work.h"
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 /* --- the record --------------------------------------------------------- */
 
 struct block {

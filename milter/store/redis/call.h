@@ -75,6 +75,12 @@ struct redis_store {
 	bool started;
 };
 
+static inline struct redis_store *
+redis_of(struct store *s)
+{
+	return (struct redis_store *)s;
+}
+
 /* --- call.c: questions, answered together ------------------------------- */
 
 /*

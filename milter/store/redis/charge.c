@@ -8,12 +8,6 @@
 
 #include "work.h"
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 /* The caller's clock again; no time at all stays none. */
 static int64_t
 callers_time(const struct redis_work *w, int64_t t)

@@ -16,12 +16,6 @@
 #define BATCH 100 /* leases that one reply brings */
 #define ID_TEXT 17
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 static const char *
 lease_key(char dst[REDIS_KEY], uint64_t id)
 {

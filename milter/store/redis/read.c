@@ -10,12 +10,6 @@
 
 #define BATCH 100 /* counters that one reply brings */
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 /* In the form that the configuration wants, if it names the policy. */
 static enum store_answer
 adapt(struct redis_store *s, struct counter **c, const char *policy,

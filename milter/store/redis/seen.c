@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/random.h>
 
+#include "keyed_hash.h"
 #include "seen.h"
 
 #define CHAINS 65536 /* a power of two */
@@ -27,33 +27,20 @@ struct entry {
 
 struct seen {
 	pthread_mutex_t lock; /* for all that follows */
-	uint64_t seed[2];
+	uint64_t secret[2];
 	size_t bytes;
 	LIST_HEAD(, entry) chain[CHAINS];
 	TAILQ_HEAD(, entry) uses; /* the least recently used first */
 };
 
 static uint64_t
-mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 n = (unsigned __int128)a * b;
-
-	return (uint64_t)n ^ (uint64_t)(n >> 64);
-}
-
-static uint64_t
 hash_of(const struct seen *s, const char *key)
 {
-	uint64_t h = s->seed[0], word;
-	size_t len = strlen(key);
+	struct keyed_hash h;
 
-	for (size_t at = 0; at < len; at += sizeof(word)) {
-		word = 0;
-		memcpy(&word, key + at,
-		    len - at < sizeof(word) ? len - at : sizeof(word));
-		h = mix(h ^ word, s->seed[1]);
-	}
-	return mix(h ^ len, s->seed[1]);
+	keyed_hash_begin(&h, s->secret);
+	keyed_hash_text(&h, key);
+	return keyed_hash_end(&h);
 }
 
 struct seen *
@@ -63,11 +50,10 @@ seen_new(void)
 
 	if (s == NULL)
 		return NULL;
-	if (getrandom(s->seed, sizeof(s->seed), 0) != sizeof(s->seed)) {
+	if (keyed_hash_secret(s->secret) == -1) {
 		free(s);
 		return NULL;
 	}
-	s->seed[1] |= 1;
 	pthread_mutex_init(&s->lock, NULL);
 	TAILQ_INIT(&s->uses);
 	return s;

@@ -11,12 +11,6 @@
 
 #define SERVER_LIFE DAY /* a server is one of us that long */
 
-static struct redis_store *
-redis_of(struct store *s)
-{
-	return (struct redis_store *)s;
-}
-
 static enum store_answer
 redis_share_merge(struct redis_work *w, void *arg, struct why *why)
 {
