@@ -22,6 +22,9 @@ void	print_line(const struct screen *sc, const char *label,
 void	print_usage_row(struct text_table *t, const json_t *usage,
 	    const char *const *before, size_t nbefore, const char *last);
 
+/* print_status.c: the blocks in force, "blocked" before the first. */
+void	print_blocks(const struct screen *sc, const json_t *list);
+
 void	print_events(const struct screen *sc, const json_t *events,
 	    const char *indent);
 
