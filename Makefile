@@ -209,7 +209,7 @@ $(TOOL_TESTS): LIBS += -lcurl -lyaml -lz
 
 # The page without its socket; a test plays the daemon in place of daemon.c.
 WEB = $(filter-out %/http.o,$(call obj,$(call floor,web)))
-$(call test,html): $(call obj,milter/web/html.c milter/web/form.c)
+$(call test,html): $(call obj,milter/web/form.c)
 $(call test,site): $(WEB)
 
 # A smarthost is probed with libcurl, against a server that the test makes up.

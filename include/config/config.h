@@ -192,7 +192,9 @@ const struct smarthost *config_smarthost(const struct config *conf,
 bool	config_leads_to(const struct route *route,
 	    const struct smarthost *sh);
 
-/* Is the domain of a canonical address one of local-domains? */
+/* Is a canonical domain, or that of a canonical address, one of local-domains?
+ */
+bool	config_is_local_domain(const struct config *conf, const char *domain);
 bool	config_is_local(const struct config *conf, const struct mailaddr *a);
 
 /*

@@ -147,14 +147,18 @@ config_smarthost(const struct config *conf, const char *name)
 }
 
 bool
-config_is_local(const struct config *conf, const struct mailaddr *a)
+config_is_local_domain(const struct config *conf, const char *domain)
 {
-	const char *domain = mailaddr_domain(a);
-
 	for (size_t i = 0; i < conf->local_domains.n; i++)
 		if (strcmp(conf->local_domains.v[i], domain) == 0)
 			return true;
 	return false;
+}
+
+bool
+config_is_local(const struct config *conf, const struct mailaddr *a)
+{
+	return config_is_local_domain(conf, mailaddr_domain(a));
 }
 
 bool

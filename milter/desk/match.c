@@ -167,10 +167,7 @@ is_at_home(
 	    strpbrk(user, "@ \t\"\\()<>:,;") != NULL ||
 	    conf->login_domains.n == 0)
 		return false;
-	for (size_t i = 0; i < conf->local_domains.n; i++)
-		if (strcmp(conf->local_domains.v[i], domain) == 0)
-			return false;
-	return true;
+	return !config_is_local_domain(conf, domain);
 }
 
 void

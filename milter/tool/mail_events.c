@@ -165,11 +165,10 @@ warned_whom(const struct config *conf, const json_t *e)
 
 	if (p == NULL || strcmp(p->warn_to, WARN_SENDER) != 0)
 		return p != NULL ? p->warn_to : "";
-	for (size_t i = 0; i < conf->local_domains.n && at != NULL; i++)
-		if (at != key && key[0] != '-' &&
-		    strcmp(at + 1, conf->local_domains.v[i]) == 0)
-			return key;
-	return "";
+	return at != NULL && at != key && key[0] != '-' &&
+		       config_is_local_domain(conf, at + 1)
+		   ? key
+		   : "";
 }
 
 /* warning_name - what it is remembered as: who, of what, at which percentage */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "html.h"
 #include "mail.h"
 #include "print.h"
 
@@ -292,39 +293,17 @@ table_text(const struct paper *p, FILE *out, const json_t *table)
 
 /* --- as HTML ------------------------------------------------------------- */
 
-static void
-put_html(FILE *out, const char *text)
-{
-	for (; *text != '\0'; text++)
-		switch (*text) {
-		case '&':
-			fputs("&amp;", out);
-			break;
-		case '<':
-			fputs("&lt;", out);
-			break;
-		case '>':
-			fputs("&gt;", out);
-			break;
-		case '"':
-			fputs("&quot;", out);
-			break;
-		default:
-			putc(*text, out);
-		}
-}
-
 /* put_bar - so much of it; whoever shows no pictures reads the number beside */
 static void
-put_bar(FILE *out, const char *percent)
+put_bar(struct html *h, const char *percent)
 {
-	long n = strtol(percent, NULL, 10);
+	long long n = strtoll(percent, NULL, 10);
 
 	if (percent[0] == '\0')
 		return;
 	n = n < 0 ? 0 : n > 100 ? 100 : n;
-	fprintf(out,
-	    "<svg width=\"100\" height=\"10\" role=\"img\" aria-label=\"%ld%%\"><rect width=\"100\" height=\"10\" fill=\"#ddd\"/><rect width=\"%ld\" height=\"10\" fill=\"%s\"/></svg> ",
+	html(h,
+	    "<svg width=\"100\" height=\"10\" role=\"img\" aria-label=\"%lld%%\"><rect width=\"100\" height=\"10\" fill=\"#ddd\"/><rect width=\"%lld\" height=\"10\" fill=\"%s\"/></svg> ",
 	    n, n,
 	    n >= 95   ? "#c33"
 	    : n >= 80 ? "#c80"
@@ -332,48 +311,41 @@ put_bar(FILE *out, const char *percent)
 }
 
 static void
-table_html(const struct paper *p, FILE *out, const json_t *table)
+table_html(const struct paper *p, struct html *h, const json_t *table)
 {
 	const json_t *columns = json_object_get(table, "columns"), *row, *cell;
 	const long long bar = obj_num(table, "bar");
 	char *none;
 	size_t i, j;
 
-	fputs("<h2>", out);
-	put_html(out, obj_str(table, "title"));
-	fputs("</h2>\n", out);
+	html(h, "<h2>%s</h2>\n", obj_str(table, "title"));
 	if (json_array_size(json_object_get(table, "rows")) == 0) {
 		none = word(p, "report.nothing");
-		fputs("<p>", out);
-		put_html(out, none);
-		fputs("</p>\n", out);
+		html(h, "<p>%s</p>\n", none);
 		free(none);
 		return;
 	}
-	fputs("<table cellpadding=\"4\"><tr>", out);
-	json_array_foreach (columns, j, cell) {
-		fputs("<th align=\"left\">", out);
-		put_html(out, json_string_value(cell));
-		fputs("</th>", out);
-	}
-	fputs("</tr>\n", out);
+	html(h, "<table cellpadding=\"4\"><tr>");
+	json_array_foreach (columns, j, cell)
+		html(h, "<th align=\"left\">%s</th>", json_string_value(cell));
+	html(h, "</tr>\n");
 	json_array_foreach (json_object_get(table, "rows"), i, row) {
-		fputs("<tr>", out);
+		html(h, "<tr>");
 		json_array_foreach (row, j, cell) {
-			fputs("<td>", out);
+			html(h, "<td>");
 			if ((long long)j == bar)
-				put_bar(out, json_string_value(cell));
-			put_html(out, json_string_value(cell));
-			fputs("</td>", out);
+				put_bar(h, json_string_value(cell));
+			html(h, "%s</td>", json_string_value(cell));
 		}
-		fputs("</tr>\n", out);
+		html(h, "</tr>\n");
 	}
-	fputs("</table>\n", out);
+	html(h, "</table>\n");
 }
 
-/* write_all - title and tables, by whichever writer; NULL if out of memory */
+/* --- the whole: title and tables; NULL if out of memory ------------------- */
+
 static char *
-write_all(const struct paper *p, const char *title, bool html)
+write_text(const struct paper *p, const char *title)
 {
 	const json_t *table;
 	char *text = NULL;
@@ -382,28 +354,31 @@ write_all(const struct paper *p, const char *title, bool html)
 
 	if (out == NULL)
 		return NULL;
-	if (html) {
-		fputs(
-		    "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>",
-		    out);
-		put_html(out, title);
-		fputs("</title></head><body><h1>", out);
-		put_html(out, title);
-		fputs("</h1>\n", out);
-	} else {
-		fprintf(out, "%s\n", title);
-	}
+	fprintf(out, "%s\n", title);
 	json_array_foreach (p->tables, i, table)
-		if (html)
-			table_html(p, out, table);
-		else
-			table_text(p, out, table);
-	if (html)
-		fputs("</body></html>\n", out);
+		table_text(p, out, table);
 	if (fclose(out) == 0)
 		return text;
 	free(text);
 	return NULL;
+}
+
+static char *
+write_html(const struct paper *p, const char *title)
+{
+	struct html h = HTML_EMPTY;
+	const json_t *table;
+	size_t i;
+
+	html(&h,
+	    "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>%s</title></head><body><h1>%s</h1>\n",
+	    title, title);
+	json_array_foreach (p->tables, i, table)
+		table_html(p, &h, table);
+	html(&h, "</body></html>\n");
+	if (h.failed)
+		html_free(&h);
+	return h.p;
 }
 
 /* --- the mail ------------------------------------------------------------ */
@@ -432,19 +407,19 @@ send_paper(struct paper *p, bool week, struct why *why)
 	    p->m, week ? "report.subject.week" : "report.subject", values);
 	char *title = mail_text(
 	    p->m, week ? "report.title.week" : "report.title", values);
-	char *text = write_all(p, title, false);
-	char *html = write_all(p, title, true);
+	char *text = write_text(p, title);
+	char *as_html = write_html(p, title);
 	int rc = -1;
 
-	if (text == NULL || html == NULL)
+	if (text == NULL || as_html == NULL)
 		why_set(why, "out of memory");
 	else
-		rc = mail_to_all(p->m, subject, text, html, why);
+		rc = mail_to_all(p->m, subject, text, as_html, why);
 	p->m->reports += rc == 0;
 	free(subject);
 	free(title);
 	free(text);
-	free(html);
+	free(as_html);
 	json_decref(values);
 	return rc;
 }

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "html.h"
 #include "random.h"
 #include "web/form.h"
-#include "web/html.h"
 
 static struct html h;
 

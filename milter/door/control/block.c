@@ -42,12 +42,9 @@ control_block_is_ours(const struct config *conf, const char *who)
 {
 	char domain[MAILADDR_MAX + 1];
 
-	if (!mailaddr_canon_domain(domain, sizeof(domain), who, strlen(who)))
-		return false;
-	for (size_t i = 0; i < conf->local_domains.n; i++)
-		if (strcmp(conf->local_domains.v[i], domain) == 0)
-			return true;
-	return false;
+	return mailaddr_canon_domain(
+		   domain, sizeof(domain), who, strlen(who)) &&
+	       config_is_local_domain(conf, domain);
 }
 
 /* domain_of - "@office.example" */
