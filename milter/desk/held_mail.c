@@ -139,14 +139,17 @@ held_mail_remove(const struct trace_entry *e)
 size_t
 held_mail_waiting(const char *policy, const char *key, int64_t now)
 {
-	const uint64_t line = line_of(policy, key);
+	uint64_t line;
 	size_t n = 0;
 
 	pthread_mutex_lock(&held.lock);
-	if (now - held.looked < HELD_MAIL_LOOKED)
+	/* Mostly nothing is held, and every message asks. */
+	if (held.n > 0 && now - held.looked < HELD_MAIL_LOOKED) {
+		line = line_of(policy, key);
 		for (const struct message *m = held.line[line % LINES];
 		     m != NULL; m = m->next)
 			n += m->line == line;
+	}
 	pthread_mutex_unlock(&held.lock);
 	return n;
 }
