@@ -90,6 +90,7 @@ wait_until 60 "the page is ready" "$STAGE/web.log" \
 note "\$ postmeterctl web"
 address=$(ctl web)
 note "$address"
+dim "(good once and on this stage only: it ends with the demo)"
 if command -v chromium >/dev/null; then
 	chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars \
 	    --disable-dev-shm-usage --user-data-dir="$STAGE/chrome" \
@@ -101,5 +102,5 @@ else
 	dim "(with Chromium installed, a picture of it would be left in build/)"
 fi
 
-printf '\n%s%sdone%s: %d s, all as promised; nothing of it is left\n' \
+printf '\n%s%sdone%s: %d s, all as promised; nothing of it runs any more\n' \
     "$BOLD" "$GREEN" "$PLAIN" "$SECONDS"
