@@ -60,7 +60,7 @@ main(int argc, char **argv)
 		if (obj_yes(answer, "ok"))
 			output->answer(&sc, l.command, answer);
 		else
-			output->failure(&sc, l.command->name, answer);
+			output->failure(&sc, l.command, answer);
 		json_decref(answer);
 	} else if (code == -1) {
 		code = EX_OK;

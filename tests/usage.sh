@@ -119,7 +119,7 @@ completes() {
 }
 
 completion_knows_every_command() {
-	diff <(commands | sort) <(completes postmeterctl '^[a-z]')
+	diff <(commands | sort) <(completes "$CTL" '^[a-z]')
 }
 
 # long_options TEXT - each --option in it once
@@ -132,7 +132,7 @@ completion_knows_every_option() {
 
 	for c in $(commands); do
 		diff <("$CTL" "$c" -h | long_options) \
-		    <(completes "postmeterctl $c" . | long_options) ||
+		    <(completes "$CTL $c" . | long_options) ||
 		    return 1
 	done
 }
@@ -144,8 +144,8 @@ completion_knows_the_names_of_the_configuration() {
 	printf '%s\n' 'policy "staff" {' '}' '  smarthost "work-1" { }' \
 	    'smarthost spare { }' >"$conf"
 	diff <(printf 'spare\nwork-1\n') \
-	    <(completes "postmeterctl -c $conf test" '^[a-z]') &&
-	    [[ $(completes "postmeterctl -c $conf grant" staff) == staff ]]
+	    <(completes "$CTL -c $conf test" '^[a-z]') &&
+	    [[ $(completes "$CTL -c $conf grant" staff) == staff ]]
 	local status=$?
 	rm -f "$conf"
 	return "$status"

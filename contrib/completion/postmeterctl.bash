@@ -25,54 +25,54 @@ _postmeterctl_titles()
 # who sent lately, as the daemon knows
 _postmeterctl_senders()
 {
-	postmeterctl -c "$(_postmeterctl_file)" --json top -n 100 2>/dev/null |
+	"${COMP_WORDS[0]}" -c "$(_postmeterctl_file)" --json top -n 100 2>/dev/null |
 	    grep -oE '"key": ?"[^"\\]+"' | cut -d'"' -f4 | sort -u
+}
+
+# all commands, or the words of one's usage, as the tool itself tells them
+_postmeterctl_usage()
+{
+	if [[ -z $1 ]]; then
+		"${COMP_WORDS[0]}" -h 2>/dev/null |
+		    sed -nE 's/^  ([a-z]+) .*/\1/p'
+	else
+		"${COMP_WORDS[0]}" "$1" -h 2>/dev/null |
+		    sed -nE "1s/^.*\[--json\] $1//p" | tr '][|. ' '\n'
+	fi
+}
+
+# what can stand where a usage has that word
+_postmeterctl_means()
+{
+	case $1 in
+	WHO) _postmeterctl_senders ;;
+	POLICY) _postmeterctl_titles policy ;;
+	SMARTHOST) _postmeterctl_titles smarthost ;;
+	DIMENSION) echo messages recipients unique-recipients bytes ;;
+	KIND) echo sendmail msmtp ssmtp nullmailer dma iredapd \
+	    policyd-rate-limit policyd postfwd rspamd ;;
+	FILE | LOG) compgen -f -- "$2" ;;
+	-* | [a-z]*) echo "$1" ;;
+	esac
 }
 
 _postmeterctl()
 {
 	local typed before
-	local cur=${COMP_WORDS[COMP_CWORD]} command='' word
-	local commands='status top show explain events reset grant revoke held release mail block
-	    unblock reload trace history report replay import export metrics check setup smarthost learn login test secret web providers'
+	local cur=${COMP_WORDS[COMP_CWORD]} command='' word commands
 
+	commands=$(_postmeterctl_usage '')
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
-		[[ " ${commands//[$'\n\t']/ } " == *" $word "* ]] || continue
+		[[ $'\n'$commands$'\n' == *$'\n'"$word"$'\n'* ]] || continue
 		command=$word
 		break
 	done
-	case $command in
-	'') word="$commands -c -s --json -h --version" ;;
-	status) word='--nagios --warning --critical' ;;
-	import) word="postfix sendmail msmtp ssmtp nullmailer dma iredapd
-	    policyd-rate-limit policyd postfwd rspamd --secrets --postfix-config
-	    $(compgen -f -- "$cur")" ;;
-	report) word='--week' ;;
-	replay) word="--suggest $(compgen -f -- "$cur")" ;;
-	metrics) word='--openmetrics' ;;
-	top) word='-n --refused' ;;
-	events) word='-n' ;;
-	history) word="-n $(_postmeterctl_senders)" ;;
-	trace) word='--sender --rcpt --since --refused -n' ;;
-	explain) word='--sender --login --client --size --rcpt' ;;
-	show | reset | revoke | unblock) word="$(_postmeterctl_senders)" ;;
-	grant) word="messages recipients unique-recipients bytes --for --why
-	    $(_postmeterctl_titles policy) $(_postmeterctl_senders)" ;;
-	mail) word='--report --week --postfix-config' ;;
-	held) word='--postfix-config --sendmail-config' ;;
-	release) word="--due --now --postfix-config --sendmail-config
-	    $(_postmeterctl_senders)" ;;
-	block) word="--for --why --hold-queue --postfix-config
-	    $(_postmeterctl_senders)" ;;
-	check) word="--mta --postfix-config --sendmail-config $(compgen -f -- "$cur")" ;;
-	setup) word='postfix sendmail --apply --undo --check --prove
-	    --postfix-config --sendmail-config' ;;
-	test) word="--send --sender $(_postmeterctl_titles smarthost)" ;;
-	login) word="$(_postmeterctl_titles smarthost)" ;;
-	smarthost) word="open close --for --why $(_postmeterctl_titles smarthost)" ;;
-	secret) word='set list remove' ;;
-	*) word='' ;;
-	esac
+	if [[ -n $command ]]; then
+		word=$(_postmeterctl_usage "$command" | sort -u |
+		    while read -r word; do _postmeterctl_means "$word" "$cur"; done)
+	else
+		word="$commands -c -s --json -h --version"
+	fi
 	# bash ends a word at "@" and ":": what stands before them is typed.
 	typed=${COMP_LINE:0:COMP_POINT}
 	typed=${typed##*[[:space:]]}

@@ -99,7 +99,7 @@ ctl_block(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_block_text(const struct screen *sc, const json_t *a)
+text_block(const struct screen *sc, const json_t *a)
 {
 	const char *until = print_time(a, "until"), *who = obj_str(a, "who");
 	const json_t *queued = json_object_get(a, "queued"), *name;

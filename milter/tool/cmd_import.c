@@ -158,7 +158,7 @@ print_raw(FILE *out, const char *s)
 }
 
 void
-ctl_import_text(const struct screen *sc, const json_t *a)
+text_import(const struct screen *sc, const json_t *a)
 {
 	const json_t *left = json_object_get(a, "left"), *s;
 	size_t i;

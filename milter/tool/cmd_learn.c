@@ -83,7 +83,7 @@ ctl_learn(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_learn_text(const struct screen *sc, const json_t *a)
+text_learn(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out,
 	    "%lld lines, %lld refusals, %lld of mail that was given to an account\n",

@@ -279,7 +279,7 @@ ctl_login(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_login_text(const struct screen *sc, const json_t *a)
+text_login(const struct screen *sc, const json_t *a)
 {
 	const char *claims = obj_str(a, "claims");
 

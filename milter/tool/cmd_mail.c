@@ -183,7 +183,7 @@ ctl_mail(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_mail_text(const struct screen *sc, const json_t *a)
+text_mail(const struct screen *sc, const json_t *a)
 {
 	fprintf(sc->out, "mailed: alerts %lld, warnings %lld, reports %lld\n",
 	    obj_num(a, "alerts"), obj_num(a, "warnings"),

@@ -17,7 +17,7 @@ ctl_metrics(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_metrics_text(const struct screen *sc, const json_t *answer)
+text_metrics(const struct screen *sc, const json_t *answer)
 {
 	metrics_text(sc->out, json_object_get(answer, "families"),
 	    obj_yes(answer, "openmetrics"));

@@ -115,7 +115,7 @@ all_limits(const json_t *p, char *dst, size_t size)
 }
 
 void
-ctl_providers_text(const struct screen *sc, const json_t *a)
+text_providers(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 4 };
 	const json_t *p;

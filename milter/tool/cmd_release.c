@@ -303,7 +303,7 @@ ctl_release(const struct ctl *ctl, json_t **answer_r)
 /* --- for people ---------------------------------------------------------- */
 
 void
-ctl_held_text(const struct screen *sc, const json_t *a)
+text_held(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 5, .bar = TABLE_COLUMNS };
 	const json_t *row;
@@ -328,7 +328,7 @@ ctl_held_text(const struct screen *sc, const json_t *a)
 }
 
 void
-ctl_release_text(const struct screen *sc, const json_t *a)
+text_release(const struct screen *sc, const json_t *a)
 {
 	const json_t *row;
 	size_t i;

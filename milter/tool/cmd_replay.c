@@ -376,7 +376,7 @@ print_accounts(const struct screen *sc, const json_t *accounts)
 }
 
 void
-ctl_replay_text(const struct screen *sc, const json_t *a)
+text_replay(const struct screen *sc, const json_t *a)
 {
 	const long long lines = obj_num(a, "lines");
 

@@ -49,7 +49,7 @@ ctl_report(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_report_text(const struct screen *sc, const json_t *a)
+text_report(const struct screen *sc, const json_t *a)
 {
 	const json_t *status = json_object_get(a, "status");
 

@@ -341,7 +341,7 @@ ctl_secret(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_secret_text(const struct screen *sc, const json_t *a)
+text_secret(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 3, .bar = TABLE_COLUMNS };
 	const json_t *all = json_object_get(a, "secrets"), *s;

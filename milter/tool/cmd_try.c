@@ -244,7 +244,7 @@ ctl_test(const struct ctl *ctl, json_t **answer_r)
 /* --- for people ---------------------------------------------------------- */
 
 void
-ctl_test_text(const struct screen *sc, const json_t *a)
+text_test(const struct screen *sc, const json_t *a)
 {
 	struct text_table t = { .columns = 4, .right = 1u << 2 };
 	const json_t *step;

@@ -68,7 +68,7 @@ ctl_web(const struct ctl *ctl, json_t **answer_r)
 }
 
 void
-ctl_web_text(const struct screen *sc, const json_t *answer)
+text_web(const struct screen *sc, const json_t *answer)
 {
 	fprintf(sc->out, "%s\n", obj_str(answer, "address"));
 }

@@ -1,8 +1,10 @@
 /*
- * command.h - a command is one row and one file; an option is one row.
+ * command.h - a command is one row (commands.def) and its functions; an option
+ * is one row (options.c).
  *
  * The rows serve the usage, the help, the check of what was typed, the request
- * to the daemon and the choice of the printer.
+ * to the daemon, the choice of the printer, and the completion, which reads the
+ * usage.
  */
 #ifndef COMMAND_H
 #define COMMAND_H
@@ -11,14 +13,15 @@
 
 struct command {
 	const char *name;
-	const char *words;	/* arguments and options, for the usage */
+	const char *words;	/* arguments and options: it takes those that
+				 * stand here, as "--for SPAN" or "-n N" */
 	size_t least, most;	/* arguments */
-	const char *options;	/* names of those it takes, blanks between */
 	const char *what;
 	/* NULL: the daemon is asked, its object made of what was typed. */
 	int (*run)(const struct ctl *ctl, json_t **answer_r);
 	/* For people; the answer was made harmless. */
 	void (*print)(const struct screen *sc, const json_t *answer);
+	const char *found;	/* member that is printed of a failure too */
 	const char *name_of[CTL_WORDS]; /* of each argument, for the daemon */
 	const char *example[2];	/* behind "postmeterctl " */
 	/* What is wrong with the arguments; NULL if nothing is. */

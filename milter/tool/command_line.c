@@ -161,16 +161,19 @@ note(struct command_line *l, int letter, const char *value)
 	}
 }
 
-/* command_line_takes - is the option among those of the command? */
+/* command_line_takes - does the option stand in the usage of the command? */
 static bool
-command_line_takes(const struct command *c, const char *name)
+command_line_takes(const struct command *c, const struct ctl_option *o)
 {
-	const size_t len = strlen(name);
+	const char letter[] = { '-', o->letter, '\0' };
 
-	for (const char *p = c->options; *p != '\0'; p += *p == ' ') {
-		const size_t n = strcspn(p, " ");
+	for (const char *p = strchr(c->words, '-'); p != NULL;
+	     p = strchr(p, '-')) {
+		const size_t n = strcspn(p, " ]|");
 
-		if (n == len && strncmp(p, name, n) == 0)
+		if ((n == 2 && strncmp(p, letter, n) == 0) ||
+		    (n == strlen(o->name) + 2 && strncmp(p, "--", 2) == 0 &&
+			strncmp(p + 2, o->name, n - 2) == 0))
 			return true;
 		p += n;
 	}
@@ -189,7 +192,7 @@ misfit_options(const struct command_line *l)
 
 		if ((l->seen >> i & 1) == 0)
 			continue;
-		if (!command_line_takes(l->command, o->name))
+		if (!command_line_takes(l->command, o))
 			wrong = "is not for this command";
 		else
 			wrong = option_misfit(o, &l->ctl);

@@ -28,24 +28,6 @@ void	print_blocks(const struct screen *sc, const json_t *list);
 void	print_events(const struct screen *sc, const json_t *events,
 	    const char *indent);
 
-/* The answer was made harmless. */
-void	text_status(const struct screen *sc, const json_t *answer);
-void	text_top(const struct screen *sc, const json_t *answer);
-void	text_show(const struct screen *sc, const json_t *answer);
-void	text_explain(const struct screen *sc, const json_t *answer);
-void	text_events(const struct screen *sc, const json_t *answer);
-void	text_reset(const struct screen *sc, const json_t *answer);
-void	text_grant(const struct screen *sc, const json_t *answer);
-void	text_smarthost(const struct screen *sc, const json_t *answer);
-void	text_revoke(const struct screen *sc, const json_t *answer);
-void	text_unblock(const struct screen *sc, const json_t *answer);
-void	text_reload(const struct screen *sc, const json_t *answer);
-void	text_export(const struct screen *sc, const json_t *answer);
-void	text_check(const struct screen *sc, const json_t *answer);
-void	text_setup(const struct screen *sc, const json_t *answer);
-void	text_trace(const struct screen *sc, const json_t *answer);
-void	text_history(const struct screen *sc, const json_t *answer);
-
 /* The rows of `top --refused`. */
 void	print_refused(const struct screen *sc, const json_t *rows);
 

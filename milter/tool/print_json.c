@@ -27,9 +27,9 @@ print_json_answer(
 
 static void
 print_json_failure(
-    const struct screen *sc, const char *command, const json_t *answer)
+    const struct screen *sc, const struct command *c, const json_t *answer)
 {
-	(void)command;
+	(void)c;
 	print(sc, answer);
 }
 

@@ -384,20 +384,16 @@ print_text_answer(
 
 static void
 print_text_failure(
-    const struct screen *sc, const char *command, const json_t *answer)
+    const struct screen *sc, const struct command *c, const json_t *answer)
 {
 	json_t *safe = print_text_harmless(answer);
 
-	if (json_object_get(safe, "changes") != NULL)
-		text_setup(sc, safe);
-	if (json_object_get(safe, "findings") != NULL)
-		text_check(sc, safe);
-	if (json_object_get(safe, "steps") != NULL)
-		ctl_test_text(sc, safe);
+	if (c->found != NULL && json_object_get(safe, c->found) != NULL)
+		c->print(sc, safe);
 	fflush(sc->out); /* what was found first, then what follows from it */
 	print_strings(sc->err, "", json_object_get(safe, "errors"));
 	fprintf(
-	    sc->err, "postmeterctl %s: %s\n", command, obj_str(safe, "error"));
+	    sc->err, "postmeterctl %s: %s\n", c->name, obj_str(safe, "error"));
 	if (obj_str(safe, "remedy")[0] != '\0')
 		fprintf(sc->err, "  %s\n", obj_str(safe, "remedy"));
 	json_decref(safe);

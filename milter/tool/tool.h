@@ -68,7 +68,7 @@ struct command;
 struct output {
 	void (*answer)(const struct screen *sc, const struct command *c,
 	    const json_t *answer);
-	void (*failure)(const struct screen *sc, const char *command,
+	void (*failure)(const struct screen *sc, const struct command *c,
 	    const json_t *answer);
 };
 
@@ -114,45 +114,26 @@ int	ctl_ask(const struct unix_socket *ep, const json_t *request,
 	    json_t **answer_r);
 int	ctl_ask_daemon(const struct ctl *ctl, const json_t *request,
 	    json_t **answer_r);
-int	ctl_check(const struct ctl *ctl, json_t **answer_r);
-int	ctl_setup(const struct ctl *ctl, json_t **answer_r);
-int	ctl_test(const struct ctl *ctl, json_t **answer_r);
-int	ctl_learn(const struct ctl *ctl, json_t **answer_r);
-int	ctl_login(const struct ctl *ctl, json_t **answer_r);
-int	ctl_providers(const struct ctl *ctl, json_t **answer_r);
-int	ctl_metrics(const struct ctl *ctl, json_t **answer_r);
-int	ctl_status(const struct ctl *ctl, json_t **answer_r);
-int	ctl_block(const struct ctl *ctl, json_t **answer_r);
-int	ctl_replay(const struct ctl *ctl, json_t **answer_r);
-int	ctl_held(const struct ctl *ctl, json_t **answer_r);
-int	ctl_release(const struct ctl *ctl, json_t **answer_r);
-int	ctl_report(const struct ctl *ctl, json_t **answer_r);
-int	ctl_mail(const struct ctl *ctl, json_t **answer_r);
-int	ctl_secret(const struct ctl *ctl, json_t **answer_r);
-int	ctl_import(const struct ctl *ctl, json_t **answer_r);
-int	ctl_web(const struct ctl *ctl, json_t **answer_r);
+
+/*
+ * ctl_NAME does the command NAME, text_NAME shows people its answer, which was
+ * made harmless.
+ */
+#define DAEMON_COMMAND(name, effect, ...) \
+	void text_##name(const struct screen *sc, const json_t *answer);
+#define TOOL_COMMAND(name, ...) \
+	int ctl_##name(const struct ctl *ctl, json_t **answer_r); \
+	void text_##name(const struct screen *sc, const json_t *answer);
+#define BOTH_COMMAND(name, effect, ...) \
+	int ctl_##name(const struct ctl *ctl, json_t **answer_r); \
+	void text_##name(const struct screen *sc, const json_t *answer);
+#include "commands.def"
 
 /* What is wrong with the kind or its files; NULL if nothing is. */
 const char *ctl_import_misfit(const struct ctl *ctl);
 
 /* Are the words "list", "set NAME" or "remove NAME"? */
 bool	ctl_secret_words(const struct ctl *ctl);
-
-/* For people; the answer was made harmless. */
-void	ctl_test_text(const struct screen *sc, const json_t *answer);
-void	ctl_learn_text(const struct screen *sc, const json_t *answer);
-void	ctl_login_text(const struct screen *sc, const json_t *answer);
-void	ctl_providers_text(const struct screen *sc, const json_t *answer);
-void	ctl_metrics_text(const struct screen *sc, const json_t *answer);
-void	ctl_block_text(const struct screen *sc, const json_t *answer);
-void	ctl_replay_text(const struct screen *sc, const json_t *answer);
-void	ctl_import_text(const struct screen *sc, const json_t *answer);
-void	ctl_held_text(const struct screen *sc, const json_t *answer);
-void	ctl_release_text(const struct screen *sc, const json_t *answer);
-void	ctl_mail_text(const struct screen *sc, const json_t *answer);
-void	ctl_report_text(const struct screen *sc, const json_t *answer);
-void	ctl_secret_text(const struct screen *sc, const json_t *answer);
-void	ctl_web_text(const struct screen *sc, const json_t *answer);
 
 /* `setup sendmail`; conf may be NULL with --undo. */
 int	ctl_setup_sendmail(const struct ctl *ctl, const struct config *conf,

@@ -413,7 +413,7 @@ steps_line_up_and_are_coloured_on_demand_only(void **state)
 	struct screen sc = { .err = stderr };
 
 	sc.out = open_memstream(&seen, &len);
-	ctl_test_text(&sc, a);
+	text_test(&sc, a);
 	fclose(sc.out);
 	assert_string_equal(seen, "gmail: smtp.gmail.com port 587\n"
 				  "  [ok]      connect    12 ms  192.0.2.1\n"
@@ -421,7 +421,7 @@ steps_line_up_and_are_coloured_on_demand_only(void **state)
 	free(seen);
 	sc.colour = true;
 	sc.out = open_memstream(&seen, &len);
-	ctl_test_text(&sc, a);
+	text_test(&sc, a);
 	fclose(sc.out);
 	assert_non_null(strstr(seen, "\033[32m[ok]\033[0m"));
 	assert_non_null(strstr(seen, "\033[31m[FAILED]\033[0m"));

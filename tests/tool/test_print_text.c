@@ -34,7 +34,7 @@ shown(const struct output *output, const char *command, const char *text,
 	answer = json_loads(json, 0, NULL);
 	assert_non_null(answer);
 	if (json_is_false(json_object_get(answer, "ok")))
-		output->failure(&sc, command, answer);
+		output->failure(&sc, command_find(command), answer);
 	else
 		output->answer(&sc, command_find(command), answer);
 	json_decref(answer);

@@ -16,30 +16,10 @@ static const struct command {
 	enum effect effect;
 	json_t *(*answer)(const struct request *rq);
 } commands[] = {
-	{ "status", READS, control_status },
-	{ "top", READS, control_top },
-	{ "show", READS, control_show },
-	{ "explain", READS, control_explain },
-	{ "events", READS, control_events },
-	{ "trace", READS, control_trace },
-	{ "history", READS, control_history },
-	{ "metrics", READS, control_metrics },
-	{ "export", READS, control_export },
-	{ "reset", CHANGES, control_reset },
-	{ "grant", CHANGES, control_grant },
-	{ "revoke", CHANGES, control_revoke },
-	{ "release", CHANGES, control_release },
-	{ "held", READS, control_held },
-	{ "sweep", CHANGES, control_sweep },
-	{ "block", CHANGES, control_block },
-	{ "unblock", CHANGES, control_unblock },
-	{ "reload", CHANGES, control_reload },
-	{ "smarthost", CHANGES, control_smarthost },
-	{ "health", CHANGES, control_health },
-	{ "token", CHANGES, control_token },
-	{ "hello", CHANGES, control_hello },
-	{ "refusal", CHANGES, control_refusal },
-	{ "sighting", CHANGES, control_sighting },
+#define DAEMON_COMMAND(name, effect, ...) { #name, effect, control_##name },
+#define BOTH_COMMAND(name, effect, ...) { #name, effect, control_##name },
+#define PROGRAM_COMMAND(name, effect) { #name, effect, control_##name },
+#include "commands.def"
 };
 
 /* count_request - that it was asked; a change that was made counts as such too

@@ -23,43 +23,14 @@ struct request {
 	int64_t now;
 };
 
-/* report.c: what is there. */
-json_t	*control_status(const struct request *rq);
-json_t	*control_top(const struct request *rq);
-json_t	*control_show(const struct request *rq);
-json_t	*control_events(const struct request *rq);
-json_t	*control_export(const struct request *rq);
-json_t	*control_metrics(const struct request *rq);
-
-/* trace.c: what became of messages. */
-json_t	*control_trace(const struct request *rq);
-json_t	*control_history(const struct request *rq);
-
-/* explain.c: what would be answered. */
-json_t	*control_explain(const struct request *rq);
-
-/* admin.c: what the operator changes. */
-json_t	*control_reset(const struct request *rq);
-json_t	*control_grant(const struct request *rq);
-json_t	*control_revoke(const struct request *rq);
-
-/* release.c: mail that is held. */
-json_t	*control_held(const struct request *rq);
-json_t	*control_sweep(const struct request *rq); /* as root sees the queue */
-json_t	*control_release(const struct request *rq);
-json_t	*control_block(const struct request *rq);
-json_t	*control_unblock(const struct request *rq);
-json_t	*control_reload(const struct request *rq);
-
-/* agent.c: what postmeter-agent saw and fetched. */
-json_t	*control_health(const struct request *rq);
-json_t	*control_smarthost(const struct request *rq);
-json_t	*control_token(const struct request *rq);
-json_t	*control_hello(const struct request *rq); /* when was it started? */
-json_t	*control_refusal(const struct request *rq);
-
-/* sighting.c: does a message that is about to come reach the milter? */
-json_t	*control_sighting(const struct request *rq);
+/* control_NAME answers the command NAME. */
+#define DAEMON_COMMAND(name, effect, ...) \
+	json_t *control_##name(const struct request *rq);
+#define BOTH_COMMAND(name, effect, ...) \
+	json_t *control_##name(const struct request *rq);
+#define PROGRAM_COMMAND(name, effect) \
+	json_t *control_##name(const struct request *rq);
+#include "commands.def"
 
 /* --- control_json.c: the pieces that answers are made of ----------------- */
 
