@@ -108,6 +108,23 @@ a_name_that_left_has_another_generation(void **state)
 	cache_free(&t);
 }
 
+static void
+a_name_noted_as_absent_is_forgotten_when_an_item_of_it_leaves(void **state)
+{
+	struct cache *t = cache_new();
+
+	assert_false(cache_is_absent(t, "p", "k1"));
+	cache_note_absent(t, "p", "k1");
+	assert_true(cache_is_absent(t, "p", "k1"));
+	assert_false(cache_is_absent(t, "p", "k2"));
+	assert_false(cache_is_absent(t, "q", "k1"));
+	cache_remove(t, add(t, 2));
+	assert_true(cache_is_absent(t, "p", "k1"));
+	cache_remove(t, add(t, 1)); /* the database may have it now */
+	assert_false(cache_is_absent(t, "p", "k1"));
+	cache_free(&t);
+}
+
 int
 main(void)
 {
@@ -117,6 +134,8 @@ main(void)
 		cmocka_unit_test(
 		    an_item_changed_while_it_is_written_is_dirty_again),
 		cmocka_unit_test(a_name_that_left_has_another_generation),
+		cmocka_unit_test(
+		    a_name_noted_as_absent_is_forgotten_when_an_item_of_it_leaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 
 #define BUCKETS_MIN 1024
 #define GENERATIONS 16384
+#define ABSENT 4096    /* names that the database is known not to have */
 #define LIVE 4096      /* kept unpacked: 1.1 KB a rolling limit */
 #define MALLOC_COST 16 /* what malloc adds to a piece, about */
 
@@ -35,6 +36,7 @@ struct cache {
 	size_t nbucket, room; /* in use; allocated */
 	size_t low;           /* power of two, at most nbucket */
 	uint64_t generation[GENERATIONS];
+	uint64_t absent[ABSENT]; /* their hashes, likewise; 0: none */
 	struct item *live[LIVE]; /* each in the place that its hash gives it */
 };
 
@@ -302,6 +304,28 @@ cache_generation(const struct cache *t, const char *policy, const char *key)
 	    ->generation[item_hash(t, policy, key) >> 32 & (GENERATIONS - 1)];
 }
 
+static size_t
+absent_place(uint64_t hash)
+{
+	return hash >> 32 & (ABSENT - 1);
+}
+
+void
+cache_note_absent(struct cache *t, const char *policy, const char *key)
+{
+	uint64_t hash = item_hash(t, policy, key);
+
+	t->absent[absent_place(hash)] = hash;
+}
+
+bool
+cache_is_absent(const struct cache *t, const char *policy, const char *key)
+{
+	uint64_t hash = item_hash(t, policy, key);
+
+	return hash != 0 && t->absent[absent_place(hash)] == hash;
+}
+
 void
 cache_remove(struct cache *t, struct item *item)
 {
@@ -311,6 +335,8 @@ cache_remove(struct cache *t, struct item *item)
 		p = &(*p)->chain;
 	*p = item->chain;
 	t->generation[item->hash >> 32 & (GENERATIONS - 1)]++;
+	if (t->absent[absent_place(item->hash)] == item->hash)
+		t->absent[absent_place(item->hash)] = 0;
 	live_forget(t, item);
 	list_remove(t, item);
 	t->bytes -= item->measured;

@@ -77,6 +77,14 @@ void	cache_remove(struct cache *t, struct item *item);
 uint64_t cache_generation(const struct cache *t, const char *policy,
 	    const char *key);
 
+/*
+ * The database was read and has no row of that name: no need to read it again
+ * until an item of it has come and left.  Kept for the names noted last.
+ */
+void	cache_note_absent(struct cache *t, const char *policy, const char *key);
+bool	cache_is_absent(const struct cache *t, const char *policy,
+	    const char *key);
+
 /* item was changed. */
 void	cache_dirty(struct cache *t, struct item *item);
 

@@ -59,7 +59,8 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 	if ((*i_r = cache_find(l->table, policy, key)) != NULL)
 		return STORE_OK;
 	/* With the lock: whoever evicts says so under it. */
-	if (l->db == NULL || (l->was_empty && cache_is_complete(l->table)))
+	if (l->db == NULL || (l->was_empty && cache_is_complete(l->table)) ||
+	    cache_is_absent(l->table, policy, key))
 		return STORE_NONE;
 	if (!hold) {
 		generation = cache_generation(l->table, policy, key);
@@ -77,6 +78,8 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 		a = STORE_OK;
 	else if (a == STORE_OK)
 		a = adopt(l, policy, key, &row, i_r, why);
+	else if (a == STORE_NONE)
+		cache_note_absent(l->table, policy, key);
 	row_free(&row);
 	return a;
 }
