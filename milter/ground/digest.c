@@ -7,6 +7,7 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/sha.h>
 
+#include "big_endian.h"
 #include "digest.h"
 
 uint64_t
@@ -14,12 +15,9 @@ digest64(const void *bytes, size_t len)
 {
 	unsigned char md[SHA256_DIGEST_LENGTH];
 	SHA256_CTX c;
-	uint64_t v = 0;
 
 	SHA256_Init(&c);
 	SHA256_Update(&c, bytes, len);
 	SHA256_Final(md, &c);
-	for (int i = 0; i < 8; i++)
-		v = v << 8 | md[i];
-	return v;
+	return be64_get(md);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "big_endian.h"
 #include "counter.h"
 
 #define VERSION 2
@@ -33,8 +34,9 @@ put_byte(struct writer *w, uint64_t byte)
 static void
 put_be64(struct writer *w, uint64_t n)
 {
-	for (unsigned shift = 64; shift > 0;)
-		put_byte(w, n >> (shift -= 8) & 255);
+	if (w->dst != NULL)
+		be64_put(w->dst + w->len, n);
+	w->len += sizeof(n);
 }
 
 /* LEB128: seven bits a byte, the lowest first, the top bit says "more". */
@@ -163,10 +165,13 @@ get_byte(struct reader *r, uint64_t max)
 static uint64_t
 get_be64(struct reader *r)
 {
-	uint64_t n = 0;
+	uint64_t n;
 
-	for (int i = 0; i < 8; i++)
-		n = n << 8 | get_byte(r, 255);
+	if (r->len < sizeof(n))
+		return damaged(r);
+	n = be64_get(r->p);
+	r->p += sizeof(n);
+	r->len -= sizeof(n);
 	return n;
 }
 

@@ -2,10 +2,10 @@
  * core.c - what the operations of the embedded store stand on: an item is
  * found, its counter opened, an operation journaled, an item changed.
  */
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "big_endian.h"
 #include "core.h"
 
 /* Items that are evicted in one step, so that no charge waits for many. */
@@ -168,26 +168,22 @@ bool
 local_bind(
     struct local *l, struct item *item, const char *smarthost, int64_t when)
 {
-	const uint64_t big = htobe64((uint64_t)when);
 	size_t n = strlen(smarthost) + 1;
-	uint8_t *bytes = malloc(sizeof(big) + n);
+	uint8_t *bytes = malloc(sizeof(when) + n);
 
 	if (bytes == NULL)
 		return false;
-	memcpy(bytes, &big, sizeof(big));
-	memcpy(bytes + sizeof(big), smarthost, n);
-	cache_set_bytes(l->table, item, bytes, sizeof(big) + n);
+	be64_put(bytes, (uint64_t)when);
+	memcpy(bytes + sizeof(when), smarthost, n);
+	cache_set_bytes(l->table, item, bytes, sizeof(when) + n);
 	return true;
 }
 
 const char *
 local_binding(const struct item *item, int64_t *when_r)
 {
-	uint64_t big;
-
-	memcpy(&big, item->bytes, sizeof(big));
-	*when_r = (int64_t)be64toh(big);
-	return (const char *)item->bytes + sizeof(big);
+	*when_r = (int64_t)be64_get(item->bytes);
+	return (const char *)item->bytes + sizeof(*when_r);
 }
 
 /* --- operations ----------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "big_endian.h"
 #include "digest.h"
 #include "wal_file.h"
 
@@ -17,23 +18,6 @@
 #define NAME_MAX_DIGITS 20
 
 /* --- frames --------------------------------------------------------------- */
-
-static void
-put_be(uint8_t *dst, uint64_t v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		dst[i] = (uint8_t)(v >> (8 * (n - 1 - i)));
-}
-
-uint64_t
-wal_get_be(const uint8_t *src, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | src[i];
-	return v;
-}
 
 ssize_t
 wal_take(
@@ -43,15 +27,15 @@ wal_take(
 
 	if (len < 4)
 		return 0;
-	n = (size_t)wal_get_be(buf, 4);
+	n = (size_t)be32_get(buf);
 	if (n == 0 || n > WAL_PAYLOAD)
 		return -1;
 	n += WAL_FRAME;
 	if (len < n)
 		return 0;
-	if (wal_get_be(buf + n - 8, 8) != digest64(buf, n - 8))
+	if (be64_get(buf + n - 8) != digest64(buf, n - 8))
 		return -1;
-	*seq_r = wal_get_be(buf + 8, 8);
+	*seq_r = be64_get(buf + 8);
 	*payload_r = buf + 16;
 	return (ssize_t)n;
 }
@@ -61,23 +45,23 @@ wal_put_frame(uint8_t *dst, size_t len, uint64_t seq, uint64_t synced)
 {
 	uint64_t ahead = seq - synced;
 
-	put_be(dst, len, 4);
-	put_be(dst + 4, ahead < UINT32_MAX ? ahead : UINT32_MAX, 4);
-	put_be(dst + 8, seq, 8);
-	put_be(dst + 16 + len, digest64(dst, 16 + len), 8);
+	be32_put(dst, (uint32_t)len);
+	be32_put(dst + 4, (uint32_t)(ahead < UINT32_MAX ? ahead : UINT32_MAX));
+	be64_put(dst + 8, seq);
+	be64_put(dst + 16 + len, digest64(dst, 16 + len));
 }
 
 uint64_t
 wal_frame_synced(const uint8_t *frame, uint64_t seq)
 {
-	return seq - wal_get_be(frame + 4, 4);
+	return seq - be32_get(frame + 4);
 }
 
 void
 wal_put_header(uint8_t dst[WAL_HEADER], uint64_t number)
 {
 	memcpy(dst, MAGIC, 8);
-	put_be(dst + 8, number, 8);
+	be64_put(dst + 8, number);
 }
 
 /* --- files ---------------------------------------------------------------- */

@@ -11,9 +11,6 @@
 
 #include "wal.h"
 
-/* A big endian number of n bytes. */
-uint64_t wal_get_be(const uint8_t *src, size_t n);
-
 /* Makes a frame of the len bytes at dst + 16; all up to synced are on the disk. */
 void	wal_put_frame(uint8_t *dst, size_t len, uint64_t seq, uint64_t synced);
 

@@ -5,9 +5,9 @@
  * once and lines name it by number, so a message costs its recipients once in
  * the journal, however many limits it touches.
  */
-#include <endian.h>
 #include <string.h>
 
+#include "big_endian.h"
 #include "wal_record.h"
 
 #define NO_LIST 255
@@ -43,9 +43,10 @@ put_u8(struct out *o, size_t v)
 static void
 put_be64(struct out *o, uint64_t v)
 {
-	const uint64_t big = htobe64(v);
+	uint8_t big[sizeof(v)];
 
-	put(o, &big, sizeof(big));
+	be64_put(big, v);
+	put(o, big, sizeof(big));
 }
 
 static void
@@ -183,33 +184,35 @@ struct in {
 	bool bad;
 };
 
-static uint64_t
+/* The next n bytes; NULL if so many are not left. */
+static const uint8_t *
 get(struct in *in, size_t n)
 {
-	uint64_t v = 0;
+	const uint8_t *p = in->p;
 
 	if (in->bad || n > in->left) {
 		in->bad = true;
-		return 0;
+		return NULL;
 	}
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | in->p[i];
 	in->p += n;
 	in->left -= n;
-	return v;
+	return p;
 }
 
 static uint64_t
 get_be64(struct in *in)
 {
-	return get(in, 8);
+	const uint8_t *p = get(in, sizeof(uint64_t));
+
+	return p != NULL ? be64_get(p) : 0;
 }
 
 /* A byte that is at most max. */
 static size_t
 get_u8(struct in *in, size_t max)
 {
-	size_t v = (size_t)get(in, 1);
+	const uint8_t *p = get(in, 1);
+	const size_t v = p != NULL ? *p : 0;
 
 	if (v <= max)
 		return v;

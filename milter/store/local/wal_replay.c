@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "big_endian.h"
 #include "wal_file.h"
 
 struct replay {
@@ -88,7 +89,7 @@ look_for_frames(
 
 	rest->n += len;
 	for (size_t i = 0; i + WAL_FRAME < len; i++) {
-		if (wal_get_be(p + i + 8, 8) - r->seq + NEAR > 2 * NEAR ||
+		if (be64_get(p + i + 8) - r->seq + NEAR > 2 * NEAR ||
 		    wal_take(p + i, len - i, &seq, &payload) <= 0)
 			continue;
 		if (rest->first == 0)
