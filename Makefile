@@ -286,8 +286,8 @@ SUITE = $(TESTS) $(REPLAYS)
 tests: $(SUITE) $(TOOLS)
 
 check: $(SUITE) all
-	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/floors.sh tests/hardening.sh \
-	    tests/usage.sh tests/metrics.sh
+	@BUILD=$(BUILD) tests/check.sh $(SUITE) tests/floors.sh tests/words.sh \
+	    tests/hardening.sh tests/usage.sh tests/metrics.sh
 
 # What tests/floors.sh holds against the sources and objects.
 print-floors:
@@ -434,7 +434,7 @@ bench-report:
 MILTER_C = $(wildcard milter/*.c milter/*/*.c milter/*/*/*.c)
 LINT_C = $(MILTER_C) $(wildcard tests/*/*.c tests/*/*/*.c)
 LINT_SH = .ci/run $(wildcard tests/*.sh tests/scenario/*.sh \
-    tests/scenario/lib/*.sh tests/bench/*.sh tests/faults/*.sh)
+    tests/support/*.sh tests/scenario/lib/*.sh tests/bench/*.sh tests/faults/*.sh)
 
 lint: lint-compilers lint-cppcheck lint-tidy lint-man lint-sh lint-format
 

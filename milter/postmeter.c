@@ -229,6 +229,7 @@ mend_logins(void)
 static int
 reload(char **errors_r)
 {
+	/* guarded by one: that what is published last was read last */
 	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 	const struct config *old;
 	struct secrets *secrets = NULL;

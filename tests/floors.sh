@@ -12,17 +12,8 @@ CC=${CC:-gcc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-n=0
-# claim NAME COMMAND... - one test; what the command prints is why not
-claim() {
-	n=$((n + 1))
-	if "${@:2}" >"$work/why" 2>&1; then
-		echo "ok $n - $1"
-	else
-		echo "not ok $n - $1"
-		sed 's/^/# /' "$work/why"
-	fi
-}
+# shellcheck source=tests/support/claim.sh
+. tests/support/claim.sh
 
 ask() {
 	make -s --no-print-directory BUILD="$BUILD" "$@"

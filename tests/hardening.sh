@@ -7,17 +7,8 @@ set -u
 set -- "${BUILD:-build}/postmeter" "${BUILD:-build}/postmeterctl" \
     "${BUILD:-build}/postmeter-agent" "${BUILD:-build}/postmeter-web"
 
-n=0
-# claim NAME COMMAND... - one test
-claim() {
-	n=$((n + 1))
-	if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
-}
-
-skip() {
-	n=$((n + 1))
-	echo "not ok $n # SKIP $1"
-}
+# shellcheck source=tests/support/claim.sh
+. "$(dirname "$0")/support/claim.sh"
 
 has() {
 	readelf "$1" "$2" 2>/dev/null | grep -Eq -- "$3"

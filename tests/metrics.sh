@@ -16,11 +16,8 @@ end() {
 }
 trap end EXIT
 
-n=0
-claim() {
-	n=$((n + 1))
-	if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
-}
+# shellcheck source=tests/support/claim.sh
+. "$(dirname "$0")/support/claim.sh"
 
 for name in milter map auth control; do
 	echo "$name-socket = \"unix:$dir/$name.sock\""

@@ -8,12 +8,8 @@ CTL=${BUILD:-build}/postmeterctl
 DAEMON=${BUILD:-build}/postmeter
 NOWHERE=/nonexistent/postmeter.conf
 
-n=0
-# claim NAME COMMAND... - one test
-claim() {
-	n=$((n + 1))
-	if "${@:2}"; then echo "ok $n - $1"; else echo "not ok $n - $1"; fi
-}
+# shellcheck source=tests/support/claim.sh
+. "$(dirname "$0")/support/claim.sh"
 
 # says CODE TEXT ARGUMENT... - the tool ends with that code, and says that
 says() {

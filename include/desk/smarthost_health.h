@@ -35,7 +35,7 @@ bool	health_tell(struct health *h, const char *smarthost, bool good,
 
 /*
  * ms until it should be looked at again: every, or the end of the pause of one
- * that is ill.
+ * that is unhealthy.
  */
 int64_t	health_next(struct health *h, const char *smarthost, int64_t every,
 	    int64_t now);

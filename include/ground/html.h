@@ -15,7 +15,7 @@
 
 struct html {
 	char *p;		/* len bytes and a NUL; NULL: nothing yet */
-	size_t len, room;
+	size_t len, capacity;
 	bool failed;		/* memory was out: what is there is cut */
 };
 

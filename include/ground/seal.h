@@ -19,17 +19,17 @@ struct seal_key {
 int	seal_key_make(struct seal_key *key_r);
 
 /*
- * "MOMENT-MAC" in hexadecimal: that whom may do purpose, as of moment (ms).
+ * "WHEN-MAC" in hexadecimal: that whom may do purpose, as of when (ms).
  * text has SEAL_TEXT bytes; -1 if memory is out.
  */
 int	seal_write(const struct seal_key *key, const char *purpose,
-	    const char *whom, int64_t moment, char *text);
+	    const char *whom, int64_t when, char *text);
 
 /*
- * Is text such a seal?  *moment_r is then its moment; whether that is still
+ * Is text such a seal?  *when_r is then the time in it; whether that is still
  * good is the caller's to say.  Takes as long for a wrong one as for a right.
  */
 bool	seal_read(const struct seal_key *key, const char *purpose,
-	    const char *whom, const char *text, int64_t *moment_r);
+	    const char *whom, const char *text, int64_t *when_r);
 
 #endif

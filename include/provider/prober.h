@@ -1,6 +1,6 @@
 /*
  * prober.h - looks at each smarthost now and then, so that mail need not find
- * out who is ill.
+ * out who is unhealthy.
  */
 #ifndef PROBER_H
 #define PROBER_H

@@ -19,6 +19,7 @@
  * with a tree: a reload and the check of another file must not meet in it.
  */
 static pthread_mutex_t confuse_lock = PTHREAD_MUTEX_INITIALIZER;
+/* guarded by confuse_lock: the scanner of libconfuse */
 
 /* --- values -------------------------------------------------------------- */
 

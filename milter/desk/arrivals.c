@@ -11,6 +11,7 @@
 #include "arrivals.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* guarded by lock, with the links of all that hang in it */
 static struct arrival arrivals = { .next = &arrivals, .prev = &arrivals };
 
 void

@@ -51,11 +51,10 @@ struct message {
 
 struct gate {
 	pthread_mutex_t lock;
-	/* guarded by lock */
-	struct visitor *visitor;
-	struct message *message;
-	struct account *account;
-	struct holds holds;
+	struct visitor *visitor; /* guarded by lock, each with its list */
+	struct message *message; /* guarded by lock */
+	struct account *account; /* guarded by lock */
+	struct holds holds;	 /* guarded by lock */
 };
 
 /*

@@ -26,15 +26,15 @@ struct message {
 };
 
 static struct {
-	pthread_mutex_t lock; /* for what follows */
-	struct message *line[LINES];
-	size_t n;
-	unsigned look;
-	int64_t looked;
+	pthread_mutex_t lock;
+	struct message *line[LINES]; /* guarded by lock, with the messages */
+	size_t n;                    /* guarded by lock */
+	unsigned look;               /* guarded by lock */
+	int64_t looked;              /* guarded by lock */
 	struct {
 		uint64_t smarthost; /* digest; 0: free */
 		struct window left;
-	} pace[PACED];
+	} pace[PACED]; /* guarded by lock */
 } held = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static uint64_t

@@ -21,7 +21,7 @@ struct place {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct place places[PLACES];
+static struct place places[PLACES]; /* guarded by lock */
 
 static uint64_t
 name_of(const char *who, const struct policy *p)

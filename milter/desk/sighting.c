@@ -10,11 +10,10 @@
 
 #include "mailaddr.h"
 
-static atomic_bool waiting;
+static atomic_bool waiting; /* somebody is expected */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-/* for what follows */
-static char expected[MAILADDR_MAX + 1];
-static unsigned seen;
+static char expected[MAILADDR_MAX + 1]; /* guarded by lock */
+static unsigned seen;                   /* guarded by lock */
 
 void
 sighting_expect(const char *sender)

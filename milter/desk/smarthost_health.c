@@ -3,7 +3,7 @@
  * looked.
  *
  * Kept by name: a reload may reorder, add and remove smarthosts, and the one
- * that was ill before is ill after it.
+ * that was unhealthy before is so after it.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 
 #include "smarthost_health.h"
 
-struct patient {
-	struct patient *next;
+struct entry {
+	struct entry *next;
 	struct breaker breaker;
 	int64_t seen;
 	struct why why;
@@ -22,7 +22,7 @@ struct patient {
 
 struct health {
 	pthread_mutex_t lock;
-	struct patient *first;
+	struct entry *first; /* guarded by lock, with the whole list */
 };
 
 struct health *
@@ -40,7 +40,7 @@ health_new(void)
 void
 health_forget(struct health *h)
 {
-	struct patient *p;
+	struct entry *p;
 
 	pthread_mutex_lock(&h->lock);
 	while ((p = h->first) != NULL) {
@@ -63,20 +63,20 @@ health_free(struct health **hp)
 	free(h);
 }
 
-static struct patient *
+static struct entry *
 find(const struct health *h, const char *name)
 {
-	struct patient *p = h->first;
+	struct entry *p = h->first;
 
 	while (p != NULL && strcmp(p->name, name) != 0)
 		p = p->next;
 	return p;
 }
 
-static struct patient *
+static struct entry *
 find_or_add(struct health *h, const char *name)
 {
-	struct patient *p = find(h, name);
+	struct entry *p = find(h, name);
 
 	if (p != NULL)
 		return p;
@@ -94,7 +94,7 @@ health_tell(struct health *h, const char *smarthost, bool good, const char *why,
     int64_t now)
 {
 	bool was = false, is = false;
-	struct patient *p;
+	struct entry *p;
 
 	pthread_mutex_lock(&h->lock);
 	p = find_or_add(h, smarthost);
@@ -116,7 +116,7 @@ health_tell(struct health *h, const char *smarthost, bool good, const char *why,
 bool
 health_is_unhealthy(struct health *h, const char *smarthost)
 {
-	const struct patient *p;
+	const struct entry *p;
 	bool unhealthy;
 
 	if (h == NULL)
@@ -132,7 +132,7 @@ bool
 health_ask(struct health *h, const char *smarthost, int64_t now,
     struct health_report *r_r)
 {
-	const struct patient *p;
+	const struct entry *p;
 
 	if (h == NULL)
 		return false;

@@ -10,9 +10,9 @@
 #include "log.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct clock_guard guard;
+static struct clock_guard guard;  /* guarded by lock */
 static atomic_int_fast64_t ahead; /* what guard holds, for readers in a hurry */
-static atomic_bool known;
+static atomic_bool known;         /* the guard doubts nothing */
 
 static int64_t
 read_clock(clockid_t id)

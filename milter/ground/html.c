@@ -21,16 +21,16 @@ html_put(struct html *h, const char *p, size_t len)
 {
 	if (h->failed || len == 0)
 		return;
-	if (h->room - h->len <= len) {
-		const size_t room = (h->room + len) * 2 + 1024;
-		char *more = realloc(h->p, room);
+	if (h->capacity - h->len <= len) {
+		const size_t capacity = (h->capacity + len) * 2 + 1024;
+		char *more = realloc(h->p, capacity);
 
 		if (more == NULL) {
 			h->failed = true;
 			return;
 		}
 		h->p = more;
-		h->room = room;
+		h->capacity = capacity;
 	}
 	memcpy(h->p + h->len, p, len);
 	h->len += len;

@@ -25,14 +25,15 @@ struct half {
 };
 
 static struct {
-	pthread_mutex_t lock; /* for all that follows */
+	pthread_mutex_t lock;
 	pthread_cond_t wake;  /* for the thread: there is something to write */
 	pthread_cond_t done;  /* for the end: all is written */
-	struct half half[2];
-	unsigned filling; /* the half that takes lines */
-	bool running, ending;
-	int fd;
-	const char *start; /* of a line of its own */
+	struct half half[2];  /* guarded by lock; the one that is not filling is
+			       * the thread's own while it writes */
+	unsigned filling;     /* guarded by lock: the half that takes lines */
+	bool running, ending; /* guarded by lock */
+	int fd;               /* set before the thread starts */
+	const char *start;    /* the same: of a line of its own */
 } w = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.wake = PTHREAD_COND_INITIALIZER,

@@ -20,14 +20,14 @@ seal_key_make(struct seal_key *key_r)
 	return getrandom(key_r->byte, SEAL_KEY, 0) == SEAL_KEY ? 0 : -1;
 }
 
-/* mac - over purpose, moment and whom, NULs between */
+/* mac - over purpose, when and whom, NULs between */
 static int
 mac(const struct seal_key *key, const char *purpose, const char *whom,
-    int64_t moment, unsigned char *mac_r)
+    int64_t when, unsigned char *mac_r)
 {
 	char text[1024];
 	const int len = snprintf(text, sizeof(text), "%s%c%" PRIx64 "%c%s",
-	    purpose, 0, (uint64_t)moment, 0, whom);
+	    purpose, 0, (uint64_t)when, 0, whom);
 	unsigned n = MAC;
 
 	return len > 0 && (size_t)len < sizeof(text) &&
@@ -40,14 +40,14 @@ mac(const struct seal_key *key, const char *purpose, const char *whom,
 
 int
 seal_write(const struct seal_key *key, const char *purpose, const char *whom,
-    int64_t moment, char *text)
+    int64_t when, char *text)
 {
 	unsigned char sum[MAC];
 	int at;
 
-	if (mac(key, purpose, whom, moment, sum) == -1)
+	if (mac(key, purpose, whom, when, sum) == -1)
 		return -1;
-	at = snprintf(text, SEAL_TEXT, "%" PRIx64 "-", (uint64_t)moment);
+	at = snprintf(text, SEAL_TEXT, "%" PRIx64 "-", (uint64_t)when);
 	for (size_t i = 0; i < MAC; i++)
 		at += snprintf(text + at, SEAL_TEXT - (size_t)at, "%02x",
 		    (unsigned)sum[i]);
@@ -56,21 +56,21 @@ seal_write(const struct seal_key *key, const char *purpose, const char *whom,
 
 bool
 seal_read(const struct seal_key *key, const char *purpose, const char *whom,
-    const char *text, int64_t *moment_r)
+    const char *text, int64_t *when_r)
 {
 	char right[SEAL_TEXT];
 	char *end;
-	uint64_t moment;
+	uint64_t when;
 
 	if (strspn(text, "0123456789abcdef-") != strlen(text) ||
 	    text[0] == '-' || strlen(text) >= SEAL_TEXT)
 		return false;
-	moment = strtoull(text, &end, 16);
+	when = strtoull(text, &end, 16);
 	if (*end != '-' || end - text > 15 ||
-	    seal_write(key, purpose, whom, (int64_t)moment, right) == -1 ||
+	    seal_write(key, purpose, whom, (int64_t)when, right) == -1 ||
 	    strlen(right) != strlen(text) ||
 	    CRYPTO_memcmp(right, text, strlen(right)) != 0)
 		return false;
-	*moment_r = (int64_t)moment;
+	*when_r = (int64_t)when;
 	return true;
 }

@@ -23,11 +23,11 @@ struct series {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct series series[TALLY_SERIES];
-static size_t nseries;
-static uint16_t slot[SLOTS]; /* index into series + 1; 0: free */
+static struct series series[TALLY_SERIES]; /* guarded by lock */
+static size_t nseries;                     /* guarded by lock */
+static uint16_t slot[SLOTS]; /* guarded by lock: index + 1; 0: free */
 
-static struct tally_times times[TALLY_STAGES];
+static struct tally_times times[TALLY_STAGES]; /* guarded by lock */
 
 const double tally_bound[TALLY_BOUNDS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01,
 	0.05, 0.25, 1, 2 };

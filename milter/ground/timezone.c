@@ -180,9 +180,9 @@ destroy(struct zone *z)
 }
 
 /* The zone loaded last, kept for the next configuration that names it. */
-static struct zone *kept;
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool frozen;
+static struct zone *kept; /* guarded by kept_lock, with holders of all zones */
+static bool frozen;       /* set once, before there are threads */
 
 static struct zone *
 load_new(const char *name, struct why *why)

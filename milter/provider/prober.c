@@ -2,7 +2,7 @@
  * prober.c - looks at each smarthost now and then.
  *
  * One after the other, because nobody is in a hurry.  How often one that is
- * ill is looked at is decided where its health is kept.
+ * unhealthy is looked at is decided where its health is kept.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * smtp_hello.h - does a mail server say hello?
  *
  * As little as shows that it lives: connect, its greeting, EHLO, QUIT.  No
- * TLS, no login, no key.
+ * TLS, no login, no credential.
  */
 #ifndef SMTP_HELLO_H
 #define SMTP_HELLO_H

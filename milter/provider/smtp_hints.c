@@ -51,7 +51,7 @@ static const struct row {
 	/* --- TLS --- */
 	{ ANY, TROUBLE_NO_STARTTLS, "", "",
 	    { "the server offers no STARTTLS: somebody on the way may have taken it out",
-		"never send a key in clear: check the port, use 465, or look for a firewall that inspects mail" } },
+		"never send a password in clear: check the port, use 465, or look for a firewall that inspects mail" } },
 	{ ANY, TROUBLE_EXPIRED, "", "",
 	    { "the certificate has expired",
 		"the provider must renew it; if it did, check this machine's clock" } },
@@ -85,7 +85,7 @@ static const struct row {
 	    { "the server takes neither PLAIN nor LOGIN, so no password",
 		"allow passwords for SMTP at the provider (some call it app passwords, or authenticated SMTP)" } },
 	{ PROBE_AUTH, TROUBLE_REPLY, "451", "maximum credits exceeded",
-	    { "the plan's credits are spent; the key itself is good",
+	    { "the plan's credits are spent; the API key itself is good",
 		"wait for the next day or month, or enlarge the plan; give the limit in a policy" } },
 	{ PROBE_AUTH, TROUBLE_REPLY, "535", "5.7.139",
 	    { "logging in with a password is switched off for this mailbox or organisation",

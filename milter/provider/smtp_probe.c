@@ -4,7 +4,7 @@
  *
  * libcurl talks, as it has met more servers than we ever will.  We listen to
  * the talk to know where it broke off; commands are recognised by their first
- * word and never kept, for one of them bears the key.
+ * word and never kept, for one of them bears the password.
  */
 #include <curl/curl.h>
 #include <errno.h>
@@ -44,11 +44,11 @@ struct talk {
 
 /* --- steps --------------------------------------------------------------- */
 
-/* smtp_probe_holds - does text hold the key in this form? */
+/* smtp_probe_holds - does text hold the credential in this form? */
 static bool
-smtp_probe_holds(const char *text, const char *key)
+smtp_probe_holds(const char *text, const char *credential)
 {
-	return key[0] != '\0' && strstr(text, key) != NULL;
+	return credential[0] != '\0' && strstr(text, credential) != NULL;
 }
 
 /* holds_base64 - or what AUTH makes of these bytes */
@@ -71,14 +71,14 @@ holds_base64(const char *text, const char *bytes, size_t len)
 
 /* holds_plain - or PLAIN: NUL username NUL password (RFC 4616) */
 static bool
-holds_plain(const char *text, const char *user, const char *key)
+holds_plain(const char *text, const char *user, const char *credential)
 {
-	const size_t u = strlen(user), k = strlen(key);
+	const size_t u = strlen(user), k = strlen(credential);
 	char *plain = calloc(1, u + k + 3);
 	bool found = true;
 
 	if (plain != NULL) {
-		stpcpy(stpcpy(plain + 1, user) + 1, key);
+		stpcpy(stpcpy(plain + 1, user) + 1, credential);
 		found = holds_base64(text, plain, u + k + 2);
 		explicit_bzero(plain, u + k + 2);
 	}
@@ -86,7 +86,7 @@ holds_plain(const char *text, const char *user, const char *key)
 	return found;
 }
 
-/* betrays - would showing this reply show the key? */
+/* betrays - would showing this reply show the credential? */
 static bool
 betrays(const char *reply, const struct probe_target *t)
 {
@@ -158,7 +158,7 @@ report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 
 	if (betrays(t->reply, t->target))
 		snprintf(detail, sizeof(detail),
-		    "(a reply that shows the key is not shown)");
+		    "(a reply that shows the password is not shown)");
 	else
 		escape_str(detail, sizeof(detail), t->reply);
 	if (ok && t->step == PROBE_TLS)
@@ -481,7 +481,7 @@ set_where(CURL *c, const struct probe_target *to, struct curl_slist **list_r)
 
 #define SET(option, value) (curl_easy_setopt(c, option, value) == CURLE_OK)
 
-/* set_safety - what stands between the key and everybody else */
+/* set_safety - what stands between the credential and everybody else */
 static bool
 set_safety(CURL *c, const struct probe_target *to)
 {

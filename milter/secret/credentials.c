@@ -1,9 +1,10 @@
 /*
- * credentials.c - which key opens which smarthost, and who may ask for it.
+ * credentials.c - which credential opens which smarthost, and who may ask for
+ * it.
  *
  * Postfix asks with the sender, with the bare host and with the nexthop in
  * turn, and uses what it gets for whatever host it is talking to.  So only
- * the nexthop of the very smarthost that the map is named after has a key;
+ * the nexthop of the very smarthost that the map is named after has one;
  * everything else has none.
  */
 #include <errno.h>
@@ -22,7 +23,7 @@
 #define PASSWD_BUF 16384
 
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct secrets *current;
+static struct secrets *current; /* guarded by lock */
 
 /* --- at a start, a reload and a check ------------------------------------ */
 

@@ -23,7 +23,7 @@ struct token {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct token *first; /* guarded by lock */
+static struct token *first; /* guarded by lock, with the whole list */
 
 static struct token *
 token_of(const char *name, bool add)

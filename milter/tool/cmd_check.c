@@ -59,7 +59,7 @@ unused_warnings(const struct config *conf, json_t *list)
 			    conf->smarthost[i].name);
 		if (conf->smarthost[i].tls == TLS_ENCRYPT)
 			ctl_warn(list,
-			    "smarthost %s has tls = encrypt: whoever stands in its place gets the key",
+			    "smarthost %s has tls = encrypt: whoever stands in its place gets the password",
 			    conf->smarthost[i].name);
 	}
 }
@@ -86,7 +86,8 @@ ctl_warnings(const struct config *conf)
 	return list;
 }
 
-/* check_secrets - have smarthosts and store their keys?  NULL or a failure */
+/* check_secrets - have smarthosts and store their secrets?  NULL or a failure
+ */
 static json_t *
 check_secrets(const struct config *conf)
 {
@@ -168,7 +169,7 @@ check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	if (musts == 0)
 		return EX_OK;
 	answer = ctl_failure("each finding names its own",
-	    "the mail server lets mail go unmetered or a key go astray: %zu",
+	    "the mail server lets mail go unmetered or a password go astray: %zu",
 	    musts);
 	json_object_update(*answer_r, answer);
 	json_decref(answer);

@@ -74,19 +74,19 @@ read_files(const struct ctl *ctl, struct import *im, json_t **failure_r)
 	return 0;
 }
 
-/* put_keys - into the file of --secrets.  How many; -1 and a failure. */
+/* put_passwords - into the file of --secrets.  How many; -1 and a failure. */
 static int
-put_keys(const struct ctl *ctl, struct import *im, json_t **failure_r)
+put_passwords(const struct ctl *ctl, struct import *im, json_t **failure_r)
 {
 	const struct passwd *pw = getpwnam("postmeter");
 	char *lines = NULL;
 	size_t size;
 	FILE *errors;
 	const char *name;
-	json_t *key;
+	json_t *password;
 	int n = 0;
 
-	json_object_foreach (im->keys, name, key) {
+	json_object_foreach (im->passwords, name, password) {
 		if (ctl->secrets == NULL) {
 			import_left(im, name,
 			    "its password was found: --secrets /etc/postmeter/secrets.conf puts it there, or postmeterctl secret set %s",
@@ -97,7 +97,7 @@ put_keys(const struct ctl *ctl, struct import *im, json_t **failure_r)
 			return -1;
 		if (secrets_write(ctl->secrets, pw != NULL ? pw->pw_uid : 0,
 			pw != NULL ? pw->pw_gid : 0, name,
-			json_string_value(key), errors) != 0)
+			json_string_value(password), errors) != 0)
 			n = -1;
 		fclose(errors);
 		if (n == -1) {
@@ -127,11 +127,11 @@ ctl_import(const struct ctl *ctl, json_t **answer_r)
 	if (ctl->secrets != NULL)
 		fprintf(im.top, "secrets = %s\n", import_quoted(ctl->secrets));
 	if (read_files(ctl, &im, answer_r) == 0)
-		n = put_keys(ctl, &im, answer_r);
+		n = put_passwords(ctl, &im, answer_r);
 	text = import_end(&im);
 	if (n >= 0) {
 		*answer_r = json_pack("{s:b, s:s?, s:i, s:O}", "ok", 1, "text",
-		    text, "keys", n, "left", im.left);
+		    text, "passwords", n, "left", im.left);
 		code = json_array_size(im.left) > 0 ? 1 : EX_OK;
 	} else {
 		code = 1;
@@ -165,9 +165,9 @@ text_import(const struct screen *sc, const json_t *a)
 
 	print_raw(sc->out, obj_str(a, "text"));
 	fflush(sc->out);
-	if (obj_num(a, "keys") > 0)
-		fprintf(
-		    sc->err, "passwords put away: %lld\n", obj_num(a, "keys"));
+	if (obj_num(a, "passwords") > 0)
+		fprintf(sc->err, "passwords put away: %lld\n",
+		    obj_num(a, "passwords"));
 	if (json_array_size(left) > 0)
 		fputs("not carried over, or to be looked at:\n", sc->err);
 	json_array_foreach (left, i, s)

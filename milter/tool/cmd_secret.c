@@ -1,8 +1,8 @@
 /*
- * cmd_secret.c - the keys in the administrator's hands.
+ * cmd_secret.c - the passwords in the administrator's hands.
  *
- * A key comes from the terminal, unseen, or from standard input; never from
- * the command line, which everybody on the machine can read.  What is told
+ * A password comes from the terminal, unseen, or from standard input; never
+ * from the command line, which everybody on the machine can read.  What is told
  * about one is its name, where it comes from and how long it is.
  */
 #include <stdlib.h>
@@ -22,7 +22,7 @@
 #define INTERRUPT '\003' /* ^C */
 #define LINE_ROOM (SECRET_MAX + 16)
 
-struct keys {
+struct secret_task {
 	const struct config *conf;
 	uid_t uid;
 	gid_t gid;
@@ -30,13 +30,14 @@ struct keys {
 };
 
 static int
-secret_failed(const struct keys *k, int code, json_t *answer)
+secret_failed(const struct secret_task *k, int code, json_t *answer)
 {
 	*k->answer_r = answer;
 	return code;
 }
 
-/* --- reading a key ------------------------------------------------------- */
+/* --- reading a password
+ * ------------------------------------------------------- */
 
 /*
  * secret_read_line - one line without its end.  -1 if it is none: too long,
@@ -83,9 +84,9 @@ ask_unseen(const char *question, char *dst)
 	return n;
 }
 
-/* read_key - from whoever is there to give it; NULL or why not */
+/* read_password - from whoever is there to give it; NULL or why not */
 static const char *
-read_key(char *dst, char *again)
+read_password(char *dst, char *again)
 {
 	ssize_t n;
 
@@ -109,7 +110,7 @@ read_key(char *dst, char *again)
 
 /* secret_reload - the running daemon, if there is one, reads it at once */
 static int
-secret_reload(const struct keys *k, const char *done, const char *name)
+secret_reload(const struct secret_task *k, const char *done, const char *name)
 {
 	json_t *request = json_pack("{s:s}", "command", "reload");
 	json_t *said = NULL, *good;
@@ -132,8 +133,8 @@ secret_reload(const struct keys *k, const char *done, const char *name)
 
 /* secret_change - writes, then tells the daemon */
 static int
-secret_change(
-    const struct keys *k, const char *name, const char *value, const char *done)
+secret_change(const struct secret_task *k, const char *name, const char *value,
+    const char *done)
 {
 	char *text = NULL;
 	size_t size;
@@ -153,42 +154,42 @@ secret_change(
 }
 
 static int
-set(const struct keys *k, const char *name)
+set(const struct secret_task *k, const char *name)
 {
-	struct secure_mem key = { .p = NULL }, again = { .p = NULL };
+	struct secure_mem password = { .p = NULL }, again = { .p = NULL };
 	struct why why;
 	const char *unfit = why.text;
 	int rc;
 
-	if (secure_mem_new(&key, LINE_ROOM, &why) == 0 &&
+	if (secure_mem_new(&password, LINE_ROOM, &why) == 0 &&
 	    secure_mem_new(&again, LINE_ROOM, &why) == 0)
-		unfit = read_key(key.p, again.p);
+		unfit = read_password(password.p, again.p);
 	if (unfit == NULL)
-		rc = secret_change(k, name, key.p, "set");
+		rc = secret_change(k, name, password.p, "set");
 	else
 		rc = secret_failed(k, 1,
 		    ctl_failure(
 			"nothing was changed; type it again, or give it in one line on standard input",
 			"secret %s: %s", name, unfit));
-	secure_mem_free(&key);
+	secure_mem_free(&password);
 	secure_mem_free(&again);
 	return rc;
 }
 
 /* take_away - not while something needs it */
 static int
-take_away(const struct keys *k, const char *name)
+take_away(const struct secret_task *k, const char *name)
 {
 	if (strcmp(k->conf->store_secret, name) == 0)
 		return secret_failed(k, 1,
 		    ctl_failure(
-			"take store-secret out of the configuration first; to change the key, set it anew",
+			"take store-secret out of the configuration first; to change the password, set it anew",
 			"the store needs secret %s", name));
 	for (size_t i = 0; i < k->conf->nsmarthost; i++)
 		if (strcmp(k->conf->smarthost[i].secret, name) == 0)
 			return secret_failed(k, 1,
 			    ctl_failure(
-				"take the smarthost out of the configuration first; to change the key, set it anew",
+				"take the smarthost out of the configuration first; to change the password, set it anew",
 				"smarthost %s needs secret %s",
 				k->conf->smarthost[i].name, name));
 	return secret_change(k, name, NULL, "removed");
@@ -225,7 +226,7 @@ rows(const char *text, size_t len, const struct secrets *loaded, char *buf)
 
 /* show - names, sources and lengths of a file that was found good */
 static int
-show(const struct keys *k, const struct secrets *loaded)
+show(const struct secret_task *k, const struct secrets *loaded)
 {
 	const struct trusted_file_owner owner = { k->uid, k->gid };
 	struct secure_mem text = { .p = NULL }, buf = { .p = NULL };
@@ -255,7 +256,7 @@ show(const struct keys *k, const struct secrets *loaded)
 }
 
 static int
-secret_list(const struct keys *k)
+secret_list(const struct secret_task *k)
 {
 	char *text = NULL;
 	size_t size;
@@ -278,7 +279,7 @@ secret_list(const struct keys *k)
 
 /* find_user - whose the file is to be; -1 and the answer */
 static int
-find_user(struct keys *k)
+find_user(struct secret_task *k)
 {
 	char *lines = NULL;
 	size_t size;
@@ -296,7 +297,7 @@ find_user(struct keys *k)
 }
 
 static int
-secret_run(const struct ctl *ctl, struct keys *k)
+secret_run(const struct ctl *ctl, struct secret_task *k)
 {
 	const char *verb = ctl->word[0], *name = ctl->word[1];
 
@@ -331,7 +332,7 @@ int
 ctl_secret(const struct ctl *ctl, json_t **answer_r)
 {
 	struct config *conf = ctl_config(ctl->config, answer_r);
-	struct keys k = { .conf = conf, .answer_r = answer_r };
+	struct secret_task k = { .conf = conf, .answer_r = answer_r };
 	int rc = EX_CONFIG;
 
 	if (conf != NULL)

@@ -236,11 +236,12 @@ is_named(const char *dir)
 	return named;
 }
 
-/* shows_keys - is there a sendmail.cf that shows keys to others than root? */
+/* shows_credentials - is there a sendmail.cf that shows passwords to others
+ * than root? */
 static bool
-shows_keys(const char *cf)
+shows_credentials(const char *cf)
 {
-	return cf != NULL && mc_has_keys(cf) &&
+	return cf != NULL && mc_has_credentials(cf) &&
 	       cf_privacy(cf) !=
 		   (CF_NOVERB | CF_RESTRICTQRUN | CF_RESTRICTEXPAND);
 }
@@ -398,7 +399,7 @@ setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 {
 	json_t *changes, *notes, *answer;
 	const bool stale =
-	    !ctl->undo && (shows_keys(p->cf) || is_spoilt(ctl, conf, p));
+	    !ctl->undo && (shows_credentials(p->cf) || is_spoilt(ctl, conf, p));
 	size_t n;
 
 	if (plan_make(p, conf, ctl->undo, failure_r) == -1)
@@ -418,7 +419,7 @@ setup_work(struct plan *p, const struct ctl *ctl, const struct config *conf,
 		    : p->cf != NULL ? p->cf
 				    : "",
 		    p->access, notes);
-	/* What is in force shows keys now, whatever else is to be done. */
+	/* What is in force shows passwords now, whatever else is to be done. */
 	if (!ctl->undo && p->cf != NULL && (p->ours || !ctl->apply))
 		mc_shown(p->cf, p->access, notes);
 	if (!ctl->undo && p->cf != NULL && n == 0)
@@ -460,7 +461,8 @@ ctl_sendmail_here(const struct ctl *ctl)
 	if (ctl->sendmail != NULL || ctl->postfix != NULL)
 		return ctl->sendmail != NULL;
 	here = setup_slurp(MAIL_DIR, "sendmail.cf", &cf) == 0 && cf != NULL &&
-	       (mc_has_keys(cf) || access("/etc/postfix/main.cf", F_OK) == -1);
+	       (mc_has_credentials(cf) ||
+		   access("/etc/postfix/main.cf", F_OK) == -1);
 	free(cf);
 	return here;
 }

@@ -1,8 +1,8 @@
 /*
  * cmd_try.c - try a smarthost before mail depends on it.
  *
- * With the same host, port, TLS level and key that the mail server will use,
- * so that what works here works there.
+ * With the same host, port, TLS level and credential that the mail server will
+ * use, so that what works here works there.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +61,10 @@ try_probe(
 
 /* --- the target ---------------------------------------------------------- */
 
-/* find_key - the smarthost's secret into key; -1 and the mistakes in errors */
+/* find_password - the smarthost's into dst; -1 and the mistakes in errors */
 static int
-find_key(const struct config *conf, const struct smarthost *sh,
-    struct secure_mem *key, FILE *errors)
+find_password(const struct config *conf, const struct smarthost *sh,
+    struct secure_mem *dst, FILE *errors)
 {
 	struct secrets *secrets;
 	struct why why;
@@ -75,10 +75,10 @@ find_key(const struct config *conf, const struct smarthost *sh,
 	if (credentials_user(conf, &uid, &gid, errors) == -1 ||
 	    (secrets = secrets_load(conf->secrets, uid, gid, errors)) == NULL)
 		return -1;
-	if (secure_mem_new(key, SECRET_MAX + 1, &why) == -1)
+	if (secure_mem_new(dst, SECRET_MAX + 1, &why) == -1)
 		fprintf(errors, "%s\n", why.text);
 	else if ((len = secrets_get(
-		      secrets, sh->secret, key->p, SECRET_MAX + 1)) == -1)
+		      secrets, sh->secret, dst->p, SECRET_MAX + 1)) == -1)
 		fprintf(errors,
 		    "%s: secret \"%s\" is not there: add it with `postmeterctl secret set %s`\n",
 		    conf->secrets, sh->secret, sh->secret);
@@ -86,10 +86,10 @@ find_key(const struct config *conf, const struct smarthost *sh,
 	return len == -1 ? -1 : 0;
 }
 
-/* find_token - a fresh one into key; -1 and why in errors */
+/* find_token - a fresh one into dst; -1 and why in errors */
 static int
 find_token(const struct config *conf, const struct smarthost *sh,
-    struct secure_mem *key, FILE *errors)
+    struct secure_mem *dst, FILE *errors)
 {
 	struct secure_mem mem = { .p = NULL };
 	struct grants_env env = { .ca_file = NULL };
@@ -101,13 +101,13 @@ find_token(const struct config *conf, const struct smarthost *sh,
 	    -1)
 		return -1;
 	if (secure_mem_new(&mem, sizeof(*a), &why) == -1 ||
-	    secure_mem_new(key, TOKEN_MAX + 1, &why) == -1) {
+	    secure_mem_new(dst, TOKEN_MAX + 1, &why) == -1) {
 		fprintf(errors, "%s\n", why.text);
 	} else {
 		a = (void *)mem.p;
 		grant_fetch(conf, sh, &env, clock_now(), a);
 		if (a->result == OAUTH_GOOD) {
-			memcpy(key->p, a->token, a->token_len + 1);
+			memcpy(dst->p, a->token, a->token_len + 1);
 			rc = 0;
 		} else {
 			fprintf(errors, "%s: %s: %s\n", a->error, a->cause,
@@ -118,10 +118,10 @@ find_token(const struct config *conf, const struct smarthost *sh,
 	return rc;
 }
 
-/* load_key - password or token, if it has one; -1 and *answer_r */
+/* load_credential - password or token, if it has one; -1 and *answer_r */
 static int
-load_key(const struct config *conf, const struct smarthost *sh,
-    struct secure_mem *key, json_t **answer_r)
+load_credential(const struct config *conf, const struct smarthost *sh,
+    struct secure_mem *dst, json_t **answer_r)
 {
 	const bool oauth = sh->oauth.grant != GRANT_NONE;
 	char *lines = NULL;
@@ -134,8 +134,8 @@ load_key(const struct config *conf, const struct smarthost *sh,
 	errors = open_memstream(&lines, &size);
 	if (errors == NULL)
 		return -1;
-	rc = oauth ? find_token(conf, sh, key, errors)
-		   : find_key(conf, sh, key, errors);
+	rc = oauth ? find_token(conf, sh, dst, errors)
+		   : find_password(conf, sh, dst, errors);
 	fclose(errors);
 	if (rc == -1)
 		*answer_r =
@@ -198,7 +198,7 @@ try_run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 {
 	const struct smarthost *sh = config_smarthost(conf, ctl->word[0]);
 	struct probe_target target = { .to = ctl->send };
-	struct secure_mem key = { .p = NULL };
+	struct secure_mem credential = { .p = NULL };
 	int rc = 1;
 
 	if (sh == NULL) {
@@ -217,15 +217,15 @@ try_run(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	target.host = sh->host;
 	target.port = sh->port;
 	target.tls = sh->tls;
-	if (load_key(conf, sh, &key, answer_r) == 0) {
+	if (load_credential(conf, sh, &credential, answer_r) == 0) {
 		target.username = sh->username[0] != '\0' ? sh->username : NULL;
 		target.is_token = sh->oauth.grant != GRANT_NONE;
 		target.refusals = conf->refusals;
 		target.provider = sh->provider;
-		target.password = key.p;
+		target.password = credential.p;
 		rc = try_probe(sh->name, &target, answer_r);
 	}
-	secure_mem_free(&key);
+	secure_mem_free(&credential);
 	return rc;
 }
 

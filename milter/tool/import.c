@@ -16,7 +16,7 @@ import_begin(struct import *im)
 	FILE **stream[4] = { &im->top, &im->routes, &im->policies, &im->rules };
 
 	*im = (struct import){ .hosts = json_object(),
-		.keys = json_object(),
+		.passwords = json_object(),
 		.left = json_array(),
 		.bodies = json_object(),
 		.layers = json_array() };
@@ -24,7 +24,7 @@ import_begin(struct import *im)
 		if ((*stream[i] = open_memstream(&im->part[i], &im->size[i])) ==
 		    NULL)
 			return -1;
-	return im->hosts != NULL && im->keys != NULL && im->left != NULL &&
+	return im->hosts != NULL && im->passwords != NULL && im->left != NULL &&
 		       im->bodies != NULL && im->layers != NULL
 		   ? 0
 		   : -1;
@@ -36,7 +36,7 @@ import_end(struct import *im)
 	FILE *const stream[4] = { im->top, im->routes, im->policies,
 		im->rules };
 	const char *name;
-	json_t *key;
+	json_t *password;
 	char *text = NULL;
 
 	for (size_t i = 0; i < 4; i++)
@@ -47,14 +47,14 @@ import_end(struct import *im)
 		text = NULL;
 	for (size_t i = 0; i < 4; i++)
 		free(im->part[i]);
-	json_object_foreach (im->keys, name, key) {
+	json_object_foreach (im->passwords, name, password) {
 		char *p;
 
-		memcpy(
-		    &p, &(const char *){ json_string_value(key) }, sizeof(p));
+		memcpy(&p, &(const char *){ json_string_value(password) },
+		    sizeof(p));
 		explicit_bzero(p, strlen(p));
 	}
-	json_decref(im->keys);
+	json_decref(im->passwords);
 	json_decref(im->hosts);
 	json_decref(im->bodies);
 	json_decref(im->layers);
@@ -139,7 +139,7 @@ import_smarthost(struct import *im, const char *host, unsigned port,
 		    import_quoted(user), name);
 	fputs("}\n", im->routes);
 	if (password != NULL && user[0] != '\0')
-		json_object_set_new(im->keys, name, json_string(password));
+		json_object_set_new(im->passwords, name, json_string(password));
 	else if (user[0] != '\0')
 		import_left(im, name,
 		    "its password was not found: postmeterctl secret set %s",

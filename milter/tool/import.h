@@ -15,7 +15,7 @@
 struct import {
 	FILE *top, *routes, *policies, *rules; /* the parts of the text */
 	json_t *hosts;	/* "host port user" to the name of the smarthost */
-	json_t *keys;	/* smarthost to password; wiped by import_end */
+	json_t *passwords;	/* smarthost to password; wiped by import_end */
 	json_t *left;	/* sentences: what is not carried over */
 	json_t *bodies;	/* "about body" to the name of the policy */
 	json_t *layers;	/* {"where", "conditions", "policy", "last"} */

@@ -15,7 +15,7 @@
 struct source {
 	struct import *im;
 	struct postfix pf;
-	json_t *passwords; /* key as written to "user:password" */
+	json_t *passwords; /* name as written to "user:password" */
 	bool by_sender;    /* they may be kept by sender */
 };
 
@@ -27,7 +27,7 @@ setting(const struct source *s, const char *name)
 	return v != NULL ? v : "";
 }
 
-/* table - what all tables of a setting hold; the first to name a key wins */
+/* table - what all tables of a setting hold; the first to have a name wins */
 static json_t *
 table(struct source *s, const char *name)
 {
@@ -196,9 +196,9 @@ odd_settings(struct source *s)
 		    level);
 }
 
-/* old_keys - the clear text that stays behind */
+/* old_passwords - the clear text that stays behind */
 static void
-old_keys(struct source *s)
+old_passwords(struct source *s)
 {
 	const char *list = setting(s, "smtp_sasl_password_maps"), *item;
 	size_t len;
@@ -238,7 +238,7 @@ import_postfix(struct import *im, const char *dir)
 	senders(&s);
 	relay(&s, "relayhost", "", setting(&s, "relayhost"));
 	odd_settings(&s);
-	old_keys(&s);
+	old_passwords(&s);
 	json_decref(s.passwords);
 	postfix_free(&s.pf);
 }

@@ -414,7 +414,7 @@ audit_strangers(struct audit *a)
 			    "postconf -PX %s/smtp_sasl_password_maps && postfix reload",
 			    name);
 		ctl_finding(a->found, true, remedy,
-		    "%s: it talks to any server and has the keys of smarthosts",
+		    "%s: it talks to any server and has the passwords of smarthosts",
 		    name);
 	}
 }

@@ -211,12 +211,13 @@ says(const char *line, const char *word)
 	return memmem(line, strcspn(line, "\n"), word, strlen(word)) != NULL;
 }
 
-/* --- who is shown a key -------------------------------------------------- */
+/* --- who is shown a password
+ * -------------------------------------------------- */
 
 #define APPLY "postmeterctl setup sendmail --apply, then restart Sendmail"
 
 bool
-mc_has_keys(const char *cf)
+mc_has_credentials(const char *cf)
 {
 	return line_with(cf, "Xpostmeter,") != NULL ||
 	       line_with(cf, "Ksendmail socket ") != NULL;
@@ -245,7 +246,7 @@ shown_access(const char *access, json_t *notes)
 		    has_feature(access, 'b'))
 			ctl_finding(notes, true,
 			    "take the b out of that line, then make -C /etc/mail",
-			    "access gives VERB back to some clients (%.*s): they are shown the keys of smarthosts",
+			    "access gives VERB back to some clients (%.*s): they are shown the passwords of smarthosts",
 			    (int)strcspn(access, " \t\n"), access);
 }
 
@@ -254,18 +255,18 @@ mc_shown(const char *cf, const char *access, json_t *notes)
 {
 	const unsigned has = cf_privacy(cf);
 
-	if (!mc_has_keys(cf))
+	if (!mc_has_credentials(cf))
 		return;
 	if ((has & CF_NOVERB) == 0)
 		ctl_finding(notes, true, APPLY,
-		    "PrivacyOptions in sendmail.cf is without noverb: whoever says VERB is shown the keys of smarthosts");
+		    "PrivacyOptions in sendmail.cf is without noverb: whoever says VERB is shown the passwords of smarthosts");
 	if ((has & CF_RESTRICTQRUN) == 0 || (has & CF_RESTRICTEXPAND) == 0)
 		ctl_finding(notes, false, APPLY,
-		    "PrivacyOptions in sendmail.cf is without restrictqrun or restrictexpand: were sendmail set-user-ID root, its users would be shown the keys of smarthosts");
+		    "PrivacyOptions in sendmail.cf is without restrictqrun or restrictexpand: were sendmail set-user-ID root, its users would be shown the passwords of smarthosts");
 	if (cf_verbose(cf))
 		ctl_finding(notes, true,
 		    "take the option out, then restart Sendmail",
-		    "sendmail.cf sets Verbose: a client can be shown the keys of smarthosts without asking");
+		    "sendmail.cf sets Verbose: a client can be shown the passwords of smarthosts without asking");
 	if (access != NULL)
 		shown_access(access, notes);
 }
@@ -281,7 +282,7 @@ mc_program(const char *path, json_t *notes)
 		snprintf(remedy, sizeof(remedy),
 		    "chgrp smmsp %s && chmod 2755 %s", real, real);
 		ctl_finding(notes, true, remedy,
-		    "%s is set-user-ID: with -d any user writes the keys of smarthosts into the log",
+		    "%s is set-user-ID: with -d any user writes the passwords of smarthosts into the log",
 		    real);
 	}
 	free(real);
@@ -314,7 +315,7 @@ note_config(const struct config *conf, json_t *notes)
 	if (!root)
 		ctl_finding(notes, true,
 		    "write auth-peers = {\"root\"} in postmeter.conf, then postmeterctl reload",
-		    "Sendmail asks for keys as root: add \"root\" to auth-peers");
+		    "Sendmail asks for passwords as root: add \"root\" to auth-peers");
 }
 
 static void

@@ -50,7 +50,7 @@ void	mc_shown(const char *cf, const char *access, json_t *notes);
 void	mc_program(const char *path, json_t *notes);
 
 /* Does cf ask postmeter for keys? */
-bool	mc_has_keys(const char *cf);
+bool	mc_has_credentials(const char *cf);
 
 /* What sendmail.cf says, however it is written (ctl_cf.c). */
 enum {

@@ -365,9 +365,9 @@ note_relay(const struct wiring *w, json_t *notes)
 			    (int)line.len, line.p);
 }
 
-/* note_keys - a login of the account that no meter hands out */
+/* note_logins - a login of the account that no meter hands out */
 static void
-note_keys(const struct wiring *w, json_t *notes)
+note_logins(const struct wiring *w, json_t *notes)
 {
 	const char *at = w->access != NULL ? w->access : "";
 	const struct config *conf = w->conf;
@@ -401,7 +401,7 @@ wiring_notes(const struct wiring *w, json_t *notes)
 {
 	const struct config *conf = w->conf;
 
-	if (!mc_has_keys(w->cf))
+	if (!mc_has_credentials(w->cf))
 		return;
 	note_map(w, "route", conf->map_socket.path, notes);
 	note_map(w, "tls", conf->map_socket.path, notes);
@@ -416,5 +416,5 @@ wiring_notes(const struct wiring *w, json_t *notes)
 	note_queues(w, notes);
 	note_clones(w, notes);
 	note_relay(w, notes);
-	note_keys(w, notes);
+	note_logins(w, notes);
 }

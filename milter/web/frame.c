@@ -62,7 +62,7 @@ top(const struct page *pg, struct html *h)
 		    what != NULL ? what : "");
 	html(h, "<p class=\"badges\">");
 	badges(pg, h);
-	html(h, " <span id=\"clock\" data-moment=\"%lld\">",
+	html(h, " <span id=\"clock\" data-now=\"%lld\">",
 	    obj_num(json_object_get(pg->status.answer, "now"), "ms"));
 	page_time(h, pg->status.answer, "now");
 	html(h,
@@ -104,7 +104,7 @@ frame(const struct page *pg, const char *title, const struct html *main,
 	html(h,
 	    "</main><footer><p>postmeter %s · %s</p></footer></body></html>",
 	    POSTMETER_VERSION,
-	    pg->acts ? "what is done here is noted with your name"
+	    pg->is_admin ? "what is done here is noted with your name"
 		     : "to look at only");
 }
 

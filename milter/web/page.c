@@ -84,35 +84,35 @@ page_who(struct html *h, const char *key)
 }
 
 bool
-page_may(const struct page *pg, const char *act)
+page_may(const struct page *pg, const char *command)
 {
 	const json_t *may = json_object_get(pg->status.answer, "may"), *name;
 	size_t i;
 
-	if (!pg->acts || pg->status.away)
+	if (!pg->is_admin || pg->status.away)
 		return false;
 	json_array_foreach (may, i, name)
-		if (strcmp(json_string_value(name), act) == 0)
+		if (strcmp(json_string_value(name), command) == 0)
 			return true;
 	return false;
 }
 
 void
 page_form(
-    const struct page *pg, struct html *h, const char *act, const char *who)
+    const struct page *pg, struct html *h, const char *command, const char *who)
 {
 	html(h,
 	    "<form method=\"post\" action=\"act\" class=\"act\"><input type=\"hidden\" name=\"token\" value=\"%s\"><input type=\"hidden\" name=\"act\" value=\"%s\"><input type=\"hidden\" name=\"who\" value=\"%s\">",
-	    pg->token, act, who);
+	    pg->token, command, who);
 }
 
 const char *
-page_typed(const struct page *pg, const char *act, const char *name)
+page_typed(const struct page *pg, const char *command, const char *name)
 {
 	const char *was = pg->typed != NULL ? form_get(pg->typed, "act") : NULL;
 	const char *typed;
 
-	if (was == NULL || strcmp(was, act) != 0)
+	if (was == NULL || strcmp(was, command) != 0)
 		return "";
 	typed = form_get(pg->typed, name);
 	return typed != NULL ? typed : "";

@@ -17,10 +17,10 @@ struct page {
 	const struct form *query;
 	const char *who;	/* who is logged in */
 	bool reads;		/* everybody's numbers, not his own only */
-	bool acts;		/* may act, as far as view-may goes */
+	bool is_admin;		/* may act, as far as view-may goes */
 	char token[SEAL_TEXT];	/* of his forms */
 	struct seen status;
-	/* An act that was refused: why, and what was typed; else NULL. */
+	/* A command that was refused: why, and what was typed; else NULL. */
 	const char *error, *remedy;
 	const struct form *typed;
 };
@@ -44,14 +44,14 @@ void	page_who(struct html *h, const char *key);
 bool	page_is_account(const char *key);
 
 /* May he who looks do that? */
-bool	page_may(const struct page *pg, const char *act);
+bool	page_may(const struct page *pg, const char *command);
 
-/* "<form ...>" of an act with its hidden fields; then what follows, </form>. */
-void	page_form(const struct page *pg, struct html *h, const char *act,
+/* "<form ...>" of a command with its hidden fields; then what follows, </form>. */
+void	page_form(const struct page *pg, struct html *h, const char *command,
 	    const char *who);
 
-/* What was typed into that field of that act when it was refused; "". */
-const char *page_typed(const struct page *pg, const char *act,
+/* What was typed into that field of that command when it was refused; "". */
+const char *page_typed(const struct page *pg, const char *command,
 	    const char *name);
 
 /* A question with one string argument (NULL: none); taken over by view_ask. */

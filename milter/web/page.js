@@ -29,11 +29,11 @@ function say() {
 // tick - the clock of the daemon goes on between two answers
 function tick() {
   const clock = document.querySelector('#clock time');
-  const moment = Number(document.getElementById('clock').dataset.moment);
-  if (!clock || !moment) return;
+  const now = Number(document.getElementById('clock').dataset.now);
+  if (!clock || !now) return;
   const offset = /([+-])(\d\d)(\d\d)$/.exec(clock.textContent);
   const minutes = offset ? (offset[1] === '-' ? -1 : 1) * (60 * offset[2] + 1 * offset[3]) : 0;
-  const at = new Date(moment + Date.now() - shown + 60000 * minutes).toISOString();
+  const at = new Date(now + Date.now() - shown + 60000 * minutes).toISOString();
   clock.textContent = at.slice(0, 10) + ' ' + at.slice(11, 19) + ' ' + (offset ? offset[0] : '+0000');
   if (failures === 0) seenText = clock.textContent.slice(11, 19);
 }
@@ -41,7 +41,7 @@ function tick() {
 // isOurs - a field that somebody may be typing into
 const isOurs = (node) => node.nodeType === 1 && node.matches('input:not([type=hidden]), select, textarea');
 
-// alike - are these two the same thing, of two moments?
+// alike - are these two the same thing, of two times?
 function alike(a, b) {
   return a.nodeType === b.nodeType && a.nodeName === b.nodeName;
 }

@@ -116,11 +116,11 @@ grants(struct page *pg, struct html *h, const char *who, const json_t *counters)
 
 /* spans - "for" of a form, what was typed chosen again */
 static void
-spans(struct page *pg, struct html *h, const char *act)
+spans(struct page *pg, struct html *h, const char *command)
 {
 	static const char *const span[][2] = { { "1h", "1 hour" },
 		{ "8h", "8 hours" }, { "1d", "1 day" }, { "7d", "7 days" } };
-	const char *typed = page_typed(pg, act, "for");
+	const char *typed = page_typed(pg, command, "for");
 
 	html(h, "<label>For <select name=\"for\">");
 	for (size_t i = 0; i < sizeof(span) / sizeof(span[0]); i++) {
@@ -129,7 +129,7 @@ spans(struct page *pg, struct html *h, const char *act)
 			html(h, " selected");
 		html(h, ">%s</option>", span[i][1]);
 	}
-	if (strcmp(act, "block") == 0)
+	if (strcmp(command, "block") == 0)
 		html(h, "<option value=\"\">until unblocked</option>");
 	html(h, "</select></label>");
 }

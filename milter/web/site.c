@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "acts.h"
+#include "admin.h"
 #include "digest.h"
 #include "metrics_text.h"
 #include "page.h"
@@ -178,16 +178,17 @@ metrics(struct visit *v)
 static void
 done(struct visit *v, const struct form *f)
 {
-	const char *who = form_get(f, "who"), *act = form_get(f, "act");
+	const char *who = form_get(f, "who"), *command = form_get(f, "act");
 	struct html where = HTML_EMPTY;
 	const bool back = who != NULL && who[0] != '\0' &&
-			  strcmp(who, "*") != 0 && strcmp(act, "release") != 0;
+			  strcmp(who, "*") != 0 &&
+			  strcmp(command, "release") != 0;
 
 	html(&where, ".");
 	if (back) {
 		html(&where, "/?who=");
 		html_query(&where, who);
-	} else if (strcmp(act, "release") == 0) {
+	} else if (strcmp(command, "release") == 0) {
 		html(&where, "/#held");
 	}
 	v->rs->status = 303;
@@ -198,9 +199,10 @@ done(struct visit *v, const struct form *f)
 	html_free(&where);
 }
 
-/* act - what a form wants done; what is refused is shown beside what is so */
+/* site_admin - what a form wants done; what is refused is shown beside what is
+ * so */
 static void
-act(struct visit *v)
+site_admin(struct visit *v)
 {
 	struct form f;
 	struct page *pg = &v->page;
@@ -210,7 +212,7 @@ act(struct visit *v)
 		refuse(v->rs, 400, "That is no form of this page.");
 		return;
 	}
-	if (!pg->acts) {
+	if (!pg->is_admin) {
 		refuse(v->rs, 403,
 		    "You may look, and nothing else: web-actors does not name you.");
 		return;
@@ -221,7 +223,7 @@ act(struct visit *v)
 		return;
 	}
 	pg->typed = &f;
-	rq = acts_request(&f, pg->who, &pg->error);
+	rq = admin_request(&f, pg->who, &pg->error);
 	if (rq != NULL) {
 		answer = view_act(v->site->view, rq);
 		if (obj_yes(answer, "ok")) {
@@ -249,7 +251,7 @@ welcome(struct visit *v, const char *who)
 	pg->query = &v->query;
 	pg->who = who;
 	pg->reads = loopback || is_listed(&s->conf->web_readers, who);
-	pg->acts =
+	pg->is_admin =
 	    pg->reads && (loopback || is_listed(&s->conf->web_actors, who));
 	if (guard_form_token(&s->guard, who, v->now, pg->token) == -1) {
 		refuse(v->rs, 503, "Memory is out.");
@@ -261,7 +263,7 @@ welcome(struct visit *v, const char *who)
 	}
 	if (strcmp(v->path, "/act") == 0) {
 		if (strcmp(v->rq->method, "POST") == 0)
-			act(v);
+			site_admin(v);
 		else
 			refuse(v->rs, 405, "A form is sent there, not read.");
 		return;

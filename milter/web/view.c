@@ -30,7 +30,7 @@ struct known {
 	json_t *failure;           /* of the last; NULL: it was answered */
 	int64_t asked, took, good; /* of the steady clock */
 	bool away;
-	/* The lock is for what follows, and for the question. */
+	/* Each guarded by lock of the view, as is the question: */
 	enum again again;
 	unsigned ticket; /* another one: the place is another question's */
 	json_t *came;
@@ -40,11 +40,11 @@ struct known {
 
 struct view {
 	struct unix_socket socket;
-	struct known known[VIEW_KEPT];
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
-	bool ending;
+	struct known known[VIEW_KEPT]; /* guarded by lock, as far as it says */
+	bool ending;                   /* guarded by lock */
 };
 
 /* forget - the lock is held, or nobody else is there */

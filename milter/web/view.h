@@ -35,7 +35,7 @@ struct seen {
 #define VIEW_KEPT	24
 void	view_ask(struct view *v, json_t *request, struct seen *s_r);
 
-/* An act (taken over), never kept; forgets all answers.  A new reference. */
+/* A command (taken over), never kept; forgets all answers.  A new reference. */
 json_t	*view_act(struct view *v, json_t *request);
 
 #endif

@@ -103,9 +103,9 @@ postfix_becomes_a_smarthost_for_each_next_hop_and_login(void **state)
 	put("main.cf", text);
 	assert_int_equal(import_begin(&im), 0);
 	import_postfix(&im, dir);
-	key = json_string_value(json_object_get(im.keys, "smtp-b-test-2"));
+	key = json_string_value(json_object_get(im.passwords, "smtp-b-test-2"));
 	assert_string_equal(key, "se:cret");
-	key = json_string_value(json_object_get(im.keys, "smtp-a-test-1"));
+	key = json_string_value(json_object_get(im.passwords, "smtp-a-test-1"));
 	assert_string_equal(key, "b\"oss");
 	made = import_end(&im);
 	assert_null(strstr(made, "se:cret"));
@@ -189,7 +189,7 @@ sendmail_passwords_may_be_in_base64(void **state)
 	import_sendmail(&im, "access", in);
 	fclose(in);
 	assert_string_equal(
-	    json_string_value(json_object_get(im.keys, "smtp-a-test-1")),
+	    json_string_value(json_object_get(im.passwords, "smtp-a-test-1")),
 	    "secret");
 	free(import_end(&im));
 	json_decref(im.left);

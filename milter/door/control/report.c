@@ -245,7 +245,7 @@ unhealthy(const struct request *rq)
 	return false;
 }
 
-/* may - the acts that whoever looks may do */
+/* may - the commands that whoever looks may give */
 static json_t *
 may(const struct config *conf)
 {

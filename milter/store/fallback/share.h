@@ -34,8 +34,8 @@ struct fallback {
 	pthread_mutex_t waiting;
 	bool ending;		/* guarded by waiting */
 	pthread_cond_t wake;	/* ending */
-	pthread_t thread;
-	bool started;
+	pthread_t thread;	/* of whoever opens and closes */
+	bool started;		/* the same */
 };
 
 /* --- share.c -------------------------------------------------------------- */

@@ -33,8 +33,8 @@ struct cache {
 	uint64_t secret[2];
 	struct name *names;
 	struct item **bucket;
-	size_t nbucket, room; /* in use; allocated */
-	size_t low;           /* power of two, at most nbucket */
+	size_t nbucket, capacity; /* in use; allocated */
+	size_t low;               /* power of two, at most nbucket */
 	uint64_t generation[GENERATIONS];
 	uint64_t absent[ABSENT]; /* their hashes, likewise; 0: none */
 	struct item *live[LIVE]; /* each in the place that its hash gives it */
@@ -67,14 +67,14 @@ grow(struct cache *t)
 {
 	struct item **from, *list;
 
-	if (t->nbucket == t->room) {
+	if (t->nbucket == t->capacity) {
 		struct item **b =
-		    reallocarray(t->bucket, 2 * t->room, sizeof(*b));
+		    reallocarray(t->bucket, 2 * t->capacity, sizeof(*b));
 
 		if (b == NULL)
 			return; /* chains grow longer, that is all */
 		t->bucket = b;
-		t->room *= 2;
+		t->capacity *= 2;
 	}
 	from = &t->bucket[t->nbucket - t->low];
 	list = *from;
@@ -134,7 +134,7 @@ cache_new(void)
 		return NULL;
 	for (size_t i = 0; i < ITEM_STATES; i++)
 		TAILQ_INIT(&t->list[i]);
-	t->nbucket = t->room = t->low = BUCKETS_MIN;
+	t->nbucket = t->capacity = t->low = BUCKETS_MIN;
 	t->bucket = calloc(BUCKETS_MIN, sizeof(t->bucket[0]));
 	if (t->bucket == NULL || keyed_hash_secret(t->secret) == -1)
 		cache_free(&t);

@@ -50,33 +50,36 @@ struct local {
 	char *path;
 	int lock_fd;
 
-	pthread_mutex_t lock;		/* for what follows */
-	const struct config *conf;
-	struct cache *table;
-	struct time_floor time;
-	uint64_t seq;			/* of the last operation */
-	uint64_t unflushed;		/* bytes of journal since the last flush */
+	pthread_mutex_t lock;
+	const struct config *conf;	/* guarded by lock */
+	struct cache *table;		/* guarded by lock, with all items */
+	struct time_floor time;		/* guarded by lock */
+	uint64_t seq;			/* guarded by lock: the last operation */
+	uint64_t unflushed;		/* guarded by lock: bytes of journal since
+					 * the last flush */
 	bool was_empty;			/* the database had no rows at start */
-	size_t born;			/* counters made since then */
-	struct lease_table *lease;
-	struct block *block;		/* in order of who */
-	size_t nblock;
-	atomic_bool any_block;		/* may be read without the lock */
-	struct store_event *event;	/* a ring of EVENT_QUEUE */
-	size_t first_event, nevent;
-	struct store_stats stats;
-	struct why gone;		/* why nothing can be charged, or "" */
-	bool ending;
+	size_t born;			/* guarded by lock: counters since then */
+	struct lease_table *lease;	/* guarded by lock */
+	struct block *block;		/* guarded by lock: in order of who */
+	size_t nblock;			/* guarded by lock */
+	atomic_bool any_block;		/* written with lock held */
+	struct store_event *event;	/* guarded by lock: ring of EVENT_QUEUE */
+	size_t first_event, nevent;	/* guarded by lock */
+	struct store_stats stats;	/* guarded by lock */
+	struct why gone;		/* guarded by lock: why nothing can be
+					 * charged, or "" */
+	bool ending;			/* guarded by lock */
 	pthread_cond_t wake;		/* ending, or FLUSH_BYTES are reached */
+	pthread_t thread;		/* of whoever opens and closes */
+	bool started;			/* the same */
 
-	pthread_mutex_t flushing;	/* for what follows: one flush at a time */
-	pthread_t thread;
-	bool started;
-	struct db_meta meta;	/* as in the database */
-	uint64_t oldest;		/* file of the journal that may exist */
-	struct db_cursor cursor;	/* of the sweep through the database */
-	uint8_t *bytes;			/* packed counters of a batch */
-	size_t size;
+	pthread_mutex_t flushing;	/* one flush at a time; taken before lock */
+	struct db_meta meta;		/* guarded by flushing: as in the database */
+	uint64_t oldest;		/* guarded by flushing: file of the journal
+					 * that may exist */
+	struct db_cursor cursor;	/* guarded by flushing: of the sweep */
+	uint8_t *bytes;			/* guarded by flushing: packed counters */
+	size_t size;			/* guarded by flushing */
 };
 
 static inline struct local *
@@ -116,7 +119,7 @@ bool	local_bind(struct local *l, struct item *item, const char *smarthost,
 	    int64_t when);
 const char *local_binding(const struct item *item, int64_t *when_r);
 
-/* The store's time (ms) when the clock shows that: to a question, of an act. */
+/* The store's time (ms) when the clock shows that: to a question, of an operation. */
 int64_t	local_time(struct local *l, int64_t clock);
 int64_t	local_pass(struct local *l, int64_t clock);
 

@@ -45,9 +45,11 @@ struct db {
 	char *path;
 	dev_t device;			/* of the file that was opened */
 	ino_t inode;
-	sqlite3 *writer, *reader;
-	pthread_mutex_t reading;	/* who has the reader */
-	sqlite3_stmt *stmt[STATEMENTS];
+	sqlite3 *writer;		/* of whoever flushes */
+	pthread_mutex_t reading;
+	sqlite3 *reader;		/* guarded by reading */
+	sqlite3_stmt *stmt[STATEMENTS];	/* from WRITER_END on: guarded by
+					 * reading; before: of who flushes */
 	atomic_bool damaged, unsynced;	/* seen once, for good */
 };
 

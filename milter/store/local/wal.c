@@ -25,20 +25,20 @@ struct wal {
 	char *base;
 	bool power;
 	void (*fatal)(const char *);
-	uint8_t *frame;
+	uint8_t *frame; /* whoever appends holds the store's lock */
 	pthread_t thread;
-	pthread_mutex_t lock; /* for all that follows */
-	pthread_cond_t wake;  /* the thread has something to do */
-	pthread_cond_t safe;  /* synced went up */
-	bool ending;
-	int fd;      /* the file in use */
-	int old;     /* the one before, to be synced and closed; -1 */
-	int next;    /* the one made ready; -1 */
-	bool ragged; /* bytes of a failed write may follow end */
-	off_t end;   /* where the next frame goes */
-	uint64_t number;
-	uint64_t seq; /* written */
-	uint64_t synced;
+	pthread_mutex_t lock;
+	pthread_cond_t wake; /* the thread has something to do */
+	pthread_cond_t safe; /* synced went up */
+	bool ending;         /* guarded by lock */
+	int fd;              /* guarded by lock: the file in use */
+	int old;             /* guarded by lock: to be synced and closed; -1 */
+	int next;            /* guarded by lock: the one made ready; -1 */
+	bool ragged; /* guarded by lock: a failed write left bytes behind end */
+	off_t end;   /* guarded by lock: where the next frame goes */
+	uint64_t number; /* guarded by lock: of the file in use */
+	uint64_t seq;    /* guarded by lock: written */
+	uint64_t synced; /* guarded by lock */
 };
 
 /* --- the thread that syncs ------------------------------------------------ */

@@ -59,20 +59,23 @@ struct redis_store {
 	bool is_out, is_ahead;		/* it was logged */
 	char cursor[24];		/* of the sweep over all keys */
 
-	pthread_mutex_t queue_lock;	/* for what follows */
-	TAILQ_HEAD(, redis_call) queue;	/* they wait for the next swap */
-	bool is_led;			/* somebody swaps */
+	pthread_mutex_t queue_lock;
+	TAILQ_HEAD(, redis_call) queue;	/* guarded by queue_lock: they wait for
+					 * the next swap */
+	bool is_led;			/* guarded by queue_lock: somebody swaps */
 
-	pthread_mutex_t sending;	/* one sender of events at a time */
-	pthread_mutex_t lock;		/* for what follows */
-	const struct config *conf;
-	struct store_event *event;	/* a ring of REDIS_EVENT_QUEUE */
-	size_t first_event, nevent;
-	struct store_stats stats;
-	bool ending;
+	pthread_mutex_t sending;	/* guarded by sending: the order of events
+					 * on the server, one sender at a time */
+	pthread_mutex_t lock;
+	const struct config *conf;	/* guarded by lock */
+	struct store_event *event;	/* guarded by lock: ring of
+					 * REDIS_EVENT_QUEUE */
+	size_t first_event, nevent;	/* guarded by lock */
+	struct store_stats stats;	/* guarded by lock */
+	bool ending;			/* guarded by lock */
 	pthread_cond_t wake;		/* ending */
-	pthread_t thread;
-	bool started;
+	pthread_t thread;		/* of whoever opens and closes */
+	bool started;			/* the same */
 };
 
 static inline struct redis_store *

@@ -38,20 +38,20 @@ struct redis_pool {
 	int timeout;
 	char digest[DIGEST_TEXT];
 
-	pthread_mutex_t lock; /* for what follows */
-	struct redis_peer peer;
-	bool is_found;  /* peer is somebody */
-	bool is_unwell; /* something is wrong with it */
-	struct breaker breaker;
-	int64_t failed_at;   /* when the last failure was counted */
-	uint64_t generation; /* of peer */
-	struct why trouble;
-	size_t nbusy, nidle; /* REDIS_LINKS together */
+	pthread_mutex_t lock;
+	struct redis_peer peer; /* guarded by lock */
+	bool is_found;          /* guarded by lock: peer is somebody */
+	bool is_unwell; /* guarded by lock: something is wrong with it */
+	struct breaker breaker; /* guarded by lock */
+	int64_t failed_at;      /* guarded by lock: of the last that counted */
+	uint64_t generation;    /* guarded by lock: of peer */
+	struct why trouble;     /* guarded by lock */
+	size_t nbusy, nidle;    /* guarded by lock: REDIS_LINKS together */
 	struct {
 		struct redis_conn *conn;
 		int64_t since;
-	} idle[REDIS_LINKS];          /* all of this generation */
-	TAILQ_HEAD(, waiter) waiting; /* only if all are busy */
+	} idle[REDIS_LINKS];          /* guarded by lock: this generation's */
+	TAILQ_HEAD(, waiter) waiting; /* guarded by lock: all are busy */
 };
 
 /* --- links in common ---------------------------------------------------- */

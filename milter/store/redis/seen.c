@@ -26,11 +26,12 @@ struct entry {
 };
 
 struct seen {
-	pthread_mutex_t lock; /* for all that follows */
-	uint64_t secret[2];
-	size_t bytes;
-	LIST_HEAD(, entry) chain[CHAINS];
-	TAILQ_HEAD(, entry) uses; /* the least recently used first */
+	uint64_t secret[2]; /* set once */
+	pthread_mutex_t lock;
+	size_t bytes;                     /* guarded by lock */
+	LIST_HEAD(, entry) chain[CHAINS]; /* guarded by lock */
+	TAILQ_HEAD(, entry)
+	uses; /* guarded by lock: the longest unused first */
 };
 
 static uint64_t

@@ -1,10 +1,10 @@
 /*
  * sweep.c - what matters no more leaves the server, a page of keys at a time.
  *
- * The server's own expiry would go by its clock, and a clock that leaps for a
- * moment would take every counter with it.  So a record goes when a daemon has
- * read it, by the time that is believed, and it is swapped away: who uses it at
- * the same time keeps it.
+ * The server's own expiry would go by its clock, and a clock that leaps ahead
+ * and back would take every counter with it.  So a record goes when a daemon
+ * has read it, by the time that is believed, and it is swapped away: who uses
+ * it at the same time keeps it.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -34,26 +34,27 @@ struct sums {
 };
 
 static struct {
-	pthread_mutex_t lock; /* all that follows, unless it says otherwise */
+	pthread_mutex_t lock;
 	pthread_cond_t work, done;
-	pthread_t thread;
-	struct trace_entry *ring;
+	pthread_t thread; /* of whoever opens and closes */
 	/*
 	 * Entries [tail, head) are the thread's to read without the lock: those
 	 * who note only write at head and advance it.
 	 */
-	size_t head, tail;
-	struct sums *filling, *writing;
-	uint64_t asked, written; /* of settle: tickets */
-	bool ending;
-	uint64_t noted, dropped;
-	char trouble[160];
+	struct trace_entry *ring; /* guarded by lock, but for these */
+	size_t head, tail;        /* guarded by lock */
+	struct sums *filling;     /* guarded by lock */
+	struct sums *writing;     /* guarded by lock; the thread's own */
+	uint64_t asked, written;  /* guarded by lock: tickets of settle */
+	bool ending;              /* guarded by lock */
+	uint64_t noted, dropped;  /* guarded by lock */
+	char trouble[160];        /* guarded by lock */
 } t = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* Set once it is open, cleared under the lock; readers hold using. */
-static struct trace_db *db;
 static atomic_bool is_open;
+/* Read: to ask; written: to close.  Taken before the lock of t. */
 static pthread_rwlock_t using = PTHREAD_RWLOCK_INITIALIZER;
+static struct trace_db *db; /* guarded by using; set once it is open */
 
 /* --- sums ---------------------------------------------------------------- */
 

@@ -99,10 +99,11 @@ static const char schema[] =
     "PRAGMA user_version = 1;";
 
 struct trace_db {
-	sqlite3 *writer, *reader;
-	pthread_mutex_t reading; /* who has the reader */
-	sqlite3_stmt *stmt[STATEMENTS];
-	int64_t keep;
+	sqlite3 *writer; /* the thread's */
+	pthread_mutex_t reading;
+	sqlite3 *reader;                /* guarded by reading */
+	sqlite3_stmt *stmt[STATEMENTS]; /* from FIND on: guarded by reading */
+	int64_t keep;      /* ms: what is older goes */
 	int64_t held_from; /* what is held and older goes, too */
 	int64_t pages;     /* the file's most */
 };

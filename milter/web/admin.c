@@ -1,20 +1,20 @@
 /*
- * acts.c - a form that was sent, as a request to the daemon.
+ * admin.c - a form that was sent, as an admin command for the daemon.
  *
- * A table: which fields of which act mean what to the daemon.  Whether it may
- * be done, and whether it makes sense, the daemon says.
+ * A table: which fields of which command mean what to the daemon.  Whether it
+ * may be done, and whether it makes sense, the daemon says.
  */
 #include <string.h>
 
-#include "acts.h"
+#include "admin.h"
 
 #define FIELDS 5
 
-static const struct act {
+static const struct admin_command {
 	const char *name;
 	const char *field[FIELDS]; /* handed on under the same name, if sent */
 	bool sure;                 /* only with a tick */
-} acts[] = {
+} admin_commands[] = {
 	{ "grant", { "who", "extra", "for", "why" }, false },
 	{ "revoke", { "who", "policy" }, false },
 	{ "block", { "who", "for", "why" }, false },
@@ -45,29 +45,30 @@ add_what(json_t *rq, const char *what)
 }
 
 json_t *
-acts_request(const struct form *f, const char *by, const char **wrong_r)
+admin_request(const struct form *f, const char *by, const char **wrong_r)
 {
 	const char *name = form_get(f, "act"), *sure = form_get(f, "sure");
-	const struct act *act = NULL;
+	const struct admin_command *c = NULL;
 	json_t *rq;
 
-	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
-		if (name != NULL && strcmp(name, acts[i].name) == 0)
-			act = &acts[i];
-	if (act == NULL) {
-		*wrong_r = "There is no such act.";
+	for (size_t i = 0;
+	     i < sizeof(admin_commands) / sizeof(admin_commands[0]); i++)
+		if (name != NULL && strcmp(name, admin_commands[i].name) == 0)
+			c = &admin_commands[i];
+	if (c == NULL) {
+		*wrong_r = "There is no such command.";
 		return NULL;
 	}
-	if (act->sure && (sure == NULL || strcmp(sure, "yes") != 0)) {
+	if (c->sure && (sure == NULL || strcmp(sure, "yes") != 0)) {
 		*wrong_r = "Tick that you are sure.";
 		return NULL;
 	}
-	rq = json_pack("{s:s, s:s}", "command", act->name, "by", by);
-	for (size_t i = 0; i < FIELDS && act->field[i] != NULL; i++)
-		set(rq, act->field[i], form_get(f, act->field[i]));
-	if (strcmp(act->name, "grant") == 0)
+	rq = json_pack("{s:s, s:s}", "command", c->name, "by", by);
+	for (size_t i = 0; i < FIELDS && c->field[i] != NULL; i++)
+		set(rq, c->field[i], form_get(f, c->field[i]));
+	if (strcmp(c->name, "grant") == 0)
 		add_what(rq, form_get(f, "what"));
-	if (strcmp(act->name, "release") == 0)
+	if (strcmp(c->name, "release") == 0)
 		json_object_set_new(rq, "now", json_true());
 	return rq;
 }
