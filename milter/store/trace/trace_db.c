@@ -103,9 +103,9 @@ struct trace_db {
 	pthread_mutex_t reading;
 	sqlite3 *reader;                /* guarded by reading */
 	sqlite3_stmt *stmt[STATEMENTS]; /* from FIND on: guarded by reading */
-	int64_t keep;      /* ms: what is older goes */
-	int64_t held_from; /* what is held and older goes, too */
-	int64_t pages;     /* the file's most */
+	int64_t keep;                   /* ms: what is older goes */
+	int64_t held_from;              /* what is held and older goes, too */
+	int64_t pages;                  /* the file's most */
 };
 
 static int
