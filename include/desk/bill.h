@@ -30,8 +30,10 @@ void	bill_make(const struct desk *desk, const struct rule *rule,
 
 /*
  * This client has made up too many senders: from now on the new ones share
- * one counter, so that inventing more buys nothing.
+ * one counter, so that inventing more buys nothing.  bill_is_shared: is key
+ * that of such a counter?
  */
+bool	bill_is_shared(const char *key);
 void	bill_share_counter(const struct txn *t, struct bill *b,
 	    struct bill_work *w);
 

@@ -42,4 +42,7 @@ enum clock_news { CLOCK_QUIET, CLOCK_WENT_BACK, CLOCK_LEAPT, CLOCK_CAME_BACK,
 /* Both clocks were read: what is believed now (up + g->ahead), what is new. */
 enum clock_news clock_believe(struct clock_guard *g, int64_t wall, int64_t up);
 
+/* Logs the news of a clock ("the clock") that stepped by so many ms. */
+void	clock_tell(const char *clock, enum clock_news news, int64_t step);
+
 #endif

@@ -96,6 +96,7 @@ struct store_event store_event_of(const char *kind, const char *policy,
 struct store {
 	const struct store_backend *backend;
 	const struct config *conf;	/* held by store.c: see store_reconfigure */
+	struct store *wrapped;		/* answers what backend does not */
 };
 
 #endif

@@ -12,6 +12,9 @@
 #include "digest.h"
 #include "gate.h"
 
+#define OTHERS "others of " /* begins the key of a counter that senders share  \
+			     */
+
 /* join - keys are made for every message: no formatter for plain texts */
 static void
 join(char *dst, size_t size, const char *first, const char *second)
@@ -312,6 +315,12 @@ bill_make(const struct desk *desk, const struct rule *rule, const struct txn *t,
 	b_r->spread = rule->route != NULL && rule->route->spread;
 }
 
+bool
+bill_is_shared(const char *key)
+{
+	return strncmp(key, OTHERS, sizeof(OTHERS) - 1) == 0;
+}
+
 void
 bill_share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
 {
@@ -322,7 +331,8 @@ bill_share_counter(const struct txn *t, struct bill *b, struct bill_work *w)
 		if (i + 1 != b->ncommon &&
 		    (i < b->ncommon || b->line[i].policy->per == PER_SENDER) &&
 		    key_of(b->line[i].policy, t, made_up, sizeof(made_up)))
-			snprintf(w->key[i], sizeof(w->key[i]), "others of %.*s",
-			    MAILADDR_MAX - 10, senders->key);
+			snprintf(w->key[i], sizeof(w->key[i]), OTHERS "%.*s",
+			    (int)(MAILADDR_MAX + 1 - sizeof(OTHERS)),
+			    senders->key);
 	senders->nrcpt = 0; /* costs nothing more */
 }

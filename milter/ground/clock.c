@@ -1,13 +1,11 @@
 /*
  * clock.c - the only reader of the time.
  */
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
 
 #include "clock.h"
-#include "log.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct clock_guard guard;  /* guarded by lock */
@@ -21,32 +19,6 @@ read_clock(clockid_t id)
 
 	(void)clock_gettime(id, &ts);
 	return ts.tv_sec * SECOND + ts.tv_nsec / 1000000;
-}
-
-static void
-clock_tell(enum clock_news news, int64_t step)
-{
-	switch (news) {
-	case CLOCK_QUIET:
-		break;
-	case CLOCK_WENT_BACK:
-		log_warn("the clock went back by %" PRId64
-			 " s: limits end at the times that they had",
-		    -step / SECOND);
-		break;
-	case CLOCK_LEAPT:
-		log_warn("the clock leapt forward by %" PRId64
-			 " s: believed when that has lasted for %" PRId64 " s",
-		    step / SECOND, CLOCK_HOLD / SECOND);
-		break;
-	case CLOCK_CAME_BACK:
-		log_info("the clock came back, nothing has changed");
-		break;
-	case CLOCK_BELIEVED:
-		log_warn("the clock stays %" PRId64 " s ahead: believed",
-		    step / SECOND);
-		break;
-	}
 }
 
 int64_t
@@ -66,7 +38,7 @@ clock_now(void)
 	atomic_store(&ahead, guard.ahead);
 	atomic_store(&known, !guard.doubted);
 	pthread_mutex_unlock(&lock);
-	clock_tell(news, step);
+	clock_tell("the clock", news, step);
 	return wall;
 }
 

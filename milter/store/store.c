@@ -189,12 +189,16 @@ store_leases(struct store *s, store_lease_fn *each, void *arg, struct why *why)
 	return s->backend->leases(s, each, arg, why);
 }
 
+/* What a backend does not answer, the store that it wraps does. */
+#define ANSWERER(s, op) ((s)->backend->op != NULL ? (s) : (s)->wrapped)
+
 enum store_answer
 store_reset(struct store *s, const struct policy *policy, const char *key,
     const struct audit *by, struct why *why)
 {
 	if (!is_name(policy->name) || !is_key(key))
 		return refuse(why, "the key");
+	s = ANSWERER(s, reset);
 	return s->backend->reset(s, policy, key, by, why);
 }
 
@@ -204,6 +208,7 @@ store_grant(struct store *s, const struct policy *policy, const char *key,
 {
 	if (!is_name(policy->name) || !is_key(key))
 		return refuse(why, "the key");
+	s = ANSWERER(s, grant);
 	return s->backend->grant(s, policy, key, g, by, why);
 }
 
@@ -213,6 +218,7 @@ store_block(struct store *s, const char *who, int64_t until,
 {
 	if (!is_key(who))
 		return refuse(why, "the name");
+	s = ANSWERER(s, block);
 	return s->backend->block(s, who, until, by, why);
 }
 
@@ -222,6 +228,7 @@ store_unblock(
 {
 	if (!is_key(who))
 		return STORE_NONE;
+	s = ANSWERER(s, unblock);
 	return s->backend->unblock(s, who, by, why);
 }
 
@@ -237,6 +244,7 @@ store_blocked(struct store *s, const char *who, int64_t now, char *text_r,
 void
 store_note(struct store *s, const struct store_event *e)
 {
+	s = ANSWERER(s, note);
 	s->backend->note(s, e);
 }
 
@@ -247,6 +255,7 @@ store_read(struct store *s, const struct policy *policy, const char *key,
 	*c_r = NULL;
 	if (!is_name(policy->name) || !is_key(key))
 		return STORE_NONE;
+	s = ANSWERER(s, read);
 	return s->backend->read(s, policy, key, now, c_r, why);
 }
 
@@ -254,6 +263,7 @@ enum store_answer
 store_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
     struct why *why)
 {
+	s = ANSWERER(s, walk);
 	return s->backend->walk(s, now, each, arg, why);
 }
 
@@ -261,6 +271,7 @@ enum store_answer
 store_events(struct store *s, const char *key, size_t n, store_event_fn *each,
     void *arg, struct why *why)
 {
+	s = ANSWERER(s, events);
 	return s->backend->events(s, key, n, each, arg, why);
 }
 
@@ -268,6 +279,7 @@ enum store_answer
 store_blocks(struct store *s, int64_t now, store_block_fn *each, void *arg,
     struct why *why)
 {
+	s = ANSWERER(s, blocks);
 	return s->backend->blocks(s, now, each, arg, why);
 }
 
@@ -290,5 +302,6 @@ store_reconfigure(struct store *s, const struct config *conf)
 enum store_answer
 store_flush(struct store *s, struct why *why)
 {
+	s = ANSWERER(s, flush);
 	return s->backend->flush(s, why);
 }

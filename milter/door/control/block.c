@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bill.h"
 #include "meter.h"
 #include "netaddr.h"
 #include "request.h"
@@ -87,7 +88,7 @@ target_of(const struct request *rq, const char *who, struct target *t)
 		return "that is a domain of yours: write @ before it";
 	if ((account_key_name(who, &budget) != NULL &&
 		budget == BUDGET_PROMISED) ||
-	    strncmp(who, "others of ", 10) == 0)
+	    bill_is_shared(who))
 		return "that is a counter and sends nothing: block who sends";
 	/* All of a person: as it logs in, and as it signs. */
 	control_who(rq->conf, &account, who, &t->names);

@@ -229,17 +229,20 @@ trace_report(const struct config *conf)
 	    control_number(st.dropped), "trouble", st.trouble);
 }
 
-/* unhealthy - does a smarthost want to be looked after? */
+/* unhealthy - does one of the list of all smarthosts want to be looked after?
+ */
 static bool
-unhealthy(const struct request *rq)
+unhealthy(const struct request *rq, const json_t *list)
 {
-	for (size_t i = 0; i < rq->conf->nsmarthost; i++) {
-		const char *name = rq->conf->smarthost[i].name;
-		struct gate_report r = { .closed = false };
+	const json_t *row;
+	size_t i;
 
-		if (rq->env->gate != NULL)
-			gate_report(rq->env->gate, name, rq->now, &r);
-		if (r.closed || health_is_unhealthy(rq->env->health, name))
+	json_array_foreach (list, i, row) {
+		const json_t *exit = json_object_get(row, "gate");
+
+		if (json_is_false(json_object_get(exit, "open")) ||
+		    health_is_unhealthy(
+			rq->env->health, rq->conf->smarthost[i].name))
 			return true;
 	}
 	return false;
@@ -263,7 +266,7 @@ control_status(const struct request *rq)
 	const struct config *conf = rq->conf;
 	struct why why = WHY_NONE;
 	enum store_answer a;
-	json_t *blocked = blocks(rq, &a, &why);
+	json_t *blocked = blocks(rq, &a, &why), *all = smarthosts(rq);
 	char digest[20];
 
 	snprintf(digest, sizeof(digest), "%016" PRIx64, conf->digest);
@@ -271,8 +274,9 @@ control_status(const struct request *rq)
 		json_array_clear(blocked);
 	return json_pack(
 	    "{s:b, s:b, s:s, s:i, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:{s:s, s:s, s:s, s:s, s:s}, s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o}",
-	    "ok", 1, "finding", unhealthy(rq), "version", POSTMETER_VERSION,
-	    "pid", (int)getpid(), "now", control_time(rq, rq->now), "started",
+	    "ok", 1, "finding", unhealthy(rq, all), "version",
+	    POSTMETER_VERSION, "pid", (int)getpid(), "now",
+	    control_time(rq, rq->now), "started",
 	    control_time(rq, rq->env->started), "config",
 	    control_text(rq->env->config_file), "digest", digest, "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
@@ -280,9 +284,9 @@ control_status(const struct request *rq)
 	    "sockets", "milter", conf->milter_socket.path, "map",
 	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
 	    conf->control_socket.path, "view", conf->view_socket.path,
-	    "smarthosts", smarthosts(rq), "policies", (int)conf->npolicy - 1,
-	    "rules", (int)conf->nrule, "blocks", blocked, "refused", refused(),
-	    "trace", trace_report(conf), "observed",
+	    "smarthosts", all, "policies", (int)conf->npolicy - 1, "rules",
+	    (int)conf->nrule, "blocks", blocked, "refused", refused(), "trace",
+	    trace_report(conf), "observed",
 	    control_number(tally_sum(TALLY_OBSERVED, NULL)), "unmetered",
 	    control_number(tally_sum(TALLY_UNMETERED, NULL)), "may", may(conf));
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bill.h"
 #include "gate.h"
 #include "netaddr.h"
 #include "request.h"
@@ -84,7 +85,7 @@ control_who(const struct config *conf, const struct policy *policy,
 	const char *account = account_key_name(who, &budget);
 
 	w_r->n = 0;
-	if (account != NULL || strncmp(who, "others of ", 10) == 0)
+	if (account != NULL || bill_is_shared(who))
 		add(w_r, who);
 	if (account != NULL && budget == BUDGET_PROMISED) {
 		char sent[MAILADDR_MAX + 1];

@@ -39,6 +39,8 @@ struct question {
 	char id[TXN_QUEUE_ID];
 	struct mailaddr sender;
 	const struct smarthost *sh; /* the message was charged to; or NULL */
+	const char *process;        /* that asks */
+	struct gate_rcpt rcpt;      /* its delivery, as the gate takes it */
 };
 
 /*
@@ -110,6 +112,8 @@ due(const struct desk *desk, struct bytes key, int64_t now, struct question *q,
 		return false;
 	switch (sendmail_server(desk->conf, q->sh, q->key.about)) {
 	case SENDMAIL_DUE:
+		q->rcpt = (struct gate_rcpt){ q->id, q->sender.text, q->process,
+			digest64(q->key.envid.p, q->key.envid.len) };
 		return q->sh != NULL;
 	case SENDMAIL_OTHER:
 		snprintf(dst, size, "NOTFOUND ");
@@ -228,30 +232,20 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 	explicit_bzero(both, sizeof(both));
 }
 
-/* asked - q, the delivery of a process, as the gate takes it */
-static struct gate_rcpt
-asked(const struct question *q, const char *process)
-{
-	return (struct gate_rcpt){ q->id, q->sender.text, process,
-		digest64(q->key.envid.p, q->key.envid.len) };
-}
-
 void
 sendmail_map_login(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
 	struct why why = WHY_NONE;
-	struct gate_rcpt r;
-	struct question q;
+	struct question q = { .process = process };
 
 	if (!due(desk, key, now, &q, dst, size))
 		return;
-	r = asked(&q, process);
 	if (q.sh->username[0] == '\0')
 		snprintf(dst, size, "OK none");
 	else if (was_refused(desk, q.sh, now, &why) ||
-		 (desk->gate != NULL &&
-		     gate_login_due(desk, &r, q.sh, now, &why) != GATE_OPEN))
+		 (desk->gate != NULL && gate_login_due(desk, &q.rcpt, q.sh, now,
+					    &why) != GATE_OPEN))
 		temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK due");
@@ -262,8 +256,7 @@ sendmail_map_auth(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
 	struct why why = WHY_NONE;
-	struct gate_rcpt r;
-	struct question q;
+	struct question q = { .process = process };
 
 	if (!due(desk, key, now, &q, dst, size))
 		return;
@@ -271,11 +264,10 @@ sendmail_map_auth(const struct desk *desk, const char *process,
 		login_by_handle(desk->conf, q.sh, now, dst, size);
 	else
 		login(desk->conf, q.sh, dst, size);
-	r = asked(&q, process);
 	if (desk->gate != NULL && strncmp(dst, "OK ", 3) != 0) {
-		gate_login_withheld(desk, &r, now);
+		gate_login_withheld(desk, &q.rcpt, now);
 	} else if (desk->gate != NULL &&
-		   gate_message(desk, &r, q.sh, now, &why) != GATE_OPEN) {
+		   gate_message(desk, &q.rcpt, q.sh, now, &why) != GATE_OPEN) {
 		explicit_bzero(dst, size);
 		temp(dst, size, why.text);
 	}
@@ -285,14 +277,12 @@ void
 sendmail_map_refused(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
-	struct gate_rcpt r;
-	struct question q;
+	struct question q = { .process = process };
 
 	if (!due(desk, key, now, &q, dst, size))
 		return;
-	r = asked(&q, process);
 	if (desk->gate != NULL)
-		gate_no_login(desk, &r, q.sh, now);
+		gate_no_login(desk, &q.rcpt, q.sh, now);
 	snprintf(dst, size, "OK noted");
 }
 
@@ -301,14 +291,12 @@ sendmail_map_leave(const struct desk *desk, const char *process,
     struct bytes key, int64_t now, char *dst, size_t size)
 {
 	struct why why = WHY_NONE;
-	struct gate_rcpt r;
-	struct question q;
+	struct question q = { .process = process };
 
 	if (!due(desk, key, now, &q, dst, size))
 		return;
-	r = asked(&q, process);
 	if (desk->gate != NULL &&
-	    gate_recipient(desk, &r, q.sh, now, &why) != GATE_OPEN)
+	    gate_recipient(desk, &q.rcpt, q.sh, now, &why) != GATE_OPEN)
 		temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK yes");

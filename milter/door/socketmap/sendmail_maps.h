@@ -2,9 +2,8 @@
  * sendmail_maps.h - Sendmail's questions, answered whole.
  *
  * The desk behind the maps route, tls, login, sendmail, leave and refused.  Each
- * writes one answer
- * of the socketmap protocol: "OK data", "NOTFOUND " when the stock rules may
- * go on, "TEMP why" when the message must wait.
+ * writes one answer of the socketmap protocol: "OK data", "NOTFOUND " when the
+ * stock rules may go on, "TEMP why" when the message must wait.
  */
 #ifndef SENDMAIL_MAPS_H
 #define SENDMAIL_MAPS_H

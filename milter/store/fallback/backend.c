@@ -56,7 +56,8 @@ fallback_charge(struct store *st, const struct bill *b, const char *bound,
 	const struct fallback_question q = { .kind = ASK_CHARGE,
 		.bound = bound };
 	struct fallback *f = fallback_of(st);
-	enum store_answer a = store_charge(f->shared, b, bound, d_r, why);
+	enum store_answer a =
+	    store_charge(f->store.wrapped, b, bound, d_r, why);
 
 	if (a != STORE_OK && fallback_ask(f, &q, b, d_r, why) == STORE_OK)
 		a = STORE_OK;
@@ -75,7 +76,7 @@ fallback_preview(struct store *st, const struct bill *b, struct decision *d_r,
 {
 	const struct fallback_question q = { .kind = ASK_PREVIEW };
 	struct fallback *f = fallback_of(st);
-	enum store_answer a = store_preview(f->shared, b, d_r, why);
+	enum store_answer a = store_preview(f->store.wrapped, b, d_r, why);
 
 	return a == STORE_OK ? a : fallback_ask(f, &q, b, d_r, why);
 }
@@ -87,7 +88,7 @@ fallback_bound(struct store *st, const char *bound, int64_t now,
 {
 	struct fallback *f = fallback_of(st);
 	enum store_answer a =
-	    store_bound(f->shared, bound, now, smarthost_r, why);
+	    store_bound(f->store.wrapped, bound, now, smarthost_r, why);
 	struct why own;
 
 	if (a == STORE_OK || a == STORE_NONE)
@@ -105,7 +106,8 @@ fallback_blocked(struct store *st, const char *who, int64_t now, char *text_r,
     struct why *why)
 {
 	struct fallback *f = fallback_of(st);
-	enum store_answer a = store_blocked(f->shared, who, now, text_r, why);
+	enum store_answer a =
+	    store_blocked(f->store.wrapped, who, now, text_r, why);
 
 	if (a == STORE_OK || a == STORE_NONE)
 		return a;
@@ -125,7 +127,7 @@ fallback_lease(struct store *st, const struct bill *b, struct lease *lease,
 	const struct fallback_question q = { .kind = ASK_LEASE,
 		.lease = lease };
 	struct fallback *f = fallback_of(st);
-	enum store_answer a = store_lease(f->shared, b, lease, d_r, why);
+	enum store_answer a = store_lease(f->store.wrapped, b, lease, d_r, why);
 
 	return a == STORE_OK ? a : fallback_ask(f, &q, b, d_r, why);
 }
@@ -136,7 +138,9 @@ fallback_settle(struct store *st, const struct bill *b,
     const struct lease *lease, const struct settlement *left, struct why *why)
 {
 	struct fallback *f = fallback_of(st);
-	enum store_answer a = store_settle(f->shared, b, lease, left, why), own;
+	enum store_answer a = store_settle(
+			      f->store.wrapped, b, lease, left, why),
+			  own;
 	struct why reason;
 
 	if (a == STORE_OK)
@@ -160,7 +164,7 @@ fallback_leases(
 {
 	struct fallback *f = fallback_of(st);
 	struct store *local;
-	enum store_answer a = store_leases(f->shared, each, arg, why);
+	enum store_answer a = store_leases(f->store.wrapped, each, arg, why);
 
 	if (a != STORE_OK)
 		return a;
@@ -171,75 +175,7 @@ fallback_leases(
 	return local == NULL ? a : store_leases(local, each, arg, why);
 }
 
-/* --- what the shared one answers alone ---------------------------------- */
-
-static enum store_answer
-fallback_reset(struct store *s, const struct policy *policy, const char *key,
-    const struct audit *by, struct why *why)
-{
-	return store_reset(fallback_of(s)->shared, policy, key, by, why);
-}
-
-static enum store_answer
-fallback_grant(struct store *s, const struct policy *policy, const char *key,
-    const struct grant *g, const struct audit *by, struct why *why)
-{
-	return store_grant(fallback_of(s)->shared, policy, key, g, by, why);
-}
-
-static enum store_answer
-fallback_block(struct store *s, const char *who, int64_t until,
-    const struct audit *by, struct why *why)
-{
-	return store_block(fallback_of(s)->shared, who, until, by, why);
-}
-
-static enum store_answer
-fallback_unblock(
-    struct store *s, const char *who, const struct audit *by, struct why *why)
-{
-	return store_unblock(fallback_of(s)->shared, who, by, why);
-}
-
-static void
-fallback_note(struct store *s, const struct store_event *e)
-{
-	store_note(fallback_of(s)->shared, e);
-}
-
-static enum store_answer
-fallback_read(struct store *s, const struct policy *policy, const char *key,
-    int64_t now, struct counter **c_r, struct why *why)
-{
-	return store_read(fallback_of(s)->shared, policy, key, now, c_r, why);
-}
-
-static enum store_answer
-fallback_walk(struct store *s, int64_t now, store_each_fn *each, void *arg,
-    struct why *why)
-{
-	return store_walk(fallback_of(s)->shared, now, each, arg, why);
-}
-
-static enum store_answer
-fallback_events(struct store *s, const char *key, size_t n,
-    store_event_fn *each, void *arg, struct why *why)
-{
-	return store_events(fallback_of(s)->shared, key, n, each, arg, why);
-}
-
-static enum store_answer
-fallback_blocks(struct store *s, int64_t now, store_block_fn *each, void *arg,
-    struct why *why)
-{
-	return store_blocks(fallback_of(s)->shared, now, each, arg, why);
-}
-
-static enum store_answer
-fallback_flush(struct store *s, struct why *why)
-{
-	return store_flush(fallback_of(s)->shared, why);
-}
+/* --- how it is ----------------------------------------------------------- */
 
 static void
 fallback_stats(struct store *st, struct store_stats *st_r)
@@ -247,7 +183,7 @@ fallback_stats(struct store *st, struct store_stats *st_r)
 	struct fallback *f = fallback_of(st);
 	struct why why;
 
-	store_stats(f->shared, st_r);
+	store_stats(f->store.wrapped, st_r);
 	st_r->charged = atomic_load(&f->charged);
 	st_r->declined = atomic_load(&f->declined);
 	st_r->failed = atomic_load(&f->failed);
@@ -303,7 +239,7 @@ fallback_reconfigure(struct store *st, const struct config *conf)
 	struct why why;
 	enum store_fault fault;
 
-	store_reconfigure(f->shared, conf);
+	store_reconfigure(f->store.wrapped, conf);
 	pthread_rwlock_wrlock(&f->lock);
 	f->conf = conf;
 	if (f->local != NULL)
@@ -326,7 +262,7 @@ fallback_close(struct store *st)
 		pthread_join(f->thread, NULL);
 	}
 	store_close(&f->local);
-	store_close(&f->shared);
+	store_close(&f->store.wrapped);
 	pthread_cond_destroy(&f->wake);
 	pthread_mutex_destroy(&f->waiting);
 	pthread_rwlock_destroy(&f->lock);
@@ -341,19 +277,9 @@ static const struct store_backend operations = {
 	.lease = fallback_lease,
 	.settle = fallback_settle,
 	.leases = fallback_leases,
-	.reset = fallback_reset,
-	.grant = fallback_grant,
-	.block = fallback_block,
-	.unblock = fallback_unblock,
 	.blocked = fallback_blocked,
-	.note = fallback_note,
-	.read = fallback_read,
-	.walk = fallback_walk,
-	.events = fallback_events,
-	.blocks = fallback_blocks,
 	.stats = fallback_stats,
 	.reconfigure = fallback_reconfigure,
-	.flush = fallback_flush,
 };
 
 struct store *
@@ -376,7 +302,7 @@ store_fallback(struct store *shared, const struct config *conf,
 	f->env = env;
 	f->open = open;
 	f->conf = conf;
-	f->shared = shared;
+	f->store.wrapped = shared;
 	pthread_rwlock_init(&f->lock, NULL);
 	pthread_mutex_init(&f->waiting, NULL);
 	cond_init(&f->wake);

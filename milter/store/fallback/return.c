@@ -59,7 +59,7 @@ lift_block(void *arg, const char *who, int64_t until, const char *text)
 
 	(void)until;
 	(void)text;
-	if (store_blocked(f->shared, who, clock_now(), there, &why) ==
+	if (store_blocked(f->store.wrapped, who, clock_now(), there, &why) ==
 	    STORE_NONE)
 		(void)store_unblock(f->local, who,
 		    &(struct audit){ clock_now(), "postmeter", "" }, &why);
@@ -72,7 +72,8 @@ learn_blocks(struct fallback *f)
 	int64_t now = clock_now();
 	struct why why;
 
-	if (store_blocks(f->shared, now, learn_block, f, &why) == STORE_OK)
+	if (store_blocks(f->store.wrapped, now, learn_block, f, &why) ==
+	    STORE_OK)
 		(void)store_blocks(f->local, now, lift_block, f, &why);
 }
 
@@ -139,8 +140,8 @@ merge_one(struct fallback *f, const char *policy, const char *key)
 			.zone = f->conf->zone,
 			.now = now };
 		good = mark_of(f, &m) &&
-		       f->shared->backend->merge(f->shared, &m, &why) ==
-			   STORE_OK &&
+		       f->store.wrapped->backend->merge(
+			   f->store.wrapped, &m, &why) == STORE_OK &&
 		       store_reset(f->local, p, key,
 			   &(struct audit){ now, "postmeter", "" },
 			   &why) == STORE_OK;
@@ -174,7 +175,7 @@ is_well(struct fallback *f)
 {
 	struct store_stats st;
 
-	store_stats(f->shared, &st);
+	store_stats(f->store.wrapped, &st);
 	return st.healthy;
 }
 
@@ -224,8 +225,8 @@ take_census(struct fallback *f)
 	struct why why;
 	size_t n;
 
-	if (f->shared->backend->census(
-		f->shared, f->id, clock_now(), &n, &why) != STORE_OK)
+	if (f->store.wrapped->backend->census(
+		f->store.wrapped, f->id, clock_now(), &n, &why) != STORE_OK)
 		return;
 	pthread_rwlock_wrlock(&f->lock);
 	f->servers = n;

@@ -15,11 +15,10 @@
 #define FALLBACK_ID 16	/* hexadecimal digits */
 
 struct fallback {
-	struct store store;
+	struct store store;	/* wraps the shared one */
 	struct store_backend own; /* what it can, under the shared one's name */
 	const struct store_env *env;
 	store_open_fn *open;
-	struct store *shared;
 	char id[FALLBACK_ID + 1 + 256]; /* of this server: "ID@HOST" */
 	int64_t counted;	/* clock_steady: of the last census; the thread's own */
 	_Atomic bool is_used;	/* there may be something to merge */

@@ -124,6 +124,22 @@ wal_wait(struct wal *j, uint64_t seq)
 
 /* --- writing -------------------------------------------------------------- */
 
+/* No thread is there any more, or was. */
+static void
+wal_free(struct wal *j)
+{
+	if (j->fd != -1)
+		close(j->fd);
+	if (j->next != -1)
+		close(j->next);
+	pthread_cond_destroy(&j->safe);
+	pthread_cond_destroy(&j->wake);
+	pthread_mutex_destroy(&j->lock);
+	free(j->frame);
+	free(j->base);
+	free(j);
+}
+
 struct wal *
 wal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
     void (*fatal)(const char *), struct why *why)
@@ -154,14 +170,7 @@ wal_begin(const char *base, uint64_t number, uint64_t seq, bool power,
 		return j;
 	why_set(why, "%s-journal.%08" PRIu64 ": cannot create: %s", base,
 	    number, strerror(errno));
-	if (j->fd != -1)
-		close(j->fd);
-	pthread_cond_destroy(&j->safe);
-	pthread_cond_destroy(&j->wake);
-	pthread_mutex_destroy(&j->lock);
-	free(j->frame);
-	free(j->base);
-	free(j);
+	wal_free(j);
 	return NULL;
 }
 
@@ -177,15 +186,7 @@ wal_end(struct wal **jp)
 	pthread_cond_signal(&j->wake);
 	pthread_mutex_unlock(&j->lock);
 	pthread_join(j->thread, NULL);
-	close(j->fd);
-	if (j->next != -1)
-		close(j->next);
-	pthread_cond_destroy(&j->safe);
-	pthread_cond_destroy(&j->wake);
-	pthread_mutex_destroy(&j->lock);
-	free(j->frame);
-	free(j->base);
-	free(j);
+	wal_free(j);
 	*jp = NULL;
 }
 

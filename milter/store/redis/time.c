@@ -14,35 +14,6 @@
 
 #define AHEAD (5 * MINUTE) /* the highest time seen is worth a line */
 
-static void
-redis_time_tell(enum clock_news news, int64_t step)
-{
-	switch (news) {
-	case CLOCK_QUIET:
-		break;
-	case CLOCK_WENT_BACK:
-		log_warn("the clock of the store's server went back by %" PRId64
-			 " s: limits end at the times that they had",
-		    -step / SECOND);
-		break;
-	case CLOCK_LEAPT:
-		log_warn(
-		    "the clock of the store's server is %" PRId64
-		    " s ahead: believed when that has lasted for 60 s; see that both clocks are right",
-		    step / SECOND);
-		break;
-	case CLOCK_CAME_BACK:
-		log_info(
-		    "the clock of the store's server came back, nothing has changed");
-		break;
-	case CLOCK_BELIEVED:
-		log_warn("the clock of the store's server stays %" PRId64
-			 " s ahead: believed",
-		    step / SECOND);
-		break;
-	}
-}
-
 /* A store that has seen a time to come frees nothing until it is there. */
 static void
 tell_ahead(struct redis_store *s, int64_t now)
@@ -72,7 +43,8 @@ redis_look_at_clock(struct redis_store *s)
 			 strtoll(r->element[1]->str, NULL, 10) / 1000;
 		now = before + (clock_now() - before) / 2;
 		step = server - now - s->guard.ahead;
-		redis_time_tell(clock_believe(&s->guard, server, now), step);
+		clock_tell("the clock of the store's server",
+		    clock_believe(&s->guard, server, now), step);
 		atomic_store(&s->skew, s->guard.ahead);
 		tell_ahead(s, now + s->guard.ahead);
 	}
