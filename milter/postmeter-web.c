@@ -44,7 +44,7 @@ static struct {
 } w = { .file = CONFIG_DEFAULT };
 
 static void
-usage(FILE *f)
+web_usage(FILE *f)
 {
 	fputs(
 	    "usage: postmeter-web [-c FILE] [--listen unix:PATH | 127.0.0.1:PORT]\n"
@@ -117,9 +117,10 @@ listen_there(const char *where, struct why *why)
 	return unix_socket_listen(&at, &owner, &live, why);
 }
 
-/* look_at - what kind of socket is it?  -1 and why if it is none for a page */
+/* web_look_at - what kind of socket is it?  -1 and why if it is none for a page
+ */
 static int
-look_at(int fd, struct web_rules *rules, struct why *why)
+web_look_at(int fd, struct web_rules *rules, struct why *why)
 {
 	struct sockaddr_storage at = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(at);
@@ -182,9 +183,9 @@ become(struct why *why)
 	return privileges_drop(pw->pw_uid, pw->pw_gid, why);
 }
 
-/* prepare - all but the serving.  0 or an exit code, and why. */
+/* web_prepare - all but the serving.  0 or an exit code, and why. */
 static int
-prepare(int *fd_r, struct why *why)
+web_prepare(int *fd_r, struct why *why)
 {
 	w.conf = config_load(w.file, stderr);
 	if (w.conf == NULL) {
@@ -207,7 +208,7 @@ prepare(int *fd_r, struct why *why)
 	}
 	if (*fd_r == -1 && (*fd_r = listen_there(w.listen, why)) == -1)
 		return EX_CANTCREAT;
-	if (look_at(*fd_r, &w.site.guard.rules, why) == -1)
+	if (web_look_at(*fd_r, &w.site.guard.rules, why) == -1)
 		return EX_USAGE;
 	w.site.conf = w.conf;
 	w.site.view = view_new(&w.conf->view_socket);
@@ -222,7 +223,7 @@ prepare(int *fd_r, struct why *why)
 }
 
 static void
-answer(void *arg, const struct web_request *rq, struct web_response *rs)
+web_answer(void *arg, const struct web_request *rq, struct web_response *rs)
 {
 	site_answer(arg, rq, clock_now(), rs);
 }
@@ -232,9 +233,10 @@ serve(int signals)
 {
 	struct signalfd_siginfo told;
 	struct why why;
-	int fd = -1, rc = prepare(&fd, &why);
+	int fd = -1, rc = web_prepare(&fd, &why);
 
-	if (rc == 0 && (w.http = http_start(fd, answer, &w.site, &why)) == NULL)
+	if (rc == 0 &&
+	    (w.http = http_start(fd, web_answer, &w.site, &why)) == NULL)
 		rc = EX_OSERR;
 	if (rc != 0) {
 		log_error("%s", why.text);
@@ -267,7 +269,7 @@ main(int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		if (opt == 'h' || opt == 'v') {
 			if (opt == 'h')
-				usage(stdout);
+				web_usage(stdout);
 			else
 				puts("postmeter-web " POSTMETER_VERSION);
 			return 0;
@@ -280,7 +282,7 @@ main(int argc, char **argv)
 			optind = argc + 1;
 	}
 	if (optind != argc) {
-		usage(stderr);
+		web_usage(stderr);
 		return EX_USAGE;
 	}
 	umask(077);

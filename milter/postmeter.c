@@ -66,7 +66,7 @@ static struct daemon {
 } d = { .file = CONFIG_DEFAULT, .view_fd = -1 };
 
 static void
-usage(FILE *to)
+postmeter_usage(FILE *to)
 {
 	fprintf(to,
 	    "usage: postmeter [-n] [-c FILE]\n"
@@ -343,7 +343,7 @@ open_gate(void)
 }
 
 static void *
-serve(void *arg)
+postmeter_serve(void *arg)
 {
 	const struct desk desk = desk_of_daemon();
 	int *rc = arg;
@@ -377,7 +377,7 @@ start_serving(int *milter_rc)
 		d.view = control_start(d.view_fd, VIEW_DOOR, &env);
 	if (d.maps != NULL && d.control != NULL &&
 	    (d.view_fd == -1 || d.view != NULL))
-		rc = thread_start(&d.milter, serve, milter_rc);
+		rc = thread_start(&d.milter, postmeter_serve, milter_rc);
 	if (rc != 0)
 		log_error("cannot start a thread: out of resources");
 	return rc;
@@ -547,16 +547,16 @@ parse(int argc, char **argv, bool *only_check_r)
 			*only_check_r = true;
 			break;
 		case 'h':
-			usage(stdout);
+			postmeter_usage(stdout);
 			return 0;
 		default:
-			usage(stderr);
+			postmeter_usage(stderr);
 			return EX_USAGE;
 		}
 	}
 	if (optind == argc)
 		return -1;
-	usage(stderr);
+	postmeter_usage(stderr);
 	return EX_USAGE;
 }
 

@@ -13,7 +13,7 @@
 #include "tool/command.h"
 
 static int
-ask(const struct command_line *l, json_t **answer_r)
+postmeterctl_ask(const struct command_line *l, json_t **answer_r)
 {
 	json_t *request = command_request(l->command, &l->ctl);
 	const int code = ctl_ask_daemon(&l->ctl, request, answer_r);
@@ -56,7 +56,7 @@ main(int argc, char **argv)
 		    sc.pretty && (no_color == NULL || no_color[0] == '\0');
 		output = l.json ? &output_json : &output_text;
 		code = l.command->run != NULL ? l.command->run(&l.ctl, &answer)
-					      : ask(&l, &answer);
+					      : postmeterctl_ask(&l, &answer);
 		if (obj_yes(answer, "ok"))
 			output->answer(&sc, l.command, answer);
 		else

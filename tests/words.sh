@@ -91,9 +91,33 @@ locks_stand_on_the_page() {
 	return $bad
 }
 
+# A function of one file has a name of its own, as far as the house goes: in a
+# backtrace it says where one is.
+no_static_twice() {
+	local twice
+
+	# shellcheck disable=SC2016 # the text is awk's
+	twice=$(git ls-files 'milter/*.c' | xargs awk '
+		/^static .*[^;{]$/ && !/\(/ { waits = 1; next }
+		waits && match($0, /^\**[a-z_0-9]+\(/) ||
+		    /^static [^=;]*\(/ && match($0, /[a-z_0-9]+\(/) {
+			name = substr($0, RSTART, RLENGTH - 1)
+			gsub(/\*/, "", name)
+			if (!((name, FILENAME) in seen)) {
+				seen[name, FILENAME] = 1
+				where[name] = where[name] " " FILENAME
+				n[name]++
+			}
+		}
+		{ waits = 0 }
+		END { for (k in n) if (n[k] > 1 && k != "main") print k ":" where[k] }')
+	[[ -z $twice ]] || { echo "$twice"; return 1; }
+}
+
 claim "what a thing is called in the field it is called here" own_words
 claim "a key is no password" a_key_is_no_password
 claim "no string is cut in the middle of a message" no_string_is_cut
+claim "a function of one file has no namesake" no_static_twice
 claim "what a lock guards says so" locks_say_what_they_guard
 claim "each lock stands on the page of threads and locks" locks_stand_on_the_page
 echo "1..$n"

@@ -91,4 +91,11 @@ void	window_inherit(struct window *w, const struct window *const *from,
  */
 void	window_merge(struct window *w, const struct window *from, int64_t now);
 
+/* The sum, or the largest number: a count never starts over. */
+static inline uint64_t
+sat_add(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 #endif

@@ -372,7 +372,7 @@ read_refusals(struct reading *r, cfg_t *root)
 }
 
 static void
-read_all(struct reading *r, cfg_t *root)
+config_read_all(struct reading *r, cfg_t *root)
 {
 	static const char *const usual[] = { "127.0.0.0/8", "::1/128", NULL };
 	static const char *const durability[] = {
@@ -455,7 +455,7 @@ config_load(const char *file, FILE *errors)
 	if (r.conf == NULL)
 		diag_error(&r.m, 0, "out of memory");
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0)
-		read_all(&r, r.text.tree);
+		config_read_all(&r, r.text.tree);
 	if (r.conf != NULL)
 		r.conf->digest = digest64(text, len);
 	read_titles_end(&r);

@@ -72,7 +72,7 @@ wrong(struct reader *r, const char *option, const struct conf_value *v,
 }
 
 static char *
-keep(struct reader *r, const char *text)
+provider_file_keep(struct reader *r, const char *text)
 {
 	char *copy = strdup(text);
 
@@ -87,7 +87,7 @@ read_text(struct reader *r, cfg_t *sec, const char *option, size_t i)
 {
 	const struct conf_value *v = conftext_value(sec, option, i);
 
-	return keep(r, v == NULL ? "" : v->text);
+	return provider_file_keep(r, v == NULL ? "" : v->text);
 }
 
 static uint32_t
@@ -199,7 +199,7 @@ read_provider(struct reader *r, cfg_t *sec)
 	if (provider_find(r->all, title.text) != NULL)
 		diag_error(&r->m, title.line,
 		    "provider \"%s\" is there already: keep one", title.text);
-	p->name = keep(r, title.text);
+	p->name = provider_file_keep(r, title.text);
 	p->title = read_text(r, sec, "title", 0);
 	p->host = read_text(r, sec, "host", 0);
 	p->port = (uint16_t)read_number(r, sec, "port", UINT16_MAX);
@@ -282,7 +282,8 @@ read_limit(struct reader *r, cfg_t *sec)
 	}
 	p->limit = pl;
 	pl += p->nlimit++;
-	*pl = (struct provider_limit){ .name = keep(r, title.text) };
+	*pl = (struct provider_limit){ .name =
+					   provider_file_keep(r, title.text) };
 	pl->per = read_choice(r, sec, "per", "everyone", "sender")
 		      ? PER_SENDER
 		      : PER_EVERYONE;
@@ -296,9 +297,9 @@ read_limit(struct reader *r, cfg_t *sec)
 		    title.text);
 }
 
-/* read_all - every section; out of memory is a mistake, too */
+/* provider_file_read_all - every section; out of memory is a mistake, too */
 static void
-read_all(struct reader *r)
+provider_file_read_all(struct reader *r)
 {
 	cfg_t *root = r->text.tree;
 	const size_t n = conftext_size(root, "provider");
@@ -316,9 +317,9 @@ read_all(struct reader *r)
 
 /* --- the whole ----------------------------------------------------------- */
 
-/* read_file - its text, NULL and a mistake if it cannot be had */
+/* provider_file_read_file - its text, NULL and a mistake if it cannot be had */
 static char *
-read_file(struct reader *r, size_t *len_r)
+provider_file_read_file(struct reader *r, size_t *len_r)
 {
 	FILE *f = fopen(r->m.file, "re");
 	char *text = malloc(FILE_LARGEST + 1);
@@ -344,7 +345,7 @@ providers_load(const char *file, FILE *errors)
 {
 	struct reader r = { .m = { .file = file, .out = errors } };
 	size_t len = 0;
-	char *text = read_file(&r, &len);
+	char *text = provider_file_read_file(&r, &len);
 
 	if (text == NULL)
 		return NULL;
@@ -352,7 +353,7 @@ providers_load(const char *file, FILE *errors)
 	if (r.all == NULL)
 		diag_error(&r.m, 0, "out of memory");
 	else if (conftext_parse(&r.text, text, len, options, &r.m) == 0) {
-		read_all(&r);
+		provider_file_read_all(&r);
 		conftext_free(&r.text);
 	}
 	free(text);

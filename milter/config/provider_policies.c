@@ -19,9 +19,9 @@ named(cfg_t *root, size_t i)
 	    cfg_getnsec(root, "smarthost", (unsigned)i), "provider");
 }
 
-/* is_named - does any smarthost name a provider? */
+/* provider_policies_is_named - does any smarthost name a provider? */
 static bool
-is_named(cfg_t *root)
+provider_policies_is_named(cfg_t *root)
 {
 	for (size_t i = 0; i < conftext_size(root, "smarthost"); i++)
 		if (named(root, i) != NULL)
@@ -47,7 +47,7 @@ read_providers(struct reading *r, cfg_t *root)
 		    shown(text, v));
 		return;
 	}
-	if (!is_named(root))
+	if (!provider_policies_is_named(root))
 		return;
 	r->providers = providers_load(file, r->m.out);
 	if (r->providers == NULL)

@@ -12,8 +12,9 @@
 #include "digest.h"
 #include "gate.h"
 
-#define OTHERS "others of " /* begins the key of a counter that senders share  \
-			     */
+#define OTHERS                                                                 \
+	"others of " /* begins the key of a counter that senders share         \
+		      */
 
 /* join - keys are made for every message: no formatter for plain texts */
 static void
@@ -27,7 +28,7 @@ join(char *dst, size_t size, const char *first, const char *second)
 }
 
 static void
-copy(char *dst, size_t size, const char *text)
+bill_copy(char *dst, size_t size, const char *text)
 {
 	join(dst, size, text, "");
 }
@@ -42,7 +43,7 @@ bill_client_key(
 					     : p->prefix6;
 
 	if (t->client.len == 0)
-		copy(dst, size, "localhost");
+		bill_copy(dst, size, "localhost");
 	else
 		netaddr_text(&t->client, bits, dst, size);
 }
@@ -64,14 +65,14 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 	}
 	switch (p->per) {
 	case PER_EVERYONE:
-		copy(dst, size, "*");
+		bill_copy(dst, size, "*");
 		return false;
 	case PER_CLIENT:
 		bill_client_key(t, p, dst, size);
 		return false;
 	case PER_SENDER:
 		if (!mailaddr_is_null(&t->sender)) {
-			copy(dst, size, t->sender.text);
+			bill_copy(dst, size, t->sender.text);
 			return true;
 		}
 		break;
@@ -83,7 +84,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	case PER_ACCOUNT:
 		if (t->login[0] == '\0' && !mailaddr_is_null(&t->sender)) {
-			copy(dst, size, t->sender.text);
+			bill_copy(dst, size, t->sender.text);
 			return true;
 		}
 		break;
@@ -91,7 +92,7 @@ key_of(const struct policy *p, const struct txn *t, char *dst, size_t size)
 		break;
 	}
 	if (t->login[0] != '\0')
-		copy(dst, size, t->login);
+		bill_copy(dst, size, t->login);
 	else
 		bill_client_key(t, p, dst, size);
 	return false;
@@ -105,7 +106,7 @@ senders_line(const struct config *conf, const struct txn *t, struct bill *b,
 	size_t i = b->nline++;
 
 	if (t->login[0] != '\0')
-		copy(w->key[i], sizeof(w->key[i]), t->login);
+		bill_copy(w->key[i], sizeof(w->key[i]), t->login);
 	else
 		bill_client_key(t, NULL, w->key[i], sizeof(w->key[i]));
 	b->line[i] = (struct bill_line){
@@ -142,7 +143,7 @@ sender_key(const struct policy *p, const struct smarthost *sh,
 	if (each && !bill_renames(sh, &t->sender))
 		return key_of(p, t, dst, size);
 	if (each)
-		copy(dst, size, sh->envelope_key);
+		bill_copy(dst, size, sh->envelope_key);
 	else
 		account_key(BUDGET_PROMISED, sh->name, dst, size);
 	return false;

@@ -117,7 +117,7 @@ tell_count(const struct desk *d, const struct held *x,
 }
 
 static void
-tell(const struct desk *d, const struct held *x, enum hold_change change,
+holds_tell(const struct desk *d, const struct held *x, enum hold_change change,
     int64_t now)
 {
 	struct store_event e = { .when = now, .kind = "gate" };
@@ -155,12 +155,12 @@ tell(const struct desk *d, const struct held *x, enum hold_change change,
 /* --- over restarts -------------------------------------------------------- */
 
 /*
- * keep - an account's hold as a block of BLOCK_ACCOUNT, "CLASS: why" its text;
- * one that is open has none.  Senders of it are learned anew.
+ * holds_keep - an account's hold as a block of BLOCK_ACCOUNT, "CLASS: why" its
+ * text; one that is open has none.  Senders of it are learned anew.
  */
 static enum store_answer
-keep(const struct desk *d, const struct held *x, const char *actor, int64_t now,
-    struct why *why)
+holds_keep(const struct desk *d, const struct held *x, const char *actor,
+    int64_t now, struct why *why)
 {
 	char name[sizeof(BLOCK_ACCOUNT) + STORE_NAME], text[STORE_TEXT] = "";
 	const struct audit by = { now, actor, text };
@@ -197,11 +197,11 @@ turn(const struct desk *d, const struct held *x, enum hold_change change,
 	struct why why = WHY_NONE;
 	enum store_answer a;
 
-	tell(d, x, change, now);
+	holds_tell(d, x, change, now);
 	/* A busy server is forgotten in minutes. */
 	if (change == HOLD_AS_IT_WAS || refusal_reaction(x->hold.class)->slows)
 		return;
-	a = keep(d, x, "provider", now, &why);
+	a = holds_keep(d, x, "provider", now, &why);
 	if (a != STORE_OK && a != STORE_NONE)
 		log_warn("gate: account=%s a restart will not know of this: %s",
 		    x->account, why.text);
@@ -215,7 +215,7 @@ struct adoption {
 };
 
 static bool
-adopt_one(void *arg, const char *who, int64_t until, const char *text)
+holds_adopt_one(void *arg, const char *who, int64_t until, const char *text)
 {
 	static const size_t mark = sizeof(BLOCK_ACCOUNT) - 1;
 	struct adoption *ad = arg;
@@ -242,7 +242,7 @@ holds_adopt(struct holds *h, const struct desk *d, int64_t now, struct why *why)
 {
 	struct adoption ad = { .holds = h, .now = now };
 	const enum store_answer a =
-	    store_blocks(d->store, now, adopt_one, &ad, why);
+	    store_blocks(d->store, now, holds_adopt_one, &ad, why);
 
 	if (!ad.failed)
 		return a == STORE_NONE ? STORE_OK : a;
@@ -264,7 +264,7 @@ holds_learn(
 	snprintf(name, sizeof(name), BLOCK_ACCOUNT "%s", account);
 	/* Nearly always it is not there: that costs no walk. */
 	if (store_blocked(d->store, name, now, text, &why) == STORE_OK)
-		(void)store_blocks(d->store, now, adopt_one, &ad, &why);
+		(void)store_blocks(d->store, now, holds_adopt_one, &ad, &why);
 }
 
 /* --- hearing ------------------------------------------------------------- */
@@ -428,7 +428,7 @@ holds_by_hand(struct holds *h, const struct desk *d, const char *account,
 		hold_open(&x->hold);
 	else
 		hold_by_hand(&x->hold, order->until, order->why, now);
-	a = keep(d, x, order->actor, now, why);
+	a = holds_keep(d, x, order->actor, now, why);
 	return a == STORE_NONE ? STORE_OK : a;
 }
 

@@ -315,9 +315,10 @@ line_waits(const struct bill *b, size_t first, size_t n)
 	return NULL;
 }
 
-/* behind - is earlier mail of it held, of the sender or of each account? */
+/* meter_behind - is earlier mail of it held, of the sender or of each account?
+ */
 static bool
-behind(const struct bill *b, const struct txn *t, enum stage stage,
+meter_behind(const struct bill *b, const struct txn *t, enum stage stage,
     struct outcome *o)
 {
 	const struct bill_line *line;
@@ -370,7 +371,7 @@ account_full(const struct bill_work *w, const struct txn *t, enum stage stage,
 }
 
 static void
-judge(const struct desk *desk, const struct txn *t, enum stage stage,
+meter_judge(const struct desk *desk, const struct txn *t, enum stage stage,
     int64_t now, struct outcome *o)
 {
 	const struct rule *rule;
@@ -411,7 +412,7 @@ judge(const struct desk *desk, const struct txn *t, enum stage stage,
 	if (cap(desk->conf, rule, t, stage, o))
 		return;
 	bill_make(desk, rule, t, now, &bill, &work);
-	if (behind(&bill, t, stage, o))
+	if (meter_behind(&bill, t, stage, o))
 		return;
 	if (work.full != NULL)
 		account_full(&work, t, stage, o);
@@ -438,7 +439,7 @@ void
 meter_preview(const struct desk *desk, const struct txn *t, int64_t now,
     struct outcome *o_r)
 {
-	judge(desk, t, STAGE_RCPT, now, o_r);
+	meter_judge(desk, t, STAGE_RCPT, now, o_r);
 	count_rcpt(o_r);
 }
 
@@ -446,7 +447,7 @@ void
 meter_charge(const struct desk *desk, const struct txn *t, int64_t now,
     struct outcome *o_r)
 {
-	judge(desk, t, STAGE_CHARGE, now, o_r);
+	meter_judge(desk, t, STAGE_CHARGE, now, o_r);
 	hold_or_defer(desk->conf, t, now, o_r);
 	soften(t, o_r);
 	count_message(desk->conf, t, o_r);
@@ -456,7 +457,7 @@ void
 meter_explain(const struct desk *desk, const struct txn *t, int64_t now,
     struct outcome *o_r)
 {
-	judge(desk, t, STAGE_EXPLAIN, now, o_r);
+	meter_judge(desk, t, STAGE_EXPLAIN, now, o_r);
 	hold_or_defer(desk->conf, t, now, o_r);
 	soften(t, o_r);
 }

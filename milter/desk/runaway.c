@@ -24,19 +24,20 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct place places[PLACES]; /* guarded by lock */
 
 static uint64_t
-name_of(const char *who, const struct policy *p)
+runaway_name_of(const char *who, const struct policy *p)
 {
 	return (digest64(who, strlen(who)) * 31 +
 		   digest64(p->name, strlen(p->name))) |
 	       1;
 }
 
-/* refused - how often in the window of the policy, this time included */
+/* runaway_refused - how often in the window of the policy, this time included
+ */
 static uint64_t
-refused(const struct config *conf, const char *who, const struct policy *p,
-    int64_t now)
+runaway_refused(const struct config *conf, const char *who,
+    const struct policy *p, int64_t now)
 {
-	const uint64_t name = name_of(who, p);
+	const uint64_t name = runaway_name_of(who, p);
 	struct place *at = &places[name / 2 % PLACES];
 	uint64_t n;
 
@@ -74,7 +75,7 @@ runaway_note(const struct desk *desk, const struct txn *t,
 		who = t->login;
 	else if (!mailaddr_is_null(&t->sender))
 		who = t->sender.text;
-	n = refused(desk->conf, who, p, now);
+	n = runaway_refused(desk->conf, who, p, now);
 	if (n <= p->block_after.max)
 		return;
 	snprintf(text, sizeof(text),

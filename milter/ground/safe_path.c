@@ -26,9 +26,9 @@ struct step {
 	bool last; /* the directory of the file itself */
 };
 
-/* shown - the path up to the step, with it */
+/* safe_path_shown - the path up to the step, with it */
 static char *
-shown(char dst[SHOWN], const struct step *s)
+safe_path_shown(char dst[SHOWN], const struct step *s)
 {
 	return escape(dst, SHOWN, s->path, (size_t)(s->p - s->path) + s->len);
 }
@@ -40,7 +40,7 @@ safe_path_check(int fd, const struct step *s, uid_t uid, struct why *why)
 	char text[SHOWN];
 	struct stat st;
 
-	shown(text, s);
+	safe_path_shown(text, s);
 	if (fstat(fd, &st) == -1)
 		why_set(why, "%s: %s", text, strerror(errno));
 	else if (st.st_uid != 0 && st.st_uid != uid)
@@ -66,8 +66,8 @@ make_missing(int parent, const char *name, const struct step *s,
 	if (mkdirat(parent, name, make->mode) == -1) {
 		if (errno == EEXIST)
 			return 0;
-		why_set(why, "cannot make the directory %s: %s", shown(text, s),
-		    strerror(errno));
+		why_set(why, "cannot make the directory %s: %s",
+		    safe_path_shown(text, s), strerror(errno));
 		return -1;
 	}
 	if (fchownat(parent, name, make->uid, make->gid, AT_SYMLINK_NOFOLLOW) ==
@@ -75,7 +75,7 @@ make_missing(int parent, const char *name, const struct step *s,
 	    fchmodat(parent, name, make->mode, 0) == -1) {
 		why_set(why,
 		    "cannot give the directory %s to postmeter's user: %s",
-		    shown(text, s), strerror(errno));
+		    safe_path_shown(text, s), strerror(errno));
 		(void)unlinkat(parent, name, AT_REMOVEDIR);
 		return -1;
 	}
@@ -106,7 +106,7 @@ safe_path_enter(int parent, const struct step *s,
 	fd =
 	    openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
-		why_set(why, "%s: %s", shown(text, s),
+		why_set(why, "%s: %s", safe_path_shown(text, s),
 		    errno == ENOTDIR || errno == ELOOP
 			? "this is no directory; a symbolic link is not followed, write the real path"
 			: strerror(errno));

@@ -213,7 +213,7 @@ load_new(const char *name, struct why *why)
 }
 
 static void
-let_go(struct zone *z)
+zone_let_go(struct zone *z)
 {
 	if (z != NULL && --z->holders == 0)
 		destroy(z);
@@ -228,7 +228,7 @@ zone_load(const char *name, struct why *why)
 	if (kept != NULL && strcmp(kept->name, name) == 0) {
 		z = kept;
 	} else if ((z = load_new(name, why)) != NULL) {
-		let_go(kept);
+		zone_let_go(kept);
 		kept = z;
 		z->holders = 1;
 	}
@@ -242,7 +242,7 @@ void
 zone_free(struct zone **zp)
 {
 	pthread_mutex_lock(&kept_lock);
-	let_go(*zp);
+	zone_let_go(*zp);
 	pthread_mutex_unlock(&kept_lock);
 	*zp = NULL;
 }

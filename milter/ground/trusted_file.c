@@ -42,8 +42,8 @@ has_acl(int fd)
 }
 
 static int
-check_file(int fd, bool credential, const struct trusted_file_owner *owner,
-    struct why *why)
+trusted_file_check(int fd, bool credential,
+    const struct trusted_file_owner *owner, struct why *why)
 {
 	struct stat st;
 
@@ -97,7 +97,7 @@ trusted_file_open(
 		    : errno == EACCES
 			? ": run as root, or give it the daemon's group and mode 0640"
 			: "");
-	if (check_file(fd, credential, owner, why) == -1) {
+	if (trusted_file_check(fd, credential, owner, why) == -1) {
 		close(fd);
 		return -1;
 	}

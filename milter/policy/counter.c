@@ -158,7 +158,7 @@ find_slot(const struct counter *c, const struct policy *policy, size_t i)
 }
 
 static bool
-is_named(const struct policy *policy, const struct slot *s)
+counter_is_named(const struct policy *policy, const struct slot *s)
 {
 	for (size_t i = 0; i < policy->nlimit; i++)
 		if (slot_is_for(s, &policy->limit[i]))
@@ -248,7 +248,7 @@ counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
 			       good;
 	}
 	for (size_t i = 0; i < old->nslot && c->nslot < COUNTER_SLOTS; i++)
-		if (!is_named(policy, &old->slot[i]) &&
+		if (!counter_is_named(policy, &old->slot[i]) &&
 		    !has_expired(&old->slot[i], policy, now, zone))
 			good = slot_copy(&c->slot[c->nslot++], &old->slot[i]) &&
 			       good;

@@ -32,7 +32,7 @@ put_byte(struct writer *w, uint64_t byte)
 }
 
 static void
-put_be64(struct writer *w, uint64_t n)
+counter_codec_put_be64(struct writer *w, uint64_t n)
 {
 	if (w->dst != NULL)
 		be64_put(w->dst + w->len, n);
@@ -83,7 +83,7 @@ put_uniq(struct writer *w, const struct recipient_set *u)
 	for (size_t i = 0; i < u->size; i++) {
 		if (u->slot[i].last == RECIPIENT_SET_FREE)
 			continue;
-		put_be64(w, u->slot[i].digest);
+		counter_codec_put_be64(w, u->slot[i].digest);
 		put_varint(w, (uint64_t)u->slot[i].last - (uint64_t)u->oldest);
 	}
 }
@@ -163,7 +163,7 @@ get_byte(struct reader *r, uint64_t max)
 }
 
 static uint64_t
-get_be64(struct reader *r)
+counter_codec_get_be64(struct reader *r)
 {
 	uint64_t n;
 
@@ -257,7 +257,7 @@ get_uniq(struct reader *r, struct recipient_set *u)
 		return;
 	}
 	for (; n > 0 && r->bad == NULL; n--) {
-		uint64_t digest = get_be64(r);
+		uint64_t digest = counter_codec_get_be64(r);
 		int64_t last = get_time(r, oldest);
 
 		if (last < oldest || !recipient_set_restore(u, digest, last))

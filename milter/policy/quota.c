@@ -10,12 +10,6 @@
 
 #include "quota.h"
 
-static uint64_t
-sat_add(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 /* --- one limit ----------------------------------------------------------- */
 
 static uint64_t
@@ -92,7 +86,7 @@ fits_from(const struct bill_line *l, const struct counter *c, size_t i,
 
 /* What would be left of limit i after the line is spent, 0 to 1. */
 static double
-left_of(
+quota_left_of(
     const struct bill_line *l, const struct counter *c, size_t i, int64_t now)
 {
 	uint64_t max = max_at(l->policy, c, i, now);
@@ -126,7 +120,7 @@ tightest(const struct bill_line *l, const struct counter *c, int64_t now,
 
 	*limit_r = 0;
 	for (size_t i = 0; i < l->policy->nlimit; i++) {
-		double left = left_of(l, c, i, now);
+		double left = quota_left_of(l, c, i, now);
 
 		if (left < least) {
 			least = left;
@@ -204,7 +198,7 @@ static const struct bill_choice no_choice = { 0 };
 
 /* The i-th line that applies with a choice, as index into bill->line. */
 static size_t
-line_of(const struct bill *b, const struct bill_choice *ch, size_t i)
+quota_line_of(const struct bill *b, const struct bill_choice *ch, size_t i)
 {
 	return i < b->ncommon ? i : ch->first + (i - b->ncommon);
 }
@@ -231,7 +225,7 @@ quota_is_spent(const struct bill *b, const struct decision *d, size_t line)
  * time suits all.
  */
 static struct shortfall
-judge(const struct bill *b, struct counter *const *counter,
+quota_judge(const struct bill *b, struct counter *const *counter,
     const struct bill_choice *ch, bool observed)
 {
 	struct shortfall s = { .again = b->now };
@@ -240,7 +234,7 @@ judge(const struct bill *b, struct counter *const *counter,
 	do {
 		round = s.again;
 		for (size_t i = 0; i < b->ncommon + ch->n; i++) {
-			size_t n = line_of(b, ch, i);
+			size_t n = quota_line_of(b, ch, i);
 			const struct bill_line *l = &b->line[n];
 
 			if (quota_is_free(l) || is_observed(l) != observed)
@@ -298,7 +292,7 @@ quota_decide(const struct bill *bill, struct counter *const *counter,
 	memset(d_r, 0, sizeof(*d_r));
 	for (size_t k = 0; k == 0 || k < bill->nchoice; k++) {
 		const struct bill_choice *ch = choice_at(bill, k);
-		struct shortfall s = judge(bill, counter, ch, false);
+		struct shortfall s = quota_judge(bill, counter, ch, false);
 		double left = bill->spread ? budget_left(bill, counter, ch) : 0;
 
 		if (!is_better(bill, k, d_r, &s, left, best))
@@ -311,7 +305,7 @@ quota_decide(const struct bill *bill, struct counter *const *counter,
 			break;
 	}
 	d_r->observed =
-	    judge(bill, counter, choice_at(bill, d_r->choice), true);
+	    quota_judge(bill, counter, choice_at(bill, d_r->choice), true);
 }
 
 /* --- what a bill leaves behind ------------------------------------------- */
@@ -400,7 +394,7 @@ quota_spend(
 
 	d->nwarning = 0;
 	for (size_t i = 0; i < bill->ncommon + ch->n; i++) {
-		size_t n = line_of(bill, ch, i);
+		size_t n = quota_line_of(bill, ch, i);
 
 		if (!quota_is_free(&bill->line[n]))
 			spend_line(bill, n, counter[n], d);

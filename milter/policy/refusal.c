@@ -175,7 +175,7 @@ take_back(struct cleaner *c)
 }
 
 static void
-put(struct cleaner *c, char ch)
+refusal_put(struct cleaner *c, char ch)
 {
 	if (ch == '\t' || ch == '\r' || ch == '\n')
 		ch = ' ';
@@ -198,16 +198,16 @@ clean(const char *said, struct refusal_reply *r)
 
 		if (codes > 0) {
 			c.in += codes;
-			put(&c, ' ');
+			refusal_put(&c, ' ');
 		} else if (*c.in == '<' && (end = strchr(c.in, '>')) != NULL) {
 			c.in = end + 1;
-			put(&c, ' ');
+			refusal_put(&c, ' ');
 		} else if (*c.in == '@') {
 			take_back(&c);
 			c.in += strcspn(c.in, " \t>,;)");
-			put(&c, ' ');
+			refusal_put(&c, ' ');
 		} else {
-			put(&c, *c.in++);
+			refusal_put(&c, *c.in++);
 		}
 		word = c.in[-1] == ' ';
 	}

@@ -13,12 +13,6 @@
 
 #define RING (WINDOW_BUCKETS + 1)
 
-static uint64_t
-sat_add(uint64_t a, uint64_t b)
-{
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
 static int64_t
 slice_of(const struct window_spec *spec, int64_t t)
 {
@@ -61,7 +55,8 @@ leaves(const struct window_spec *spec, const struct bucket *b)
 }
 
 static bool
-has_left(const struct window_spec *spec, const struct bucket *b, int64_t now)
+window_has_left(
+    const struct window_spec *spec, const struct bucket *b, int64_t now)
 {
 	return leaves(spec, b) <= now;
 }
@@ -87,7 +82,7 @@ joins(const struct window_spec *spec, const struct bucket *b, int64_t last)
  * clock is behind the newest bucket is dated as that one is.
  */
 static void
-put(struct window *w, uint64_t cost, int64_t last)
+window_put(struct window *w, uint64_t cost, int64_t last)
 {
 	if (w->n > 0 && last < newest(w)->last)
 		last = newest(w)->last;
@@ -132,7 +127,7 @@ window_used(const struct window *w, int64_t now)
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < w->n; i++)
-		if (!has_left(&w->spec, bucket_at(w, i), now))
+		if (!window_has_left(&w->spec, bucket_at(w, i), now))
 			sum = sat_add(sum, bucket_at(w, i)->count);
 	return sum;
 }
@@ -141,10 +136,10 @@ void
 window_add(
     struct window *w, uint64_t cost, int64_t now, const struct zone *zone)
 {
-	while (w->n > 0 && has_left(&w->spec, bucket_at(w, 0), now))
+	while (w->n > 0 && window_has_left(&w->spec, bucket_at(w, 0), now))
 		drop_oldest(w);
 	if (cost > 0)
-		put(w, cost,
+		window_put(w, cost,
 		    w->spec.calendar ? period_end(&w->spec, now, zone) : now);
 }
 
@@ -172,7 +167,7 @@ window_fits_at(const struct window *w, uint64_t remaining, int64_t now)
 	for (size_t i = w->n; i-- > 0;) {
 		const struct bucket *b = bucket_at(w, i);
 
-		if (has_left(&w->spec, b, now))
+		if (window_has_left(&w->spec, b, now))
 			break;
 		sum = sat_add(sum, b->count);
 		if (sum > remaining)
@@ -206,7 +201,7 @@ static bool
 source_has_more(const struct source *s, int64_t now)
 {
 	return s->left > 0 &&
-	       !has_left(&s->w->spec, bucket_at(s->w, s->left - 1), now);
+	       !window_has_left(&s->w->spec, bucket_at(s->w, s->left - 1), now);
 }
 
 /*
@@ -261,7 +256,8 @@ window_inherit(struct window *w, const struct window *const *from, size_t n,
 		uint64_t cost = step[i].count - since;
 
 		if (cost > 0)
-			put(w, cost, w->spec.calendar ? end : step[i].last);
+			window_put(
+			    w, cost, w->spec.calendar ? end : step[i].last);
 	}
 }
 
@@ -279,8 +275,8 @@ window_merge(struct window *w, const struct window *from, int64_t now)
 		const struct bucket *b =
 		    own ? bucket_at(w, i++) : bucket_at(from, k++);
 
-		if (!has_left(&w->spec, b, now))
-			put(&sum, b->count, b->last);
+		if (!window_has_left(&w->spec, b, now))
+			window_put(&sum, b->count, b->last);
 	}
 	*w = sum;
 }

@@ -413,9 +413,10 @@ take_failure(struct seat *s, const struct oauth_answer *a, int64_t now)
 	s->untold = true;
 }
 
-/* tell - the token while it lives, and what is wrong, if something is */
+/* grants_tell - the token while it lives, and what is wrong, if something is */
 static void
-tell(struct grants *g, struct seat *s, const struct smarthost *sh, int64_t now)
+grants_tell(
+    struct grants *g, struct seat *s, const struct smarthost *sh, int64_t now)
 {
 	int rc = 0;
 
@@ -445,7 +446,7 @@ look_after(struct grants *g, struct seat *s, const struct config *conf,
 		    print_of(conf, sh); /* a new refresh token is in it */
 	}
 	if (s->untold)
-		tell(g, s, sh, now);
+		grants_tell(g, s, sh, now);
 }
 
 int64_t

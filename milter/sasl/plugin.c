@@ -71,10 +71,11 @@ dial(const char *path, size_t len)
 	return -1;
 }
 
-/* take - the data of "LEN:OK DATA," (socketmap_table(5)); its length, 0: none
+/* sasl_take - the data of "LEN:OK DATA," (socketmap_table(5)); its length, 0:
+ * none
  */
 static size_t
-take(char *buf, size_t n)
+sasl_take(char *buf, size_t n)
 {
 	size_t len = 0, i = 0;
 
@@ -111,7 +112,7 @@ fetch(const char *handle, size_t len, char *buf, size_t size)
 			n += got > 0 ? (size_t)got : 0;
 		}
 	close(fd);
-	return take(buf, n);
+	return sasl_take(buf, n);
 }
 
 /* --- the response -------------------------------------------------------- */
@@ -141,7 +142,7 @@ put_user(char *to, const char *user, enum mech mech)
 }
 
 static int
-compose(struct login *l, const sasl_utils_t *utils, const char *user,
+sasl_compose(struct login *l, const sasl_utils_t *utils, const char *user,
     const char *token, size_t len)
 {
 	char *p;
@@ -210,8 +211,9 @@ respond(struct login *l, const sasl_utils_t *utils, const char *user,
 			utils->log(utils->conn, SASL_LOG_ERR,
 			    "postmeter: no token could be had: see postmeter's log");
 	}
-	rc = is_fit(token, len, TOKEN_MAX) ? compose(l, utils, user, token, len)
-					   : SASL_BADPARAM;
+	rc = is_fit(token, len, TOKEN_MAX)
+		 ? sasl_compose(l, utils, user, token, len)
+		 : SASL_BADPARAM;
 	explicit_bzero(fetched, sizeof(fetched));
 	return rc;
 }

@@ -243,9 +243,9 @@ secrets_value_of(char *text, const struct token *t)
 	return v;
 }
 
-/* count - sections, and those that name a file */
+/* secrets_count - sections, and those that name a file */
 static size_t
-count(const struct conf_items *items, size_t *files_r)
+secrets_count(const struct conf_items *items, size_t *files_r)
 {
 	size_t n = 0;
 
@@ -293,7 +293,7 @@ take_all(struct loading *l, char *text, size_t len)
 {
 	struct why why;
 	size_t files;
-	const size_t n = count(&l->items, &files);
+	const size_t n = secrets_count(&l->items, &files);
 
 	l->s->secret = calloc(n + 1, sizeof(*l->s->secret));
 	if (l->s->secret == NULL)

@@ -30,7 +30,7 @@ store_kind(const struct store *s)
 /* --- what may be asked --------------------------------------------------- */
 
 static bool
-is_name(const char *s)
+store_is_name(const char *s)
 {
 	return s[0] != '\0' && strlen(s) < STORE_NAME;
 }
@@ -42,7 +42,7 @@ is_key(const char *s)
 }
 
 static enum store_answer
-refuse(struct why *why, const char *what)
+store_refuse(struct why *why, const char *what)
 {
 	why_set(why, "%s is longer than a store takes", what);
 	return STORE_FAILED;
@@ -55,11 +55,11 @@ is_bill(const struct bill *b)
 	    b->nchoice > BILL_CHOICES)
 		return false;
 	for (size_t i = 0; i < b->nline; i++)
-		if (!is_name(b->line[i].policy->name) ||
+		if (!store_is_name(b->line[i].policy->name) ||
 		    !is_key(b->line[i].key))
 			return false;
 	for (size_t i = 0; i < b->nchoice; i++)
-		if (!is_name(b->choice[i].smarthost) ||
+		if (!store_is_name(b->choice[i].smarthost) ||
 		    (b->choice[i].bound != NULL &&
 			!is_key(b->choice[i].bound)) ||
 		    b->choice[i].first > b->nline ||
@@ -83,7 +83,7 @@ unique_limit(const struct policy *p)
 
 /* Does a line before i bring the same list? */
 static bool
-is_listed(const struct bill *b, size_t i)
+store_is_listed(const struct bill *b, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
 		if (b->line[k].rcpt == b->line[i].rcpt &&
@@ -106,7 +106,7 @@ never_fits(const struct bill *b, struct decision *d_r)
 		size_t limit = unique_limit(l->policy);
 
 		if (limit == l->policy->nlimit || l->rcpt == NULL ||
-		    is_listed(b, i))
+		    store_is_listed(b, i))
 			continue;
 		if ((n += l->nrcpt) <= RECIPIENTS_MAX)
 			continue;
@@ -129,7 +129,7 @@ store_charge(struct store *s, const struct bill *bill, const char *bound,
 {
 	bound = bound == NULL ? "" : bound;
 	if (!is_bill(bill) || !is_key(bound))
-		return refuse(why, "a name or key of this bill");
+		return store_refuse(why, "a name or key of this bill");
 	if (never_fits(bill, d_r))
 		return STORE_OK;
 	return s->backend->charge(s, bill, bound, d_r, why);
@@ -140,7 +140,7 @@ store_preview(struct store *s, const struct bill *bill, struct decision *d_r,
     struct why *why)
 {
 	if (!is_bill(bill))
-		return refuse(why, "a name or key of this bill");
+		return store_refuse(why, "a name or key of this bill");
 	if (never_fits(bill, d_r))
 		return STORE_OK;
 	return s->backend->preview(s, bill, d_r, why);
@@ -158,7 +158,7 @@ store_bound(struct store *s, const char *bound, int64_t now, char *smarthost_r,
 static bool
 is_lease(const struct bill *b, const struct lease *l)
 {
-	return is_bill(b) && b->nchoice == 0 && is_name(l->smarthost) &&
+	return is_bill(b) && b->nchoice == 0 && store_is_name(l->smarthost) &&
 	       memchr(l->owner, '\0', sizeof(l->owner)) != NULL &&
 	       is_key(l->sender);
 }
@@ -169,7 +169,7 @@ store_lease(struct store *s, const struct bill *bill, struct lease *lease,
 {
 	lease->id = 0;
 	if (!is_lease(bill, lease))
-		return refuse(why, "a name or key of this lease");
+		return store_refuse(why, "a name or key of this lease");
 	lease->when = bill->now;
 	return s->backend->lease(s, bill, lease, d_r, why);
 }
@@ -179,7 +179,7 @@ store_settle(struct store *s, const struct bill *bill,
     const struct lease *lease, const struct settlement *left, struct why *why)
 {
 	if (!is_lease(bill, lease))
-		return refuse(why, "a name or key of this lease");
+		return store_refuse(why, "a name or key of this lease");
 	return s->backend->settle(s, bill, lease, left, why);
 }
 
@@ -196,8 +196,8 @@ enum store_answer
 store_reset(struct store *s, const struct policy *policy, const char *key,
     const struct audit *by, struct why *why)
 {
-	if (!is_name(policy->name) || !is_key(key))
-		return refuse(why, "the key");
+	if (!store_is_name(policy->name) || !is_key(key))
+		return store_refuse(why, "the key");
 	s = ANSWERER(s, reset);
 	return s->backend->reset(s, policy, key, by, why);
 }
@@ -206,8 +206,8 @@ enum store_answer
 store_grant(struct store *s, const struct policy *policy, const char *key,
     const struct grant *g, const struct audit *by, struct why *why)
 {
-	if (!is_name(policy->name) || !is_key(key))
-		return refuse(why, "the key");
+	if (!store_is_name(policy->name) || !is_key(key))
+		return store_refuse(why, "the key");
 	s = ANSWERER(s, grant);
 	return s->backend->grant(s, policy, key, g, by, why);
 }
@@ -217,7 +217,7 @@ store_block(struct store *s, const char *who, int64_t until,
     const struct audit *by, struct why *why)
 {
 	if (!is_key(who))
-		return refuse(why, "the name");
+		return store_refuse(why, "the name");
 	s = ANSWERER(s, block);
 	return s->backend->block(s, who, until, by, why);
 }
@@ -253,7 +253,7 @@ store_read(struct store *s, const struct policy *policy, const char *key,
     int64_t now, struct counter **c_r, struct why *why)
 {
 	*c_r = NULL;
-	if (!is_name(policy->name) || !is_key(key))
+	if (!store_is_name(policy->name) || !is_key(key))
 		return STORE_NONE;
 	s = ANSWERER(s, read);
 	return s->backend->read(s, policy, key, now, c_r, why);

@@ -43,9 +43,9 @@ open_socket(const char *path)
 	return connect(fd, (struct sockaddr *)&sun, sizeof(sun));
 }
 
-/* answer - 0, or errno: the child's work */
+/* check_living_answer - 0, or errno: the child's work */
 static int
-answer(const struct passwd *pw, const struct question *q)
+check_living_answer(const struct passwd *pw, const struct question *q)
 {
 	const bool other = geteuid() != pw->pw_uid;
 
@@ -68,7 +68,7 @@ ask_as(const struct passwd *pw, const struct question *q)
 	if (pid == -1)
 		return errno;
 	if (pid == 0)
-		_exit(answer(pw, q));
+		_exit(check_living_answer(pw, q));
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		continue;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;

@@ -16,7 +16,7 @@
 #include "tool.h"
 
 static bool
-among(const struct policies *list, const struct policy *p)
+check_among(const struct policies *list, const struct policy *p)
 {
 	for (size_t i = 0; i < list->n; i++)
 		if (list->v[i] == p)
@@ -28,10 +28,10 @@ static bool
 policy_used(const struct config *conf, const struct policy *p)
 {
 	for (size_t i = 0; i < conf->nrule; i++)
-		if (among(&conf->rule[i].policies, p))
+		if (check_among(&conf->rule[i].policies, p))
 			return true;
 	for (size_t i = 0; i < conf->nsmarthost; i++)
-		if (among(&conf->smarthost[i].policies, p))
+		if (check_among(&conf->smarthost[i].policies, p))
 			return true;
 	return p == conf->senders;
 }
@@ -176,9 +176,9 @@ check_mta(const struct ctl *ctl, const struct config *conf, json_t **answer_r)
 	return 1;
 }
 
-/* summary - of what was found good; the built-in policy is not counted */
+/* check_summary - of what was found good; the built-in policy is not counted */
 static json_t *
-summary(const struct config *conf)
+check_summary(const struct config *conf)
 {
 	return json_pack("{s:b, s:s, s:i, s:i, s:i, s:i, s:o}", "ok", 1, "file",
 	    conf->file, "rules", (int)conf->nrule, "policies",
@@ -199,7 +199,7 @@ ctl_check(const struct ctl *ctl, json_t **answer_r)
 	if (*answer_r != NULL)
 		code = EX_CONFIG;
 	else
-		*answer_r = summary(conf);
+		*answer_r = check_summary(conf);
 	if (code == EX_OK && ctl->mta)
 		code = check_mta(ctl, conf, answer_r);
 	config_free(&conf);

@@ -37,9 +37,9 @@ is_fresh(const struct log_stamp *s, time_t now)
 	return when >= now - FRESH && when <= now + FRESH;
 }
 
-/* tell - one refusal; true if the daemon knows of that message */
+/* learn_tell - one refusal; true if the daemon knows of that message */
 static bool
-tell(const struct ctl *ctl, struct bytes id, struct bytes reply)
+learn_tell(const struct ctl *ctl, struct bytes id, struct bytes reply)
 {
 	json_t *request = json_pack("{s:s, s:s%, s:s%}", "command", "refusal",
 	    "id", id.p, id.len, "reply", reply.p, reply.len);
@@ -73,7 +73,7 @@ ctl_learn(const struct ctl *ctl, json_t **answer_r)
 		    !is_fresh(&l.stamp, time(NULL)))
 			continue;
 		refusals++;
-		known += tell(ctl, id, reply);
+		known += learn_tell(ctl, id, reply);
 	}
 	free(line);
 	*answer_r = json_pack("{s:b, s:I, s:I, s:I}", "ok", 1, "lines",

@@ -13,9 +13,9 @@
 #include "provider.h"
 #include "tool.h"
 
-/* limits - each limit of the account as people say it */
+/* providers_limits - each limit of the account as people say it */
 static json_t *
-limits(const struct provider *p)
+providers_limits(const struct provider *p)
 {
 	json_t *list = json_array();
 	char text[LIMIT_TEXT], line[LIMIT_TEXT + 40];
@@ -43,8 +43,9 @@ providers_tell(const struct provider *p)
 	    (int)p->port, "username", p->username, "password", p->password,
 	    "recipients_per_message", (int)p->recipients_per_message,
 	    "recipient_limit", (int)p->recipient_limit, "concurrency",
-	    (int)p->concurrency, "limits", limits(p), "source", p->source,
-	    "checked", p->checked, "certain", p->certain, "note", p->note);
+	    (int)p->concurrency, "limits", providers_limits(p), "source",
+	    p->source, "checked", p->checked, "certain", p->certain, "note",
+	    p->note);
 }
 
 /* providers_list - all of file, or NULL and a failure with its lines in

@@ -39,7 +39,7 @@ struct round {
 };
 
 static void
-add_holding(void *arg, const struct queued *q)
+release_add_holding(void *arg, const struct queued *q)
 {
 	struct holdings *h = arg;
 	struct holding *more;
@@ -75,12 +75,12 @@ read_queue(const struct ctl *ctl, struct holdings *h, struct why *why)
 	struct why other;
 
 	if (ctl->sendmail == NULL &&
-	    postfix_queue(ctl->postfix, add_holding, h, why) == 0)
+	    postfix_queue(ctl->postfix, release_add_holding, h, why) == 0)
 		return 0;
 	if (ctl->postfix != NULL)
 		return -1;
 	h->sendmail = true;
-	if (sendmail_queue(ctl->sendmail, add_holding, h, &other) == 0)
+	if (sendmail_queue(ctl->sendmail, release_add_holding, h, &other) == 0)
 		return 0;
 	if (ctl->sendmail != NULL)
 		*why = other;
@@ -150,9 +150,9 @@ ctl_held(const struct ctl *ctl, json_t **answer_r)
 	return code;
 }
 
-/* deliver - what was let go is tried at once, not at the next run */
+/* release_deliver - what was let go is tried at once, not at the next run */
 static void
-deliver(const struct ctl *ctl, const struct queue_ids *ids)
+release_deliver(const struct ctl *ctl, const struct queue_ids *ids)
 {
 	const char *argv[6] = { "postqueue" };
 	struct why why;
@@ -169,9 +169,9 @@ deliver(const struct ctl *ctl, const struct queue_ids *ids)
 	}
 }
 
-/* leave - what was let go, or is sent back, out of the hold queue */
+/* release_leave - what was let go, or is sent back, out of the hold queue */
 static int
-leave(const struct ctl *ctl, const struct round *r, struct why *why)
+release_leave(const struct ctl *ctl, const struct round *r, struct why *why)
 {
 	int rc = 0;
 
@@ -185,8 +185,8 @@ leave(const struct ctl *ctl, const struct round *r, struct why *why)
 	if (rc == 0 && r->back.n > 0)
 		rc = postfix_super(ctl->postfix, "-f", &r->back, why);
 	if (rc == 0) {
-		deliver(ctl, &r->go);
-		deliver(ctl, &r->back);
+		release_deliver(ctl, &r->go);
+		release_deliver(ctl, &r->back);
 	}
 	return rc;
 }
@@ -210,9 +210,9 @@ ask_for(const struct ctl *ctl, const struct holding *m, struct round *r)
 	return row;
 }
 
-/* line_of - the counter that holds it, by which it stands in line */
+/* release_line_of - the counter that holds it, by which it stands in line */
 static const char *
-line_of(const json_t *row, char *dst, size_t size)
+release_line_of(const json_t *row, char *dst, size_t size)
 {
 	snprintf(
 	    dst, size, "%s %s", obj_str(row, "policy"), obj_str(row, "key"));
@@ -249,7 +249,7 @@ ask_all(const struct ctl *ctl, const struct holdings *h, const json_t *held,
 
 		if (!wanted(ctl, row))
 			continue;
-		line_of(row, line, sizeof(line));
+		release_line_of(row, line, sizeof(line));
 		if (ctl->due && json_object_get(waiting, line) != NULL)
 			continue;
 		result = ask_for(ctl, &h->v[i], r);
@@ -260,9 +260,9 @@ ask_all(const struct ctl *ctl, const struct holdings *h, const json_t *held,
 	json_decref(waiting);
 }
 
-/* answer_of - the rows, or why there are none; its code in *code */
+/* release_answer_of - the rows, or why there are none; its code in *code */
 static json_t *
-answer_of(const struct ctl *ctl, const struct round *r, int *code)
+release_answer_of(const struct ctl *ctl, const struct round *r, int *code)
 {
 	struct why why;
 
@@ -271,7 +271,7 @@ answer_of(const struct ctl *ctl, const struct round *r, int *code)
 		return ctl_failure("`postmeterctl held` lists what is held",
 		    "nothing of %s is held", ctl->word[0]);
 	}
-	if (leave(ctl, r, &why) == -1) {
+	if (release_leave(ctl, r, &why) == -1) {
 		*code = 1;
 		return ctl_failure(
 		    "what was charged goes at the next `postmeterctl release`, and is not charged again",
@@ -291,7 +291,7 @@ ctl_release(const struct ctl *ctl, json_t **answer_r)
 		r.sendmail = h.sendmail;
 		ask_all(ctl, &h, json_object_get(*answer_r, "held"), &r);
 		json_decref(*answer_r);
-		*answer_r = answer_of(ctl, &r, &code);
+		*answer_r = release_answer_of(ctl, &r, &code);
 	}
 	json_decref(r.rows);
 	queue_ids_free(&r.go);

@@ -214,7 +214,7 @@ first_stamp(const struct zone *zone, struct source *s)
 }
 
 static int
-earlier(const void *a, const void *b)
+replay_earlier(const void *a, const void *b)
 {
 	const struct source *x = a, *y = b;
 
@@ -246,7 +246,7 @@ list_sources(const struct ctl *ctl, struct replay *r, json_t **failure_r)
 		first_stamp(r->conf->zone, &list[i]);
 	}
 	if (list != NULL)
-		qsort(list, ctl->nwords, sizeof(*list), earlier);
+		qsort(list, ctl->nwords, sizeof(*list), replay_earlier);
 	return list;
 }
 

@@ -6,9 +6,10 @@
 
 #define ROWS 15
 
-/* part - one question; its answer becomes a member of the report */
+/* report_part - one question; its answer becomes a member of the report */
 static int
-part(const struct ctl *ctl, json_t *report, const char *name, json_t *request)
+report_part(
+    const struct ctl *ctl, json_t *report, const char *name, json_t *request)
 {
 	json_t *answer;
 	const int code = ctl_ask_daemon(ctl, request, &answer);
@@ -24,20 +25,20 @@ ctl_report(const struct ctl *ctl, json_t **answer_r)
 	json_t *report =
 	    json_pack("{s:b, s:i}", "ok", 1, "days", ctl->week ? 7 : 1);
 	const char *last = "status";
-	int code = part(
+	int code = report_part(
 	    ctl, report, "status", json_pack("{s:s}", "command", "status"));
 
 	/* An unhealthy smarthost is for the report, not against it. */
 	if (code <= 1)
-		code = part(ctl, report, last = "history",
+		code = report_part(ctl, report, last = "history",
 		    json_pack("{s:s, s:i}", "command", "history", "n",
 			ctl->week ? 7 : 1));
 	if (code == 0)
-		code = part(ctl, report, last = "refused",
+		code = report_part(ctl, report, last = "refused",
 		    json_pack("{s:s, s:b, s:i}", "command", "top", "refused", 1,
 			"n", ROWS));
 	if (code == 0)
-		code = part(ctl, report, last = "top",
+		code = report_part(ctl, report, last = "top",
 		    json_pack("{s:s, s:i}", "command", "top", "n", ROWS));
 	if (code == 0) {
 		*answer_r = report;

@@ -154,7 +154,7 @@ secret_change(const struct secret_task *k, const char *name, const char *value,
 }
 
 static int
-set(const struct secret_task *k, const char *name)
+secret_set(const struct secret_task *k, const char *name)
 {
 	struct secure_mem password = { .p = NULL }, again = { .p = NULL };
 	struct why why;
@@ -195,9 +195,10 @@ take_away(const struct secret_task *k, const char *name)
 	return secret_change(k, name, NULL, "removed");
 }
 
-/* row - what may be told of one; NULL if memory is out */
+/* secret_row - what may be told of one; NULL if memory is out */
 static json_t *
-row(const struct secret_section *s, const struct secrets *loaded, char *buf)
+secret_row(
+    const struct secret_section *s, const struct secrets *loaded, char *buf)
 {
 	const bool inline_ = s->option_name.len == strlen("password");
 	json_t *name = json_stringn(s->name.p, s->name.len);
@@ -220,7 +221,7 @@ rows(const char *text, size_t len, const struct secrets *loaded, char *buf)
 	json_t *list = json_array();
 
 	while (secret_section_next(&p, text + len, &s) == 0)
-		json_array_append_new(list, row(&s, loaded, buf));
+		json_array_append_new(list, secret_row(&s, loaded, buf));
 	return list;
 }
 
@@ -314,7 +315,8 @@ secret_run(const struct ctl *ctl, struct secret_task *k)
 		return secret_failed(k, EX_USAGE,
 		    ctl_failure("a name is made of letters, digits, -, _ and .",
 			"that is no name for a secret"));
-	return strcmp(verb, "set") == 0 ? set(k, name) : take_away(k, name);
+	return strcmp(verb, "set") == 0 ? secret_set(k, name)
+					: take_away(k, name);
 }
 
 bool

@@ -110,7 +110,8 @@ carry_out(const struct postfix *pf, const json_t *changes, json_t **failure_r)
 }
 
 static int
-keep(const struct postfix *pf, const json_t *made, json_t **failure_r)
+setup_postfix_keep(
+    const struct postfix *pf, const json_t *made, json_t **failure_r)
 {
 	if (made_write(pf, made) == 0)
 		return 0;
@@ -119,21 +120,21 @@ keep(const struct postfix *pf, const json_t *made, json_t **failure_r)
 	return -1;
 }
 
-/* apply - remembers, then changes.  0, or -1 and a failure. */
+/* setup_postfix_apply - remembers, then changes.  0, or -1 and a failure. */
 static int
-apply(const struct postfix *pf, const json_t *made, const json_t *changes,
-    json_t **failure_r)
+setup_postfix_apply(const struct postfix *pf, const json_t *made,
+    const json_t *changes, json_t **failure_r)
 {
 	json_t *before = postfix_merge(made, changes, false);
 	json_t *after = postfix_merge(made, changes, true);
 	int r;
 
 	/* Until all is done the file knows more than needed, never less. */
-	r = keep(pf, before, failure_r);
+	r = setup_postfix_keep(pf, before, failure_r);
 	if (r == 0)
 		r = carry_out(pf, changes, failure_r);
 	if (r == 0)
-		r = keep(pf, after, failure_r);
+		r = setup_postfix_keep(pf, after, failure_r);
 	json_decref(before);
 	json_decref(after);
 	return r;
@@ -146,14 +147,14 @@ undo(const struct postfix *pf, const json_t *changes, json_t **failure_r)
 	int r = carry_out(pf, changes, failure_r);
 
 	if (r == 0)
-		r = keep(pf, none, failure_r);
+		r = setup_postfix_keep(pf, none, failure_r);
 	json_decref(none);
 	return r;
 }
 
-/* summary - the last line: what is or should be done now */
+/* setup_postfix_summary - the last line: what is or should be done now */
 static const char *
-summary(const struct ctl *ctl, const json_t *changes)
+setup_postfix_summary(const struct ctl *ctl, const json_t *changes)
 {
 	if (json_array_size(changes) == 0)
 		return ctl->undo ? "nothing to take back"
@@ -165,10 +166,10 @@ summary(const struct ctl *ctl, const json_t *changes)
 	return "nothing was changed; --apply does it, --undo takes it back";
 }
 
-/* tell - the answer that lists changes (as commands) and notes */
+/* setup_postfix_tell - the answer that lists changes (as commands) and notes */
 static json_t *
-tell(const struct postfix *pf, const struct ctl *ctl, const json_t *changes,
-    json_t *notes)
+setup_postfix_tell(const struct postfix *pf, const struct ctl *ctl,
+    const json_t *changes, json_t *notes)
 {
 	json_t *list = json_array();
 	const json_t *c;
@@ -183,7 +184,7 @@ tell(const struct postfix *pf, const struct ctl *ctl, const json_t *changes,
 		free(command);
 	}
 	return json_pack("{s:b, s:o, s:O, s:s}", "ok", 1, "changes", list,
-	    "notes", notes, "summary", summary(ctl, changes));
+	    "notes", notes, "summary", setup_postfix_summary(ctl, changes));
 }
 
 /* verdict - with --check a missing piece is a failure */
@@ -207,9 +208,11 @@ verdict(const struct ctl *ctl, const json_t *changes, const json_t *notes,
 	return 1;
 }
 
-/* audit - findings in place of the notes that must be heeded: it has them */
+/* setup_postfix_audit - findings in place of the notes that must be heeded: it
+ * has them */
 static void
-audit(const struct postfix *pf, const struct config *conf, json_t *notes)
+setup_postfix_audit(
+    const struct postfix *pf, const struct config *conf, json_t *notes)
 {
 	json_t *found = postfix_audit(pf, conf);
 
@@ -233,10 +236,10 @@ proof(const struct postfix *pf, const struct ctl *ctl,
 	return postfix_prove(pf, conf, notes);
 }
 
-/* work - plan and do.  The answer, or NULL and a failure. */
+/* setup_postfix_work - plan and do.  The answer, or NULL and a failure. */
 static json_t *
-work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
-    json_t *notes, int *code_r, json_t **failure_r)
+setup_postfix_work(const struct postfix *pf, const struct ctl *ctl,
+    const struct config *conf, json_t *notes, int *code_r, json_t **failure_r)
 {
 	json_t *made = made_read(pf, failure_r), *changes, *answer = NULL;
 	json_t *proofs = NULL;
@@ -249,9 +252,9 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 	if (changes != NULL && ctl->undo)
 		r = undo(pf, changes, failure_r);
 	else if (changes != NULL && ctl->apply)
-		r = apply(pf, made, changes, failure_r);
+		r = setup_postfix_apply(pf, made, changes, failure_r);
 	if (changes != NULL && ctl->check) {
-		audit(pf, conf, notes);
+		setup_postfix_audit(pf, conf, notes);
 		check_living(ctl, conf, notes);
 	} else if (changes != NULL && ctl->apply) {
 		check_daemon(conf, notes);
@@ -259,7 +262,7 @@ work(const struct postfix *pf, const struct ctl *ctl, const struct config *conf,
 	if (changes != NULL && r == 0 && ctl->prove)
 		proofs = proof(pf, ctl, conf, changes, notes);
 	if (changes != NULL && r == 0) {
-		answer = tell(pf, ctl, changes, notes);
+		answer = setup_postfix_tell(pf, ctl, changes, notes);
 		if (proofs != NULL)
 			json_object_set(answer, "proofs", proofs);
 		*code_r = verdict(ctl, changes, notes, answer);
@@ -280,7 +283,8 @@ setup_postfix(
 
 	if (postfix_read(&pf, ctl->postfix, &failure) == 0) {
 		notes = json_array();
-		*answer_r = work(&pf, ctl, conf, notes, &code, &failure);
+		*answer_r =
+		    setup_postfix_work(&pf, ctl, conf, notes, &code, &failure);
 		json_decref(notes);
 		postfix_free(&pf);
 	}

@@ -133,9 +133,9 @@ note_critical(struct command_line *l, const char *value)
 	return note_option(l, o, value);
 }
 
-/* note - what an option said.  False if it does not exist. */
+/* command_line_note - what an option said.  False if it does not exist. */
 static bool
-note(struct command_line *l, int letter, const char *value)
+command_line_note(struct command_line *l, int letter, const char *value)
 {
 	switch (letter) {
 	case 'c':
@@ -255,7 +255,7 @@ command_line_parse(int argc, char **argv, struct command_line *l)
 	long_options(all);
 	while (
 	    (letter = getopt_long(argc, argv, "c:s:hVn:w:", all, NULL)) != -1) {
-		if (!note(l, letter, optarg)) {
+		if (!command_line_note(l, letter, optarg)) {
 			usage_all(stderr);
 			return EX_USAGE;
 		}

@@ -50,7 +50,7 @@ find_login(struct import *im, const struct dma *d, char *user, size_t user_size,
 }
 
 static void
-note(struct dma *d, const char *name, const char *value)
+dma_note(struct dma *d, const char *name, const char *value)
 {
 	if (strcmp(name, "SMARTHOST") == 0)
 		snprintf(d->host, sizeof(d->host), "%s", value);
@@ -85,7 +85,7 @@ import_dma(struct import *im, const char *file, FILE *in)
 			*value++ = '\0';
 		value += strspn(value, " \t");
 		value[strcspn(value, " \t")] = '\0';
-		note(&d, word, value);
+		dma_note(&d, word, value);
 	}
 	free(line);
 	if (d.host[0] == '\0') {

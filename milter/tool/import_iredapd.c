@@ -25,9 +25,9 @@ static const char *const column_names[] = { "account", "kind", "priority",
 	"period", "max_msgs", "max_quota", "max_rcpts", "msg_size" };
 #define COLUMNS (sizeof(column_names) / sizeof(column_names[0]))
 
-/* split - the fields of a line, which is cut apart; how many */
+/* iredapd_split - the fields of a line, which is cut apart; how many */
 static size_t
-split(char *line, char **field, size_t most)
+iredapd_split(char *line, char **field, size_t most)
 {
 	size_t n = 0;
 	char *one;
@@ -48,7 +48,7 @@ pick(char **field, size_t n, const int *place, size_t column)
 }
 
 static long long
-number(const char *text)
+iredapd_number(const char *text)
 {
 	return text[0] == '\0' ? -1 : strtoll(text, NULL, 10);
 }
@@ -166,7 +166,7 @@ import_iredapd(struct import *im, const char *file, FILE *in)
 	while (getline(&line, &size, in) != -1) {
 		struct row r = { .line = ++number_of }, *more;
 
-		nfield = split(line, field, 32);
+		nfield = iredapd_split(line, field, 32);
 		for (size_t c = 0; number_of == 1 && c < COLUMNS; c++)
 			for (size_t i = 0; i < nfield; i++)
 				if (strcmp(field[i], column_names[c]) == 0)
@@ -179,11 +179,13 @@ import_iredapd(struct import *im, const char *file, FILE *in)
 		}
 		snprintf(r.account, sizeof(r.account), "%s",
 		    pick(field, nfield, place, 0));
-		r.priority = (long)number(pick(field, nfield, place, 2));
-		r.period = number(pick(field, nfield, place, 3));
+		r.priority =
+		    (long)iredapd_number(pick(field, nfield, place, 2));
+		r.period = iredapd_number(pick(field, nfield, place, 3));
 		for (size_t i = 0; i < LIMITS; i++)
-			r.limit[i] = number(pick(field, nfield, place, 4 + i));
-		if (number(pick(field, nfield, place, 7)) > 0)
+			r.limit[i] =
+			    iredapd_number(pick(field, nfield, place, 4 + i));
+		if (iredapd_number(pick(field, nfield, place, 7)) > 0)
 			import_left(im, file,
 			    "line %u: msg_size: set message_size_limit of Postfix",
 			    r.line);

@@ -12,7 +12,7 @@ struct account {
 };
 
 static void
-set(char *dst, size_t size, const char *value)
+msmtp_set(char *dst, size_t size, const char *value)
 {
 	const size_t n = strlen(value);
 	const bool quoted = n >= 2 && value[0] == '"' && value[n - 1] == '"';
@@ -50,22 +50,22 @@ account_end(struct import *im, const char *where, struct account *a)
 	explicit_bzero(a->password, sizeof(a->password));
 }
 
-/* note - one line of msmtprc */
+/* msmtp_note - one line of msmtprc */
 static void
-note(struct account *a, const char *word, const char *value)
+msmtp_note(struct account *a, const char *word, const char *value)
 {
 	const bool on = strcmp(value, "off") != 0;
 
 	if (strcmp(word, "host") == 0)
-		set(a->host, sizeof(a->host), value);
+		msmtp_set(a->host, sizeof(a->host), value);
 	else if (strcmp(word, "port") == 0)
-		set(a->port, sizeof(a->port), value);
+		msmtp_set(a->port, sizeof(a->port), value);
 	else if (strcmp(word, "from") == 0)
-		set(a->from, sizeof(a->from), value);
+		msmtp_set(a->from, sizeof(a->from), value);
 	else if (strcmp(word, "user") == 0)
-		set(a->user, sizeof(a->user), value);
+		msmtp_set(a->user, sizeof(a->user), value);
 	else if (strcmp(word, "password") == 0)
-		set(a->password, sizeof(a->password), value);
+		msmtp_set(a->password, sizeof(a->password), value);
 	else if (strcmp(word, "passwordeval") == 0)
 		a->evaluated = true;
 	else if (strcmp(word, "tls") == 0)
@@ -97,7 +97,7 @@ import_msmtp(struct import *im, const char *file, FILE *in)
 		value += strspn(value, " \t");
 		if (strcmp(word, "defaults") != 0 &&
 		    strcmp(word, "account") != 0) {
-			note(in_defaults ? &defaults : &a, word, value);
+			msmtp_note(in_defaults ? &defaults : &a, word, value);
 			continue;
 		}
 		account_end(im, where, &a);

@@ -25,10 +25,10 @@ struct policyd {
 /* --- rows ------------------------------------------------------------------
  */
 
-/* ask - the rows of a query with one argument; NULL (told) if there is no such
- * table */
+/* policyd_ask - the rows of a query with one argument; NULL (told) if there is
+ * no such table */
 static sqlite3_stmt *
-ask(const struct policyd *c, const char *query, const char *argument)
+policyd_ask(const struct policyd *c, const char *query, const char *argument)
 {
 	sqlite3_stmt *rows = NULL;
 
@@ -42,7 +42,7 @@ ask(const struct policyd *c, const char *query, const char *argument)
 }
 
 static bool
-next(sqlite3_stmt *rows)
+policyd_next(sqlite3_stmt *rows)
 {
 	return rows != NULL && sqlite3_step(rows) == SQLITE_ROW;
 }
@@ -97,11 +97,11 @@ expand(const struct policyd *c, json_t *kinds, const char *item, unsigned depth)
 		return atom(kinds, item);
 	if (depth > GROUP_DEPTH)
 		return -1;
-	rows = ask(c,
+	rows = policyd_ask(c,
 	    "SELECT m.Member FROM policy_group_members m JOIN policy_groups g ON g.ID + 0 = m.PolicyGroupID + 0"
 	    " WHERE g.Name = ?1 AND coalesce(g.Disabled, 0) + 0 = 0 AND coalesce(m.Disabled, 0) + 0 = 0 ORDER BY m.ID + 0",
 	    item + 1);
-	while (r == 0 && next(rows))
+	while (r == 0 && policyd_next(rows))
 		r = expand(c, kinds, get(rows, "Member"), depth + 1);
 	sqlite3_finalize(rows);
 	return r;
@@ -208,14 +208,14 @@ static bool
 limits_text(const struct policyd *c, const char *where, sqlite3_stmt *quota,
     char *dst, size_t size)
 {
-	sqlite3_stmt *rows = ask(c,
+	sqlite3_stmt *rows = policyd_ask(c,
 	    "SELECT * FROM quotas_limits WHERE QuotasID + 0 = ?1 + 0 AND coalesce(Disabled, 0) + 0 = 0 ORDER BY ID + 0",
 	    get(quota, "ID"));
 	const double span = strtod(get(quota, "Period"), NULL);
 	char limit[48];
 
 	dst[0] = '\0';
-	while (next(rows)) {
+	while (policyd_next(rows)) {
 		const bool bytes =
 		    strcasecmp(get(rows, "Type"), "MessageCumulativeSize") == 0;
 		const long long count =
@@ -315,8 +315,8 @@ member(struct policyd *c, sqlite3_stmt *row)
 		    sqlite3_table_column_metadata(c->db, NULL, "accounting",
 			NULL, NULL, NULL, NULL, NULL, NULL) != SQLITE_OK)
 			continue;
-		rows = ask(c, query[calendar], get(row, "ID"));
-		while (next(rows)) {
+		rows = policyd_ask(c, query[calendar], get(row, "ID"));
+		while (policyd_next(rows)) {
 			any = true;
 			if (who != NULL && count != NULL)
 				layer(c, rows, calendar == 1, count, who);
@@ -343,14 +343,14 @@ import_policyd(struct import *im, const char *file, FILE *in)
 	(void)in;
 	if (sqlite3_open_v2(file, &c.db, SQLITE_OPEN_READONLY, NULL) ==
 	    SQLITE_OK)
-		rows = ask(&c,
+		rows = policyd_ask(&c,
 		    "SELECT p.ID, p.Name, m.Source, m.Destination FROM policies p JOIN policy_members m ON m.PolicyID + 0 = p.ID + 0"
 		    " WHERE coalesce(p.Disabled, 0) + 0 = 0 AND coalesce(m.Disabled, 0) + 0 = 0 ORDER BY p.Priority + 0, p.ID + 0, m.ID + 0",
 		    NULL);
 	if (rows == NULL)
 		import_left(im, file,
 		    "it is no SQLite database of policyd; of MySQL make one, table by table: mysql -B -e 'SELECT * FROM policies' policyd >policies.tsv && sqlite3 policyd.db -cmd '.mode tabs' '.import policies.tsv policies' (then policy_members, policy_groups, policy_group_members, quotas, quotas_limits, accounting)");
-	while (next(rows))
+	while (policyd_next(rows))
 		member(&c, rows);
 	sqlite3_finalize(rows);
 	import_layers_end(im);

@@ -20,18 +20,19 @@ struct source {
 };
 
 static const char *
-setting(const struct source *s, const char *name)
+import_postfix_setting(const struct source *s, const char *name)
 {
 	const char *v = json_string_value(json_object_get(s->pf.main, name));
 
 	return v != NULL ? v : "";
 }
 
-/* table - what all tables of a setting hold; the first to have a name wins */
+/* import_postfix_table - what all tables of a setting hold; the first to have a
+ * name wins */
 static json_t *
-table(struct source *s, const char *name)
+import_postfix_table(struct source *s, const char *name)
 {
-	const char *list = setting(s, name), *item;
+	const char *list = import_postfix_setting(s, name), *item;
 	json_t *map = json_object();
 	size_t len;
 
@@ -82,13 +83,14 @@ login_for(const struct source *s, const char *sender, const char *hop,
 		   : json_string_value(json_object_get(s->passwords, hop));
 }
 
-/* smarthost - of one next hop; NULL if it is none (told) */
+/* import_postfix_smarthost - of one next hop; NULL if it is none (told) */
 static const char *
-smarthost(
+import_postfix_smarthost(
     struct source *s, const char *where, const char *sender, const char *hop)
 {
 	const bool wrapped =
-	    strcmp(setting(s, "smtp_tls_wrappermode"), "yes") == 0;
+	    strcmp(import_postfix_setting(s, "smtp_tls_wrappermode"), "yes") ==
+	    0;
 	char host[256], user[256];
 	const char *login, *colon;
 	unsigned port;
@@ -126,7 +128,7 @@ relay(struct source *s, const char *where, const char *sender, const char *hops)
 		char hop[300];
 
 		snprintf(hop, sizeof(hop), "%.*s", (int)len, item);
-		name[n] = smarthost(s, where, sender, hop);
+		name[n] = import_postfix_smarthost(s, where, sender, hop);
 		n += name[n] != NULL;
 	}
 	import_rule(s->im, where,
@@ -139,7 +141,7 @@ relay(struct source *s, const char *where, const char *sender, const char *hops)
 static void
 domains(struct source *s, const char *name, bool *first)
 {
-	char *expanded = strdup(setting(s, name));
+	char *expanded = strdup(import_postfix_setting(s, name));
 	const char *list = expanded, *item;
 	size_t len;
 
@@ -165,7 +167,7 @@ static void
 senders(struct source *s)
 {
 	const char *name = "sender_dependent_relayhost_maps", *key;
-	json_t *map = table(s, name), *value;
+	json_t *map = import_postfix_table(s, name), *value;
 
 	/* Addresses first: the first rule that matches speaks. */
 	for (int pass = 0; pass < 2; pass++)
@@ -182,14 +184,15 @@ odd_settings(struct source *s)
 		"sender_dependent_default_transport_maps", "transport_maps",
 		"smtp_tls_policy_maps", "default_transport"
 	};
-	const char *level = setting(s, "smtp_tls_security_level");
+	const char *level =
+	    import_postfix_setting(s, "smtp_tls_security_level");
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
-		if (setting(s, odd[i])[0] != '\0')
+		if (import_postfix_setting(s, odd[i])[0] != '\0')
 			import_left(s->im, odd[i],
 			    "%s is not read: look whether it names smarthosts",
-			    setting(s, odd[i]));
-	if (setting(s, "smtp_sasl_password_maps")[0] != '\0' &&
+			    import_postfix_setting(s, odd[i]));
+	if (import_postfix_setting(s, "smtp_sasl_password_maps")[0] != '\0' &&
 	    (strcmp(level, "may") == 0 || level[0] == '\0'))
 		import_left(s->im, "smtp_tls_security_level",
 		    "\"%s\" let a password go to anybody; ours is \"verify\": a certificate that does not bear the host's name keeps mail waiting",
@@ -200,7 +203,8 @@ odd_settings(struct source *s)
 static void
 old_passwords(struct source *s)
 {
-	const char *list = setting(s, "smtp_sasl_password_maps"), *item;
+	const char *list = import_postfix_setting(s, "smtp_sasl_password_maps"),
+		   *item;
 	size_t len;
 
 	while ((item = postfix_next_item(&list, &len)) != NULL) {
@@ -226,17 +230,17 @@ import_postfix(struct import *im, const char *dir)
 		json_decref(failure);
 		return;
 	}
-	s.by_sender =
-	    strcmp(setting(&s, "smtp_sender_dependent_authentication"),
-		"yes") == 0;
-	s.passwords = table(&s, "smtp_sasl_password_maps");
+	s.by_sender = strcmp(import_postfix_setting(
+				 &s, "smtp_sender_dependent_authentication"),
+			  "yes") == 0;
+	s.passwords = import_postfix_table(&s, "smtp_sasl_password_maps");
 	fputs("local-domains = {", im->top);
 	domains(&s, "mydestination", &first);
 	domains(&s, "virtual_mailbox_domains", &first);
 	domains(&s, "virtual_alias_domains", &first);
 	fputs("}\n", im->top);
 	senders(&s);
-	relay(&s, "relayhost", "", setting(&s, "relayhost"));
+	relay(&s, "relayhost", "", import_postfix_setting(&s, "relayhost"));
 	odd_settings(&s);
 	old_passwords(&s);
 	json_decref(s.passwords);

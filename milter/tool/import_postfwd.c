@@ -242,9 +242,9 @@ limit(struct fwd *f)
 	return true;
 }
 
-/* rule - one whole rule of the file */
+/* postfwd_rule - one whole rule of the file */
 static void
-rule(struct fwd *f, const char *file, unsigned line, char *text)
+postfwd_rule(struct fwd *f, const char *file, unsigned line, char *text)
 {
 	f->conditions = json_object();
 	f->action[0] = f->state[0] = '\0';
@@ -288,7 +288,7 @@ logical_line(struct fwd *f, const char *file, unsigned line, char *text)
 	if (strncmp(text, "&&", 2) == 0 && strchr(text, '{') != NULL)
 		macro(f, text);
 	else if (text[0] != '\0')
-		rule(f, file, line, text);
+		postfwd_rule(f, file, line, text);
 }
 
 /* goes_on - does the text at hand take this line in? */

@@ -62,9 +62,9 @@ skip_blanks(struct ucl *u)
 	}
 }
 
-/* word - a name or a value, quoted or bare; to be freed */
+/* rspamd_word - a name or a value, quoted or bare; to be freed */
 static char *
-word(struct ucl *u, const char *ends)
+rspamd_word(struct ucl *u, const char *ends)
 {
 	const char quote = *u->p == '"' || *u->p == '\'' ? *u->p : '\0';
 	const char *start = u->p + (quote != '\0');
@@ -95,11 +95,11 @@ word(struct ucl *u, const char *ends)
 	return text;
 }
 
-static json_t *value(struct ucl *u, unsigned depth);
+static json_t *rspamd_value(struct ucl *u, unsigned depth);
 
-/* add - a name that comes again makes a list of its values */
+/* rspamd_add - a name that comes again makes a list of its values */
 static void
-add(json_t *object, const char *name, json_t *v)
+rspamd_add(json_t *object, const char *name, json_t *v)
 {
 	json_t *known = json_object_get(object, name);
 
@@ -138,20 +138,20 @@ members(struct ucl *u, unsigned depth)
 			u->p += strcspn(u->p, "\n");
 			continue;
 		}
-		name = word(u, " \t\r\n=:{[;,}");
+		name = rspamd_word(u, " \t\r\n=:{[;,}");
 		skip_blanks(u);
 		if (*u->p == '=' || *u->p == ':')
 			u->p++;
 		if (name == NULL || name[0] == '\0')
 			broken(u, "a name was expected");
 		else
-			add(object, name, value(u, depth + 1));
+			rspamd_add(object, name, rspamd_value(u, depth + 1));
 		free(name);
 	}
 }
 
 static json_t *
-value(struct ucl *u, unsigned depth)
+rspamd_value(struct ucl *u, unsigned depth)
 {
 	const char *before;
 	json_t *v;
@@ -163,7 +163,7 @@ value(struct ucl *u, unsigned depth)
 		return json_null();
 	}
 	if (*u->p != '{' && *u->p != '[') {
-		text = word(u, ";,\n]}#");
+		text = rspamd_word(u, ";,\n]}#");
 		v = text != NULL ? json_string(text) : NULL;
 		free(text);
 		return v != NULL ? v : json_null();
@@ -179,7 +179,7 @@ value(struct ucl *u, unsigned depth)
 	for (skip_blanks(u); *u->p != '\0' && *u->p != ']' && !u->broken;
 	     skip_blanks(u)) {
 		before = u->p;
-		json_array_append_new(v, value(u, depth + 1));
+		json_array_append_new(v, rspamd_value(u, depth + 1));
 		skip_blanks(u);
 		u->p += *u->p == ',' || *u->p == ';';
 		if (u->p == before)
@@ -194,9 +194,9 @@ value(struct ucl *u, unsigned depth)
 /* --- ratelimit -------------------------------------------------------------
  */
 
-/* number - "5", "1k", "0.5"; the rest of the text behind it */
+/* rspamd_number - "5", "1k", "0.5"; the rest of the text behind it */
 static double
-number(const char *text, char **rest)
+rspamd_number(const char *text, char **rest)
 {
 	double n = strtod(text, rest);
 
@@ -226,7 +226,7 @@ static double
 per_second(const char *text, double *count_r)
 {
 	char *rest;
-	double n = number(text, &rest), span, unit;
+	double n = rspamd_number(text, &rest), span, unit;
 
 	rest += strspn(rest, " ");
 	*count_r = n;
@@ -257,10 +257,11 @@ per_second(const char *text, double *count_r)
 	return span > 0 ? n / (span * unit) : 0;
 }
 
-/* per_of - what a selector or the name of a rate counts by; NULL: nothing ours
+/* rspamd_per_of - what a selector or the name of a rate counts by; NULL:
+ * nothing ours
  */
 static const char *
-per_of(const char *selector)
+rspamd_per_of(const char *selector)
 {
 	static const char *const known[][2] = { { "user", "login" },
 		{ "from", "sender" }, { "from:addr", "sender" },
@@ -305,7 +306,7 @@ bucket(
 		   : json_string_value(json_object_get(b, "rate"));
 	speed = rate != NULL ? per_second(rate, &count) : 0;
 	if (speed > 0)
-		n = burst != NULL       ? number(burst, &rest)
+		n = burst != NULL       ? rspamd_number(burst, &rest)
 		    : json_is_string(b) ? count
 					: 0;
 	if (!(n >= 1 && n < 1e15)) {
@@ -341,7 +342,7 @@ rate(const struct rates *r, const char *name, const json_t *v)
 {
 	const char *selector =
 	    json_string_value(json_object_get(v, "selector"));
-	const char *per = per_of(selector != NULL ? selector : name);
+	const char *per = rspamd_per_of(selector != NULL ? selector : name);
 	const json_t *b = json_is_object(v) ? json_object_get(v, "bucket") : v;
 	const json_t *one;
 	size_t i;

@@ -8,9 +8,10 @@
 
 #include "import.h"
 
-/* part - the text of "U:..." or, in base64, "U=..." ; "" if it is missing */
+/* import_sendmail_part - the text of "U:..." or, in base64, "U=..." ; "" if it
+ * is missing */
 static void
-part(const char *line, char letter, char *dst, size_t size)
+import_sendmail_part(const char *line, char letter, char *dst, size_t size)
 {
 	const char plain[] = { '"', letter, ':', '\0' };
 	const char coded[] = { '"', letter, '=', '\0' };
@@ -57,9 +58,9 @@ import_sendmail(struct import *im, const char *file, FILE *in)
 			continue;
 		}
 		*rest++ = '\0';
-		part(rest, 'U', user, sizeof(user));
-		part(rest, 'I', own, sizeof(own));
-		part(rest, 'P', password, sizeof(password));
+		import_sendmail_part(rest, 'U', user, sizeof(user));
+		import_sendmail_part(rest, 'I', own, sizeof(own));
+		import_sendmail_part(rest, 'P', password, sizeof(password));
 		name =
 		    import_smarthost(im, host, 587, own[0] != '\0' ? own : user,
 			password[0] != '\0' ? password : NULL);

@@ -64,7 +64,7 @@ aliases(struct import *im, const char *conf_file, const struct ssmtp *s)
 }
 
 static void
-note(struct ssmtp *s, const char *name, const char *value)
+ssmtp_note(struct ssmtp *s, const char *name, const char *value)
 {
 	const bool on = strcasecmp(value, "yes") == 0;
 
@@ -98,7 +98,7 @@ import_ssmtp(struct import *im, const char *file, FILE *in)
 		line[strcspn(line, " \t")] = '\0';
 		value += strspn(value, " \t");
 		value[strcspn(value, " \t")] = '\0';
-		note(&s, line, value);
+		ssmtp_note(&s, line, value);
 	}
 	aliases(im, file, &s);
 	name = smarthost(im, file, &s, s.hub);

@@ -8,9 +8,9 @@
 #include "clock.h"
 #include "log_clock.h"
 
-/* days - from 1970-01-01 to a day of the Gregorian calendar */
+/* log_clock_days - from 1970-01-01 to a day of the Gregorian calendar */
 static int64_t
-days(int year, int month, int day)
+log_clock_days(int year, int month, int day)
 {
 	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243,
 		273, 304, 334 };
@@ -24,7 +24,7 @@ days(int year, int month, int day)
 static int64_t
 log_clock_plain(int year, const struct log_stamp *s)
 {
-	return days(year, s->month, s->day) * DAY + s->hour * HOUR +
+	return log_clock_days(year, s->month, s->day) * DAY + s->hour * HOUR +
 	       s->minute * MINUTE + s->second * SECOND + s->ms;
 }
 

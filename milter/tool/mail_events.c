@@ -295,10 +295,12 @@ told_up_to(const json_t *state, const char *what)
 	    state, json_object_get(state, what) != NULL ? what : "event");
 }
 
-/* tell - both kinds, each noted by itself: who cannot be warned delays nothing
+/* mail_events_tell - both kinds, each noted by itself: who cannot be warned
+ * delays nothing
  */
 static int
-tell(struct mail_round *m, const json_t *events, json_t *state, struct why *why)
+mail_events_tell(
+    struct mail_round *m, const json_t *events, json_t *state, struct why *why)
 {
 	const size_t n = json_array_size(events);
 	const int64_t newest =
@@ -340,7 +342,7 @@ mail_events(struct mail_round *m, json_t *state, struct why *why)
 	if (ctl_ask_daemon(m->ctl, request, &answer) == 0) {
 		events =
 		    new_events(answer, alerted < warned ? alerted : warned);
-		rc = tell(m, events, state, why);
+		rc = mail_events_tell(m, events, state, why);
 		json_decref(events);
 	} else {
 		why_set(why, "%s", obj_str(answer, "error"));

@@ -113,12 +113,12 @@ lets_pass(const char *item, size_t len, const char *usual)
 }
 
 /*
- * expand - list with each $name, ${name} and $(name) as main.cf sets it.  What
- * is too long is cut; so are more than eight in each other.
+ * postfix_audit_expand - list with each $name, ${name} and $(name) as main.cf
+ * sets it.  What is too long is cut; so are more than eight in each other.
  */
 static void
-expand(const struct audit *a, const char *list, char *dst, size_t size,
-    unsigned depth)
+postfix_audit_expand(const struct audit *a, const char *list, char *dst,
+    size_t size, unsigned depth)
 {
 	size_t n = strlen(dst);
 	char name[100];
@@ -137,7 +137,7 @@ expand(const struct audit *a, const char *list, char *dst, size_t size,
 			continue;
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)len, start);
-		expand(a, setting(a, name), dst, size, depth + 1);
+		postfix_audit_expand(a, setting(a, name), dst, size, depth + 1);
 		n = strlen(dst);
 		list = start + len + (closed && start[len] != '\0');
 	}
@@ -185,7 +185,7 @@ audit_milters(struct audit *a, const char *where, const char *name,
 	size_t len;
 
 	milter_remedy(a, where, name, list, remedy, sizeof(remedy));
-	expand(a, list, expanded, sizeof(expanded), 0);
+	postfix_audit_expand(a, list, expanded, sizeof(expanded), 0);
 	list = expanded;
 	while ((item = postfix_next_item(&list, &len)) != NULL) {
 		last = is_ours(a, item, len);

@@ -43,9 +43,9 @@ run_add(struct run *r, const char *arg)
 	r->argv[r->n] = NULL;
 }
 
-/* become - the child's end: never returns */
+/* postfix_conf_become - the child's end: never returns */
 static void
-become(const struct run *r, int out)
+postfix_conf_become(const struct run *r, int out)
 {
 	char **argv, path[64];
 
@@ -106,7 +106,7 @@ run(const struct run *r)
 		return NULL;
 	pid = fork();
 	if (pid == 0)
-		become(r, pipefd[1]);
+		postfix_conf_become(r, pipefd[1]);
 	close(pipefd[1]);
 	text = pid == -1 ? NULL : slurp(pipefd[0]);
 	close(pipefd[0]);
@@ -120,7 +120,7 @@ run(const struct run *r)
 }
 
 static char *
-ask(const char *dir, const char *option, const char *name)
+postfix_conf_ask(const char *dir, const char *option, const char *name)
 {
 	struct run r;
 
@@ -250,13 +250,15 @@ postfix_read(struct postfix *pf, const char *dir, json_t **failure_r)
 	*pf = (struct postfix){ .dir = dir };
 	/* Not asked for what was said: Postfix 3.10 may forget its -c. */
 	pf->config_directory =
-	    dir != NULL ? strdup(dir)
-			: one_line(ask(dir, "-h", "config_directory"));
-	pf->queue_directory = one_line(ask(dir, "-hx", "queue_directory"));
+	    dir != NULL
+		? strdup(dir)
+		: one_line(postfix_conf_ask(dir, "-h", "config_directory"));
+	pf->queue_directory =
+	    one_line(postfix_conf_ask(dir, "-hx", "queue_directory"));
 	if (pf->config_directory != NULL && pf->queue_directory != NULL) {
-		pf->main = settings(ask(dir, "-n", NULL));
-		pf->master = services(ask(dir, "-M", NULL));
-		pf->override = settings(ask(dir, "-P", NULL));
+		pf->main = settings(postfix_conf_ask(dir, "-n", NULL));
+		pf->master = services(postfix_conf_ask(dir, "-M", NULL));
+		pf->override = settings(postfix_conf_ask(dir, "-P", NULL));
 	}
 	if (pf->main != NULL && pf->master != NULL && pf->override != NULL) {
 		pf->chrooted = is_chrooted(pf->master);

@@ -28,9 +28,9 @@ same_item(const char *a, size_t alen, const char *b, size_t blen)
 	}
 }
 
-/* is_ours - did setup write that milter into main.cf? */
+/* postfix_override_is_ours - did setup write that milter into main.cf? */
 static bool
-is_ours(const json_t *made, const char *item, size_t len)
+postfix_override_is_ours(const json_t *made, const char *item, size_t len)
 {
 	const json_t *m;
 	size_t i, n;
@@ -63,7 +63,7 @@ rest(const json_t *made, const char *value, char *dst, size_t size)
 
 	dst[0] = '\0';
 	while ((item = postfix_next_item(&value, &len)) != NULL) {
-		if (is_ours(made, item, len)) {
+		if (postfix_override_is_ours(made, item, len)) {
 			ours = true;
 			continue;
 		}

@@ -124,7 +124,7 @@ is_milter(const struct plan *p, const char *item, size_t len)
 }
 
 static bool
-is_map(const struct plan *p, const char *item, size_t len)
+postfix_plan_is_map(const struct plan *p, const char *item, size_t len)
 {
 	char one[2][300];
 
@@ -213,7 +213,8 @@ want_map(struct plan *p)
 {
 	const char *name = "sender_dependent_default_transport_maps";
 	const char *now = value_of(p->pf->main, name);
-	char *others = without(now != NULL ? now : "", is_map, p), *value;
+	char *others = without(now != NULL ? now : "", postfix_plan_is_map, p),
+	     *value;
 
 	if (others == NULL)
 		return;
@@ -398,20 +399,20 @@ equal(const char *a, const char *b)
 }
 
 static bool
-same_place(const json_t *a, const json_t *b)
+postfix_plan_same_place(const json_t *a, const json_t *b)
 {
 	return equal(value_of(a, "file"), value_of(b, "file")) &&
 	       equal(value_of(a, "name"), value_of(b, "name"));
 }
 
 static const json_t *
-find(const json_t *list, const json_t *change)
+postfix_plan_find(const json_t *list, const json_t *change)
 {
 	const json_t *other;
 	size_t i;
 
 	json_array_foreach (list, i, other)
-		if (same_place(other, change))
+		if (postfix_plan_same_place(other, change))
 			return other;
 	return NULL;
 }
@@ -453,7 +454,7 @@ only_changes(const struct plan *p, const json_t *made)
 	json_array_foreach (made, i, c) {
 		json_t *back;
 
-		if (find(p->want, c) != NULL)
+		if (postfix_plan_find(p->want, c) != NULL)
 			continue;
 		back = set_back(
 		    p->pf, c, "the configuration no longer asks for it");
@@ -533,9 +534,10 @@ rest_of(const json_t *made, const char *now)
 	return left;
 }
 
-/* take_back - the change that undoes made, as far as it is still there */
+/* postfix_plan_take_back - the change that undoes made, as far as it is still
+ * there */
 static json_t *
-take_back(const struct postfix *pf, const json_t *made)
+postfix_plan_take_back(const struct postfix *pf, const json_t *made)
 {
 	const char *file = value_of(made, "file");
 	const char *now =
@@ -561,7 +563,8 @@ postfix_plan_back(const struct postfix *pf, const json_t *made, json_t *notes_r)
 
 	/* Backwards: a service goes after the settings that name it. */
 	for (size_t i = json_array_size(made); i-- > 0;) {
-		json_t *back = take_back(pf, json_array_get(made, i));
+		json_t *back =
+		    postfix_plan_take_back(pf, json_array_get(made, i));
 
 		if (is_change(back))
 			json_array_append(changes, back);
@@ -583,7 +586,7 @@ postfix_merge(const json_t *made, const json_t *changes, bool done)
 	size_t i;
 
 	json_array_foreach (made, i, m) {
-		c = find(changes, m);
+		c = postfix_plan_find(changes, m);
 		one = json_copy((json_t *)(uintptr_t)m);
 		if (c != NULL)
 			json_object_set(
@@ -593,7 +596,7 @@ postfix_merge(const json_t *made, const json_t *changes, bool done)
 		json_decref(one);
 	}
 	json_array_foreach (changes, i, c)
-		if (find(made, c) == NULL)
+		if (postfix_plan_find(made, c) == NULL)
 			json_array_append(merged, (json_t *)(uintptr_t)c);
 	return merged;
 }

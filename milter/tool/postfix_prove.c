@@ -26,7 +26,8 @@ struct listener {
 };
 
 static const char *
-setting(const struct postfix *pf, const char *service, const char *name)
+postfix_prove_setting(
+    const struct postfix *pf, const char *service, const char *name)
 {
 	char key[400];
 	const char *v;
@@ -38,11 +39,12 @@ setting(const struct postfix *pf, const char *service, const char *name)
 	return v != NULL ? v : "";
 }
 
-/* here - an address at which a service without one of its own listens */
+/* postfix_prove_here - an address at which a service without one of its own
+ * listens */
 static void
-here(const struct postfix *pf, char *dst, size_t size)
+postfix_prove_here(const struct postfix *pf, char *dst, size_t size)
 {
-	const char *list = setting(pf, "", "inet_interfaces");
+	const char *list = postfix_prove_setting(pf, "", "inet_interfaces");
 	const size_t n = strcspn(list, ", \t");
 	char first[200];
 
@@ -76,18 +78,20 @@ listener(const struct postfix *pf, const char *name, const char *entry,
 		    (int)(colon - place) - (place[0] == '[' ? 2 : 0),
 		    place + (place[0] == '['));
 	else
-		here(pf, l->host, sizeof(l->host));
+		postfix_prove_here(pf, l->host, sizeof(l->host));
 	snprintf(
 	    l->port, sizeof(l->port), "%s", colon != NULL ? colon + 1 : place);
 	l->wrapped =
-	    strcmp(setting(pf, name, "smtpd_tls_wrappermode"), "yes") == 0;
+	    strcmp(postfix_prove_setting(pf, name, "smtpd_tls_wrappermode"),
+		"yes") == 0;
 	return strncmp(l->host, "127.", 4) != 0 || colon == NULL ||
-	       setting(pf, name, "smtpd_milters")[0] != '\0';
+	       postfix_prove_setting(pf, name, "smtpd_milters")[0] != '\0';
 }
 
-/* ask - the daemon about that sender; how often it came, -1: no answer */
+/* postfix_prove_ask - the daemon about that sender; how often it came, -1: no
+ * answer */
 static long long
-ask(const struct config *conf, const char *sender, bool expect)
+postfix_prove_ask(const struct config *conf, const char *sender, bool expect)
 {
 	json_t *request = json_pack("{s:s, s:s, s:b}", "command", "sighting",
 	    "sender", sender, "expect", expect);
@@ -107,7 +111,7 @@ seen(const struct config *conf, const char *sender)
 	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
 
 	for (int i = 0; i < 20; i++) {
-		if (ask(conf, sender, false) > 0)
+		if (postfix_prove_ask(conf, sender, false) > 0)
 			return true;
 		nanosleep(&pause, NULL);
 	}
@@ -127,7 +131,7 @@ attempt(const struct config *conf, const struct listener *l, const char *sender,
 
 	if (d == NULL)
 		return -1;
-	ask(conf, sender, true);
+	postfix_prove_ask(conf, sender, true);
 	snprintf(command, sizeof(command), "MAIL FROM:<%s>", sender);
 	if (smtp_dialog_say(d, command, dst, size) != -1) {
 		smtp_dialog_say(
@@ -178,7 +182,7 @@ postfix_prove(
 
 	signal(
 	    SIGPIPE, SIG_IGN); /* a server may hang up; SSL_write raises it */
-	if (ask(conf, "", true) == -1)
+	if (postfix_prove_ask(conf, "", true) == -1)
 		ctl_finding(found, true, "postmeterctl status",
 		    "no daemon answers at %s: nothing can be proved",
 		    conf->control_socket.path);
@@ -189,6 +193,6 @@ postfix_prove(
 			if (listener(pf, name, json_string_value(value), &l))
 				prove(conf, &l, proofs, found);
 		}
-	ask(conf, "", true);
+	postfix_prove_ask(conf, "", true);
 	return proofs;
 }

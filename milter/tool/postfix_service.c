@@ -48,15 +48,17 @@ static const struct setting common[] = {
 };
 
 static void
-set(json_t *list, const char *name, const char *value, const char *why)
+postfix_service_set(
+    json_t *list, const char *name, const char *value, const char *why)
 {
 	json_array_append_new(list, json_pack("{s:s, s:s, s:s?}", "name", name,
 					"value", value, "why", why));
 }
 
-/* set_login - how it logs in: with a password, or by our plugin with a token */
+/* postfix_service_set_login - how it logs in: with a password, or by our plugin
+ * with a token */
 static void
-set_login(json_t *list, const struct smarthost *sh)
+postfix_service_set_login(json_t *list, const struct smarthost *sh)
 {
 	const bool token = sh->oauth.grant != GRANT_NONE;
 	const bool verify = sh->tls == TLS_VERIFY;
@@ -64,22 +66,22 @@ set_login(json_t *list, const struct smarthost *sh)
 	if (token) {
 		/* A mechanism that libsasl knows nothing of; TLS is verified.
 		 */
-		set(list, "smtp_sasl_type", "cyrus",
+		postfix_service_set(list, "smtp_sasl_type", "cyrus",
 		    "another library does not know the plugin");
-		set(list, "smtp_sasl_mechanism_filter", "xoauth2",
-		    "the token would be taken for a password");
+		postfix_service_set(list, "smtp_sasl_mechanism_filter",
+		    "xoauth2", "the token would be taken for a password");
 	}
-	set(list, "smtp_sasl_security_options",
+	postfix_service_set(list, "smtp_sasl_security_options",
 	    token ? "" : "noanonymous,noplaintext",
 	    token ? "libsasl would not take the plugin"
 		  : "a password could cross a session without TLS");
-	set(list, "smtp_sasl_tls_security_options",
+	postfix_service_set(list, "smtp_sasl_tls_security_options",
 	    token    ? ""
 	    : verify ? "noanonymous,noplaintext"
 		     : "noanonymous",
 	    token ? "libsasl would not take the plugin"
 		  : "a password could cross a session that is not verified");
-	set(list, "smtp_sasl_tls_verified_security_options",
+	postfix_service_set(list, "smtp_sasl_tls_verified_security_options",
 	    token ? "" : "noanonymous",
 	    token ? "libsasl would not take the plugin"
 		  : "the password could not cross a session that was verified");
@@ -93,26 +95,29 @@ postfix_service(const char *auth, const struct smarthost *sh)
 	char value[400];
 
 	snprintf(value, sizeof(value), "postfix/smarthost-%s", sh->name);
-	set(list, "syslog_name", value, NULL);
-	set(list, "smtp_tls_security_level", verify ? "secure" : "encrypt",
+	postfix_service_set(list, "syslog_name", value, NULL);
+	postfix_service_set(list, "smtp_tls_security_level",
+	    verify ? "secure" : "encrypt",
 	    "who answers in the smarthost's place would get the key");
-	set(list, "smtp_tls_wrappermode", sh->port == 465 ? "yes" : "no",
+	postfix_service_set(list, "smtp_tls_wrappermode",
+	    sh->port == 465 ? "yes" : "no",
 	    "it does not suit the port of the smarthost");
 	snprintf(
 	    value, sizeof(value), "socketmap:unix:%s:door-%s", auth, sh->name);
-	set(list, "smtp_tls_policy_maps", value,
+	postfix_service_set(list, "smtp_tls_policy_maps", value,
 	    "the account is not metered where its mail leaves");
 	snprintf(value, sizeof(value), "socketmap:unix:%s:%s", auth, sh->name);
-	set(list, "smtp_sasl_password_maps", value,
+	postfix_service_set(list, "smtp_sasl_password_maps", value,
 	    "the credential is handed out by the meter");
 	snprintf(value, sizeof(value), "socketmap:unix:%s:status-%s", auth,
 	    sh->name);
-	set(list, "smtp_delivery_status_filter", value,
+	postfix_service_set(list, "smtp_delivery_status_filter", value,
 	    "what was leased and not sent does not come back");
-	set(list, "smtp_sender_dependent_authentication", "yes",
+	postfix_service_set(list, "smtp_sender_dependent_authentication", "yes",
 	    "who sends is not known where it leaves");
-	set_login(list, sh);
+	postfix_service_set_login(list, sh);
 	for (size_t i = 0; i < sizeof(common) / sizeof(common[0]); i++)
-		set(list, common[i].name, common[i].value, common[i].why);
+		postfix_service_set(
+		    list, common[i].name, common[i].value, common[i].why);
 	return list;
 }

@@ -206,9 +206,9 @@ stop(struct replay_desk *d, const struct replay_message *m,
 		r->wait = o->again - m->when;
 }
 
-/* look_at - how full the account that took it is now */
+/* replay_desk_look_at - how full the account that took it is now */
 static void
-look_at(struct replay_desk *d, const char *smarthost, int64_t now)
+replay_desk_look_at(struct replay_desk *d, const char *smarthost, int64_t now)
 {
 	char key[MAILADDR_MAX + 1];
 
@@ -258,7 +258,7 @@ replay_desk_message(void *arg, const struct replay_message *m)
 		if (o.verdict == VERDICT_PASS) {
 			d->passed++;
 			if (o.smarthost != NULL)
-				look_at(d, o.smarthost, m->when);
+				replay_desk_look_at(d, o.smarthost, m->when);
 		} else if (o.verdict != VERDICT_IGNORE) {
 			stop(d, m, &o);
 		}

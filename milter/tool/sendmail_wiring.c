@@ -228,7 +228,7 @@ note_mailer(const struct wiring *w, const struct smarthost *sh, json_t *notes)
 /* --- the filter ---------------------------------------------------------- */
 
 static void
-note_filter(const struct wiring *w, json_t *notes)
+sendmail_wiring_note_filter(const struct wiring *w, json_t *notes)
 {
 	const char *at = w->cf;
 	struct bytes line, path;
@@ -412,7 +412,7 @@ wiring_notes(const struct wiring *w, json_t *notes)
 	note_rules(w, notes);
 	for (size_t i = 0; i < conf->nsmarthost; i++)
 		note_mailer(w, &conf->smarthost[i], notes);
-	note_filter(w, notes);
+	sendmail_wiring_note_filter(w, notes);
 	note_queues(w, notes);
 	note_clones(w, notes);
 	note_relay(w, notes);

@@ -27,7 +27,7 @@ struct smtp_dialog {
 };
 
 static int
-dial(const char *host, const char *port, char *dst, size_t size)
+smtp_dialog_dial(const char *host, const char *port, char *dst, size_t size)
 {
 	const struct addrinfo hint = { .ai_socktype = SOCK_STREAM };
 	const struct timeval patience = { .tv_sec = PATIENCE };
@@ -68,9 +68,9 @@ start_tls(struct smtp_dialog *d)
 		   : -1;
 }
 
-/* get - one byte; -1 at the end */
+/* smtp_dialog_get - one byte; -1 at the end */
 static int
-get(struct smtp_dialog *d)
+smtp_dialog_get(struct smtp_dialog *d)
 {
 	if (d->at == d->len) {
 		const ssize_t n = d->ssl != NULL
@@ -95,7 +95,7 @@ hear(struct smtp_dialog *d, char *dst, size_t size)
 		size_t n = 0;
 		int c;
 
-		while ((c = get(d)) != '\n') {
+		while ((c = smtp_dialog_get(d)) != '\n') {
 			if (c == -1)
 				return -1;
 			if (c != '\r' && n + 1 < sizeof(line))
@@ -134,7 +134,7 @@ smtp_dialog_open(
 
 	if (d == NULL)
 		return NULL;
-	d->fd = dial(host, port, dst, size);
+	d->fd = smtp_dialog_dial(host, port, dst, size);
 	if (d->fd != -1) {
 		snprintf(dst, size, "it does not greet");
 		if (!wrapped || start_tls(d) == 0)

@@ -10,7 +10,7 @@
 #include "version.h"
 
 static void
-begin(struct html *h, const char *title)
+frame_begin(struct html *h, const char *title)
 {
 	html(h,
 	    "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>%s</title><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"icon.svg?v=%s\"><link rel=\"stylesheet\" href=\"style.css?v=%s\">",
@@ -89,7 +89,7 @@ void
 frame(const struct page *pg, const char *title, const struct html *main,
     struct html *h)
 {
-	begin(h, title);
+	frame_begin(h, title);
 	html(h,
 	    "<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript><script src=\"page.js?v=%s\" defer></script></head><body>",
 	    POSTMETER_VERSION);
@@ -105,13 +105,13 @@ frame(const struct page *pg, const char *title, const struct html *main,
 	    "</main><footer><p>postmeter %s · %s</p></footer></body></html>",
 	    POSTMETER_VERSION,
 	    pg->is_admin ? "what is done here is noted with your name"
-		     : "to look at only");
+			 : "to look at only");
 }
 
 void
 frame_refusal(unsigned status, const char *why, struct html *h)
 {
-	begin(h, "postmeter");
+	frame_begin(h, "postmeter");
 	html(h, "</head><body><header><div class=\"title\">");
 	logo(h);
 	html(h,

@@ -167,9 +167,9 @@ has_cookie(const struct guard *g, const struct web_request *rq, int64_t now)
 	return false;
 }
 
-/* take_token - changes a one-time token for a cookie */
+/* guard_take_token - changes a one-time token for a cookie */
 static void
-take_token(
+guard_take_token(
     struct guard *g, const char *token, int64_t now, struct guard_verdict *v)
 {
 	int64_t made;
@@ -207,7 +207,7 @@ guard_judge(struct guard *g, const struct web_request *rq,
 		return;
 	}
 	if (token != NULL && !is_post(rq))
-		take_token(g, token, now, v_r);
+		guard_take_token(g, token, now, v_r);
 	else if (!has_cookie(g, rq, now))
 		guard_no(v_r, 403,
 		    "Nobody is logged in: open the address that `postmeterctl web` prints.");

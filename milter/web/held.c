@@ -9,7 +9,7 @@
 #define SHOWN 100
 
 static void
-held_row(const struct page *pg, struct html *h, const json_t *m, bool may)
+held_page_row(const struct page *pg, struct html *h, const json_t *m, bool may)
 {
 	html(h, "<tr><th scope=\"row\" data-label=\"Message\"><a href=\"?q=");
 	html_query(h, obj_str(m, "queue_id"));
@@ -48,7 +48,7 @@ held(struct page *pg, const struct seen *s, struct html *h)
 	html(h,
 	    "</p><div class=\"wide\"><table><caption class=\"away\">Held mail, the newest first</caption><thead><tr><th scope=\"col\">Message</th><th scope=\"col\">From</th><th scope=\"col\" class=\"num\">To</th><th scope=\"col\">Since</th><th scope=\"col\">Why</th><th scope=\"col\"><span class=\"away\">Commands</span></th></tr></thead><tbody>");
 	for (size_t i = 0; i < n && i < SHOWN; i++)
-		held_row(pg, h, json_array_get(list, i), may);
+		held_page_row(pg, h, json_array_get(list, i), may);
 	html(h, "</tbody></table></div>");
 	if (n > SHOWN)
 		html(h, "<p class=\"dim\">%d of %lld are shown.</p>", SHOWN,

@@ -13,9 +13,9 @@ struct counts {
 	long long wait, near, blocks, closed, held;
 };
 
-/* count - different senders, as far as the fullest rows have them */
+/* overview_count - different senders, as far as the fullest rows have them */
 static void
-count(const struct page *pg, const json_t *limits, struct counts *c)
+overview_count(const struct page *pg, const json_t *limits, struct counts *c)
 {
 	json_t *seen = json_object();
 	const json_t *row, *sh;
@@ -175,7 +175,7 @@ overview(struct page *pg, struct html *h)
 	    &top);
 	limits = json_object_get(top.answer, "limits");
 	view_ask(pg->view, page_question("held", NULL, NULL), &waits);
-	count(pg, limits, &c);
+	overview_count(pg, limits, &c);
 	c.held =
 	    (long long)json_array_size(json_object_get(waits.answer, "held"));
 	observing(h, pg->status.answer);

@@ -175,7 +175,8 @@ sender_row(struct html *h, const json_t *row)
 }
 
 static void
-table(const struct form *query, struct html *h, json_t *const *rows, size_t n)
+senders_table(
+    const struct form *query, struct html *h, json_t *const *rows, size_t n)
 {
 	html(h,
 	    "<div class=\"wide\"><table id=\"list\"><caption class=\"away\">Limits and what is used of them</caption><thead><tr>");
@@ -248,7 +249,7 @@ senders(struct page *pg, const json_t *limits, struct html *h)
 	if (room > 0)
 		choice(pg->query, h, limits);
 	if (n > 0)
-		table(pg->query, h, rows, n);
+		senders_table(pg->query, h, rows, n);
 	else
 		nothing(h, limits);
 	free(rows);

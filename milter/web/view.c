@@ -80,7 +80,7 @@ place(struct view *v, char *question)
 }
 
 static json_t *
-away(int error)
+view_away(int error)
 {
 	return json_pack("{s:b, s:o, s:s}", "ok", 0, "error",
 	    json_sprintf("The daemon cannot be reached: %s.", strerror(error)),
@@ -98,7 +98,7 @@ view_put(const struct view *v, const json_t *request, bool *away_r)
 	const int error = errno;
 
 	*away_r = answer == NULL;
-	return answer != NULL ? answer : away(error);
+	return answer != NULL ? answer : view_away(error);
 }
 
 /* keep - answer (taken over), that came at asked */

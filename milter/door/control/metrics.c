@@ -89,9 +89,9 @@ add_family(
 	return *families == NULL ? NULL : samples;
 }
 
-/* add - one sample; labels and value are taken over */
+/* metrics_add - one sample; labels and value are taken over */
 static void
-add(json_t *samples, json_t *labels, json_t *value)
+metrics_add(json_t *samples, json_t *labels, json_t *value)
 {
 	json_array_append_new(samples,
 	    json_pack("{s:o, s:o}", "labels",
@@ -121,7 +121,7 @@ seconds(int64_t ms)
 static void
 gauge(json_t **families, const char *name, const char *help, json_t *value)
 {
-	add(add_family(families, "gauge", name, help), NULL, value);
+	metrics_add(add_family(families, "gauge", name, help), NULL, value);
 }
 
 /* --- counters ------------------------------------------------------------ */
@@ -194,7 +194,7 @@ add_tally(void *arg, enum tally kind, const char *a, const char *b, uint64_t n)
 		l = labels(counters[kind].a, a, counters[kind].b, b);
 	else if (counters[kind].a != NULL)
 		l = label(counters[kind].a, a);
-	add(t->samples[kind], l, control_number(n));
+	metrics_add(t->samples[kind], l, control_number(n));
 }
 
 static void
@@ -309,13 +309,13 @@ use_each(
 			u->most[at][i] = ratio;
 		if (sh == NULL)
 			continue;
-		add(u->ratio, account_labels(sh, budget, &p->limit[i]),
+		metrics_add(u->ratio, account_labels(sh, budget, &p->limit[i]),
 		    json_real(ratio));
-		add(u->limit, account_labels(sh, budget, &p->limit[i]),
+		metrics_add(u->limit, account_labels(sh, budget, &p->limit[i]),
 		    control_number(max));
 	}
 	if (sh != NULL)
-		add(u->locked,
+		metrics_add(u->locked,
 		    json_pack("{s:s, s:s, s:s}", "smarthost", sh->name,
 			"budget", account_budget_words[budget], "policy",
 			p->name),
@@ -342,11 +342,11 @@ add_bands(const struct use *u, json_t **families)
 		if (p == conf->senders)
 			continue;
 		for (size_t b = 0; b < BANDS; b++)
-			add(keys,
+			metrics_add(keys,
 			    labels("policy", p->name, "band", band_names[b]),
 			    control_number(u->band[i][b]));
 		for (size_t j = 0; j < p->nlimit; j++)
-			add(most,
+			metrics_add(most,
 			    labels("policy", p->name, "limit",
 				limit_text(&p->limit[j], text, sizeof(text))),
 			    json_real(u->most[i][j]));
@@ -393,7 +393,7 @@ add_smarthosts(const struct request *rq, json_t **families)
 		const char *name = rq->conf->smarthost[i].name;
 
 		if (health_ask(rq->env->health, name, rq->now, &r))
-			add(up, label("smarthost", name),
+			metrics_add(up, label("smarthost", name),
 			    json_integer(r.state == BREAKER_CLOSED));
 	}
 }
@@ -411,7 +411,8 @@ add_gates(const struct request *rq, json_t **families)
 		const char *name = rq->conf->smarthost[i].name;
 
 		gate_report(rq->env->gate, name, rq->now, &gate);
-		add(open, label("smarthost", name), json_integer(!gate.closed));
+		metrics_add(
+		    open, label("smarthost", name), json_integer(!gate.closed));
 	}
 }
 
@@ -436,15 +437,15 @@ add_tokens(const struct request *rq, json_t **families)
 		if (sh->oauth.grant == GRANT_NONE)
 			continue;
 		(void)tokens_report(sh->name, rq->now, &token);
-		add(left, label("smarthost", sh->name),
+		metrics_add(left, label("smarthost", sh->name),
 		    json_integer(
 			token.there
 			    ? (json_int_t)((token.expires - rq->now) / SECOND)
 			    : 0));
-		add(failing, label("smarthost", sh->name),
+		metrics_add(failing, label("smarthost", sh->name),
 		    json_integer(token.error.text[0] != '\0'));
 		if (sh->oauth.secret_until != 0)
-			add(secret, label("smarthost", sh->name),
+			metrics_add(secret, label("smarthost", sh->name),
 			    json_integer((
 				json_int_t)((sh->oauth.secret_until - rq->now) /
 					    SECOND)));
@@ -476,27 +477,31 @@ add_store(const struct request *rq, json_t **families)
 	    json_integer(st.healthy));
 	charges = add_family(families, "counter", "postmeter_store_charges",
 	    "What the store was asked to spend.");
-	add(charges, label("result", "applied"), control_number(st.charged));
-	add(charges, label("result", "declined"), control_number(st.declined));
-	add(charges, label("result", "failed"), control_number(st.failed));
+	metrics_add(
+	    charges, label("result", "applied"), control_number(st.charged));
+	metrics_add(
+	    charges, label("result", "declined"), control_number(st.declined));
+	metrics_add(
+	    charges, label("result", "failed"), control_number(st.failed));
 	gauge(families, "postmeter_store_counters", "Counters in memory.",
 	    control_number(st.counters));
 	gauge(families, "postmeter_store_journal_bytes",
 	    "Write-ahead log not yet in the database.",
 	    control_number(st.journal_bytes));
-	add(add_family(families, "counter", "postmeter_store_flushes",
-		"Flushes into the database."),
+	metrics_add(add_family(families, "counter", "postmeter_store_flushes",
+			"Flushes into the database."),
 	    NULL, control_number(st.flushes));
 	gauge(families, "postmeter_store_last_flush_timestamp_seconds",
 	    "When the last flush ended; 0: never.", seconds(st.flushed));
-	add(add_family(families, "counter", "postmeter_store_events_dropped",
+	metrics_add(
+	    add_family(families, "counter", "postmeter_store_events_dropped",
 		"Events that came too fast to be kept."),
 	    NULL, control_number(st.events_dropped));
 }
 
-/* add_held - only root can see the queue: what its last round saw */
+/* metrics_add_held - only root can see the queue: what its last round saw */
 static void
-add_held(const struct request *rq, json_t **families)
+metrics_add_held(const struct request *rq, json_t **families)
 {
 	int64_t oldest;
 	size_t count;
@@ -547,8 +552,8 @@ add_process(const struct request *rq, json_t **families)
 	getrlimit(RLIMIT_NOFILE, &most);
 	gauge(families, "process_resident_memory_bytes", "Memory in use.",
 	    resident());
-	add(add_family(families, "counter", "process_cpu_seconds",
-		"Processor time used."),
+	metrics_add(add_family(families, "counter", "process_cpu_seconds",
+			"Processor time used."),
 	    NULL, json_real((double)cpu.tv_sec + (double)cpu.tv_nsec / 1e9));
 	gauge(families, "process_open_fds", "Open descriptors.",
 	    open_descriptors());
@@ -565,8 +570,8 @@ control_metrics(const struct request *rq)
 	struct why why = WHY_NONE;
 	enum store_answer a;
 
-	add(add_family(&families, "gauge", "postmeter_build_info",
-		"Which postmeter this is."),
+	metrics_add(add_family(&families, "gauge", "postmeter_build_info",
+			"Which postmeter this is."),
 	    labels("version", POSTMETER_VERSION, "store",
 		store_kind(rq->env->store)),
 	    json_integer(1));
@@ -582,7 +587,7 @@ control_metrics(const struct request *rq)
 	add_gates(rq, &families);
 	add_tokens(rq, &families);
 	add_store(rq, &families);
-	add_held(rq, &families);
+	metrics_add_held(rq, &families);
 	add_process(rq, &families);
 	/* A store that is out is what the rest is needed for. */
 	return json_pack("{s:b, s:b, s:s, s:o}", "ok", 1, "complete",

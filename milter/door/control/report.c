@@ -29,9 +29,9 @@
 /* A daemon must not fall over its own export; a database has its own tools. */
 #define EXPORT_MOST 20000
 
-/* look - what the prober saw of a smarthost; null if it did not look */
+/* report_look - what the prober saw of a smarthost; null if it did not look */
 static json_t *
-look(const struct request *rq, const struct smarthost *sh)
+report_look(const struct request *rq, const struct smarthost *sh)
 {
 	struct health_report r;
 
@@ -114,11 +114,11 @@ add_budgets(const struct request *rq, const struct smarthost *sh,
 }
 
 /*
- * account - what was promised at the door and what was sent at the exit, of
- * each limit of the account; null if the store could not say
+ * report_account - what was promised at the door and what was sent at the exit,
+ * of each limit of the account; null if the store could not say
  */
 static json_t *
-account(const struct request *rq, const struct smarthost *sh)
+report_account(const struct request *rq, const struct smarthost *sh)
 {
 	json_t *list = json_array();
 
@@ -150,8 +150,9 @@ smarthosts(const struct request *rq)
 			"name", control_text(sh->name), "host",
 			control_text(sh->host), "port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
-			routes, "health", look(rq, sh), "oauth", oauth(rq, sh),
-			"gate", gate(rq, sh), "account", account(rq, sh)));
+			routes, "health", report_look(rq, sh), "oauth",
+			oauth(rq, sh), "gate", gate(rq, sh), "account",
+			report_account(rq, sh)));
 	}
 	return list;
 }
@@ -176,7 +177,7 @@ add_block(void *arg, const char *who, int64_t until, const char *text)
 }
 
 static json_t *
-blocks(const struct request *rq, enum store_answer *a_r, struct why *why)
+report_blocks(const struct request *rq, enum store_answer *a_r, struct why *why)
 {
 	struct block_list l = { .rq = rq, .array = json_array() };
 
@@ -206,9 +207,9 @@ store_report(const struct request *rq)
 	    control_number(st.events_dropped));
 }
 
-/* refused - how often no was said since the start, at either stage */
+/* report_refused - how often no was said since the start, at either stage */
 static json_t *
-refused(void)
+report_refused(void)
 {
 	const uint64_t taken = tally_sum(TALLY_MESSAGES, "pass") +
 			       tally_sum(TALLY_MESSAGES, "hold");
@@ -248,9 +249,9 @@ unhealthy(const struct request *rq, const json_t *list)
 	return false;
 }
 
-/* may - the commands that whoever looks may give */
+/* report_may - the commands that whoever looks may give */
 static json_t *
-may(const struct config *conf)
+report_may(const struct config *conf)
 {
 	json_t *list = json_array();
 
@@ -266,7 +267,7 @@ control_status(const struct request *rq)
 	const struct config *conf = rq->conf;
 	struct why why = WHY_NONE;
 	enum store_answer a;
-	json_t *blocked = blocks(rq, &a, &why), *all = smarthosts(rq);
+	json_t *blocked = report_blocks(rq, &a, &why), *all = smarthosts(rq);
 	char digest[20];
 
 	snprintf(digest, sizeof(digest), "%016" PRIx64, conf->digest);
@@ -285,10 +286,11 @@ control_status(const struct request *rq)
 	    conf->map_socket.path, "auth", conf->auth_socket.path, "control",
 	    conf->control_socket.path, "view", conf->view_socket.path,
 	    "smarthosts", all, "policies", (int)conf->npolicy - 1, "rules",
-	    (int)conf->nrule, "blocks", blocked, "refused", refused(), "trace",
-	    trace_report(conf), "observed",
+	    (int)conf->nrule, "blocks", blocked, "refused", report_refused(),
+	    "trace", trace_report(conf), "observed",
 	    control_number(tally_sum(TALLY_OBSERVED, NULL)), "unmetered",
-	    control_number(tally_sum(TALLY_UNMETERED, NULL)), "may", may(conf));
+	    control_number(tally_sum(TALLY_UNMETERED, NULL)), "may",
+	    report_may(conf));
 }
 
 /* The fullest limits seen so far, the fullest first. */
@@ -523,7 +525,7 @@ control_export(const struct request *rq)
 	if (a == STORE_OK)
 		events = control_event_list(rq, NULL, EVENTS_MOST, &a, &why);
 	if (a == STORE_OK)
-		blocked = blocks(rq, &a, &why);
+		blocked = report_blocks(rq, &a, &why);
 	if (a != STORE_OK) {
 		json_decref(l.array);
 		json_decref(events);

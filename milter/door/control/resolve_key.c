@@ -14,7 +14,7 @@
 #include "request.h"
 
 static void
-add(struct who *w, const char *key)
+resolve_key_add(struct who *w, const char *key)
 {
 	for (size_t i = 0; i < w->n; i++)
 		if (strcmp(w->key[i], key) == 0)
@@ -29,7 +29,7 @@ add_address(const struct config *conf, const char *who, struct who *w)
 	struct mailaddr a;
 
 	mailaddr_canon(&a, who, strlen(who), conf->recipient_delimiter);
-	add(w, a.text);
+	resolve_key_add(w, a.text);
 }
 
 static void
@@ -38,7 +38,7 @@ add_login(const struct config *conf, const char *who, struct who *w)
 	char login[MAILADDR_MAX + 1];
 
 	config_login(conf, who, login);
-	add(w, login);
+	resolve_key_add(w, login);
 }
 
 /* add_domain - "office.example" and "@office.example" are one */
@@ -49,7 +49,7 @@ add_domain(const char *who, struct who *w)
 
 	who += who[0] == '@';
 	if (mailaddr_canon_domain(key + 1, sizeof(key) - 1, who, strlen(who)))
-		add(w, key);
+		resolve_key_add(w, key);
 }
 
 /* add_client - a machine by its address; true if it was one */
@@ -61,7 +61,7 @@ add_client(const struct policy *p, const char *who, struct who *w)
 	unsigned bits;
 
 	if (strcmp(who, "localhost") == 0) { /* sendmail(1) has no client */
-		add(w, who);
+		resolve_key_add(w, who);
 		return true;
 	}
 	if (netprefix_parse(who, &net) == -1)
@@ -69,7 +69,7 @@ add_client(const struct policy *p, const char *who, struct who *w)
 	bits = net.addr.len == 4 ? p->prefix4 : p->prefix6;
 	if (p->per != PER_CLIENT)
 		bits = 128;
-	add(w, netaddr_text(&net.addr, bits, key, sizeof(key)));
+	resolve_key_add(w, netaddr_text(&net.addr, bits, key, sizeof(key)));
 	return true;
 }
 
@@ -86,19 +86,19 @@ control_who(const struct config *conf, const struct policy *policy,
 
 	w_r->n = 0;
 	if (account != NULL || bill_is_shared(who))
-		add(w_r, who);
+		resolve_key_add(w_r, who);
 	if (account != NULL && budget == BUDGET_PROMISED) {
 		char sent[MAILADDR_MAX + 1];
 
 		/* The account is what it promised and what it sent. */
 		account_key(BUDGET_SENT, account, sent, sizeof(sent));
-		add(w_r, sent);
+		resolve_key_add(w_r, sent);
 	}
 	if (w_r->n > 0)
 		return;
 	if (strcmp(who, "*") == 0 || policy->per == PER_EVERYONE) {
 		if (strcmp(who, "*") == 0 && policy->per == PER_EVERYONE)
-			add(w_r, "*");
+			resolve_key_add(w_r, "*");
 		return;
 	}
 	if (add_client(policy, who, w_r) || policy->per == PER_CLIENT)

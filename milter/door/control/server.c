@@ -87,9 +87,9 @@ refusal(const char *error, const char *remedy)
 	return answer != NULL ? answer : json_null();
 }
 
-/* is_among - is that user one of view-peers? */
+/* control_is_among - is that user one of view-peers? */
 static bool
-is_among(const struct names *peers, const char *name, uid_t uid)
+control_is_among(const struct names *peers, const char *name, uid_t uid)
 {
 	char digits[24];
 
@@ -105,7 +105,7 @@ static bool
 may_view(const char *name, uid_t uid)
 {
 	const struct config *conf = snapshot_hold();
-	const bool may = is_among(&conf->view_peers, name, uid);
+	const bool may = control_is_among(&conf->view_peers, name, uid);
 
 	snapshot_release(&conf);
 	return may;
@@ -222,7 +222,7 @@ patience(struct control_server *s, bool resting)
 }
 
 static void *
-serve(void *arg)
+control_serve(void *arg)
 {
 	struct control_server *s = arg;
 	struct pollfd fds[PEERS + 2];
@@ -291,7 +291,7 @@ control_start(int fd, enum control_door door, const struct control_env *env)
 		server_free(s);
 		return NULL;
 	}
-	if (thread_start(&s->thread, serve, s) != 0) {
+	if (thread_start(&s->thread, control_serve, s) != 0) {
 		server_free(s);
 		return NULL;
 	}

@@ -151,7 +151,7 @@ control_trace(const struct request *rq)
 /* --- by day -------------------------------------------------------------- */
 
 static json_t *
-day_text(int day)
+trace_day_text(int day)
 {
 	char text[16];
 
@@ -167,7 +167,7 @@ add_day(void *arg, const struct trace_day *d)
 
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "day",
-		day_text(d->day), "who", control_text(d->who), "sent",
+		trace_day_text(d->day), "who", control_text(d->who), "sent",
 		control_number(d->sent), "recipients",
 		control_number(d->recipients), "bytes",
 		control_number(d->bytes), "refused", control_number(d->refused),

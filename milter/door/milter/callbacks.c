@@ -171,9 +171,9 @@ log_message(
 /* --- a transaction ----------------------------------------------------------
  */
 
-/* finish - forget the transaction, if there is one */
+/* mlfi_finish - forget the transaction, if there is one */
 static void
-finish(struct session *s)
+mlfi_finish(struct session *s)
 {
 	if (s->conf != NULL)
 		snapshot_release(&s->conf);
@@ -261,7 +261,7 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 
 	if (s == NULL)
 		return SMFIS_CONTINUE; /* refused at the first recipient */
-	finish(s);
+	mlfi_finish(s);
 	s->conf = snapshot_hold();
 	raw = argv[0] != NULL ? argv[0] : "";
 	match_envelope_sender(
@@ -293,9 +293,10 @@ blind(const struct session *s)
 	       (config_needs_headers(s->conf) && !s->can_rename);
 }
 
-/* refusal - the last recipient is not taken: a line for the log, the words */
+/* mlfi_refusal - the last recipient is not taken: a line for the log, the words
+ */
 static sfsistat
-refusal(SMFICTX *ctx, struct session *s, const char *raw,
+mlfi_refusal(SMFICTX *ctx, struct session *s, const char *raw,
     const struct outcome *o, const struct reply *r)
 {
 	char rcpt[MAILADDR_MAX];
@@ -355,7 +356,7 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 	leave(TALLY_RCPT, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
 	return r.code == NULL ? SMFIS_CONTINUE
-			      : refusal(ctx, s, argv[0], &o, &r);
+			      : mlfi_refusal(ctx, s, argv[0], &o, &r);
 }
 
 static sfsistat
@@ -385,7 +386,7 @@ mlfi_body(SMFICTX *ctx, unsigned char *chunk, size_t len)
 }
 
 static sfsistat
-answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
+mlfi_answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
 {
 	char reason[REPLY_TEXT];
 
@@ -456,7 +457,7 @@ mlfi_eom(SMFICTX *ctx)
 	if (s == NULL || s->conf == NULL || (s->outgoing && blind(s)))
 		return unavailable(ctx);
 	if (!s->outgoing) {
-		finish(s);
+		mlfi_finish(s);
 		return SMFIS_CONTINUE;
 	}
 	if (!enter())
@@ -472,9 +473,9 @@ mlfi_eom(SMFICTX *ctx)
 	log_message(s, &o, &r);
 	st = record_outcome(s->conf, &s->txn, NULL, &o, &r, now) &&
 		     rename_sender(ctx, s, &o) == 0
-		 ? answer(ctx, &o, &r)
+		 ? mlfi_answer(ctx, &o, &r)
 		 : unavailable(ctx);
-	finish(s);
+	mlfi_finish(s);
 	return st;
 }
 
@@ -485,7 +486,7 @@ mlfi_abort(SMFICTX *ctx)
 
 	/* Nothing was charged, so there is nothing to give back. */
 	if (s != NULL)
-		finish(s);
+		mlfi_finish(s);
 	return SMFIS_CONTINUE;
 }
 
@@ -495,7 +496,7 @@ mlfi_close(SMFICTX *ctx)
 	struct session *s = smfi_getpriv(ctx);
 
 	if (s != NULL) {
-		finish(s);
+		mlfi_finish(s);
 		txn_end(&s->txn);
 		free(s);
 		(void)smfi_setpriv(ctx, NULL);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answer.h"
 #include "credentials.h"
 #include "gate.h"
 #include "mailaddr.h"
@@ -19,12 +20,6 @@
 #define DOOR "door-"
 #define STATUS "status-"
 #define NEXTHOP 300 /* "[", a host name, "]:65535" */
-
-static void
-temp(const char *why, char *dst, size_t size)
-{
-	snprintf(dst, size, "TEMP %s", why);
-}
 
 void
 postfix_transport(const struct desk *desk, struct bytes key, bool exit,
@@ -69,7 +64,7 @@ postfix_transport(const struct desk *desk, struct bytes key, bool exit,
 		snprintf(dst, size, "OK retry:4.7.1 %s", why.text);
 		break;
 	case ROUTE_UNKNOWN:
-		temp(why.text, dst, size);
+		answer_temp(dst, size, why.text);
 		break;
 	}
 }
@@ -101,9 +96,10 @@ door(const struct desk *desk, const struct exit *e, const char *key, char *dst,
 
 	nexthop_of(e->sh, nexthop);
 	if (strcmp(key, nexthop) != 0)
-		temp("this server is not that of the smarthost", dst, size);
+		answer_temp(
+		    dst, size, "this server is not that of the smarthost");
 	else if (gate_begin(desk, e->owner, e->sh, e->now, &why) != GATE_OPEN)
-		temp(why.text, dst, size);
+		answer_temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK %s",
 		    e->sh->tls == TLS_VERIFY ? "secure match=nexthop"
@@ -128,8 +124,8 @@ credential(const struct desk *desk, const struct exit *e, const char *key,
 		/* NOTFOUND would let a fallback relay have it without a login.
 		 */
 		if (server)
-			temp("this server is not that of the smarthost", dst,
-			    size);
+			answer_temp(dst, size,
+			    "this server is not that of the smarthost");
 		else
 			snprintf(dst, size, "NOTFOUND ");
 		if (strchr(key, '@') != NULL && key[0] != '[' &&
@@ -142,11 +138,11 @@ credential(const struct desk *desk, const struct exit *e, const char *key,
 	    desk->conf, e->sh->name, nexthop, dst + 3, size - 3, &why);
 	/* What is not known is no login: the gate hears of none. */
 	if (found == -1) {
-		temp(why.text, dst, size);
+		answer_temp(dst, size, why.text);
 	} else if (desk->gate != NULL && gate_login(desk, e->owner, e->sh,
 					     e->now, &why) != GATE_OPEN) {
 		explicit_bzero(dst, size);
-		temp(why.text, dst, size);
+		answer_temp(dst, size, why.text);
 	} else if (found == 0) {
 		snprintf(dst, size, "NOTFOUND ");
 	}
@@ -175,9 +171,10 @@ text_of(struct bytes b, char *dst, size_t size)
 	return true;
 }
 
-/* after - map without its prefix; NULL if it does not begin with that */
+/* postfix_maps_after - map without its prefix; NULL if it does not begin with
+ * that */
 static const char *
-after(const char *map, const char *prefix)
+postfix_maps_after(const char *map, const char *prefix)
 {
 	const size_t n = strlen(prefix);
 
@@ -194,21 +191,21 @@ postfix_auth(const struct desk *desk, const char *owner, const struct lookup *q,
 
 	if (!text_of(q->map, name, sizeof(name)) ||
 	    !text_of(q->key, text, sizeof(text))) {
-		temp("no such smarthost", dst, size);
+		answer_temp(dst, size, "no such smarthost");
 		return;
 	}
 	/* A smarthost may be called "door-x": its own name comes first. */
 	e.sh = config_smarthost(desk->conf, name);
 	if (e.sh != NULL) {
 		credential(desk, &e, text, dst, size);
-	} else if ((account = after(name, DOOR)) != NULL &&
+	} else if ((account = postfix_maps_after(name, DOOR)) != NULL &&
 		   (e.sh = config_smarthost(desk->conf, account)) != NULL) {
 		door(desk, &e, text, dst, size);
-	} else if ((account = after(name, STATUS)) != NULL &&
+	} else if ((account = postfix_maps_after(name, STATUS)) != NULL &&
 		   (e.sh = config_smarthost(desk->conf, account)) != NULL) {
 		status(desk, &e, text, dst, size);
 	} else {
-		temp("there is no smarthost of that name, see postmeter.conf",
-		    dst, size);
+		answer_temp(dst, size,
+		    "there is no smarthost of that name, see postmeter.conf");
 	}
 }

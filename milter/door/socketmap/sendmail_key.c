@@ -111,9 +111,9 @@ bare(struct bytes name)
 	return name;
 }
 
-/* inside - does the server stand in the office? */
+/* sendmail_key_inside - does the server stand in the office? */
 static bool
-inside(const struct config *conf, struct bytes server)
+sendmail_key_inside(const struct config *conf, struct bytes server)
 {
 	struct netaddr addr;
 	char text[NETADDR_TEXT];
@@ -163,7 +163,7 @@ sendmail_server(
 			return SENDMAIL_ASTRAY;
 	if (sh == NULL)
 		return SENDMAIL_OTHER;
-	if (server.len > 0 && inside(conf, server))
+	if (server.len > 0 && sendmail_key_inside(conf, server))
 		return SENDMAIL_OTHER;
 	return SENDMAIL_ASTRAY;
 }
@@ -211,9 +211,10 @@ sendmail_tls(const struct smarthost *sh)
 	return "VERIFY:" CIPHER_BITS "+CN";
 }
 
-/* put - name, value in base64, close; the bytes written, 0 if no room */
+/* sendmail_key_put - name, value in base64, close; the bytes written, 0 if no
+ * room */
 static size_t
-put(char *dst, size_t size, const char *name, const char *value)
+sendmail_key_put(char *dst, size_t size, const char *name, const char *value)
 {
 	size_t len = strlen(value), head = strlen(name);
 	size_t body = (len + 2) / 3 * 4;
@@ -238,8 +239,8 @@ sendmail_auth(const char *user, const char *password, const char *methods,
 	size_t at = 0;
 
 	for (size_t i = 0; i < sizeof(item) / sizeof(item[0]); i++) {
-		size_t n =
-		    put(dst + at, size - at, item[i].name, item[i].value);
+		size_t n = sendmail_key_put(
+		    dst + at, size - at, item[i].name, item[i].value);
 
 		if (n == 0)
 			return -1;

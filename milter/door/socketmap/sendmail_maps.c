@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answer.h"
 #include "arrivals.h"
 #include "credentials.h"
 #include "digest.h"
@@ -26,12 +27,6 @@
  * the mail wait, where the last one is refused it goes on without a login.
  */
 #define NOBODYS " XOAUTH PLAIN-CLIENTTOKEN"
-
-static void
-temp(char *dst, size_t size, const char *why)
-{
-	snprintf(dst, size, "TEMP %s", why);
-}
 
 /* What is asked: about which message, and what else stands in the key. */
 struct question {
@@ -56,7 +51,7 @@ message(const struct desk *desk, struct bytes key, int64_t now,
 
 	q->sh = NULL;
 	if (!sendmail_parse(key, k)) {
-		temp(dst, size,
+		answer_temp(dst, size,
 		    "this key is not of postmeter's rules for Sendmail: run postmeterctl setup sendmail");
 		return -1;
 	}
@@ -68,7 +63,7 @@ message(const struct desk *desk, struct bytes key, int64_t now,
 	/* An address test has no id, and nothing that could leave. */
 	if (q->id[0] != '\0' && routing_of_id(desk, q->id, &q->sender, now,
 				    &q->sh, &why) == ROUTE_UNKNOWN) {
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 		return -1;
 	}
 	return 0;
@@ -88,15 +83,16 @@ sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
 	    (q.id[0] == '\0' || arrivals_has(q.id, &q.sender)) &&
 	    routing_of_sender(desk, &q.sender, now, &q.sh, &why) ==
 		ROUTE_UNKNOWN) {
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 	} else if (q.sh == NULL) {
 		snprintf(dst, size, "NOTFOUND ");
 	} else if (!sendmail_can(q.sh, &why)) {
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 	} else {
 		memcpy(dst, "OK ", 3);
 		if (sendmail_route(q.sh, dst + 3, size - 3) == -1)
-			temp(dst, size, "the smarthost's name is too long");
+			answer_temp(
+			    dst, size, "the smarthost's name is too long");
 	}
 }
 
@@ -119,7 +115,7 @@ due(const struct desk *desk, struct bytes key, int64_t now, struct question *q,
 		snprintf(dst, size, "NOTFOUND ");
 		break;
 	case SENDMAIL_ASTRAY:
-		temp(dst, size,
+		answer_temp(dst, size,
 		    q->sh == NULL
 			? "this message was never counted for that smarthost"
 			: "this server is not the smarthost of the message");
@@ -153,7 +149,7 @@ login_by_handle(const struct config *conf, const struct smarthost *sh,
 
 	explicit_bzero(token, sizeof(token));
 	if (!there) {
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 		return;
 	}
 	memcpy(dst, "OK ", 3);
@@ -161,7 +157,7 @@ login_by_handle(const struct config *conf, const struct smarthost *sh,
 		conf->auth_socket.path, sh->name) >= (int)sizeof(handle) ||
 	    sendmail_auth(sh->username, handle, "XOAUTH2" NOBODYS, dst + 3,
 		size - 3) == -1)
-		temp(dst, size,
+		answer_temp(dst, size,
 		    "user name or auth-socket are too long for Sendmail");
 }
 
@@ -178,9 +174,10 @@ sendmail_map_token(const struct desk *desk, struct bytes key, int64_t now,
 	sh = config_smarthost(desk->conf, name);
 	memcpy(dst, "OK ", 3);
 	if (sh == NULL || sh->oauth.grant == GRANT_NONE)
-		temp(dst, size, "there is no such smarthost with a token");
+		answer_temp(
+		    dst, size, "there is no such smarthost with a token");
 	else if (tokens_get(sh->name, dst + 3, size - 3, now, &why) == -1)
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 }
 
 /*
@@ -219,14 +216,14 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 		memcpy(dst, "OK ", 3);
 		if (sendmail_auth(both, colon + 1, "PLAIN LOGIN" NOBODYS,
 			dst + 3, size - 3) == -1)
-			temp(dst, size,
+			answer_temp(dst, size,
 			    "user name or password is longer than 189 bytes, which Sendmail cannot take");
 		break;
 	case 0:
 		snprintf(dst, size, "NOTFOUND ");
 		break;
 	default:
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 		break;
 	}
 	explicit_bzero(both, sizeof(both));
@@ -246,7 +243,7 @@ sendmail_map_login(const struct desk *desk, const char *process,
 	else if (was_refused(desk, q.sh, now, &why) ||
 		 (desk->gate != NULL && gate_login_due(desk, &q.rcpt, q.sh, now,
 					    &why) != GATE_OPEN))
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK due");
 }
@@ -269,7 +266,7 @@ sendmail_map_auth(const struct desk *desk, const char *process,
 	} else if (desk->gate != NULL &&
 		   gate_message(desk, &q.rcpt, q.sh, now, &why) != GATE_OPEN) {
 		explicit_bzero(dst, size);
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 	}
 }
 
@@ -297,7 +294,7 @@ sendmail_map_leave(const struct desk *desk, const char *process,
 		return;
 	if (desk->gate != NULL &&
 	    gate_recipient(desk, &q.rcpt, q.sh, now, &why) != GATE_OPEN)
-		temp(dst, size, why.text);
+		answer_temp(dst, size, why.text);
 	else
 		snprintf(dst, size, "OK yes");
 }

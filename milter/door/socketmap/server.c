@@ -165,9 +165,10 @@ count_lookup(const struct peer *p, struct bytes map, const char *text)
 	    1);
 }
 
-/* answer - frames the answer to one request into p->out */
+/* socketmap_answer - frames the answer to one request into p->out */
 static void
-answer(struct socketmap_server *s, struct peer *p, struct bytes request)
+socketmap_answer(
+    struct socketmap_server *s, struct peer *p, struct bytes request)
 {
 	char text[OUT_SIZE - 16];
 	struct lookup q = { .map = { 0 } };
@@ -191,7 +192,7 @@ answer(struct socketmap_server *s, struct peer *p, struct bytes request)
 /* --- peers --------------------------------------------------------------- */
 
 static void
-peer_close(struct socketmap_server *s, size_t i)
+socketmap_peer_close(struct socketmap_server *s, size_t i)
 {
 	struct peer *p = s->peer[i];
 
@@ -214,7 +215,7 @@ peer_gone(struct socketmap_server *s, size_t i)
 	char owner[LEASE_OWNER];
 
 	memcpy(owner, p->owner, sizeof(owner));
-	peer_close(s, i);
+	socketmap_peer_close(s, i);
 	for (size_t k = 0; k < s->npeer && last; k++)
 		last = strcmp(s->peer[k]->owner, owner) != 0;
 	if (last) {
@@ -239,16 +240,17 @@ next_request(struct socketmap_server *s, struct peer *p)
 	used = netstring_take(p->in, p->nin, &request);
 	if (used <= 0)
 		return (int)used;
-	answer(s, p, request);
+	socketmap_answer(s, p, request);
 	p->nin -= (size_t)used;
 	memmove(p->in, p->in + used, p->nin);
 	p->since = clock_steady();
 	return 1;
 }
 
-/* peer_write - as much of the answer as the peer takes now.  -1: it is gone */
+/* socketmap_peer_write - as much of the answer as the peer takes now.  -1: it
+ * is gone */
 static int
-peer_write(struct peer *p)
+socketmap_peer_write(struct peer *p)
 {
 	if (p->nout == 0)
 		return 0;
@@ -276,7 +278,7 @@ peer_serve(struct socketmap_server *s, struct peer *p)
 	int rc = 1;
 
 	for (int n = 0; n < TURN && rc == 1; n++) {
-		if (peer_write(p) == -1)
+		if (socketmap_peer_write(p) == -1)
 			return -1;
 		rc = next_request(s, p);
 	}
@@ -285,7 +287,7 @@ peer_serve(struct socketmap_server *s, struct peer *p)
 }
 
 static int
-peer_read(struct socketmap_server *s, struct peer *p)
+socketmap_peer_read(struct socketmap_server *s, struct peer *p)
 {
 	ssize_t n;
 
@@ -343,7 +345,7 @@ evict_idle(struct socketmap_server *s, enum door door)
 		return true;
 	if (oldest == s->npeer)
 		return false;
-	peer_close(s, oldest);
+	socketmap_peer_close(s, oldest);
 	return true;
 }
 
@@ -462,7 +464,7 @@ peer_accept(struct socketmap_server *s, enum door door)
 	name_owner(p);
 	s->peer[s->npeer++] = p;
 	if (!admitted(s, p))
-		peer_close(s, s->npeer - 1);
+		socketmap_peer_close(s, s->npeer - 1);
 }
 
 /* --- the thread ---------------------------------------------------------- */
@@ -492,9 +494,10 @@ listen_for(struct socketmap_server *s, struct pollfd *fds)
 	return (int)wait;
 }
 
-/* sweep - some that held leases ended while nobody listened to them */
+/* socketmap_sweep - some that held leases ended while nobody listened to them
+ */
 static void
-sweep(struct socketmap_server *s)
+socketmap_sweep(struct socketmap_server *s)
 {
 	const int64_t now = clock_steady();
 	struct desk desk = s->desk;
@@ -521,16 +524,16 @@ serve_peers(struct socketmap_server *s, const struct pollfd *fds)
 		if (got & POLLOUT || p->ready)
 			rc = peer_serve(s, p);
 		else if (got & (POLLIN | POLLHUP | POLLERR))
-			rc = peer_read(s, p);
+			rc = socketmap_peer_read(s, p);
 		if (rc == -1)
 			peer_gone(s, i);
 		else if (overdue(s, p, now))
-			peer_close(s, i);
+			socketmap_peer_close(s, i);
 	}
 }
 
 static void *
-serve(void *arg)
+socketmap_serve(void *arg)
 {
 	struct socketmap_server *s = arg;
 	static struct pollfd fds[DOORS + 1 + PEERS];
@@ -542,7 +545,7 @@ serve(void *arg)
 		    errno != EINTR)
 			log_warn("poll: %s", strerror(errno));
 		serve_peers(s, fds);
-		sweep(s);
+		socketmap_sweep(s);
 		if (fds[DOORS].revents != 0)
 			break;
 		for (int i = 0; i < DOORS; i++)
@@ -550,7 +553,7 @@ serve(void *arg)
 				peer_accept(s, (enum door)i);
 	}
 	while (s->npeer > 0)
-		peer_close(s, s->npeer - 1);
+		socketmap_peer_close(s, s->npeer - 1);
 	return NULL;
 }
 
@@ -577,7 +580,8 @@ socketmap_start(int map_fd, int auth_fd, const struct desk *desk)
 	s->door[DOOR_AUTH] = auth_fd;
 	s->desk = *desk;
 	s->stop = eventfd(0, EFD_CLOEXEC);
-	if (s->stop == -1 || thread_start(&s->thread, serve, s) != 0) {
+	if (s->stop == -1 ||
+	    thread_start(&s->thread, socketmap_serve, s) != 0) {
 		if (s->stop != -1)
 			close(s->stop);
 		free(s);

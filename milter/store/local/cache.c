@@ -63,7 +63,7 @@ bucket_of(const struct cache *t, uint64_t hash)
 
 /* One bucket more, filled from the one that it is split from. */
 static void
-grow(struct cache *t)
+cache_grow(struct cache *t)
 {
 	struct item **from, *list;
 
@@ -92,7 +92,7 @@ grow(struct cache *t)
 }
 
 static const char *
-name_of(struct cache *t, const char *policy)
+cache_name_of(struct cache *t, const char *policy)
 {
 	struct name *n;
 	size_t len = strlen(policy) + 1;
@@ -208,7 +208,7 @@ struct item *
 cache_add(struct cache *t, const char *policy, const char *key)
 {
 	size_t nkey = strlen(key) + 1;
-	const char *name = name_of(t, policy);
+	const char *name = cache_name_of(t, policy);
 	struct item *item = calloc(1, sizeof(*item) + nkey), **bucket;
 
 	if (item == NULL || name == NULL) {
@@ -217,7 +217,7 @@ cache_add(struct cache *t, const char *policy, const char *key)
 	}
 	if (t->n[ITEM_CLEAN] + t->n[ITEM_DIRTY] + t->n[ITEM_FLUSHING] >=
 	    t->nbucket)
-		grow(t);
+		cache_grow(t);
 	item->policy = name;
 	memcpy(item->key, key, nkey);
 	item->hash = item_hash(t, policy, key);

@@ -474,7 +474,7 @@ local_lease(struct store *s, const struct bill *bill, struct lease *lease,
  * was forgotten since is made anew only if there is something to charge.
  */
 static enum store_answer
-settle(struct local *l, const struct bill *b, struct wal_record *rec,
+charge_settle(struct local *l, const struct bill *b, struct wal_record *rec,
     struct hand *h, struct why *why)
 {
 	struct decision d = { .fits = true };
@@ -518,7 +518,7 @@ local_settle(struct store *s, const struct bill *bill,
 	rec.now = b.now = local_pass(l, b.now);
 	if (lease_table_get(l->lease, lease->id, b.now, &rec.lease)) {
 		settlement_bill(&b, &rec.lease, left, rec.returned);
-		a = settle(l, &b, &rec, &hand, why);
+		a = charge_settle(l, &b, &rec, &hand, why);
 		hand_free(l, &hand, b.nline);
 	}
 	return local_leave(l, a, l->seq, why);

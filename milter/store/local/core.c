@@ -27,8 +27,8 @@ read_row(struct local *l, const char *policy, const char *key, struct row *row,
 
 /* A row becomes an item. */
 static enum store_answer
-adopt(struct local *l, const char *policy, const char *key, struct row *row,
-    struct item **i_r, struct why *why)
+core_adopt(struct local *l, const char *policy, const char *key,
+    struct row *row, struct item **i_r, struct why *why)
 {
 	*i_r = cache_add(l->table, policy, key);
 	if (*i_r != NULL && policy[0] == '\0' &&
@@ -77,7 +77,7 @@ local_fetch(struct local *l, const char *policy, const char *key, bool hold,
 	if (*i_r != NULL)
 		a = STORE_OK;
 	else if (a == STORE_OK)
-		a = adopt(l, policy, key, &row, i_r, why);
+		a = core_adopt(l, policy, key, &row, i_r, why);
 	else if (a == STORE_NONE)
 		cache_note_absent(l->table, policy, key);
 	row_free(&row);

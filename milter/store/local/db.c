@@ -180,7 +180,7 @@ get_meta(struct db *db, struct db_meta *m, struct why *why)
 }
 
 static enum store_fault
-open_parts(struct db *db, struct db_meta *meta_r, struct why *why)
+db_open_parts(struct db *db, struct db_meta *meta_r, struct why *why)
 {
 	struct why reason;
 	enum store_fault fault = open_file(db, why);
@@ -215,7 +215,7 @@ db_open(const char *path, struct db_meta *meta_r, struct why *why,
 		return NULL;
 	}
 	pthread_mutex_init(&db->reading, NULL);
-	*fault_r = open_parts(db, meta_r, why);
+	*fault_r = db_open_parts(db, meta_r, why);
 	if (*fault_r != STORE_OPENED)
 		db_close(&db);
 	return db;

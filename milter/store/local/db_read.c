@@ -38,16 +38,16 @@ read_done(struct db *db, enum statement st)
 
 /* A row that is not as it was written: nothing here is believed any more. */
 static enum store_answer
-damaged(struct db *db, struct why *why)
+db_read_damaged(struct db *db, struct why *why)
 {
 	db->damaged = true;
 	why_set(why, "%.50s: a damaged counter: " DB_REMEDY, db->path);
 	return STORE_FAILED;
 }
 
-/* read_row - record, seq and digest, in the first three columns */
+/* db_read_row - record, seq and digest, in the first three columns */
 static enum store_answer
-read_row(struct db *db, sqlite3_stmt *s, const char *policy, const char *key,
+db_read_row(struct db *db, sqlite3_stmt *s, const char *policy, const char *key,
     struct row *r, struct why *why)
 {
 	const void *p = sqlite3_column_blob(s, 0);
@@ -64,7 +64,7 @@ read_row(struct db *db, sqlite3_stmt *s, const char *policy, const char *key,
 	    db_row_digest(policy, key, r->seq, r->bytes, r->len))
 		return STORE_OK;
 	row_free(r);
-	return damaged(db, why);
+	return db_read_damaged(db, why);
 }
 
 enum store_answer
@@ -82,7 +82,7 @@ db_counter(struct db *db, const char *policy, const char *key,
 	a = stmt_step(db, GET_COUNTER, why);
 	if (a == STORE_OK) {
 		row_r->updated = sqlite3_column_int64(s, 3);
-		a = read_row(db, s, policy, key, row_r, why);
+		a = db_read_row(db, s, policy, key, row_r, why);
 	}
 	read_done(db, GET_COUNTER);
 	return a;
@@ -127,7 +127,7 @@ next_counter(
 		stmt_column(s, 3, next.key, sizeof(next.key));
 		stmt_column(s, 4, next.policy, sizeof(next.policy));
 		*cursor = next;
-		a = read_row(db, s, cursor->policy, cursor->key, row_r, why);
+		a = db_read_row(db, s, cursor->policy, cursor->key, row_r, why);
 	}
 	read_done(db, NEXT_COUNTERS);
 	return a;
@@ -152,7 +152,7 @@ db_counters(struct db *db, struct db_cursor *cursor, size_t n,
 }
 
 static struct store_event
-event_of(sqlite3_stmt *s)
+db_read_event_of(sqlite3_stmt *s)
 {
 	struct store_event e = { .when = sqlite3_column_int64(s, 0) };
 
@@ -177,7 +177,7 @@ db_events(struct db *db, const char *key, size_t n, store_event_fn *each,
 	stmt_text(s, 1, key);
 	stmt_int(s, 2, (int64_t)n);
 	while (more && (a = stmt_step(db, GET_EVENTS, why)) == STORE_OK) {
-		struct store_event e = event_of(s);
+		struct store_event e = db_read_event_of(s);
 
 		more = each(arg, &e);
 	}
@@ -205,7 +205,7 @@ db_blocks(struct db *db, store_block_fn *each, void *arg, struct why *why)
 }
 
 static struct lease
-lease_of(sqlite3_stmt *s)
+db_read_lease_of(sqlite3_stmt *s)
 {
 	struct lease l = {
 		.id = (uint64_t)sqlite3_column_int64(s, 0),
@@ -231,7 +231,7 @@ db_leases(struct db *db, db_lease_fn *each, void *arg, struct why *why)
 	if (s == NULL)
 		return STORE_FAILED;
 	while (more && (a = stmt_step(db, GET_LEASES, why)) == STORE_OK) {
-		struct lease l = lease_of(s);
+		struct lease l = db_read_lease_of(s);
 
 		more = each(arg, &l, sqlite3_column_int64(s, 2));
 	}

@@ -183,7 +183,7 @@ sweep_row(void *arg, const char *policy, const char *key, const uint8_t *bytes,
 }
 
 static enum store_answer
-sweep(struct local *l, size_t n, int64_t now, struct why *why)
+flush_sweep(struct local *l, size_t n, int64_t now, struct why *why)
 {
 	struct sweep w = { l, now, STORE_OK, why };
 	enum store_answer a;
@@ -248,7 +248,7 @@ write_changes(
 	if (a == STORE_OK)
 		a = write_events(l, st->first_event, st->nevent, why);
 	if (a == STORE_OK)
-		a = sweep(l, st->born + SWEEP_STEP, st->now, why);
+		a = flush_sweep(l, st->born + SWEEP_STEP, st->now, why);
 	if (a == STORE_OK)
 		a = write_meta(l, st, last, why);
 	if (a == STORE_OK)
@@ -271,7 +271,7 @@ settle(struct local *l, enum item_state state)
 }
 
 static struct start
-begin(struct local *l)
+flush_begin(struct local *l)
 {
 	struct start st;
 
@@ -318,7 +318,7 @@ flush_failed(struct local *l, struct why *why)
 }
 
 static void
-tell(struct local *l, const char *trouble)
+flush_tell(struct local *l, const char *trouble)
 {
 	bool news;
 
@@ -368,7 +368,7 @@ local_flush(struct local *l, bool last, struct why *why)
 	pthread_mutex_lock(&l->flushing);
 	if (!is_gone(l, why)) {
 		wal_prepare(l->journal, &trouble);
-		st = begin(l);
+		st = flush_begin(l);
 		a = write_changes(l, &st, last, why);
 		if (a == STORE_OK)
 			flushed(l, &st);
@@ -377,7 +377,7 @@ local_flush(struct local *l, bool last, struct why *why)
 		if (a == STORE_OK && !last)
 			drop_journal(l);
 	}
-	tell(l, a == STORE_OK ? trouble.text : why->text);
+	flush_tell(l, a == STORE_OK ? trouble.text : why->text);
 	pthread_mutex_unlock(&l->flushing);
 	return a;
 }
@@ -386,7 +386,7 @@ local_flush(struct local *l, bool last, struct why *why)
 
 /* Files that were moved away or replaced take nothing more. */
 static void
-look(struct local *l)
+flush_look(struct local *l)
 {
 	struct why why = WHY_NONE;
 
@@ -436,7 +436,7 @@ local_flush_run(void *local)
 		bool aged = !much && ++n % (FLUSH_AGE / TICK) == 0;
 
 		if (!much && n % LOOK_TICKS == 0)
-			look(l);
+			flush_look(l);
 		if (much || (aged && dirty) || (!much && n % SWEEP_TICKS == 0))
 			local_flush(l, false, &why);
 	}

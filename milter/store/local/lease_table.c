@@ -75,7 +75,7 @@ compact(struct lease_table *t)
 
 /* Index of the first entry that is not below id. */
 static size_t
-place(const struct lease_table *t, uint64_t id)
+lease_table_place(const struct lease_table *t, uint64_t id)
 {
 	size_t low = 0, high = t->n;
 
@@ -161,7 +161,7 @@ bool
 lease_table_next(
     const struct lease_table *t, uint64_t id, int64_t now, struct lease *l_r)
 {
-	for (size_t i = place(t, id + 1); i < t->n; i++) {
+	for (size_t i = lease_table_place(t, id + 1); i < t->n; i++) {
 		const struct entry *e = &t->entry[i];
 
 		if (e->kept == NULL || e->kept->until <= now)
@@ -176,7 +176,7 @@ bool
 lease_table_get(
     const struct lease_table *t, uint64_t id, int64_t now, struct lease *l_r)
 {
-	size_t i = place(t, id);
+	size_t i = lease_table_place(t, id);
 	const struct entry *e = &t->entry[i];
 
 	if (i == t->n || e->id != id || e->kept == NULL ||
@@ -198,7 +198,7 @@ entry_end(struct lease_table *t, struct entry *e)
 void
 lease_table_end(struct lease_table *t, uint64_t id)
 {
-	size_t i = place(t, id);
+	size_t i = lease_table_place(t, id);
 
 	if (i < t->n && t->entry[i].id == id && t->entry[i].kept != NULL)
 		entry_end(t, &t->entry[i]);
@@ -220,7 +220,7 @@ lease_table_flush(struct lease_table *t, uint64_t id, struct lease_change *c_r)
 {
 	if (t->nchanged == 0)
 		return false;
-	for (size_t i = place(t, id + 1); i < t->n; i++) {
+	for (size_t i = lease_table_place(t, id + 1); i < t->n; i++) {
 		struct entry *e = &t->entry[i];
 
 		if ((e->kept != NULL) == e->stored)

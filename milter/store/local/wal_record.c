@@ -21,7 +21,7 @@ struct out {
 };
 
 static void
-put(struct out *o, const void *bytes, size_t n)
+wal_record_put(struct out *o, const void *bytes, size_t n)
 {
 	if (o->full || n > o->left) {
 		o->full = true;
@@ -37,7 +37,7 @@ put_u8(struct out *o, size_t v)
 {
 	uint8_t b = (uint8_t)v;
 
-	put(o, &b, 1);
+	wal_record_put(o, &b, 1);
 }
 
 static void
@@ -46,13 +46,13 @@ put_be64(struct out *o, uint64_t v)
 	uint8_t big[sizeof(v)];
 
 	be64_put(big, v);
-	put(o, big, sizeof(big));
+	wal_record_put(o, big, sizeof(big));
 }
 
 static void
 put_text(struct out *o, const char *s)
 {
-	put(o, s, strlen(s) + 1);
+	wal_record_put(o, s, strlen(s) + 1);
 }
 
 /* Does line i bring a list that no line before it brought? */
@@ -186,7 +186,7 @@ struct in {
 
 /* The next n bytes; NULL if so many are not left. */
 static const uint8_t *
-get(struct in *in, size_t n)
+wal_record_get(struct in *in, size_t n)
 {
 	const uint8_t *p = in->p;
 
@@ -202,7 +202,7 @@ get(struct in *in, size_t n)
 static uint64_t
 get_be64(struct in *in)
 {
-	const uint8_t *p = get(in, sizeof(uint64_t));
+	const uint8_t *p = wal_record_get(in, sizeof(uint64_t));
 
 	return p != NULL ? be64_get(p) : 0;
 }
@@ -211,7 +211,7 @@ get_be64(struct in *in)
 static size_t
 get_u8(struct in *in, size_t max)
 {
-	const uint8_t *p = get(in, 1);
+	const uint8_t *p = wal_record_get(in, 1);
 	const size_t v = p != NULL ? *p : 0;
 
 	if (v <= max)

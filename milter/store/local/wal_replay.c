@@ -36,7 +36,8 @@ struct replay {
 	"and: sqlite3 %s \"UPDATE meta SET value=0 WHERE name='journal'\""
 
 static enum store_fault
-refuse(struct replay *r, uint64_t number, const char *what, size_t at)
+wal_replay_refuse(
+    struct replay *r, uint64_t number, const char *what, size_t at)
 {
 	why_set(r->why, "%s-journal.%08" PRIu64 ": %s at byte %zu: " REMEDY,
 	    r->base, number, what, at, r->base);
@@ -128,7 +129,7 @@ look_in_files(struct replay *r, struct rest *rest, size_t from)
  * that broke was on the disk says that it was damaged since.
  */
 static enum store_fault
-broken(
+wal_replay_broken(
     struct replay *r, const char *what, const uint8_t *p, size_t len, size_t at)
 {
 	struct rest rest = { 0 };
@@ -138,7 +139,7 @@ broken(
 		return STORE_INACCESSIBLE;
 	/* A header is safe before the first frame is written. */
 	if (rest.lost || (at < WAL_HEADER && rest.first > 0))
-		return refuse(r, r->list->v[r->i], what, at);
+		return wal_replay_refuse(r, r->list->v[r->i], what, at);
 	r->end->torn = rest.n;
 	r->ended = true;
 	return STORE_OPENED;
@@ -155,7 +156,7 @@ replay_frame(struct replay *r, size_t at, uint64_t seq, const uint8_t *payload,
 	r->end->seq = seq > r->end->seq ? seq : r->end->seq;
 	if (seq <= r->seq || r->each(r->arg, seq, payload, len, &what))
 		return STORE_OPENED;
-	return refuse(r, number, what.text, at);
+	return wal_replay_refuse(r, number, what.text, at);
 }
 
 static enum store_fault
@@ -170,20 +171,23 @@ replay_bytes(struct replay *r, const uint8_t *p, size_t len)
 
 	wal_put_header(header, number);
 	if (len < WAL_HEADER)
-		return broken(r, "the header is cut off", p, len, 0);
+		return wal_replay_broken(r, "the header is cut off", p, len, 0);
 	if (memcmp(p, header, 7) == 0 && p[7] != header[7])
-		return refuse(r, number, "another version", 0);
+		return wal_replay_refuse(r, number, "another version", 0);
 	if (memcmp(p, header, WAL_HEADER) != 0)
-		return broken(r, "the header is damaged", p, len, 0);
+		return wal_replay_broken(r, "the header is damaged", p, len, 0);
 	while (fault == STORE_OPENED && at < len) {
 		ssize_t n = wal_take(p + at, len - at, &seq, &payload);
 
 		if (n <= 0)
-			return broken(r, "a damaged frame", p, len, at);
+			return wal_replay_broken(
+			    r, "a damaged frame", p, len, at);
 		if (r->expect == 0 ? seq > r->seq + 1 : seq > r->expect)
-			return broken(r, "frames are missing", p, len, at);
+			return wal_replay_broken(
+			    r, "frames are missing", p, len, at);
 		if (r->expect > 0 && seq < r->expect)
-			return refuse(r, number, "a frame of old", at);
+			return wal_replay_refuse(
+			    r, number, "a frame of old", at);
 		fault =
 		    replay_frame(r, at, seq, payload, (size_t)n - WAL_FRAME);
 		at += (size_t)n;
@@ -215,10 +219,11 @@ replay_list(struct replay *r, uint64_t first)
 	while (r->i < list->n && list->v[r->i] < first)
 		r->i++;
 	if (r->i == list->n || list->v[r->i] != first)
-		return refuse(r, first, "the file is missing,", 0);
+		return wal_replay_refuse(r, first, "the file is missing,", 0);
 	for (uint64_t want = first; r->i < list->n; r->i++, want++) {
 		if (list->v[r->i] != want)
-			return refuse(r, want, "the file is missing,", 0);
+			return wal_replay_refuse(
+			    r, want, "the file is missing,", 0);
 		fault = replay_file(r);
 		if (fault != STORE_OPENED || r->ended)
 			break;
@@ -236,7 +241,7 @@ replay_nothing(struct replay *r)
 		return STORE_INACCESSIBLE;
 	if (rest.last <= r->seq)
 		return STORE_OPENED;
-	return refuse(r, r->list->v[r->list->n - 1],
+	return wal_replay_refuse(r, r->list->v[r->list->n - 1],
 	    "operations that the database does not know of", 0);
 }
 

@@ -123,7 +123,7 @@ swap_batch(struct redis_work *w, struct batch *b, struct why *why)
 
 /* With the queue's lock held. */
 static void
-take(struct redis_store *s, struct batch *b)
+redis_call_take(struct redis_store *s, struct batch *b)
 {
 	struct redis_call *c;
 
@@ -137,7 +137,8 @@ take(struct redis_store *s, struct batch *b)
 
 /* With the queue's lock held: answers go out, the next one leads. */
 static void
-leave(struct redis_store *s, struct batch *b, const struct redis_call *own)
+redis_call_leave(
+    struct redis_store *s, struct batch *b, const struct redis_call *own)
 {
 	struct redis_call *c;
 
@@ -163,7 +164,7 @@ lead(struct redis_store *s, const struct redis_call *own)
 	struct why why = WHY_NONE;
 	enum store_answer a;
 
-	take(s, &b);
+	redis_call_take(s, &b);
 	pthread_mutex_unlock(&s->queue_lock);
 	work_begin(&w, s);
 	a = swap_batch(&w, &b, &why);
@@ -175,7 +176,7 @@ lead(struct redis_store *s, const struct redis_call *own)
 		why_set(c->why, "%s", why.text);
 	}
 	pthread_mutex_lock(&s->queue_lock);
-	leave(s, &b, own);
+	redis_call_leave(s, &b, own);
 }
 
 enum store_answer

@@ -193,7 +193,7 @@ struct charge {
 };
 
 static enum store_answer
-charge(struct redis_work *w, void *arg, struct why *why)
+redis_charge_once(struct redis_work *w, void *arg, struct why *why)
 {
 	const struct charge *c = arg;
 	struct redis_hand h;
@@ -278,7 +278,8 @@ redis_charge(struct store *st, const struct bill *b, const char *bound,
 {
 	struct redis_store *s = redis_of(st);
 	struct charge c = { b, bound, d_r };
-	enum store_answer a = redis_call(s, charge, &c, s->timeout, why);
+	enum store_answer a =
+	    redis_call(s, redis_charge_once, &c, s->timeout, why);
 
 	redis_count(s, a, d_r);
 	return a;

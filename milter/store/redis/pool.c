@@ -322,7 +322,7 @@ exchange(struct redis_pool *p, int64_t deadline, const struct redis_command *c,
 
 /* An error reply is no reply. */
 static enum store_answer
-settle(enum store_answer a, redisReply **r, struct why *why)
+pool_settle(enum store_answer a, redisReply **r, struct why *why)
 {
 	if (a == STORE_OK)
 		a = answer_of(*r, why);
@@ -340,7 +340,7 @@ redis_pool_ask(struct redis_pool *p, int timeout, const struct redis_command *c,
 	enum store_answer a =
 	    exchange(p, clock_steady() + timeout, c, reply_r, why);
 
-	return settle(a, reply_r, why);
+	return pool_settle(a, reply_r, why);
 }
 
 static bool
@@ -370,7 +370,7 @@ redis_pool_run(struct redis_pool *p, int timeout, const struct redis_command *c,
 		c->len[1] = strlen(redis_script);
 		a = exchange(p, deadline, c, reply_r, why);
 	}
-	return settle(a, reply_r, why);
+	return pool_settle(a, reply_r, why);
 }
 
 /* --- a life ------------------------------------------------------------- */

@@ -468,10 +468,11 @@ read_entry(sqlite3_stmt *s, struct trace_entry *e)
 		memcpy(e->digest, digests, e->nrcpt * sizeof(e->digest[0]));
 }
 
-/* next - is there another row?  At the end it resets; *rc_r is -1 if it broke
+/* trace_db_next - is there another row?  At the end it resets; *rc_r is -1 if
+ * it broke
  */
 static bool
-next(struct trace_db *db, sqlite3_stmt *s, int *rc_r, struct why *why)
+trace_db_next(struct trace_db *db, sqlite3_stmt *s, int *rc_r, struct why *why)
 {
 	const int code = sqlite3_step(s);
 
@@ -502,7 +503,7 @@ trace_db_find(struct trace_db *db, const struct trace_query *q,
 		sqlite3_bind_int(s, 6, q->refused);
 		sqlite3_bind_int64(s, 7, (sqlite3_int64)q->n);
 		rc = 0;
-		while (next(db, s, &rc, why)) {
+		while (trace_db_next(db, s, &rc, why)) {
 			read_entry(s, &e);
 			if (!each(arg, &e))
 				break;
@@ -523,7 +524,7 @@ trace_db_held(
 
 	pthread_mutex_lock(&db->reading);
 	s = stmt(db, HELD, why);
-	while (s != NULL && next(db, s, &rc, why)) {
+	while (s != NULL && trace_db_next(db, s, &rc, why)) {
 		read_entry(s, &e);
 		if (!each(arg, &e))
 			break;
@@ -571,7 +572,7 @@ trace_db_history(struct trace_db *db, const struct trace_list *l,
 
 	if (s == NULL)
 		return -1;
-	while (next(db, s, &rc, why)) {
+	while (trace_db_next(db, s, &rc, why)) {
 		d.day = sqlite3_column_int(s, 0);
 		COLUMN(s, 1, d.who);
 		d.sent = column_number(s, 2);
@@ -596,7 +597,7 @@ trace_db_refusals(struct trace_db *db, const struct trace_list *l,
 
 	if (s == NULL)
 		return -1;
-	while (next(db, s, &rc, why)) {
+	while (trace_db_next(db, s, &rc, why)) {
 		r.hour = sqlite3_column_int64(s, 0);
 		r.first = sqlite3_column_int64(s, 1);
 		r.last = sqlite3_column_int64(s, 2);
