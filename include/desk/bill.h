@@ -1,8 +1,7 @@
 /*
  * bill.h - which counters a transaction touches, and what it costs there.
  *
- * Pure but for one question at the gate: an account that has no capacity left
- * at its exit is not offered.
+ * Pure but for one question at the gate, whether it is closed.
  */
 #ifndef BILL_H
 #define BILL_H
@@ -14,15 +13,11 @@
 struct bill_work {
 	char key[BILL_LINES][MAILADDR_MAX + 1];
 	uint64_t sender;	/* digest, for the cap on new senders */
-	/* The account, of those that are full at the gate, that is free first. */
-	const struct smarthost *full;
-	struct gate_capacity capacity;	/* of full */
 };
 
 /*
  * The bill of a transaction under a rule.  It points into w (the keys) and t
- * (the recipients), which must outlive it.  w->full is NULL unless the message
- * takes a route and all of it is full.
+ * (the recipients), which must outlive it.
  */
 void	bill_make(const struct desk *desk, const struct rule *rule,
 	    const struct txn *t, int64_t now, struct bill *b_r,

@@ -136,26 +136,16 @@ bool	gate_refused(const struct desk *d, const char *id, const char *said,
 /* Has the owner a delivery under way that may still tell something? */
 bool	gate_is_busy(struct gate *g, const char *owner);
 
-/* What keeps an account from taking a delivery now. */
-struct gate_capacity {
-	bool closed;		/* by the breaker */
-	bool full;		/* a limit of its own is used up */
-	int64_t again;		/* ms: closed or full until then; NEVER */
-	const struct policy *policy;	/* full: that limit */
-	const struct limit *limit;	/* NULL: a lockout */
-	uint64_t used, max;
-};
+/* Is the account's gate closed, for that sender ("": whoever)?  A question. */
+bool	gate_is_closed(const struct desk *d, const struct smarthost *sh,
+	    const char *sender, int64_t now);
 
 /*
- * Has the account capacity for one more delivery, and is its gate open, for
- * that sender ("": whoever)?  A question: it leases nothing.  A store that does
- * not answer is no reason to look elsewhere: both are false.
+ * What keeps the account from taking one more delivery now, of that sender: a
+ * closed gate, or a limit of its own that is used up.  False: nothing does.  A
+ * question: it leases nothing.
  */
-void	gate_preview(const struct desk *d, const struct smarthost *sh,
-	    const char *sender, int64_t now, struct gate_capacity *c_r);
-
-/* The same in words, for a queue and for people; false if nothing keeps it. */
-bool	gate_preview_words(const struct desk *d, const struct smarthost *sh,
+bool	gate_preview(const struct desk *d, const struct smarthost *sh,
 	    const char *sender, int64_t now, struct why *why);
 
 struct gate_report {

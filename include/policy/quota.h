@@ -19,7 +19,8 @@
 #include "counter.h"
 #include "policy.h"
 
-#define BILL_LINES	32	/* of one bill, those of choices included */
+#define BILL_POLICIES	32	/* that one message can meet */
+#define BILL_LINES	(2 * BILL_POLICIES) /* an account has two budgets */
 #define BILL_CHOICES	8	/* smarthosts that one route can offer */
 #define BILL_WARNINGS	16	/* that one charge reports at the most */
 
@@ -32,6 +33,8 @@ struct bill_line {
 	const uint64_t *rcpt;
 	size_t nrcpt;		/* no two of them equal */
 	bool observed;		/* mode = observe: told, not enforced */
+	/* Must fit, and is spent elsewhere: what the account sent, at its exit. */
+	bool asked;
 };
 
 /* One smarthost that could take the message. */
@@ -94,7 +97,7 @@ struct decision {
 /* Costs nothing in any dimension: it always fits and makes no counter. */
 bool	quota_is_free(const struct bill_line *line);
 
-/* Does a line (index into bill->line) apply with the choice of *d, and cost? */
+/* Is a line (index into bill->line) spent with the choice of *d? */
 bool	quota_is_spent(const struct bill *bill, const struct decision *d,
 	    size_t line);
 

@@ -152,10 +152,10 @@ read_rule(struct reading *r, cfg_t *root, cfg_t *sec, struct rule *rule)
 	if (i != -1 && r->conf->route != NULL)
 		rule->route = &r->conf->route[i];
 	no_double_senders(r, sec, rule);
-	if (bill_lines(rule) > BILL_LINES)
+	if (bill_lines(rule) > BILL_POLICIES)
 		diag_error(&r->m, conftext_title(sec).line,
 		    "this rule and the smarthosts of its route name %zu policies together, at most %d can be met at once",
-		    bill_lines(rule) - 1, BILL_LINES - 1);
+		    bill_lines(rule) - 1, BILL_POLICIES - 1);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "bill.h"
 #include "digest.h"
 #include "gate.h"
+#include "sent.h"
 
 #define OTHERS                                                                 \
 	"others of " /* begins the key of a counter that senders share         \
@@ -180,7 +181,8 @@ takes(
 
 /*
  * offer - one smarthost that could take the message, and what that costs its
- * account: only what leaves, and each delivery that the mail server makes of it
+ * account: only what leaves, and each delivery that the mail server makes of
+ * it.  At its exit one more delivery must fit, and is charged there.
  */
 static void
 offer(const struct desk *desk, const struct smarthost *sh, bool last,
@@ -215,38 +217,31 @@ offer(const struct desk *desk, const struct smarthost *sh, bool last,
 			.observed = desk->conf->observe,
 		};
 	}
+	if (ch->n == 0 || desk->gate == NULL)
+		return;
+	ch->n += sent_lines(desk->conf, sh, NULL,
+	    &(struct settlement){ 1, sh->recipient_limit, 0 }, b, w->key);
+	for (size_t i = ch->first; i < b->nline; i++)
+		b->line[i].asked = i >= ch->first + sh->policies.n;
 }
 
-/*
- * offer_route - each smarthost of a route that could take the message; one
- * that is full at its exit is none of them
- */
+/* offer_route - each smarthost of a route that could take the message */
 static void
 offer_route(const struct desk *desk, const struct route *route,
     const struct txn *t, int64_t now, struct bill *b, struct bill_work *w)
 {
 	for (size_t i = 0; i < route->n; i++) {
 		const struct smarthost *sh = route->smarthost[i];
-		struct gate_capacity c;
+		const char *sender = sh->envelope_key[0] != '\0'
+					 ? sh->envelope_key
+					 : t->sender.text;
 
-		if (!takes(desk->conf, sh, t))
-			continue;
-		gate_preview(desk, sh,
-		    sh->envelope_key[0] != '\0' ? sh->envelope_key
-						: t->sender.text,
-		    now, &c);
-		if (!c.full)
+		if (takes(desk->conf, sh, t))
 			offer(desk, sh,
-			    c.closed ||
+			    gate_is_closed(desk, sh, sender, now) ||
 				health_is_unhealthy(desk->health, sh->name),
 			    t, b, w);
-		else if (w->full == NULL || c.again < w->capacity.again) {
-			w->full = sh;
-			w->capacity = c;
-		}
 	}
-	if (b->nchoice > 0 || txn_count(t, WAY_ROUTED) == 0)
-		w->full = NULL;
 }
 
 /* offers_senders - may a smarthost of the route count a sender made up? */
@@ -285,7 +280,6 @@ bill_make(const struct desk *desk, const struct rule *rule, const struct txn *t,
 	memset(b_r, 0, sizeof(*b_r));
 	b_r->now = now;
 	b_r->zone = conf->zone;
-	w->full = NULL;
 	w->sender = digest64(t->sender.text, strlen(t->sender.text));
 	for (size_t i = 0; i < rule->policies.n; i++) {
 		const struct policy *p = rule->policies.v[i];

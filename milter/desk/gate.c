@@ -148,12 +148,11 @@ begin(const struct desk *d, struct visitor *v, const struct smarthost *sh,
 {
 	struct delivery *del = &v->delivery;
 	enum gate_answer a = GATE_SHUT;
-	int64_t until;
 
 	finish(d, v, now);
 	snprintf(del->account, sizeof(del->account), "%s", sh->name);
 	del->lease = whole_delivery(v->owner, sh);
-	if (!gate_is_shut(d, sh->name, true, now, &until, why))
+	if (!gate_is_shut(d, sh->name, true, now, why))
 		a = sent_take(d, sh, NULL, now, &del->lease, why);
 	del->stage = a == GATE_OPEN ? DELIVERY_OPEN : DELIVERY_REFUSED;
 	if (a != GATE_OPEN)

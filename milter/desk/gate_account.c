@@ -83,65 +83,58 @@ gate_learn(const struct desk *d, const struct delivery *del, int64_t now)
 
 bool
 gate_is_shut(const struct desk *d, const char *account, bool take, int64_t now,
-    int64_t *until_r, struct why *why)
+    struct why *why)
 {
 	const struct account *a = account_find(d->gate, account);
 	struct holds *holds = &d->gate->holds;
 	char when[80];
 
 	if (a != NULL && breaker_state(&a->breaker, now) == BREAKER_OPEN) {
-		*until_r = a->breaker.until;
-		verdict_time(*until_r, now, d->conf->zone, when, sizeof(when));
+		verdict_time(
+		    a->breaker.until, now, d->conf->zone, when, sizeof(when));
 		why_set(why, "account %s is closed until %s: %s", account, when,
 		    a->why.text);
 		return true;
 	}
 	holds_learn(holds, d, account, now);
-	if (!holds_shut(holds, d, &(struct hold_question){ account, "", take },
-		now, why))
-		return false;
-	*until_r = holds_find(holds, account)->until;
-	return true;
+	return holds_shut(
+	    holds, d, &(struct hold_question){ account, "", take }, now, why);
 }
 
-/* look - closed, and the words of that; or full */
-static void
-look(const struct desk *d, const struct smarthost *sh, const char *sender,
-    int64_t now, struct gate_capacity *c_r, struct why *closed)
+/* closed - and why */
+static bool
+closed(const struct desk *d, const struct smarthost *sh, const char *sender,
+    int64_t now, struct why *why)
 {
-	*c_r = (struct gate_capacity){ .full = false };
+	bool is;
+
 	if (d->gate == NULL)
-		return;
+		return false;
 	pthread_mutex_lock(&d->gate->lock);
-	c_r->closed =
-	    gate_is_shut(d, sh->name, false, now, &c_r->again, closed) ||
-	    (sender[0] != '\0' &&
-		holds_shut(&d->gate->holds, d,
-		    &(struct hold_question){ sh->name, sender, false }, now,
-		    closed));
+	is = gate_is_shut(d, sh->name, false, now, why) ||
+	     (sender[0] != '\0' &&
+		 holds_shut(&d->gate->holds, d,
+		     &(struct hold_question){ sh->name, sender, false }, now,
+		     why));
 	pthread_mutex_unlock(&d->gate->lock);
-	sent_preview(d, sh, now, c_r);
-}
-
-void
-gate_preview(const struct desk *d, const struct smarthost *sh,
-    const char *sender, int64_t now, struct gate_capacity *c_r)
-{
-	struct why closed;
-
-	look(d, sh, sender, now, c_r, &closed);
+	return is;
 }
 
 bool
-gate_preview_words(const struct desk *d, const struct smarthost *sh,
+gate_is_closed(const struct desk *d, const struct smarthost *sh,
+    const char *sender, int64_t now)
+{
+	struct why why;
+
+	return closed(d, sh, sender, now, &why);
+}
+
+bool
+gate_preview(const struct desk *d, const struct smarthost *sh,
     const char *sender, int64_t now, struct why *why)
 {
-	struct gate_capacity c;
-
-	look(d, sh, sender, now, &c, why);
-	if (c.full)
-		sent_words(d->conf, sh->name, &c, now, why);
-	return c.full || c.closed;
+	return closed(d, sh, sender, now, why) ||
+	       (d->gate != NULL && sent_is_full(d, sh, now, why));
 }
 
 /* report_hold - what the provider refuses comes before what we saw ourselves */

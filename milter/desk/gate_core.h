@@ -59,10 +59,10 @@ struct gate {
 
 /*
  * Is the account shut at now, by its breaker or by a hold?  take: a delivery is
- * about to begin, as holds_shut says.  True, why, and until when (ms, NEVER).
+ * about to begin, as holds_shut says.  True, and why with the time.
  */
 bool	gate_is_shut(const struct desk *d, const char *account, bool take,
-	    int64_t now, int64_t *until_r, struct why *why);
+	    int64_t now, struct why *why);
 
 /* The owner ended: where it was to log in, and named no recipient, it was
  * refused. */

@@ -102,7 +102,6 @@ gate_login_due(const struct desk *d, const struct gate_rcpt *r,
 {
 	enum gate_answer a = GATE_OPEN;
 	struct message *m;
-	int64_t until;
 
 	pthread_mutex_lock(&d->gate->lock);
 	m = message_of(d, r->id, now);
@@ -114,7 +113,7 @@ gate_login_due(const struct desk *d, const struct gate_rcpt *r,
 	if (m == NULL) {
 		why_set(why, "out of memory");
 		a = GATE_UNKNOWN;
-	} else if (gate_is_shut(d, sh->name, true, now, &until, why)) {
+	} else if (gate_is_shut(d, sh->name, true, now, why)) {
 		a = GATE_SHUT;
 	} else {
 		snprintf(m->asker, sizeof(m->asker), "%s", r->process);
@@ -161,7 +160,6 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 {
 	struct lease first = { .messages = 1, .recipients = 1 };
 	enum gate_answer a = GATE_OPEN;
-	int64_t until;
 
 	snprintf(first.owner, sizeof(first.owner), "%s", m->id);
 	end_delivery(d, m, now);
@@ -171,7 +169,7 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 	snprintf(m->sender, sizeof(m->sender), "%s", sender);
 	/* Who is about to log in was let through just now. */
 	if ((m->asker[0] == '\0' &&
-		gate_is_shut(d, sh->name, true, now, &until, why)) ||
+		gate_is_shut(d, sh->name, true, now, why)) ||
 	    (sender[0] != '\0' &&
 		holds_shut(&d->gate->holds, d,
 		    &(struct hold_question){ sh->name, sender, true }, now,

@@ -180,24 +180,33 @@ tell_shortfall(
     const struct bill *b, const struct shortfall *s, struct outcome *o)
 {
 	const struct bill_line *line = &b->line[s->line];
+	enum account_budget budget;
 
 	o->policy = line->policy;
 	o->limit =
 	    s->what == SHORT_LOCKED ? NULL : &line->policy->limit[s->limit];
-	snprintf(o->key, sizeof(o->key), "%s", line->key);
+	if (line->asked)
+		account_key(BUDGET_PROMISED,
+		    account_key_name(line->key, &budget), o->key,
+		    sizeof(o->key));
+	else
+		snprintf(o->key, sizeof(o->key), "%s", line->key);
 	o->used = s->used;
 	o->max = s->max;
 	o->again = s->again;
 }
 
 static enum verdict
-verdict_of(const struct policy *p, enum shortage what, const struct txn *t,
-    enum stage stage)
+verdict_of(const struct bill_line *line, enum shortage what,
+    const struct txn *t, enum stage stage)
 {
+	const struct policy *p = line->policy;
+
 	/* At RCPT a policy that holds says nothing: the whole is held later. */
 	if (p->when_over == OVER_HOLD)
 		return stage == STAGE_RCPT ? VERDICT_PASS : VERDICT_HOLD;
-	if (what == SHORT_NEVER) {
+	/* What is asked of an exit is the most that a delivery can have. */
+	if (what == SHORT_NEVER && !line->asked) {
 		if (stage != STAGE_RCPT)
 			return VERDICT_TOO_LARGE;
 		return txn_count(t, WAY_LOCAL) > 1 ? VERDICT_TOO_MANY
@@ -238,7 +247,8 @@ note_lockout(
 	struct store_event e = { .when = b->now, .kind = "lockout" };
 
 	/* A lockout that began earlier was told then. */
-	if (s->what != SHORT_LIMIT || line->policy->lockout == 0 ||
+	if (line->asked || s->what != SHORT_LIMIT ||
+	    line->policy->lockout == 0 ||
 	    s->again < b->now + line->policy->lockout)
 		return;
 	snprintf(e.policy, sizeof(e.policy), "%s", line->policy->name);
@@ -294,7 +304,8 @@ again:
 	}
 	o->observed = false;
 	tell_shortfall(b, &d.shortfall, o);
-	o->verdict = verdict_of(o->policy, d.shortfall.what, t, stage);
+	o->verdict =
+	    verdict_of(&b->line[d.shortfall.line], d.shortfall.what, t, stage);
 	if (stage == STAGE_CHARGE)
 		note_lockout(store, b, &d.shortfall);
 }
@@ -354,22 +365,6 @@ hold_or_defer(const struct config *conf, const struct txn *t, int64_t now,
 		o->verdict = VERDICT_DEFER;
 }
 
-/* account_full - no account of the route has capacity left at its exit */
-static void
-account_full(const struct bill_work *w, const struct txn *t, enum stage stage,
-    struct outcome *o)
-{
-	const struct gate_capacity *c = &w->capacity;
-
-	o->policy = c->policy;
-	o->limit = c->limit;
-	account_key(BUDGET_PROMISED, w->full->name, o->key, sizeof(o->key));
-	o->used = c->used;
-	o->max = c->max;
-	o->again = c->again;
-	o->verdict = verdict_of(o->policy, SHORT_LIMIT, t, stage);
-}
-
 static void
 meter_judge(const struct desk *desk, const struct txn *t, enum stage stage,
     int64_t now, struct outcome *o)
@@ -414,10 +409,7 @@ meter_judge(const struct desk *desk, const struct txn *t, enum stage stage,
 	bill_make(desk, rule, t, now, &bill, &work);
 	if (meter_behind(&bill, t, stage, o))
 		return;
-	if (work.full != NULL)
-		account_full(&work, t, stage, o);
-	else
-		decide(desk, t, stage, &bill, &work, o);
+	decide(desk, t, stage, &bill, &work, o);
 }
 
 /*

@@ -160,15 +160,14 @@ routing_now(const struct desk *desk, const struct mailaddr *sender, int64_t now,
 	const struct route *route;
 	struct why other;
 
-	if (a != ROUTE_FOUND ||
-	    !gate_preview_words(desk, sh, sender->text, now, why))
+	if (a != ROUTE_FOUND || !gate_preview(desk, sh, sender->text, now, why))
 		return a;
 	/* Another account would bear another sender than the message has. */
 	route =
 	    is_own(sh, sender) ? NULL : route_through(desk->conf, sender, sh);
 	for (size_t i = 0; route != NULL && i < route->n; i++)
 		if (route->smarthost[i] != sh &&
-		    !gate_preview_words(
+		    !gate_preview(
 			desk, route->smarthost[i], sender->text, now, &other)) {
 			*sh_r = route->smarthost[i];
 			return ROUTE_FOUND;

@@ -17,11 +17,34 @@ struct work {
 	char key[BILL_LINES][MAILADDR_MAX + 1];
 };
 
-/*
- * sent_bill - the lines of an account (sender NULL), or those that it keeps
- * for each sender.  Bytes and different recipients are promised only: the exit
- * sees neither.
- */
+/* Bytes and different recipients are promised only: the exit sees neither. */
+size_t
+sent_lines(const struct config *conf, const struct smarthost *sh,
+    const char *sender, const struct settlement *cost, struct bill *b,
+    char key[BILL_LINES][MAILADDR_MAX + 1])
+{
+	const size_t before = b->nline;
+
+	for (size_t i = 0; i < sh->policies.n; i++) {
+		const struct policy *p = sh->policies.v[i];
+		const size_t at = b->nline;
+
+		if ((p->per == PER_SENDER) != (sender != NULL))
+			continue;
+		account_key(BUDGET_SENT, sender != NULL ? sender : sh->name,
+		    key[at], sizeof(key[at]));
+		b->line[at] = (struct bill_line){
+			.policy = p,
+			.key = key[at],
+			.cost = { [DIM_MESSAGES] = cost->messages,
+			    [DIM_RECIPIENTS] = cost->recipients },
+			.observed = conf->observe,
+		};
+		b->nline++;
+	}
+	return b->nline - before;
+}
+
 static void
 sent_bill(const struct config *conf, const struct smarthost *sh,
     const char *sender, const struct settlement *cost, int64_t now,
@@ -32,59 +55,28 @@ sent_bill(const struct config *conf, const struct smarthost *sh,
 	memset(b, 0, sizeof(*b));
 	b->now = now;
 	b->zone = conf->zone;
-	for (size_t i = 0; i < sh->policies.n; i++) {
-		const struct policy *p = sh->policies.v[i];
-
-		if ((p->per == PER_SENDER) != (sender != NULL))
-			continue;
-		account_key(BUDGET_SENT, sender != NULL ? sender : sh->name,
-		    w->key[b->nline], sizeof(w->key[0]));
-		b->line[b->nline] = (struct bill_line){
-			.policy = p,
-			.key = w->key[b->nline],
-			.cost = { [DIM_MESSAGES] = cost->messages,
-			    [DIM_RECIPIENTS] = cost->recipients },
-			.observed = conf->observe,
-		};
-		b->nline++;
-	}
-	b->ncommon = b->nline;
+	b->ncommon = sent_lines(conf, sh, sender, cost, b, w->key);
 }
 
-/* capacity_of - what a bill that does not fit says of its account */
-static struct gate_capacity
-capacity_of(const struct bill *b, const struct shortfall *s)
-{
-	const struct policy *p = b->line[s->line].policy;
-
-	return (struct gate_capacity){
-		.full = true,
-		.again = s->again,
-		.policy = p,
-		.limit = s->what == SHORT_LOCKED ? NULL : &p->limit[s->limit],
-		.used = s->used,
-		.max = s->max,
-	};
-}
-
-void
-sent_words(const struct config *conf, const char *account,
-    const struct gate_capacity *c, int64_t now, struct why *why)
+/* say_full - which limit of an account is used up, and when it is not */
+static void
+say_full(const struct config *conf, const char *account, const struct bill *b,
+    const struct shortfall *s, struct why *why)
 {
 	char text[LIMIT_TEXT], when[80] = "never";
 	struct limit limit;
 
-	if (c->again != NEVER)
-		verdict_time(c->again, now, conf->zone, when, sizeof(when));
-	if (c->limit == NULL) {
+	if (s->again != NEVER)
+		verdict_time(s->again, b->now, conf->zone, when, sizeof(when));
+	if (s->what == SHORT_LOCKED) {
 		why_set(
 		    why, "account %s: locked out, next at %s", account, when);
 		return;
 	}
-	limit = *c->limit;
-	limit.max = c->max;
+	limit = b->line[s->line].policy->limit[s->limit];
+	limit.max = s->max;
 	why_set(why, "account %s: %" PRIu64 " of %s, next at %s", account,
-	    c->used, limit_text(&limit, text, sizeof(text)), when);
+	    s->used, limit_text(&limit, text, sizeof(text)), when);
 }
 
 enum gate_answer
@@ -94,7 +86,6 @@ sent_take(const struct desk *d, const struct smarthost *sh, const char *sender,
 	const struct settlement most = { lease->messages, lease->recipients,
 		0 };
 	struct decision decision;
-	struct gate_capacity full;
 	struct work w;
 
 	sent_bill(d->conf, sh, sender, &most, now, &w);
@@ -117,8 +108,7 @@ sent_take(const struct desk *d, const struct smarthost *sh, const char *sender,
 	}
 	if (decision.fits)
 		return GATE_OPEN;
-	full = capacity_of(&w.bill, &decision.shortfall);
-	sent_words(d->conf, sh->name, &full, now, why);
+	say_full(d->conf, sh->name, &w.bill, &decision.shortfall, why);
 	return GATE_SHUT;
 }
 
@@ -211,18 +201,19 @@ sent_count(const struct desk *d, const struct smarthost *sh, int64_t span,
 	return found;
 }
 
-void
-sent_preview(const struct desk *d, const struct smarthost *sh, int64_t now,
-    struct gate_capacity *c_r)
+bool
+sent_is_full(const struct desk *d, const struct smarthost *sh, int64_t now,
+    struct why *why)
 {
 	const struct settlement most = { 1, sh->recipient_limit, 0 };
 	struct decision decision;
-	struct why why;
 	struct work w;
 
 	sent_bill(d->conf, sh, NULL, &most, now, &w);
-	if (w.bill.nline > 0 &&
-	    store_preview(d->store, &w.bill, &decision, &why) == STORE_OK &&
-	    !decision.fits)
-		*c_r = capacity_of(&w.bill, &decision.shortfall);
+	if (w.bill.nline == 0 ||
+	    store_preview(d->store, &w.bill, &decision, why) != STORE_OK ||
+	    decision.fits)
+		return false;
+	say_full(d->conf, sh->name, &w.bill, &decision.shortfall, why);
+	return true;
 }

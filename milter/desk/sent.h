@@ -30,11 +30,21 @@ void	sent_settle(const struct desk *d, const struct smarthost *sh,
 	    const struct settlement *left, int64_t now);
 
 /*
- * If one more delivery of the account does not fit, *c_r becomes full, and says
- * of which limit.  A question; a store that does not answer leaves *c_r alone.
+ * Adds to *b the lines of what an account (sender NULL) sent, or that it keeps
+ * for that sender, at that cost; how many.  Their keys are written to key, by
+ * the lines' indexes.
  */
-void	sent_preview(const struct desk *d, const struct smarthost *sh,
-	    int64_t now, struct gate_capacity *c_r);
+size_t	sent_lines(const struct config *conf, const struct smarthost *sh,
+	    const char *sender, const struct settlement *cost, struct bill *b,
+	    char key[BILL_LINES][MAILADDR_MAX + 1]);
+
+/*
+ * Has the account no capacity for one more delivery?  Then why says of which
+ * limit.  A question; a store that does not answer is no reason to look
+ * elsewhere.
+ */
+bool	sent_is_full(const struct desk *d, const struct smarthost *sh,
+	    int64_t now, struct why *why);
 
 /*
  * What the account sent in its limit of about that span (ms), in words: "397 of
@@ -44,9 +54,5 @@ void	sent_preview(const struct desk *d, const struct smarthost *sh,
 bool	sent_count(const struct desk *d, const struct smarthost *sh,
 	    int64_t span, const struct settlement *under_way, int64_t now,
 	    struct why *count);
-
-/* Which limit is used up, and when it is not. */
-void	sent_words(const struct config *conf, const char *account,
-	    const struct gate_capacity *c, int64_t now, struct why *why);
 
 #endif

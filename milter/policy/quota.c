@@ -106,6 +106,12 @@ quota_is_free(const struct bill_line *l)
 }
 
 static bool
+is_charged(const struct bill_line *l)
+{
+	return !l->asked && !quota_is_free(l);
+}
+
+static bool
 is_observed(const struct bill_line *l)
 {
 	return l->observed || l->policy->when_over == OVER_OBSERVE;
@@ -214,7 +220,7 @@ quota_is_spent(const struct bill *b, const struct decision *d, size_t line)
 {
 	const struct bill_choice *ch = choice_at(b, d->choice);
 
-	return !quota_is_free(&b->line[line]) &&
+	return is_charged(&b->line[line]) &&
 	       (line < b->ncommon ||
 		   (line >= ch->first && line < ch->first + ch->n));
 }
@@ -260,7 +266,10 @@ budget_left(const struct bill *b, struct counter *const *counter,
 
 	for (size_t i = ch->first; i < ch->first + ch->n; i++) {
 		size_t limit;
-		double left = tightest(&b->line[i], counter[i], b->now, &limit);
+		double left =
+		    b->line[i].asked
+			? 1
+			: tightest(&b->line[i], counter[i], b->now, &limit);
 
 		least = left < least ? left : least;
 	}
@@ -396,7 +405,7 @@ quota_spend(
 	for (size_t i = 0; i < bill->ncommon + ch->n; i++) {
 		size_t n = quota_line_of(bill, ch, i);
 
-		if (!quota_is_free(&bill->line[n]))
+		if (is_charged(&bill->line[n]))
 			spend_line(bill, n, counter[n], d);
 	}
 }
@@ -433,7 +442,7 @@ quota_lock(
 		const struct bill_line *l = &bill->line[i];
 		struct counter *c = counter[i];
 
-		if (c == NULL || quota_is_free(l))
+		if (c == NULL || !is_charged(l))
 			continue;
 		c->locked_until = locked_until(l, c, bill->now) > bill->now
 				      ? locked_until(l, c, bill->now)

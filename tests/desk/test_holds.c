@@ -94,7 +94,6 @@ hears(const char *name, const char *status, int64_t now)
 static void
 a_full_day_closes_the_account_and_the_mail_waits(void **state)
 {
-	struct gate_capacity c;
 	struct gate_report r;
 	struct why why;
 
@@ -103,16 +102,13 @@ a_full_day_closes_the_account_and_the_mail_waits(void **state)
 		assert_non_null(strstr(hears("a", DAILY, MONDAY),
 		    "account a, not the message: 550 5.4.5 Daily user"));
 	assert_int_equal(delivers("a", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
-	gate_preview(
-	    &desk, config_smarthost(conf, "a"), "", MONDAY + MINUTE, &c);
-	assert_true(c.closed);
-	assert_int_equal(c.again, MONDAY + DAY);
-	assert_true(gate_preview_words(
+	assert_true(gate_preview(
 	    &desk, config_smarthost(conf, "a"), "", MONDAY + MINUTE, &why));
 	assert_non_null(strstr(why.text, "account a is closed until"));
 	gate_report(desk.gate, "a", MONDAY + MINUTE, &r);
 	assert_true(r.closed);
 	assert_int_equal(r.class, REFUSAL_QUOTA_DAY);
+	assert_int_equal(r.until, MONDAY + DAY);
 	assert_int_equal(delivers("m1", "x@o.test", MONDAY), GATE_OPEN);
 }
 
@@ -144,9 +140,9 @@ a_limit_of_one_sender_closes_the_relay_for_that_sender_only(void **state)
 	    delivers("relay", "x@o.test", MONDAY + MINUTE), GATE_SHUT);
 	assert_int_equal(
 	    delivers("relay", "y@o.test", MONDAY + MINUTE), GATE_OPEN);
-	assert_true(gate_preview_words(&desk, config_smarthost(conf, "relay"),
+	assert_true(gate_preview(&desk, config_smarthost(conf, "relay"),
 	    "x@o.test", MONDAY + MINUTE, &why));
-	assert_false(gate_preview_words(&desk, config_smarthost(conf, "relay"),
+	assert_false(gate_preview(&desk, config_smarthost(conf, "relay"),
 	    "y@o.test", MONDAY + MINUTE, &why));
 }
 

@@ -73,6 +73,7 @@ static const struct policy policies[] = {
 	    .nlimit = 2,
 	    .nwarn = 1,
 	    .warn_at = { 75 },
+	    .lockout = 20 * SECOND,
 	    .limit = { ROLL(DIM_RECIPIENTS, 15, 17 * SECOND),
 		ROLL(DIM_UNIQUE, 9, 29 * SECOND) },
 	    .text = empty },
@@ -127,6 +128,7 @@ some_line(struct world *w, struct made *m, size_t p, size_t k)
 	if (random_percent(&w->rnd, 1))
 		l->cost[DIM_RECIPIENTS] = 60;
 	l->observed = random_percent(&w->rnd, 4);
+	l->asked = b->nchoice > 0 && random_percent(&w->rnd, 40);
 	m->policy[b->nline] = p;
 	m->key[b->nline] = k;
 	m->counter[b->nline] = w->counter[p][k];
@@ -225,7 +227,7 @@ charge(struct world *w, struct made *m)
 			assert_non_null(*c);
 			m->counter[i] = *c;
 			if (oracle_applies(&m->bill, d.choice, i) &&
-			    m->bill.line[i].nrcpt > 0)
+			    !m->bill.line[i].asked && m->bill.line[i].nrcpt > 0)
 				assert_int_equal(
 				    0, counter_reserve(
 					   *c, m->bill.line[i].nrcpt, w->now));

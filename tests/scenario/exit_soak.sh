@@ -143,7 +143,7 @@ a_client_is_killed() {
 	local master pid
 
 	master=$(tr -d ' \n' <"$OFFICE/queue/pid/master.pid")
-	for pid in $(pgrep -P "$master" -x smtp | shuf -n 1); do
+	for pid in $({ pgrep -P "$master" -x smtp || true; } | shuf -n 1); do
 		kill -KILL "$pid" || true
 	done
 }

@@ -248,7 +248,7 @@ oracle_budget(struct oracle *o, const struct bill *b, size_t choice)
 		const struct oracle_counter *c =
 		    oracle_counter(o, l->policy, l->key);
 
-		for (size_t k = 0; k < l->policy->nlimit; k++) {
+		for (size_t k = 0; !l->asked && k < l->policy->nlimit; k++) {
 			uint64_t used = oracle_left(&l->policy->limit[k],
 					    &c->limit[k], b->now, b->now) +
 					oracle_cost(l, c, k, b->now, b->now);
@@ -362,7 +362,8 @@ oracle_spend(struct oracle *o, const struct bill *b, struct oracle_answer *a)
 		const struct bill_line *l = &b->line[i];
 		struct oracle_counter *c = oracle_counter(o, l->policy, l->key);
 
-		if (!oracle_applies(b, a->choice, i) || oracle_free_line(l))
+		if (!oracle_applies(b, a->choice, i) || l->asked ||
+		    oracle_free_line(l))
 			continue;
 		for (size_t k = 0; k < l->policy->nlimit; k++) {
 			const struct limit *m = &l->policy->limit[k];
@@ -412,7 +413,8 @@ oracle_refuse(struct oracle *o, const struct bill *b)
 		const struct bill_line *l = &b->line[i];
 		struct oracle_counter *c = oracle_counter(o, l->policy, l->key);
 
-		if (oracle_free_line(l) || (b->nchoice == 0 && i >= b->ncommon))
+		if (oracle_free_line(l) || l->asked ||
+		    (b->nchoice == 0 && i >= b->ncommon))
 			continue;
 		/* A lock from the future is no longer than one that starts. */
 		if (oracle_locked(l, c, b->now) > b->now)
