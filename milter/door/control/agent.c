@@ -40,7 +40,7 @@ control_health(const struct request *rq)
 	escape_str(text, sizeof(text), why != NULL ? why : "");
 	if (health_tell(h, sh->name, good, text, rq->now)) {
 		if (good)
-			log_info("smarthost %s is well again", sh->name);
+			log_info("smarthost %s recovered", sh->name);
 		else
 			log_warn(
 			    "smarthost %s is unhealthy, others are preferred: %s",
