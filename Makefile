@@ -359,7 +359,7 @@ demo:
 	@tests/scenario/possible.sh
 	@tests/scenario/packages.sh build lab
 	@$(MAKE) --no-print-directory all
-	@BUILD=$(BUILD) tests/scenario/demo.sh
+	@BUILD=$(BUILD) NARRATOR=yes tests/scenario/message_goes_all_the_way.sh
 
 test:
 	@tests/scenario/possible.sh

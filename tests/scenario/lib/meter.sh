@@ -93,6 +93,14 @@ ctl() {
 	"$BUILD/postmeterctl" -c "$STAGE/postmeter.conf" "$@"
 }
 
+# demonstrate COMMAND... - what the tool says, to whoever looks
+demonstrate() {
+	narrated || return 0
+	note "\$ postmeterctl $*"
+	ctl "$@" | indent
+	echo
+}
+
 # fresh_store - as if it had never run
 fresh_store() {
 	[[ ! -d $STAGE/store ]] ||

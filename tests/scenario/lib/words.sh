@@ -31,6 +31,25 @@ ok() {
 	printf '   %sok%s    %s\n' "$GREEN" "$PLAIN" "$*"
 }
 
+# narrated - does somebody look who wants to be told what he sees?
+narrated() {
+	[[ -n ${NARRATOR:-} ]]
+}
+
+# tell WORDS..., aside WORDS... - the narrator's
+tell() {
+	! narrated || note "$*"
+}
+
+aside() {
+	! narrated || dim "$*"
+}
+
+# unseen COMMAND... - what only the log of a test shows
+unseen() {
+	if narrated; then "$@" >/dev/null; else "$@"; fi
+}
+
 # fail WHAT [LOG] - the end: what went wrong, and the log that knows more
 fail() {
 	printf '   %sFAIL%s  %s\n' "$RED" "$PLAIN" "$1"
