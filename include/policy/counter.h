@@ -20,8 +20,9 @@
 
 struct grant {
 	enum dimension dim;
-	uint64_t extra;		/* added to every limit of that dimension */
+	uint64_t extra;		/* added to the limits of that dimension */
 	int64_t until;		/* ms; NEVER is not allowed */
+	int64_t window;		/* window_spec_code of the one; 0: to all */
 };
 
 /* One limit's memory: a sum, or a set for unique recipients. */

@@ -49,6 +49,9 @@ void	window_init(struct window *w, const struct window_spec *spec);
 bool	window_spec_equal(const struct window_spec *a,
 	    const struct window_spec *b);
 
+/* A number for each spec, never 0: no two that differ have the same. */
+int64_t	window_spec_code(const struct window_spec *spec);
+
 /* What is spent at time now. */
 uint64_t window_used(const struct window *w, int64_t now);
 

@@ -10,7 +10,7 @@
 #include "big_endian.h"
 #include "counter.h"
 
-#define VERSION 2
+#define VERSION 3
 
 /* No honest clock is beyond: sums of two such times cannot overflow. */
 #define MOMENT_MAX (INT64_MAX / 4)
@@ -100,6 +100,7 @@ put_counter(struct writer *w, const struct counter *c)
 		put_byte(w, c->grant[i].dim);
 		put_varint(w, c->grant[i].extra);
 		put_varint(w, (uint64_t)c->grant[i].until);
+		put_varint(w, (uint64_t)c->grant[i].window);
 	}
 	put_byte(w, c->nslot);
 	for (size_t i = 0; i < c->nslot; i++) {
@@ -288,6 +289,7 @@ get_grants(struct reader *r, struct counter *c)
 		c->grant[i].dim = (enum dimension)get_byte(r, DIM_COUNT - 1);
 		c->grant[i].extra = get_varint(r);
 		c->grant[i].until = (int64_t)get_varint(r);
+		c->grant[i].window = (int64_t)get_varint(r);
 	}
 }
 

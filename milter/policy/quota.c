@@ -20,7 +20,10 @@ max_at(
 
 	for (size_t g = 0; c != NULL && g < c->ngrant; g++)
 		if (c->grant[g].dim == policy->limit[i].dim &&
-		    c->grant[g].until > t)
+		    c->grant[g].until > t &&
+		    (c->grant[g].window == 0 ||
+			c->grant[g].window ==
+			    window_spec_code(&policy->limit[i].window)))
 			max = sat_add(max, c->grant[g].extra);
 	return max;
 }

@@ -113,6 +113,12 @@ window_init(struct window *w, const struct window_spec *spec)
 	w->spec = *spec;
 }
 
+int64_t
+window_spec_code(const struct window_spec *spec)
+{
+	return spec->calendar ? 1 + (int64_t)spec->period : spec->length;
+}
+
 bool
 window_spec_equal(const struct window_spec *a, const struct window_spec *b)
 {

@@ -19,6 +19,7 @@ const struct ctl_option ctl_options[] = {
 	{ "rcpt", 0, OPTION_LIST, AT(rcpt), "rcpt" },
 	{ "for", 0, OPTION_TEXT, AT(span), "for" },
 	{ "why", 0, OPTION_TEXT, AT(why), "why" },
+	{ "window", 0, OPTION_TEXT, AT(window), "window" },
 	{ "since", 0, OPTION_TEXT, AT(since), "since" },
 	{ "refused", 0, OPTION_FLAG, AT(refused), "refused" },
 	{ "hold-queue", 0, OPTION_FLAG, AT(hold_queue), NULL },

@@ -139,9 +139,10 @@ print_grants(const struct screen *sc, const json_t *grants)
 	size_t i;
 
 	json_array_foreach (grants, i, g)
-		fprintf(sc->out, "  granted +%lld %s until %s\n",
+		fprintf(sc->out, "  granted +%lld %s%s%s until %s\n",
 		    obj_num(g, "extra"), obj_str(g, "dimension"),
-		    print_time(g, "until"));
+		    obj_str(g, "window")[0] != '\0' ? " in " : "",
+		    obj_str(g, "window"), print_time(g, "until"));
 }
 
 static void

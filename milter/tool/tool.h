@@ -37,7 +37,7 @@ struct ctl {
 	const char *socket;	/* -s, NULL: as the configuration says */
 	const char *sender, *login, *client, *size;
 	struct ctl_list rcpt;
-	const char *span, *why, *count;
+	const char *span, *why, *count, *window;
 	bool apply, undo, check, prove, mta;
 	const char *since;
 	bool refused, hold_queue, suggest;

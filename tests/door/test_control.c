@@ -24,6 +24,9 @@
 	"recipients = {\"100/day\"} text = \"ask it\" }\n"                     \
 	"policy \"company\" { per = \"everyone\" "                             \
 	"recipients = {\"1000/24h\"} }\n"                                      \
+	"policy \"two\" { messages = {\"100/24h\", \"100/1h\"} }\n"            \
+	"rule \"windows\" { sender = {\"@windows.example\"} "                  \
+	"policies = {\"two\"} }\n"                                             \
 	"rule \"all\" { sender = {\"@office.example\"} "                       \
 	"policies = {\"staff\", \"company\"} }\n"
 
@@ -432,6 +435,22 @@ reset_forgets_what_was_spent_under_one_policy_or_all(void **state)
 	assert_int_equal(
 	    at("{'command': 'show', 'who': '*'}", "counters/0/limits/0/used"),
 	    4);
+}
+
+#define GRANT_SEVEN                                                            \
+	"{'command': 'grant', 'who': 'w@windows.example', 'policy': 'two',"    \
+	" 'dimension': 'messages', 'extra': '+7', 'for': '1d', 'window': "
+
+static void
+a_grant_for_one_window_leaves_the_others_as_they_are(void **state)
+{
+	const char *show = "{'command': 'show', 'who': 'w@windows.example'}";
+
+	assert_int_equal(send_mail("w@windows.example", 1), VERDICT_PASS);
+	assert_false(accepted(GRANT_SEVEN "'2h'}")); /* no such limit */
+	assert_true(accepted(GRANT_SEVEN "'24h'}"));
+	assert_int_equal(at(show, "counters/0/limits/0/max"), 107);
+	assert_int_equal(at(show, "counters/0/limits/1/max"), 100);
 }
 
 static void
@@ -853,6 +872,7 @@ main(void)
 		DESK(a_grant_is_taken_back_before_it_ends),
 		DESK(a_grant_that_cannot_be_meant_is_refused),
 		DESK(reset_forgets_what_was_spent_under_one_policy_or_all),
+		DESK(a_grant_for_one_window_leaves_the_others_as_they_are),
 		DESK(a_block_holds_until_it_ends_or_is_taken_back),
 		DESK(everything_stops_when_the_star_is_blocked),
 		DESK(a_network_is_blocked_whole_and_no_other),

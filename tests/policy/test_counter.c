@@ -45,7 +45,8 @@ lived(uint64_t *rnd, int64_t *now)
 	c->locked_until = (int64_t)random_below(rnd, 3) * *now;
 	for (size_t i = random_below(rnd, COUNTER_GRANTS + 1); i > 0; i--) {
 		struct grant g = { (enum dimension)random_below(rnd, DIM_COUNT),
-			random_next(rnd), *now + 1 };
+			random_next(rnd), *now + 1,
+			(int64_t)random_below(rnd, 100000) };
 
 		assert_int_equal(counter_grant(c, &g, *now), 0);
 	}
@@ -116,6 +117,7 @@ same_counter(const struct counter *a, const struct counter *b)
 		assert_int_equal(a->grant[i].dim, b->grant[i].dim);
 		assert_int_equal(a->grant[i].extra, b->grant[i].extra);
 		assert_int_equal(a->grant[i].until, b->grant[i].until);
+		assert_int_equal(a->grant[i].window, b->grant[i].window);
 	}
 	assert_int_equal(a->nslot, b->nslot);
 	for (size_t i = 0; i < a->nslot; i++) {
@@ -210,7 +212,7 @@ a_cut_or_longer_record_is_refused(void **state)
 static bool
 two_buckets_are_taken(uint8_t later)
 {
-	const uint8_t bytes[] = { 2, 0, 0, 0, 0, 1, DIM_MESSAGES, 0, 0, 0, 0x80,
+	const uint8_t bytes[] = { 3, 0, 0, 0, 0, 1, DIM_MESSAGES, 0, 0, 0, 0x80,
 		0xdd, 0xdb, 0x01, 2, 5, 1, later, 1 };
 	struct why why;
 	struct counter *c = counter_unpack(bytes, sizeof(bytes), &why);
@@ -265,7 +267,7 @@ a_changed_policy_forgets_nothing_that_matters(void **state)
 		    ROLL(DIM_MESSAGES, 99, 10 * MINUTE),
 		    CAL(DIM_BYTES, 7, PERIOD_DAY) } };
 	struct counter *c = counter_new(&full), *same;
-	struct grant g = { DIM_BYTES, 1, T0 + DAY };
+	struct grant g = { DIM_BYTES, 1, T0 + DAY, 0 };
 	uint64_t rcpt[] = { 1, 2, 3 };
 	int64_t now = T0 + 5 * HOUR;
 
@@ -389,7 +391,7 @@ a_reset_forgets_all_but_the_grants(void **state)
 {
 	uint64_t rcpt[] = { 1, 2 };
 	struct counter *c = counter_new(&full);
-	struct grant g = { DIM_MESSAGES, 5, T0 + DAY };
+	struct grant g = { DIM_MESSAGES, 5, T0 + DAY, 0 };
 
 	assert_non_null(c);
 	assert_true(counter_idle(c, T0));
@@ -416,7 +418,7 @@ static void
 a_full_list_of_grants_drops_one_that_has_expired(void **state)
 {
 	struct counter *c = counter_new(&full);
-	struct grant g = { DIM_MESSAGES, 1, T0 + HOUR };
+	struct grant g = { DIM_MESSAGES, 1, T0 + HOUR, 0 };
 
 	assert_non_null(c);
 	for (size_t i = 0; i < COUNTER_GRANTS; i++)

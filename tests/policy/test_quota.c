@@ -505,7 +505,7 @@ a_grant_widens_a_limit_until_it_ends(void **state)
 	struct policy p = { .name = names[0],
 		.nlimit = 1,
 		.limit = { ROLL(DIM_MESSAGES, 2, HOUR) } };
-	struct grant g = { DIM_MESSAGES, 5, T0 + MINUTE };
+	struct grant g = { DIM_MESSAGES, 5, T0 + MINUTE, 0 };
 	struct counter *c = counter_new(&p);
 	struct bill b = bill_of(&p, 3, T0);
 	struct decision d;

@@ -277,7 +277,7 @@ static bool
 commands_on_a_full_disk(struct store *s, const struct config *conf)
 {
 	const struct policy *p = config_policy(conf, "p");
-	struct grant g = { DIM_MESSAGES, 2, NOW + DAY };
+	struct grant g = { DIM_MESSAGES, 2, NOW + DAY, 0 };
 	struct why why = WHY_NONE;
 
 	if (!five_messages(s, conf))

@@ -177,7 +177,7 @@ static void
 what_is_done_on_one_server_is_true_on_the_other(void **state)
 {
 	struct config *conf = config_redis();
-	const struct grant g = { DIM_MESSAGES, 2, house_time + HOUR };
+	const struct grant g = { DIM_MESSAGES, 2, house_time + HOUR, 0 };
 	struct store *one = store_must_open(conf);
 	struct store *other = store_must_open(conf);
 	const struct policy *five = config_policy(conf, "five");

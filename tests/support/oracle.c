@@ -120,7 +120,13 @@ oracle_max(const struct policy *policy, const struct oracle_counter *c,
 
 	for (size_t i = 0; i < c->ngrant; i++)
 		if (c->grant[i].dim == policy->limit[k].dim &&
-		    c->grant[i].until > t)
+		    c->grant[i].until > t &&
+		    (c->grant[i].window == 0 ||
+			c->grant[i].window ==
+			    (policy->limit[k].window.calendar
+				    ? 1 + (int64_t)policy->limit[k]
+					      .window.period
+				    : policy->limit[k].window.length)))
 			max += c->grant[i].extra;
 	return max;
 }

@@ -897,7 +897,7 @@ static void
 a_grant_widens_a_limit_until_it_ends(void **state)
 {
 	const struct policy *five = config_policy(conf, "five");
-	struct grant g = { DIM_MESSAGES, 2, NOW + 30 * MINUTE };
+	struct grant g = { DIM_MESSAGES, 2, NOW + 30 * MINUTE, 0 };
 
 	assert_int_equal(STORE_OK,
 	    store_grant(store, five, "a", &g, BY(NOW, "root", "launch"), &why));
@@ -1170,10 +1170,13 @@ act_on_both(struct world *w, const struct config *c, struct store *s)
 	const int64_t clock = w->now - w->behind;
 	struct grant g = { (enum dimension)random_below(&w->rnd, 4),
 		random_below(&w->rnd, 5),
-		w->now + (int64_t)random_below(&w->rnd, 60000) };
+		w->now + (int64_t)random_below(&w->rnd, 60000), 0 };
 	enum store_answer a;
 	bool granted;
 
+	if (p->nlimit > 0 && random_percent(&w->rnd, 50))
+		g.window = window_spec_code(
+		    &p->limit[random_below(&w->rnd, p->nlimit)].window);
 	if (random_percent(&w->rnd, 50)) {
 		oracle_reset(&w->oracle, p, key);
 		if (s == NULL)

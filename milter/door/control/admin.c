@@ -158,6 +158,64 @@ grant_key(const struct request *rq, const struct policy *p, const struct who *w,
 	return STORE_OK;
 }
 
+/*
+ * grant_window - the window of which limit it is, as the grant has it; NULL, or
+ * what is wrong
+ */
+static const char *
+grant_window(const struct request *rq, const struct policy *p, struct grant *g)
+{
+	const char *window = control_arg(rq, "window");
+	char text[64];
+	struct limit l;
+	struct why why;
+
+	g->window = 0;
+	if (window == NULL)
+		return NULL;
+	snprintf(text, sizeof(text), "1/%.40s", window);
+	if (limit_parse(text, g->dim, &l, &why) == -1)
+		return "a window such as 24h, 10m or day";
+	for (size_t i = 0; i < p->nlimit; i++)
+		if (p->limit[i].dim == g->dim &&
+		    window_spec_equal(&p->limit[i].window, &l.window))
+			g->window = window_spec_code(&l.window);
+	return g->window != 0
+		   ? NULL
+		   : "name the window of a limit that the policy has";
+}
+
+/* read_grant - what is granted; NULL, or what is wrong with it */
+static json_t *
+read_grant(const struct request *rq, const struct policy *p, struct grant *g)
+{
+	const char *dimension = control_arg(rq, "dimension");
+	const char *extra = control_arg(rq, "extra");
+	const char *span = control_arg(rq, "for"), *wrong;
+	int dim;
+
+	if ((dim = enum_from_name(dimension_words, dimension)) == -1)
+		return control_failure(
+		    "one of messages, recipients, unique-recipients, bytes",
+		    "\"%s\" is nothing that is counted", dimension);
+	g->dim = (enum dimension)dim;
+	if (!has_dimension(p, g->dim))
+		return control_failure(
+		    "name a dimension that the policy limits",
+		    "policy \"%s\" has no limit of %s", p->name, dimension);
+	if ((wrong = grant_window(rq, p, g)) != NULL)
+		return control_failure(wrong,
+		    "policy \"%s\" has no limit of %s in \"%s\"", p->name,
+		    dimension, control_arg(rq, "window"));
+	if (count_parse(extra, g->dim, &g->extra) == -1)
+		return control_failure("a count such as +200, +2k or +1G",
+		    "\"%s\" is no count", extra);
+	if (span == NULL || control_until(rq, span, &g->until) == -1)
+		return control_failure("say --for and a span such as 12h or 7d",
+		    "a grant must end some day");
+	return NULL;
+}
+
 json_t *
 control_grant(const struct request *rq)
 {
@@ -165,37 +223,23 @@ control_grant(const struct request *rq)
 	const char *name = control_arg(rq, "policy");
 	const char *dimension = control_arg(rq, "dimension");
 	const char *extra = control_arg(rq, "extra");
-	const char *span = control_arg(rq, "for");
 	const char *text = control_arg(rq, "why");
 	struct why why = WHY_NONE;
 	const struct policy *p;
 	enum store_answer a;
 	struct grant g;
 	struct who w;
+	json_t *failure;
 	size_t i;
-	int dim;
 
 	if (who == NULL || name == NULL || dimension == NULL || extra == NULL)
 		return control_failure(
-		    "grant WHO POLICY DIMENSION +N --for SPAN [--why TEXT]",
+		    "grant WHO POLICY DIMENSION +N --for SPAN [--window SPAN] [--why TEXT]",
 		    "a grant needs more words");
 	if ((p = config_policy(rq->conf, name)) == NULL)
 		return no_policy(rq->conf, name);
-	if ((dim = enum_from_name(dimension_words, dimension)) == -1)
-		return control_failure(
-		    "one of messages, recipients, unique-recipients, bytes",
-		    "\"%s\" is nothing that is counted", dimension);
-	g.dim = (enum dimension)dim;
-	if (!has_dimension(p, g.dim))
-		return control_failure(
-		    "name a dimension that the policy limits",
-		    "policy \"%s\" has no limit of %s", name, dimension);
-	if (count_parse(extra, g.dim, &g.extra) == -1)
-		return control_failure("a count such as +200, +2k or +1G",
-		    "\"%s\" is no count", extra);
-	if (span == NULL || control_until(rq, span, &g.until) == -1)
-		return control_failure("say --for and a span such as 12h or 7d",
-		    "a grant must end some day");
+	if ((failure = read_grant(rq, p, &g)) != NULL)
+		return failure;
 	control_who(rq->conf, p, who, &w);
 	if (w.n == 0)
 		return control_failure("`postmeterctl show` tells the keys",

@@ -158,6 +158,20 @@ control_budget(const struct request *rq, const char *key)
 		   : json_null();
 }
 
+/* grant_window - the window of the limit that it widens; null: of all */
+static json_t *
+grant_window(const struct policy *policy, const struct grant *g)
+{
+	char text[LIMIT_TEXT];
+
+	for (size_t i = 0; g->window != 0 && i < policy->nlimit; i++)
+		if (policy->limit[i].dim == g->dim &&
+		    window_spec_code(&policy->limit[i].window) == g->window)
+			return json_string(window_spec_text(
+			    &policy->limit[i].window, text, sizeof(text)));
+	return json_null();
+}
+
 json_t *
 control_counter(const struct request *rq, const struct policy *policy,
     const char *key, const struct counter *c)
@@ -173,7 +187,8 @@ control_counter(const struct request *rq, const struct policy *policy,
 
 		if (g->until > rq->now)
 			control_append(
-			    &grants, json_pack("{s:s, s:o, s:o}", "dimension",
+			    &grants, json_pack("{s:o, s:s, s:o, s:o}", "window",
+					 grant_window(policy, g), "dimension",
 					 dimension_words[g->dim], "extra",
 					 control_number(g->extra), "until",
 					 control_time(rq, g->until)));

@@ -14,7 +14,7 @@
 #include "digest.h"
 #include "wal_file.h"
 
-#define MAGIC "pmjrnl\0\2" /* the last byte is the version */
+#define MAGIC "pmjrnl\0\3" /* the last byte is the version */
 #define NAME_MAX_DIGITS 20
 
 /* --- frames --------------------------------------------------------------- */

@@ -166,6 +166,7 @@ wal_record_pack(const struct wal_record *rec, uint8_t *dst, size_t size)
 		put_u8(&o, rec->grant.dim);
 		put_be64(&o, rec->grant.extra);
 		put_be64(&o, (uint64_t)rec->grant.until);
+		put_be64(&o, (uint64_t)rec->grant.window);
 	}
 	if (has_costs(rec->kind))
 		put_lists(&o, rec);
@@ -342,6 +343,7 @@ wal_record_unpack(
 		rec_r->grant.dim = (enum dimension)get_u8(&in, DIM_COUNT - 1);
 		rec_r->grant.extra = get_be64(&in);
 		rec_r->grant.until = (int64_t)get_be64(&in);
+		rec_r->grant.window = (int64_t)get_be64(&in);
 	}
 	if (has_costs(rec_r->kind))
 		nlist = get_lists(&in, list, digest);
