@@ -123,14 +123,14 @@ static void
 another_version_is_refused_by_name(void **state)
 {
 	db_close(&(struct db *){ must_open() });
-	by_hand("PRAGMA user_version = 6");
+	by_hand("PRAGMA user_version = 7");
 	assert_refused(
-	    STORE_DAMAGED, "version 6, this postmeter reads version 5");
+	    STORE_DAMAGED, "version 7, this postmeter reads version 6");
 	/* As it was before rows had a digest. */
 	by_hand("PRAGMA user_version = 1;"
 		"ALTER TABLE counter DROP COLUMN digest");
 	assert_refused(
-	    STORE_DAMAGED, "version 1, this postmeter reads version 5");
+	    STORE_DAMAGED, "version 1, this postmeter reads version 6");
 }
 
 static void

@@ -16,14 +16,14 @@
 
 #include "db_stmt.h"
 
-#define VERSION 5
+#define VERSION 6
 #define APPLICATION 0x706d7472 /* "pmtr": tells our files from others */
 #define WRITER_WAIT 5000       /* ms: somebody else writes with sqlite3(1) */
 #define WHOLE_BYTES (32 << 20) /* a file up to this is checked at start */
 #define READER_WAIT 1000       /* ms: half of what a callback may take */
 
 static const char schema[] =
-    "PRAGMA application_id = 1886221426;CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;CREATE TABLE counter (key TEXT NOT NULL, policy TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, updated INTEGER NOT NULL, digest INTEGER NOT NULL, PRIMARY KEY (key, policy)) WITHOUT ROWID;CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL, updated INTEGER NOT NULL);CREATE INDEX binding_updated ON binding (updated);CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE INDEX event_key ON event (key, id);CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE TABLE lease (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, until INTEGER NOT NULL, smarthost TEXT NOT NULL, owner TEXT NOT NULL, sender TEXT NOT NULL, messages INTEGER NOT NULL, recipients INTEGER NOT NULL, bytes INTEGER NOT NULL);PRAGMA user_version = 5;";
+    "PRAGMA application_id = 1886221426;CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;CREATE TABLE counter (key TEXT NOT NULL, policy TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, updated INTEGER NOT NULL, digest INTEGER NOT NULL, PRIMARY KEY (key, policy)) WITHOUT ROWID;CREATE TABLE binding (bound TEXT PRIMARY KEY, smarthost TEXT NOT NULL, updated INTEGER NOT NULL);CREATE INDEX binding_updated ON binding (updated);CREATE TABLE event (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, policy TEXT NOT NULL, key TEXT NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE INDEX event_key ON event (key, id);CREATE TABLE block (who TEXT PRIMARY KEY, until INTEGER NOT NULL, actor TEXT NOT NULL, text TEXT NOT NULL);CREATE TABLE lease (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, until INTEGER NOT NULL, smarthost TEXT NOT NULL, owner TEXT NOT NULL, sender TEXT NOT NULL, messages INTEGER NOT NULL, recipients INTEGER NOT NULL, bytes INTEGER NOT NULL);PRAGMA user_version = 6;";
 
 static enum store_fault
 opening(struct db *db, sqlite3 *conn, struct why *why)
