@@ -159,11 +159,12 @@ grant_key(const struct request *rq, const struct policy *p, const struct who *w,
 }
 
 /*
- * grant_window - the window of which limit it is, as the grant has it; NULL, or
- * what is wrong
+ * read_grant_window - the window of which limit it is, as the grant has it;
+ * NULL, or what is wrong
  */
 static const char *
-grant_window(const struct request *rq, const struct policy *p, struct grant *g)
+read_grant_window(
+    const struct request *rq, const struct policy *p, struct grant *g)
 {
 	const char *window = control_arg(rq, "window");
 	char text[64];
@@ -203,7 +204,7 @@ read_grant(const struct request *rq, const struct policy *p, struct grant *g)
 		return control_failure(
 		    "name a dimension that the policy limits",
 		    "policy \"%s\" has no limit of %s", p->name, dimension);
-	if ((wrong = grant_window(rq, p, g)) != NULL)
+	if ((wrong = read_grant_window(rq, p, g)) != NULL)
 		return control_failure(wrong,
 		    "policy \"%s\" has no limit of %s in \"%s\"", p->name,
 		    dimension, control_arg(rq, "window"));
@@ -227,7 +228,7 @@ control_grant(const struct request *rq)
 	struct why why = WHY_NONE;
 	const struct policy *p;
 	enum store_answer a;
-	struct grant g;
+	struct grant g = { 0 };
 	struct who w;
 	json_t *failure;
 	size_t i;
