@@ -28,14 +28,25 @@
 #define TRACE_RCPTS	100	/* recipients of an entry that can be found */
 
 /*
+ * A TRACE_DELIVERY is one try at an account.  It bears no queue_id where the
+ * mail server does not tell the gate (Postfix), only sender and account.
  * A message that was held has a TRACE_RELEASE when something became of it; its
  * verdict is "released", "returned", "gone" (not by us), or "warned": its end
  * is near.
  */
 enum trace_stage { TRACE_RCPT, TRACE_EOM, TRACE_DELIVERY, TRACE_RELEASE };
 
-/* What is summed of an entry, for its account. */
-enum trace_sum { TRACE_NOTHING, TRACE_SENT, TRACE_REFUSED, TRACE_HELD };
+/*
+ * What is summed of an entry, for its account.  TRACE_FAILED is not taken, as
+ * what was refused, but summed nowhere: it is tried again.
+ */
+enum trace_sum {
+	TRACE_NOTHING,
+	TRACE_SENT,
+	TRACE_REFUSED,
+	TRACE_HELD,
+	TRACE_FAILED
+};
 
 struct trace_entry {
 	int64_t when;		/* ms */

@@ -4,7 +4,7 @@
 #include "delivery.h"
 
 void
-delivery_note(struct delivery *d, enum delivery_status s)
+delivery_note(struct delivery *d, enum delivery_status s, const char *said)
 {
 	if (d->stage == DELIVERY_REFUSED && s != STATUS_SENT)
 		return;
@@ -13,6 +13,8 @@ delivery_note(struct delivery *d, enum delivery_status s)
 	d->statuses++;
 	d->sent += s == STATUS_SENT;
 	d->unknown += s == STATUS_UNKNOWN;
+	if (d->said.text[0] == '\0' || s > d->worst)
+		why_set(&d->said, "%s", said);
 	if (s > d->worst)
 		d->worst = s;
 }

@@ -32,6 +32,7 @@ struct delivery {
 	struct lease sender_lease;	/* of its sender there; id 0: none */
 	uint64_t sent, unknown;		/* recipients */
 	enum delivery_status worst;	/* of all statuses */
+	struct why said;		/* with the worst */
 	unsigned statuses;
 	struct why why;			/* REFUSED: for the statuses */
 };
@@ -44,8 +45,12 @@ enum delivery_outcome {
 	OUTCOME_LOGIN_REFUSED
 };
 
-/* Notes one status.  Statuses behind a shut door settle nothing. */
-void	delivery_note(struct delivery *d, enum delivery_status s);
+/*
+ * Notes one status, and what was said with it.  Statuses behind a shut door
+ * settle nothing.
+ */
+void	delivery_note(struct delivery *d, enum delivery_status s,
+	    const char *said);
 
 /*
  * What left by it, at most: one message if any recipient was sent or may have

@@ -9,6 +9,7 @@
 #include "escape.h"
 #include "gate_core.h"
 #include "log.h"
+#include "record.h"
 #include "sent.h"
 
 struct gate *
@@ -92,14 +93,41 @@ visitor_remove(struct gate *g, struct visitor *v)
 
 /* --- deliveries ---------------------------------------------------------- */
 
-/* finish - the delivery of v is over: settled, and learnt from */
+/* tell - what became of a delivery, for the log and for the trace */
+static void
+tell(const struct desk *d, const struct visitor *v,
+    const struct settlement *left, int64_t now)
+{
+	const struct delivery *del = &v->delivery;
+	const bool known = del->statuses > 0;
+	const char *outcome =
+	    known ? delivery_status_name(del->worst) : "unknown";
+	char sender[MAILADDR_MAX + 8];
+
+	log_info("exit: account=%s owner=%s sender=<%s> messages=%" PRIu64
+		 " recipients=%" PRIu64 " unknown=%" PRIu64 " outcome=%s",
+	    del->account, v->owner,
+	    escape_str(sender, sizeof(sender), del->sender), left->messages,
+	    left->recipients, known ? del->unknown : left->recipients, outcome);
+	record_delivery(d->conf,
+	    &(struct record_delivery){ .id = "",
+		.account = del->account,
+		.sender = del->sender,
+		.recipients = left->recipients,
+		.verdict = outcome,
+		.failed = del->sent == 0,
+		.text = known ? del->said.text
+			      : "the connection ended before Postfix told" },
+	    now);
+}
+
+/* finish - the delivery of v is over: settled, told and learnt from */
 static void
 finish(const struct desk *d, struct visitor *v, int64_t now)
 {
 	struct delivery *del = &v->delivery;
 	const struct smarthost *sh = config_smarthost(d->conf, del->account);
 	const struct settlement left = delivery_settle(del);
-	char sender[MAILADDR_MAX + 8];
 
 	if (del->stage >= DELIVERY_OPEN && sh != NULL) {
 		sent_settle(d, sh, NULL, &del->lease, &left, now);
@@ -108,15 +136,7 @@ finish(const struct desk *d, struct visitor *v, int64_t now)
 			    d, sh, del->sender, &del->sender_lease, &left, now);
 	}
 	if (del->stage >= DELIVERY_OPEN)
-		log_info(
-		    "exit: account=%s owner=%s sender=<%s> messages=%" PRIu64
-		    " recipients=%" PRIu64 " unknown=%" PRIu64 " outcome=%s",
-		    del->account, v->owner,
-		    escape_str(sender, sizeof(sender), del->sender),
-		    left.messages, left.recipients,
-		    del->statuses == 0 ? left.recipients : del->unknown,
-		    del->statuses == 0 ? "unknown"
-				       : delivery_status_name(del->worst));
+		tell(d, v, &left, now);
 	if (del->lease.id == 0 && del->sent > 0 && sh != NULL &&
 	    sh->policies.n > 0)
 		log_error(
@@ -283,7 +303,7 @@ gate_status(const struct desk *d, const char *owner, const struct smarthost *sh,
 		/* A success without a lease: it is charged when it ends. */
 		if (s == STATUS_SENT && del->stage <= DELIVERY_REFUSED)
 			del->stage = DELIVERY_LOGGED_IN;
-		delivery_note(del, s);
+		delivery_note(del, s, text);
 		said = s == STATUS_WAITED && del->why.text[0] != '\0';
 		if (said)
 			*better = del->why;

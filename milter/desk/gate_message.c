@@ -7,6 +7,7 @@
 
 #include "gate_core.h"
 #include "log.h"
+#include "record.h"
 #include "routing.h"
 #include "sent.h"
 
@@ -69,6 +70,19 @@ message_of(const struct desk *d, const char *id, int64_t now)
 	return found;
 }
 
+/* note - for the trace, what is known of a try to deliver m at account */
+static void
+note(const struct desk *d, const struct message *m, const char *account,
+    const struct record_delivery *r, int64_t now)
+{
+	struct record_delivery all = *r;
+
+	all.id = m->id;
+	all.account = account;
+	all.sender = m->sender;
+	record_delivery(d->conf, &all, now);
+}
+
 /* --- logins --------------------------------------------------------------- */
 
 /* refused - the login that was due for m, or MAIL behind it */
@@ -83,6 +97,10 @@ refused(const struct desk *d, struct message *m, const char *said, int64_t now)
 		return;
 	log_warn("exit: account=%s message=%s login=refused why=%s", sh->name,
 	    m->id, said);
+	note(d, m, sh->name,
+	    &(struct record_delivery){
+		.verdict = "login refused", .failed = true, .text = said },
+	    now);
 	holds_no_login(&d->gate->holds, d, sh, said, now);
 }
 
@@ -188,6 +206,12 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 	log_info("exit: account=%s message=%s login=%s%s%s", sh->name, m->id,
 	    a == GATE_OPEN ? "given" : "refused",
 	    a == GATE_OPEN ? "" : " why=", a == GATE_OPEN ? "" : why->text);
+	if (a == GATE_OPEN)
+		note(d, m, sh->name,
+		    &(struct record_delivery){ .recipients = 1,
+			.verdict = "let through",
+			.text = "what became of it is in Sendmail's log" },
+		    now);
 	return a;
 }
 
@@ -295,6 +319,10 @@ gate_refused(
 	while (m != NULL && strcmp(m->id, id) != 0)
 		m = m->next;
 	if (m != NULL) {
+		note(d, m, m->account,
+		    &(struct record_delivery){
+			.verdict = "not sent", .failed = true, .text = said },
+		    now);
 		heard.sender = m->sender;
 		heard.sh = config_smarthost(d->conf, m->account);
 	} else if (store_bound(d->store, binding_of_id(id, bound), now, name,

@@ -1,6 +1,7 @@
 /*
  * record.c - an outcome as an entry of the trace: who, from where, by which
- * rule, which limit spoke with its numbers then, and what was answered.
+ * rule, which limit spoke with its numbers then, and what was answered; and
+ * what became of it at the exit.
  */
 #include <stdio.h>
 #include <string.h>
@@ -109,4 +110,25 @@ record_outcome(const struct config *conf, const struct txn *t, const char *rcpt,
 		return true;
 	held_mail_add(&e);
 	return trace_settle();
+}
+
+void
+record_delivery(
+    const struct config *conf, const struct record_delivery *r, int64_t now)
+{
+	struct trace_entry e;
+
+	memset(&e, 0, sizeof(e));
+	e.when = now;
+	e.day = record_day(conf, now);
+	e.stage = TRACE_DELIVERY;
+	e.sum = r->failed ? TRACE_FAILED : TRACE_NOTHING;
+	record_put(e.queue_id, sizeof(e.queue_id), r->id);
+	record_put(e.who, sizeof(e.who), r->sender);
+	record_put(e.sender, sizeof(e.sender), r->sender);
+	e.recipients = e.external = r->recipients;
+	record_put(e.verdict, sizeof(e.verdict), r->verdict);
+	record_put(e.smarthost, sizeof(e.smarthost), r->account);
+	record_put(e.text, sizeof(e.text), r->text);
+	trace_note(&e);
 }

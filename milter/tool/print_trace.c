@@ -30,12 +30,34 @@ print_limit(const struct screen *sc, const json_t *e)
 	fact(sc, "limit", text);
 }
 
+/* print_delivery - what became of a try at an account */
+static void
+print_delivery(const struct screen *sc, const json_t *e)
+{
+	char text[40];
+
+	fprintf(sc->out, "%s  %s%sdelivery  %s\n", print_time(e, "when"),
+	    obj_str(e, "queue_id"),
+	    obj_str(e, "queue_id")[0] != '\0' ? "  " : "",
+	    obj_str(e, "verdict"));
+	fact(sc, "sender",
+	    obj_str(e, "sender")[0] != '\0' ? obj_str(e, "sender") : "<>");
+	snprintf(text, sizeof(text), "%lld", obj_num(e, "recipients"));
+	fact(sc, "recipients", text);
+	fact(sc, "smarthost", obj_str(e, "smarthost"));
+	fact(sc, "answer", obj_str(e, "text"));
+}
+
 static void
 print_entry(const struct screen *sc, const json_t *e)
 {
 	const bool one = strcmp(obj_str(e, "stage"), "rcpt") == 0;
 	char text[400];
 
+	if (strcmp(obj_str(e, "stage"), "delivery") == 0) {
+		print_delivery(sc, e);
+		return;
+	}
 	fprintf(sc->out, "%s  %s  %s%s\n", print_time(e, "when"),
 	    obj_str(e, "queue_id")[0] != '\0' ? obj_str(e, "queue_id")
 					      : "(no queue id yet)",
@@ -69,7 +91,15 @@ print_entries(const struct screen *sc, const json_t *entries)
 void
 text_trace(const struct screen *sc, const json_t *a)
 {
+	const json_t *deliveries = json_object_get(a, "deliveries");
+
 	print_entries(sc, json_object_get(a, "entries"));
+	if (json_array_size(deliveries) > 0)
+		fprintf(sc->out,
+		    "\nDeliveries of %s by %s in the hour after it; Postfix does not say of which message:\n\n",
+		    obj_str(json_array_get(deliveries, 0), "sender"),
+		    obj_str(json_array_get(deliveries, 0), "smarthost"));
+	print_entries(sc, deliveries);
 }
 
 void

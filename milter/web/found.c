@@ -21,6 +21,11 @@ found_message(struct page *pg, const char *what, struct html *h)
 	    what);
 	page_trouble(h, &s, "Nothing new can be asked");
 	messages(h, json_object_get(s.answer, "entries"));
+	if (json_array_size(json_object_get(s.answer, "deliveries")) > 0) {
+		html(h,
+		    "<h3>Deliveries of its sender in the hour after</h3><p class=\"none\">The mail server does not tell of which message each is.</p>");
+		messages(h, json_object_get(s.answer, "deliveries"));
+	}
 	return true;
 }
 

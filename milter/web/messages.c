@@ -18,8 +18,8 @@ line(struct html *h, const char *word, const char *text)
 static bool
 is_good(const char *verdict)
 {
-	static const char *const good[] = { "pass", "sent", "released",
-		"ignore" };
+	static const char *const good[] = { "pass", "sent", "let through",
+		"released", "ignore" };
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (strcmp(verdict, good[i]) == 0)

@@ -146,9 +146,9 @@ recipients_that_were_sent_count_even_beyond_the_lease(void **state)
 	struct delivery d = leased;
 
 	for (int i = 0; i < 60; i++)
-		delivery_note(&d, STATUS_SENT);
-	delivery_note(&d, STATUS_NOT_SENT);
-	delivery_note(&d, STATUS_IGNORED);
+		delivery_note(&d, STATUS_SENT, "said");
+	delivery_note(&d, STATUS_NOT_SENT, "said");
+	delivery_note(&d, STATUS_IGNORED, "said");
 	assert_left(&d, 1, 60, OUTCOME_GOOD);
 }
 
@@ -158,16 +158,16 @@ all_refused_gives_all_back_and_no_status_keeps_all(void **state)
 	struct delivery d = leased;
 
 	assert_left(&d, 1, 50, OUTCOME_DOUBTFUL);
-	delivery_note(&d, STATUS_NOT_SENT);
-	delivery_note(&d, STATUS_NOT_SENT);
+	delivery_note(&d, STATUS_NOT_SENT, "said");
+	delivery_note(&d, STATUS_NOT_SENT, "said");
 	assert_left(&d, 0, 0, OUTCOME_NONE);
 	d = leased;
-	delivery_note(&d, STATUS_LOGIN_REFUSED);
+	delivery_note(&d, STATUS_LOGIN_REFUSED, "said");
 	assert_left(&d, 0, 0, OUTCOME_LOGIN_REFUSED);
 	d = leased;
-	delivery_note(&d, STATUS_NOT_SENT);
-	delivery_note(&d, STATUS_UNKNOWN);
-	delivery_note(&d, STATUS_UNKNOWN);
+	delivery_note(&d, STATUS_NOT_SENT, "said");
+	delivery_note(&d, STATUS_UNKNOWN, "said");
+	delivery_note(&d, STATUS_UNKNOWN, "said");
 	assert_left(&d, 1, 2, OUTCOME_DOUBTFUL);
 }
 
@@ -176,8 +176,8 @@ statuses_behind_a_shut_door_settle_nothing(void **state)
 {
 	struct delivery d = { .stage = DELIVERY_REFUSED };
 
-	delivery_note(&d, STATUS_WAITED);
-	delivery_note(&d, STATUS_NOT_SENT);
+	delivery_note(&d, STATUS_WAITED, "said");
+	delivery_note(&d, STATUS_NOT_SENT, "said");
 	assert_int_equal(d.statuses, 0);
 	assert_left(&d, 0, 0, OUTCOME_NONE);
 }
@@ -188,7 +188,7 @@ a_probe_of_an_address_costs_nothing(void **state)
 	struct delivery d = leased;
 
 	d.probe = true;
-	delivery_note(&d, STATUS_SENT);
+	delivery_note(&d, STATUS_SENT, "said");
 	assert_left(&d, 0, 0, OUTCOME_NONE);
 }
 

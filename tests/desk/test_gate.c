@@ -11,8 +11,11 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "gate.h"
 #include "house.h"
+#include "tmpdir.h"
+#include "trace.h"
 
 #define RULES                                                                   \
 	"policy \"day\" { messages = {\"3/24h\"} recipients = {\"20/24h\"} }\n" \
@@ -282,6 +285,52 @@ a_question_leases_nothing(void **state)
 	assert_true(gate_preview(&desk, account("a"), "", MONDAY, &why));
 	assert_non_null(strstr(why.text, "account a: 3 of 3 messages"));
 	close_gate();
+}
+
+static bool
+first_entry(void *arg, const struct trace_entry *e)
+{
+	*(struct trace_entry *)arg = *e;
+	return false;
+}
+
+static void
+what_became_of_a_delivery_is_in_the_trace(void **state)
+{
+	struct trace_query q = { .who = "x@o.test", .n = 10 };
+	struct trace_entry e = { .when = 0 };
+	char path[200];
+	struct why why;
+
+	tmpdir_make();
+	snprintf(path, sizeof(path), "%s/trace.db", tmpdir);
+	assert_int_equal(trace_open(path, clock_now(), 4000000, &why), 0);
+	open_gate();
+	begins("1", "a");
+	gate_sender(&desk, "1", account("a"), "x@o.test", MONDAY);
+	logs_in("1", "a");
+	tells("1", "a", OK);
+	tells("1", "a", NO);
+	gate_end(&desk, "1", MONDAY);
+	assert_true(trace_settle());
+	assert_int_equal(trace_find(&q, first_entry, &e, &why), 0);
+	assert_int_equal(e.stage, TRACE_DELIVERY);
+	assert_string_equal(e.verdict, "sent");
+	assert_string_equal(e.smarthost, "a");
+	assert_string_equal(e.text, OK);
+	assert_int_equal(e.recipients, 1);
+	begins("1", "a");
+	gate_sender(&desk, "1", account("a"), "x@o.test", MONDAY);
+	logs_in("1", "a");
+	gate_end(&desk, "1", MONDAY + 1);
+	assert_true(trace_settle());
+	q.refused = true; /* it may have left, and is not known to */
+	assert_int_equal(trace_find(&q, first_entry, &e, &why), 0);
+	assert_string_equal(e.verdict, "unknown");
+	assert_int_equal(e.recipients, 5);
+	trace_close();
+	close_gate();
+	tmpdir_remove();
 }
 
 static enum gate_owner
@@ -615,6 +664,7 @@ main(void)
 		cmocka_unit_test(
 		    three_doubtful_deliveries_close_the_gate_and_a_success_opens_it),
 		cmocka_unit_test(a_question_leases_nothing),
+		cmocka_unit_test(what_became_of_a_delivery_is_in_the_trace),
 		cmocka_unit_test(deliveries_outlive_the_daemon),
 		cmocka_unit_test(
 		    who_ended_while_the_daemon_was_away_keeps_no_lease_open),

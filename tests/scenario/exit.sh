@@ -76,6 +76,15 @@ send alice@office.example "one too many" x@customer.test
 matches "it is refused for now, with the time" \
     '^450 4\.7\.1 .*Sending limit reached: .* next at ' "$REFUSED$SAID"
 
+step "what became of the deliveries is in the trace"
+id=$(ctl --json trace --sender alice@office.example -n 100 |
+    jq -r '[.entries[] | select(.stage == "message" and .smarthost == "first")][-1].queue_id')
+matches "the provider's answer stands by its message" \
+    'delivery +sent.*smarthost +first.*answer +2\.0\.0 .*250 ' \
+    "$(ctl trace "$id" | tr '\n' ' ')" "$LOG"
+is "both by the first, and nobody else's" "alice@office.example alice@office.example" \
+    "$(ctl --json trace "$id" | jq -r '[.deliveries[].sender] | join(" ")')"
+
 step "promised and sent are told apart"
 matches "show has both" '"key":"smarthost first".*"key":"sent first"' \
     "$(ctl --json show "smarthost first" | tr -d '\n' | sed 's/": /":/g')"

@@ -47,11 +47,9 @@ not_kept(void)
 	    "no trace is kept");
 }
 
-static bool
-add_entry(void *arg, const struct trace_entry *e)
+static void
+append_entry(struct list *l, const struct trace_entry *e)
 {
-	struct list *l = arg;
-
 	control_append(&l->array,
 	    json_pack(
 		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o}",
@@ -67,6 +65,14 @@ add_entry(void *arg, const struct trace_entry *e)
 		control_number(e->used), "max", control_number(e->max), "again",
 		control_time(l->rq, e->again), "smarthost", e->smarthost,
 		"text", control_text(e->text)));
+}
+
+static bool
+add_entry(void *arg, const struct trace_entry *e)
+{
+	struct list *l = arg;
+
+	append_entry(l, e);
 	return l->array != NULL;
 }
 
@@ -116,6 +122,63 @@ query_of(const struct request *rq, struct trace_query *q)
 	return NULL;
 }
 
+/* --- the deliveries of a message ----------------------------------------- */
+
+/* A message that left by an account, and those that may have carried it. */
+struct carried {
+	struct list list;
+	int64_t when; /* 0: it did not leave */
+	char sender[MAILADDR_MAX + 1];
+	char smarthost[TRACE_NAME];
+};
+
+static bool
+find_message(void *arg, const struct trace_entry *e)
+{
+	struct carried *c = arg;
+
+	if (e->smarthost[0] == '\0' ||
+	    (e->stage != TRACE_EOM && e->stage != TRACE_RELEASE))
+		return true;
+	c->when = e->when;
+	snprintf(c->sender, sizeof(c->sender), "%s", e->sender);
+	snprintf(c->smarthost, sizeof(c->smarthost), "%s", e->smarthost);
+	return false;
+}
+
+static bool
+add_delivery(void *arg, const struct trace_entry *e)
+{
+	struct carried *c = arg;
+
+	if (e->stage == TRACE_DELIVERY && e->queue_id[0] == '\0' &&
+	    strcmp(e->smarthost, c->smarthost) == 0)
+		append_entry(&c->list, e);
+	return c->list.array != NULL;
+}
+
+/*
+ * deliveries_of - where the mail server does not tell the gate whose delivery
+ * it is, those of the same sender by the same account in the hour after
+ */
+static json_t *
+deliveries_of(const struct request *rq, const struct trace_query *q)
+{
+	struct carried c = { .list = { rq, json_array() } };
+	struct trace_query of_sender = { .n = TRACE_MOST };
+	struct why why;
+
+	if (q->queue_id[0] == '\0' ||
+	    trace_find(q, find_message, &c, &why) == -1 || c.when == 0 ||
+	    c.sender[0] == '\0')
+		return c.list.array;
+	snprintf(of_sender.who, sizeof(of_sender.who), "%s", c.sender);
+	of_sender.since = c.when;
+	of_sender.until = c.when + HOUR;
+	(void)trace_find(&of_sender, add_delivery, &c, &why);
+	return c.list.array;
+}
+
 json_t *
 control_trace(const struct request *rq)
 {
@@ -144,8 +207,9 @@ control_trace(const struct request *rq)
 		    "the mail server's own log may know it: it is not metered mail, or older than trace-for",
 		    "nothing like that is in the trace");
 	}
-	return json_pack("{s:b, s:o, s:o}", "ok", 1, "entries", entries,
-	    "dropped", control_number(st.dropped));
+	return json_pack("{s:b, s:o, s:o, s:o}", "ok", 1, "entries", entries,
+	    "deliveries", deliveries_of(rq, &q), "dropped",
+	    control_number(st.dropped));
 }
 
 /* --- by day -------------------------------------------------------------- */

@@ -144,7 +144,7 @@ add_sums(struct sums *s, const struct trace_entry *e)
 {
 	struct trace_day *d;
 
-	if (e->sum == TRACE_NOTHING)
+	if (e->sum == TRACE_NOTHING || e->sum == TRACE_FAILED)
 		return true;
 	d = trace_day_of(s, e->who, e->day);
 	if (d != NULL) {

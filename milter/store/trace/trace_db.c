@@ -312,7 +312,8 @@ trace_db_put_entry(
 	sqlite3_bind_int64(s, 20, e->again);
 	bind_text(s, 21, e->smarthost);
 	bind_text(s, 22, e->text);
-	sqlite3_bind_int(s, 23, e->sum != TRACE_REFUSED);
+	sqlite3_bind_int(
+	    s, 23, e->sum != TRACE_REFUSED && e->sum != TRACE_FAILED);
 	return trace_db_run(db, s, why);
 }
 
