@@ -93,9 +93,9 @@ visitor_remove(struct gate *g, struct visitor *v)
 
 /* --- deliveries ---------------------------------------------------------- */
 
-/* tell - what became of a delivery, for the log and for the trace */
+/* tell_end - what became of a delivery, for the log and for the trace */
 static void
-tell(const struct desk *d, const struct visitor *v,
+tell_end(const struct desk *d, const struct visitor *v,
     const struct settlement *left, int64_t now)
 {
 	const struct delivery *del = &v->delivery;
@@ -136,7 +136,7 @@ finish(const struct desk *d, struct visitor *v, int64_t now)
 			    d, sh, del->sender, &del->sender_lease, &left, now);
 	}
 	if (del->stage >= DELIVERY_OPEN)
-		tell(d, v, &left, now);
+		tell_end(d, v, &left, now);
 	if (del->lease.id == 0 && del->sent > 0 && sh != NULL &&
 	    sh->policies.n > 0)
 		log_error(

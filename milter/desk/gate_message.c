@@ -70,9 +70,9 @@ message_of(const struct desk *d, const char *id, int64_t now)
 	return found;
 }
 
-/* note - for the trace, what is known of a try to deliver m at account */
+/* note_try - for the trace, what is known of a try to deliver m at account */
 static void
-note(const struct desk *d, const struct message *m, const char *account,
+note_try(const struct desk *d, const struct message *m, const char *account,
     const struct record_delivery *r, int64_t now)
 {
 	struct record_delivery all = *r;
@@ -97,7 +97,7 @@ refused(const struct desk *d, struct message *m, const char *said, int64_t now)
 		return;
 	log_warn("exit: account=%s message=%s login=refused why=%s", sh->name,
 	    m->id, said);
-	note(d, m, sh->name,
+	note_try(d, m, sh->name,
 	    &(struct record_delivery){
 		.verdict = "login refused", .failed = true, .text = said },
 	    now);
@@ -207,7 +207,7 @@ deliver(const struct desk *d, struct message *m, const struct smarthost *sh,
 	    a == GATE_OPEN ? "given" : "refused",
 	    a == GATE_OPEN ? "" : " why=", a == GATE_OPEN ? "" : why->text);
 	if (a == GATE_OPEN)
-		note(d, m, sh->name,
+		note_try(d, m, sh->name,
 		    &(struct record_delivery){ .recipients = 1,
 			.verdict = "let through",
 			.text = "what became of it is in Sendmail's log" },
@@ -319,7 +319,7 @@ gate_refused(
 	while (m != NULL && strcmp(m->id, id) != 0)
 		m = m->next;
 	if (m != NULL) {
-		note(d, m, m->account,
+		note_try(d, m, m->account,
 		    &(struct record_delivery){
 			.verdict = "not sent", .failed = true, .text = said },
 		    now);
