@@ -10,6 +10,8 @@
  * machine without a battery) would shut every window for as long: then time
  * goes on from the floor by what the clock shows to have passed.  What passed
  * while nobody looked, over a restart say, is not known and does not count.
+ * Threads that read the clock one after the other come here in any order, so
+ * what is TIME_FLOOR_JITTER behind the last reading is no step of the clock.
  *
  * Pure.
  */
@@ -22,6 +24,7 @@
 #include "clock.h"
 
 #define TIME_FLOOR_PATIENCE HOUR
+#define TIME_FLOOR_JITTER SECOND
 
 struct time_floor {
 	int64_t highest;	/* ms: of any operation, ever */
@@ -46,5 +49,11 @@ void	time_floor_raise(struct time_floor *f, int64_t clock);
  * to have gone back runs from there.
  */
 void	time_floor_look(struct time_floor *f, int64_t clock);
+
+/*
+ * Somebody else's operation was at that time (ms), as is heard when the clock
+ * shows that: it is the floor for us, too.
+ */
+void	time_floor_heard(struct time_floor *f, int64_t clock, int64_t time);
 
 #endif

@@ -25,19 +25,33 @@ time_floor_clock(const struct time_floor *f, int64_t clock, int64_t t)
 	return t - behind;
 }
 
+static bool
+is_step_back(const struct time_floor *f, int64_t clock)
+{
+	return !f->known || f->clock - clock > TIME_FLOOR_JITTER;
+}
+
 void
 time_floor_raise(struct time_floor *f, int64_t clock)
 {
 	f->highest = time_floor_at(f, clock);
-	f->clock = clock;
+	if (clock > f->clock || is_step_back(f, clock))
+		f->clock = clock;
 	f->known = true;
 }
 
 void
 time_floor_look(struct time_floor *f, int64_t clock)
 {
-	if (f->known && clock >= f->clock)
-		return;
-	f->clock = clock;
+	if (is_step_back(f, clock))
+		f->clock = clock;
 	f->known = true;
+}
+
+void
+time_floor_heard(struct time_floor *f, int64_t clock, int64_t time)
+{
+	if (time <= time_floor_at(f, clock))
+		return;
+	*f = (struct time_floor){ time, clock, true };
 }

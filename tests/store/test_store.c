@@ -273,9 +273,9 @@ main(void)
 		    the_database_does_not_grow_with_those_who_come_and_go),
 	};
 	static const struct store_maker makers[] = {
-		{ "memory", false, false, config_memory },
-		{ "sqlite", true, false, config_sqlite },
-		{ "sqlite, power", true, false, config_power },
+		{ "memory", false, config_memory },
+		{ "sqlite", true, config_sqlite },
+		{ "sqlite, power", true, config_power },
 	};
 	int rc = 0;
 

@@ -88,6 +88,46 @@ questions_alone_let_a_clock_that_went_back_run(void **state)
 	assert_int_equal(T0 + HOUR, time_floor_at(&f, T0 - 2 * DAY + HOUR));
 }
 
+/* The clock is read, then the lock is waited for: the order is any. */
+static void
+readings_that_overtake_each_other_do_not_hurry_time(void **state)
+{
+	struct time_floor f = { 0 };
+	const int64_t back = T0 - DAY;
+
+	time_floor_raise(&f, T0);
+	time_floor_raise(&f, back);
+	for (int64_t ms = 1; ms <= 5000; ms++) {
+		time_floor_raise(&f, back + ms);
+		time_floor_raise(&f, back + ms - 1);
+		time_floor_look(&f, back + ms - 2);
+	}
+	assert_int_equal(T0 + 5000, f.highest);
+}
+
+static void
+what_is_heard_of_others_is_the_floor_and_never_hurries_time(void **state)
+{
+	struct time_floor ours = { 0 }, theirs = { 0 };
+	const int64_t back = T0 - DAY;
+
+	time_floor_raise(&theirs, T0);
+	time_floor_heard(&ours, T0 - MINUTE, theirs.highest);
+	assert_int_equal(T0, time_floor_at(&ours, T0 - MINUTE));
+	time_floor_raise(&ours, back);
+	time_floor_raise(&theirs, back);
+	for (int64_t t = 0; t <= DAY / 2; t += 7 * SECOND) {
+		time_floor_raise(&ours, back + t);
+		time_floor_heard(&theirs, back + t, ours.highest);
+		assert_int_equal(T0 + t, time_floor_at(&theirs, back + t));
+		time_floor_raise(&theirs, back + t + SECOND);
+		time_floor_heard(&ours, back + t + SECOND, theirs.highest);
+	}
+	/* Old news does not take back what has passed since. */
+	time_floor_heard(&ours, back + DAY, ours.highest + (DAY - DAY / 2) / 2);
+	assert_int_equal(T0 + DAY, time_floor_at(&ours, back + DAY));
+}
+
 /* Whatever the clock does: never back, and never faster than what it shows. */
 static void
 time_never_runs_back_nor_faster_than_the_clock(void **state)
@@ -131,6 +171,10 @@ main(void)
 		    what_passed_before_the_first_look_does_not_count),
 		cmocka_unit_test(
 		    questions_alone_let_a_clock_that_went_back_run),
+		cmocka_unit_test(
+		    readings_that_overtake_each_other_do_not_hurry_time),
+		cmocka_unit_test(
+		    what_is_heard_of_others_is_the_floor_and_never_hurries_time),
 		cmocka_unit_test(
 		    time_never_runs_back_nor_faster_than_the_clock),
 	};

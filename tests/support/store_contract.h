@@ -18,7 +18,6 @@
 struct store_maker {
 	const char *name;
 	bool lasts;			/* what was closed comes back */
-	bool shared;			/* the time is that of a server */
 	struct config *(*config)(void);	/* of a store that is empty */
 };
 

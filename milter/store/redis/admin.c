@@ -245,6 +245,7 @@ redis_admin_change(struct redis_work *w, void *arg, struct why *why)
 	struct redis_record *r;
 	enum store_answer a = work_counter(w, c->policy, c->key, &r, why);
 
+	work_time(w, now);
 	if (a == STORE_FAILED)
 		return a;
 	if (g == NULL && (a == STORE_NONE || counter_idle(r->counter, now)))

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "call.h"
 #include "log.h"
 #include "redis.h"
 #include "thread.h"
+#include "work.h"
 
 /* --- looking after the server ------------------------------------------- */
 
@@ -60,6 +60,29 @@ redis_look_after(void *arg)
 	return NULL;
 }
 
+/* --- the highest time, for whoever comes next --------------------------- */
+
+static enum store_answer
+keep_time(struct redis_work *w, void *highest, struct why *why)
+{
+	const int64_t *time = highest;
+
+	if (work_keep_time(w, *time))
+		return STORE_OK;
+	why_set(why, "out of memory");
+	return STORE_FAILED;
+}
+
+static void
+redis_keep_time(struct redis_store *s)
+{
+	int64_t time = redis_time_highest(s);
+	struct why why;
+
+	if (time > 0)
+		(void)redis_call(s, keep_time, &time, s->timeout, &why);
+}
+
 /* --- a life ------------------------------------------------------------- */
 
 static void
@@ -74,6 +97,7 @@ redis_close(struct store *st)
 		pthread_cond_signal(&s->wake);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
+		redis_keep_time(s);
 		(void)redis_send_events(s, &why);
 	}
 	redis_pool_close(&s->pool);

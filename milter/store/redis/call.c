@@ -110,11 +110,15 @@ swap_batch(struct redis_work *w, struct batch *b, struct why *why)
 	for (unsigned losses = 0; a == STORE_OK && o != WORK_DONE; losses++) {
 		answer_all(w, b);
 		a = work_pack(w, why);
-		if (a == STORE_OK && (w->nrecord > 0 || work_writes(w)))
+		if (a != STORE_OK)
+			break;
+		if (w->nrecord > 0 || work_writes(w)) {
 			a = swap_once(w, losses > 1 ? WORK_AGAIN : WORK_FIRST,
 			    deadline, &o, why);
-		else
+		} else {
+			work_alone(w);
 			o = WORK_DONE;
+		}
 	}
 	return a;
 }

@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "pool.h"
 #include "seen.h"
+#include "time_floor.h"
 #include "why.h"
 
 /* Every key begins so; what is in braces puts all of them into one slot. */
@@ -52,8 +53,7 @@ struct redis_store {
 	char name[24];			/* this store's own, for its turn */
 
 	_Atomic int64_t skew;		/* the server's clock less ours */
-	_Atomic int64_t top;		/* the highest time seen */
-	_Atomic int64_t top_at;		/* clock_steady: of the last look at it */
+	_Atomic int64_t heard_at;	/* clock_steady: REDIS_TIME was read */
 	_Atomic uint64_t versions;	/* drawn so far, from a random start */
 	struct clock_guard guard;	/* the worker's own, as all of these */
 	bool is_out, is_ahead;		/* it was logged */
@@ -68,6 +68,7 @@ struct redis_store {
 					 * on the server, one sender at a time */
 	pthread_mutex_t lock;
 	const struct config *conf;	/* guarded by lock */
+	struct time_floor time;		/* guarded by lock: by the server's clock */
 	struct store_event *event;	/* guarded by lock: ring of
 					 * REDIS_EVENT_QUEUE */
 	size_t first_event, nevent;	/* guarded by lock */
@@ -202,5 +203,19 @@ void	redis_sweep(struct redis_store *s);
 
 /* Reads the server's clock, and believes it or not; the worker's. */
 void	redis_look_at_clock(struct redis_store *s);
+
+/*
+ * The store's time (ms) when our clock shows that: the server's, but never
+ * before the highest known (time_floor.h).  And the reverse, for people.
+ */
+int64_t	redis_time(struct redis_store *s, int64_t clock);
+int64_t	redis_clock_at(struct redis_store *s, int64_t clock, int64_t time);
+
+/* Of any operation that is known of; 0: none is. */
+int64_t	redis_time_highest(struct redis_store *s);
+
+/* An operation of that clock was done; one of another daemon was at that time. */
+void	redis_time_raise(struct redis_store *s, int64_t clock);
+void	redis_time_heard(struct redis_store *s, int64_t clock, int64_t time);
 
 #endif

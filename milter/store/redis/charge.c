@@ -8,11 +8,14 @@
 
 #include "work.h"
 
-/* The caller's clock again; no time at all stays none. */
-static int64_t
-callers_time(const struct redis_work *w, int64_t t)
+/* What a person is told is what his clock will show. */
+static void
+redis_clock_times(const struct redis_work *w, struct decision *d)
 {
-	return t == NEVER ? NEVER : t - atomic_load(&w->store->skew);
+	d->shortfall.again =
+	    redis_clock_at(w->store, w->clock, d->shortfall.again);
+	d->observed.again =
+	    redis_clock_at(w->store, w->clock, d->observed.again);
 }
 
 /* --- a bill in hand ----------------------------------------------------- */
@@ -136,8 +139,7 @@ redis_spend(struct redis_work *w, struct redis_hand *h, const char *bound,
 	for (size_t i = 0; d->fits && i < b->nline; i++)
 		if (quota_is_spent(b, d, i))
 			work_changed(w, h->record[i]);
-	d->shortfall.again = callers_time(w, d->shortfall.again);
-	d->observed.again = callers_time(w, d->observed.again);
+	redis_clock_times(w, d);
 	return STORE_OK;
 }
 
@@ -248,10 +250,7 @@ preview(struct redis_work *w, void *arg, struct why *why)
 	}
 	if (a == STORE_OK) {
 		quota_decide(&b, counter, c->d_r);
-		c->d_r->shortfall.again =
-		    callers_time(w, c->d_r->shortfall.again);
-		c->d_r->observed.again =
-		    callers_time(w, c->d_r->observed.again);
+		redis_clock_times(w, c->d_r);
 	}
 	for (size_t i = 0; i < b.nline; i++)
 		counter_free(&own[i]);

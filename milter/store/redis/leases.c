@@ -310,7 +310,7 @@ each_of(struct redis_store *s, redisReply *const *member, size_t n,
 			a = STORE_FAILED;
 		}
 	}
-	now = atomic_load(&s->top);
+	now = redis_time_highest(s);
 	if (a == STORE_OK)
 		a = work_swap(&w, WORK_FIRST, REDIS_PATIENCE, &o, why);
 	for (size_t i = 0; a == STORE_OK && !to->enough && i < w.nrecord; i++) {

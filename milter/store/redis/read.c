@@ -33,7 +33,7 @@ adapt(struct redis_store *s, struct counter **c, const char *policy,
 struct reading {
 	const struct policy *policy;
 	const char *key;
-	int64_t now;
+	int64_t now, time; /* the clock's, the store's */
 	struct counter **c_r;
 };
 
@@ -41,7 +41,7 @@ struct reading {
 static enum store_answer
 read_counter(struct redis_work *w, void *arg, struct why *why)
 {
-	const struct reading *read = arg;
+	struct reading *read = arg;
 	char name[REDIS_KEY];
 	const char *bytes;
 	struct why wrong = { "out of memory" };
@@ -50,6 +50,7 @@ read_counter(struct redis_work *w, void *arg, struct why *why)
 	size_t len;
 
 	counter_free(read->c_r);
+	read->time = work_now(w, read->now);
 	if (r != NULL && (bytes = work_content(r, &len)) == NULL)
 		return STORE_NONE;
 	if (r != NULL)
@@ -67,7 +68,7 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
     int64_t now, struct counter **c_r, struct why *why)
 {
 	struct redis_store *s = redis_of(st);
-	struct reading read = { policy, key, now, c_r };
+	struct reading read = { policy, key, now, now, c_r };
 	enum store_answer a =
 	    redis_call(s, read_counter, &read, REDIS_PATIENCE, why);
 
@@ -75,8 +76,8 @@ redis_read(struct store *st, const struct policy *policy, const char *key,
 		counter_free(c_r);
 		return a;
 	}
-	if (!counter_idle(*c_r, now))
-		return adapt(s, c_r, policy->name, now, why);
+	if (!counter_idle(*c_r, read.time))
+		return adapt(s, c_r, policy->name, read.time, why);
 	counter_free(c_r);
 	return STORE_NONE;
 }
@@ -151,7 +152,7 @@ redis_walk(struct store *st, int64_t now, store_each_fn *each, void *arg,
     struct why *why)
 {
 	struct redis_store *s = redis_of(st);
-	struct walk w = { s, now, each, arg, false };
+	struct walk w = { s, redis_time(s, now), each, arg, false };
 	char cursor[32] = "0";
 	enum store_answer a = STORE_OK;
 

@@ -69,7 +69,7 @@ redis_census(
 	} step[] = { { 4, add }, { 4, drop }, { 2, count } };
 	enum store_answer a = STORE_OK;
 
-	now += atomic_load(&s->skew);
+	now = redis_time(s, now);
 	snprintf(at, sizeof(at), "%" PRId64, now);
 	snprintf(old, sizeof(old), "%" PRId64, now - SERVER_LIFE);
 	for (size_t i = 0; a == STORE_OK && i < 3; i++) {

@@ -79,7 +79,7 @@ redis_sweep_drop(struct redis_work *w, const struct redis_record *r)
 static void
 sweep_page(struct redis_store *s, const redisReply *page)
 {
-	int64_t now = clock_now() + atomic_load(&s->skew) - MARGIN;
+	int64_t now = redis_time_highest(s) - MARGIN;
 	enum work_outcome o;
 	struct redis_work w;
 	struct why why;

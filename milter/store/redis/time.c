@@ -14,15 +14,70 @@
 
 #define AHEAD (5 * MINUTE) /* the highest time seen is worth a line */
 
-/* A store that has seen a time to come frees nothing until it is there. */
-static void
-tell_ahead(struct redis_store *s, int64_t now)
+/* --- the time that windows go by ---------------------------------------- */
+
+int64_t
+redis_time(struct redis_store *s, int64_t clock)
 {
-	int64_t ahead = atomic_load(&s->top) - now;
+	int64_t now;
+
+	clock += atomic_load(&s->skew);
+	pthread_mutex_lock(&s->lock);
+	time_floor_look(&s->time, clock);
+	now = time_floor_at(&s->time, clock);
+	pthread_mutex_unlock(&s->lock);
+	return now;
+}
+
+int64_t
+redis_time_highest(struct redis_store *s)
+{
+	int64_t time;
+
+	pthread_mutex_lock(&s->lock);
+	time = s->time.highest;
+	pthread_mutex_unlock(&s->lock);
+	return time;
+}
+
+int64_t
+redis_clock_at(struct redis_store *s, int64_t clock, int64_t time)
+{
+	int64_t skew = atomic_load(&s->skew);
+
+	pthread_mutex_lock(&s->lock);
+	time = time_floor_clock(&s->time, clock + skew, time);
+	pthread_mutex_unlock(&s->lock);
+	return time == NEVER ? NEVER : time - skew;
+}
+
+void
+redis_time_raise(struct redis_store *s, int64_t clock)
+{
+	pthread_mutex_lock(&s->lock);
+	time_floor_raise(&s->time, clock + atomic_load(&s->skew));
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+redis_time_heard(struct redis_store *s, int64_t clock, int64_t time)
+{
+	pthread_mutex_lock(&s->lock);
+	time_floor_heard(&s->time, clock + atomic_load(&s->skew), time);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* --- the server's clock ------------------------------------------------- */
+
+static void
+tell_ahead(struct redis_store *s, int64_t clock)
+{
+	int64_t ahead = redis_time_highest(s) - clock;
 
 	if (ahead > AHEAD && !s->is_ahead)
-		log_warn("the shared store has seen a time that is %" PRId64
-			 " s ahead: no limit frees anything until then",
+		log_warn(
+		    "store: its latest time is %" PRId64
+		    " s ahead of its server's clock: see that the clock is right; nothing is free before it would have been",
 		    ahead / SECOND);
 	s->is_ahead = ahead > AHEAD;
 }

@@ -38,7 +38,7 @@ work_again(struct redis_work *w)
 		drop_changes(w->record[i]);
 	while (w->nword > 0)
 		free(w->word[--w->nword].own);
-	w->top = 0;
+	w->top = w->top_clock = 0;
 	w->nchange = 0;
 	w->writes = false;
 }
@@ -267,7 +267,7 @@ work_command(struct redis_work *w, size_t n, const struct redis_word *words)
 	return good;
 }
 
-/* --- the store's time --------------------------------------------------- */
+/* --- the highest time, on the server ------------------------------------ */
 
 /* The highest time that was written down. */
 static int64_t
@@ -286,43 +286,54 @@ written_time(const struct redis_record *r)
 int64_t
 work_now(struct redis_work *w, int64_t now)
 {
-	int64_t top = atomic_load(&w->store->top), written = 0;
-	int64_t at = atomic_load(&w->store->top_at);
+	int64_t at = atomic_load(&w->store->heard_at);
 
+	w->clock = now;
 	if (at == 0 || clock_steady() - at >= TIME_STEP)
 		w->time = work_record(w, REDIS_TIME);
 	if (w->time != NULL)
-		written = written_time(w->time);
-	now += atomic_load(&w->store->skew);
-	top = written > top ? written : top;
-	return now > top ? now : top;
+		redis_time_heard(w->store, now, written_time(w->time));
+	return redis_time(w->store, now);
 }
 
 void
 work_time(struct redis_work *w, int64_t now)
 {
 	w->top = now > w->top ? now : w->top;
+	w->top_clock = w->clock > w->top_clock ? w->clock : w->top_clock;
+}
+
+static bool
+write_time(struct redis_work *w, int64_t time)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRId64, time);
+	return work_set(w, REDIS_TIME, digits, strlen(digits));
 }
 
 static bool
 pack_time(struct redis_work *w)
 {
-	char digits[24];
-
-	if (w->time == NULL || w->top < written_time(w->time) + TIME_STEP)
-		return true;
-	snprintf(digits, sizeof(digits), "%" PRId64, w->top);
-	return work_set(w, REDIS_TIME, digits, strlen(digits));
+	return w->time == NULL || w->top < written_time(w->time) + TIME_STEP ||
+	       write_time(w, w->top);
 }
 
 static void
-raise_top(struct redis_store *s, int64_t top)
+settle_time(struct redis_work *w, int64_t at)
 {
-	int64_t before = atomic_load(&s->top);
+	if (w->time != NULL)
+		atomic_store(&w->store->heard_at, at);
+	if (w->top > 0)
+		redis_time_raise(w->store, w->top_clock);
+}
 
-	while (before < top &&
-	       !atomic_compare_exchange_weak(&s->top, &before, top))
-		;
+bool
+work_keep_time(struct redis_work *w, int64_t time)
+{
+	const struct redis_record *r = work_record(w, REDIS_TIME);
+
+	return r != NULL && (time <= written_time(r) || write_time(w, time));
 }
 
 /* --- swapping ----------------------------------------------------------- */
@@ -417,11 +428,7 @@ read_changes(struct redis_work *w, const redisReply *reply, int64_t at)
 static void
 settle_records(struct redis_work *w, int64_t at)
 {
-	if (w->time != NULL) {
-		raise_top(w->store, written_time(w->time));
-		atomic_store(&w->store->top_at, at);
-	}
-	raise_top(w->store, w->top);
+	settle_time(w, at);
 	for (size_t i = 0; i < w->nrecord; i++) {
 		struct redis_record *r = w->record[i];
 
@@ -432,6 +439,12 @@ settle_records(struct redis_work *w, int64_t at)
 		else
 			seen_put(w->store->seen, r->key, r->bytes, r->len, at);
 	}
+}
+
+void
+work_alone(struct redis_work *w)
+{
+	settle_time(w, clock_steady());
 }
 
 static bool

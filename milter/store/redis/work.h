@@ -40,6 +40,8 @@ struct redis_work {
 	size_t nchange;		/* calls that changed something */
 	bool writes;		/* some record shall be another one */
 	int64_t top;		/* the latest time of a question that counts */
+	int64_t top_clock;	/* what our clock showed then */
+	int64_t clock;		/* and to the last question */
 	struct redis_record *time; /* that of REDIS_TIME, if it is looked at */
 };
 
@@ -94,6 +96,9 @@ bool	work_command(struct redis_work *w, size_t n,
 int64_t	work_now(struct redis_work *w, int64_t now);
 void	work_time(struct redis_work *w, int64_t now);
 
+/* So high a time shall be written down, however near the last.  False: no memory. */
+bool	work_keep_time(struct redis_work *w, int64_t time);
+
 enum work_outcome {
 	WORK_DONE,		/* all was as seen, and is as it shall be */
 	WORK_CHANGED,		/* something was not: answer again */
@@ -102,6 +107,9 @@ enum work_outcome {
 
 /* How it is asked: see script.lua. */
 enum work_how { WORK_FIRST, WORK_AGAIN, WORK_AT_ONCE };
+
+/* Nothing is to be asked of the server: done. */
+void	work_alone(struct redis_work *w);
 
 /* What shall be is packed, once before work_swap (which may be repeated). */
 enum store_answer work_pack(struct redis_work *w, struct why *why);
