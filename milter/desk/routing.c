@@ -38,8 +38,8 @@ is_own(const struct smarthost *sh, const struct mailaddr *sender)
 
 /*
  * likely - the smarthost that the charge would choose now for one recipient.
- * Sendmail decides by what it hears before the charge, so the guess should be
- * good; where it is not, the other maps let the message wait.
+ * Sendmail asks before the charge, so the guess should be good; where it is
+ * not, the milter has Sendmail ask again.
  */
 static const struct smarthost *
 likely(const struct desk *desk, const struct rule *rule,

@@ -682,6 +682,70 @@ a_message_that_stays_in_the_office_is_bound_at_no_cost(void **state)
 	close_office();
 }
 
+/* Sendmail, whose map said for each recipient: by the account of a.test. */
+static void
+open_office_with_two_hosts(void)
+{
+	open_office("secrets = \"/nonexistent\"\n"
+		    "auth-peers = {\"root\"}\n"
+		    "policy \"two\" { recipients = {\"2/24h\"} "
+		    "per = \"everyone\" }\n"
+		    "smarthost \"a\" { host = \"a.test\" username = \"u\" "
+		    "secret = \"s\" policies = {\"two\"} }\n"
+		    "smarthost \"b\" { host = \"b.test\" username = \"u\" "
+		    "secret = \"s\" }\n"
+		    "route \"r\" { smarthosts = {\"a\", \"b\"} }\n"
+		    "rule \"all\" { route = \"r\" }\n");
+	server.version = "8.17.1.9";
+	server.queue_id = "6AL1";
+	server.mailer = "pm587";
+	server.rcpt_host = "[a.test]";
+	connect_from("127.0.0.1");
+}
+
+static void
+what_was_guessed_wrong_is_asked_again_at_once(void **state)
+{
+	open_office_with_two_hosts();
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<y@y.test> NOTIFY=NEVER ORCPT=rfc822;y@y.test"),
+	    SMFIS_CONTINUE);
+	server.mailer = "local";
+	server.rcpt_host = NULL;
+	assert_int_equal(rcpt("<bob@office.example>"), SMFIS_CONTINUE);
+	server.mailer = "pm587";
+	server.rcpt_host = "[a.test]";
+	assert_int_equal(rcpt("<z@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	assert_routed("6AL1", "b");
+	assert_string_equal(server.readdressed,
+	    "-<z@y.test> +<z@y.test> "
+	    "-<y@y.test> +<y@y.test> NOTIFY=NEVER ORCPT=rfc822;y@y.test "
+	    "-<x@y.test> +<x@y.test>");
+	/* What was guessed right stays, and nothing is left of the last. */
+	server.queue_id = "6AL2";
+	assert_int_equal(
+	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
+	assert_routed("6AL2", "a");
+	assert_string_equal(server.readdressed, "");
+	hang_up();
+	close_office();
+}
+
+static void
+a_recipient_that_is_not_taken_back_is_not_lost(void **state)
+{
+	open_office_with_two_hosts();
+	server.cannot_add = true;
+	mail("<al@office.example>");
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_TEMPFAIL);
+	hang_up();
+	close_office();
+}
+
 /* From outside, so none of our business, whatever the address looks like. */
 static void
 an_address_without_brackets_makes_nobody_sendmail(void **state)
@@ -949,6 +1013,9 @@ main(void)
 		    a_message_that_stays_in_the_office_is_bound_at_no_cost),
 		cmocka_unit_test(
 		    an_address_without_brackets_makes_nobody_sendmail),
+		cmocka_unit_test(what_was_guessed_wrong_is_asked_again_at_once),
+		cmocka_unit_test(
+		    a_recipient_that_is_not_taken_back_is_not_lost),
 		cmocka_unit_test(
 		    handed_in_mail_is_decided_as_a_whole_at_its_end),
 		cmocka_unit_test(

@@ -37,9 +37,14 @@ meter_rules() {
 		route "w" { smarthosts = {"w"} }
 		route "p" { smarthosts = {"p"} }
 		policy "one-a-day" { per = "everyone" messages = {"1/24h"} }
+		policy "two" { per = "everyone" recipients = {"2/24h"} }
 		smarthost "d" { host = "$PROVIDER" username = "al-at-p" secret = "a"
 		    policies = {"one-a-day"} }
 		route "thrifty" { smarthosts = {"d", "c"} }
+		smarthost "e" { host = "$PROVIDER" username = "al-at-p" secret = "a"
+		    policies = {"two"} }
+		route "small" { smarthosts = {"e", "c"} }
+		rule "su" { sender = {"su@office.example"} route = "small" }
 		rule "th" { sender = {"th@office.example"} route = "thrifty" }
 		rule "al" { sender = {"al@office.example"} route = "a" }
 		rule "bo" { sender = {"bo@office.example"} route = "b" }
@@ -191,6 +196,17 @@ for way in "d al-at-p $PROVIDER" "c cy-at-s $SECOND" "c cy-at-s $SECOND"; do
 	    came_is th "$login" "$host" $((before + 1))
 	ok "it left as $login"
 done
+
+step "Three do not fit where one would have: the next account, and no wait"
+before=$(from su "$SECOND")
+sent su@office.example "all three" {1,2,3}@customer.test
+wait_until 60 "it is at $SECOND" "$STAGE/sendmail.log" \
+    came_is su cy-at-s "$SECOND" $((before + 3))
+is "nothing waits" "" "$(sendmail_waits_for su@office.example || true)"
+sent su@office.example "two" {1,2}@customer.test
+wait_until 60 "two have room there" "$STAGE/sendmail.log" \
+    came_is su al-at-p "$PROVIDER" 2
+is "nothing waits" "" "$(sendmail_waits_for su@office.example || true)"
 
 step "A certificate for another name: the mail waits, no login is shown"
 sent wu@office.example nine x@customer.test

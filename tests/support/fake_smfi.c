@@ -53,6 +53,7 @@ smfi_getsymval(SMFICTX *ctx, char *name)
 			    : strcmp(name, "v") == 0             ? ctx->version
 			    : strcmp(name, "i") == 0             ? ctx->queue_id
 			    : strcmp(name, "{rcpt_mailer}") == 0 ? ctx->mailer
+			    : strcmp(name, "{rcpt_host}") == 0 ? ctx->rcpt_host
 			    : strcmp(name, "{rcpt_addr}") == 0 ? ctx->rcpt_addr
 			    : strcmp(name, "{mail_addr}") == 0 ? ctx->mail_addr
 							       : NULL;
@@ -151,4 +152,31 @@ smfi_addheader(SMFICTX *ctx, char *name, char *value)
 {
 	return may(ctx, SMFIF_ADDHDRS) ? note(ctx, "add", name, value)
 				       : MI_FAILURE;
+}
+
+/* readdress - one more recipient that was taken out or put in */
+static int
+readdress(SMFICTX *ctx, const char *sign, const char *to, const char *args)
+{
+	const size_t used = strlen(ctx->readdressed);
+
+	snprintf(ctx->readdressed + used, sizeof(ctx->readdressed) - used,
+	    "%s%s%s%s%s", used > 0 ? " " : "", sign, to,
+	    args != NULL ? " " : "", args != NULL ? args : "");
+	return MI_SUCCESS;
+}
+
+int
+smfi_delrcpt(SMFICTX *ctx, char *to)
+{
+	return may(ctx, SMFIF_DELRCPT) ? readdress(ctx, "-", to, NULL)
+				       : MI_FAILURE;
+}
+
+int
+smfi_addrcpt_par(SMFICTX *ctx, char *to, char *args)
+{
+	return may(ctx, SMFIF_ADDRCPT_PAR) && !ctx->cannot_add
+		   ? readdress(ctx, "+", to, args)
+		   : MI_FAILURE;
 }

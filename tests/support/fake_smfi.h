@@ -24,12 +24,15 @@ struct smfi_str {
 	const char *version;	/* v */
 	const char *queue_id;	/* i */
 	const char *mailer;	/* {rcpt_mailer} */
+	const char *rcpt_host;	/* {rcpt_host} */
 	const char *rcpt_addr;	/* {rcpt_addr} */
 	const char *mail_addr;	/* {mail_addr} */
 	unsigned long steps;	/* what negotiation asked for */
 	unsigned long actions;
 	bool cannot_rename;	/* answers smfi_chgfrom with failure */
 	char sender[512];	/* as smfi_chgfrom set it, "" if it did not */
+	bool cannot_add;	/* answers smfi_addrcpt_par with failure */
+	char readdressed[1024];	/* "-<a@b.test>" out, "+<a@b.test> ARGS" in */
 	char headers[4096];	/* "change From 1: value\n", "add Name: value\n" */
 };
 

@@ -26,7 +26,7 @@ void	hang_up(void);
 
 void	mail(const char *sender);
 
-sfsistat rcpt(const char *recipient);
+sfsistat rcpt(const char *recipient);	/* parameters may follow a blank */
 
 sfsistat eom(void);
 

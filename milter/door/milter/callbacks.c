@@ -22,6 +22,7 @@
 #include "bill.h"
 #include "clock.h"
 #include "digest.h"
+#include "early_route.h"
 #include "escape.h"
 #include "from_header.h"
 #include "log.h"
@@ -43,9 +44,11 @@ struct session {
 	bool sees_body;
 	bool can_rename;           /* sees headers, may change them */
 	bool sendmail;             /* the mail server is Sendmail */
+	bool can_readdress;        /* may take recipients out and in again */
 	const struct config *conf; /* held while a transaction runs */
 	struct txn txn;
 	struct arrival arrival; /* Sendmail's: from MAIL on it has an id */
+	struct early_route *early;
 	bool outgoing;
 	unsigned refused; /* recipients of this transaction */
 	uint64_t seen;    /* bytes of header and body */
@@ -178,6 +181,7 @@ mlfi_finish(struct session *s)
 	if (s->conf != NULL)
 		snapshot_release(&s->conf);
 	arrivals_remove(&s->arrival);
+	early_route_forget(&s->early);
 	txn_begin(&s->txn);
 	s->outgoing = false;
 	s->refused = 0;
@@ -215,7 +219,8 @@ session_of(SMFICTX *ctx)
 /* libmilter wants names that it does not write to as char *. */
 static char queue_id[] = "i", auth_authen[] = "{auth_authen}",
 	    mail_addr[] = "{mail_addr}", rcpt_mailer[] = "{rcpt_mailer}",
-	    rcpt_addr[] = "{rcpt_addr}", mta_version[] = "v";
+	    rcpt_host[] = "{rcpt_host}", rcpt_addr[] = "{rcpt_addr}",
+	    mta_version[] = "v";
 
 static void
 note_queue_id(SMFICTX *ctx, struct session *s)
@@ -355,8 +360,14 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 	meter_preview(&desk, &s->txn, now, &o);
 	leave(TALLY_RCPT, since);
 	verdict_reply(&o, now, s->conf->zone, &r);
-	return r.code == NULL ? SMFIS_CONTINUE
-			      : mlfi_refusal(ctx, s, argv[0], &o, &r);
+	if (r.code != NULL)
+		return mlfi_refusal(ctx, s, argv[0], &o, &r);
+	if (s->can_readdress && early_route_note(&s->early, argv, word.mailer,
+				    smfi_getsymval(ctx, rcpt_host)) == -1) {
+		txn_undo(&s->txn);
+		return unavailable(ctx);
+	}
+	return SMFIS_CONTINUE;
 }
 
 static sfsistat
@@ -444,6 +455,24 @@ rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
 	return -1;
 }
 
+/* readdress - the way of the account that was charged.  0 or -1. */
+static int
+readdress(SMFICTX *ctx, const struct session *s, const struct outcome *o)
+{
+	const struct smarthost *sh =
+	    o->smarthost == NULL ? NULL
+				 : config_smarthost(s->conf, o->smarthost);
+
+	/* What is held is asked about again when it is released. */
+	if (sh == NULL || o->verdict == VERDICT_HOLD ||
+	    early_route_correct(ctx, s->early, sh) == 0)
+		return 0;
+	log_error(
+	    "%s: the mail server does not take a recipient back that was taken out for smarthost %s: deferred",
+	    s->txn.queue_id, sh->name);
+	return -1;
+}
+
 static sfsistat
 mlfi_eom(SMFICTX *ctx)
 {
@@ -472,7 +501,8 @@ mlfi_eom(SMFICTX *ctx)
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
 	st = record_outcome(s->conf, &s->txn, NULL, &o, &r, now) &&
-		     rename_sender(ctx, s, &o) == 0
+		     rename_sender(ctx, s, &o) == 0 &&
+		     readdress(ctx, s, &o) == 0
 		 ? mlfi_answer(ctx, &o, &r)
 		 : unavailable(ctx);
 	mlfi_finish(s);
@@ -517,7 +547,7 @@ ask_macros(SMFICTX *ctx)
 	} asked[] = {
 		{ SMFIM_CONNECT, "v" },
 		{ SMFIM_ENVFROM, "i {auth_authen} {mail_addr}" },
-		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_addr}" },
+		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}" },
 		{ SMFIM_EOM, "i" },
 	};
 
@@ -531,6 +561,9 @@ ask_macros(SMFICTX *ctx)
 
 /* What changing the sender of a message takes. */
 #define RENAMES (SMFIF_CHGFROM | SMFIF_CHGHDRS | SMFIF_ADDHDRS)
+
+/* What asking again for the route of a recipient takes. */
+#define READDRESSES (SMFIF_DELRCPT | SMFIF_ADDRCPT_PAR)
 
 /*
  * only_sendmail - is there no Postfix that asks for credentials?  Sendmail asks
@@ -562,7 +595,10 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 
 	(void)f2;
 	(void)f3;
-	steps |= only_sendmail(conf) ? 0 : SMFIP_NR_MAIL;
+	if (only_sendmail(conf))
+		wanted |= READDRESSES;
+	else
+		steps |= SMFIP_NR_MAIL;
 	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
 	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
 	if (headers)
@@ -581,6 +617,7 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
 	s->sees_body = (steps & SMFIP_NOBODY) == 0;
 	s->can_rename = (steps & SMFIP_NOHDRS) == 0 &&
 			(wanted & actions & RENAMES) == RENAMES;
+	s->can_readdress = (wanted & actions & READDRESSES) == READDRESSES;
 	ask_macros(ctx);
 	*pactions = actions & wanted;
 	*psteps = steps;
@@ -596,7 +633,8 @@ mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
 	struct smfiDesc desc = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags = SMFIF_QUARANTINE | SMFIF_SETSYMLIST | RENAMES,
+		.xxfi_flags =
+		    SMFIF_QUARANTINE | SMFIF_SETSYMLIST | RENAMES | READDRESSES,
 		.xxfi_connect = mlfi_connect,
 		.xxfi_envfrom = mlfi_envfrom,
 		.xxfi_envrcpt = mlfi_envrcpt,
