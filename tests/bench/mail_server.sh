@@ -71,19 +71,9 @@ way_options() {
 start_postfix() {
 	local dir=$STAGE/postfix way
 
-	postfix_directory "$dir" <<-END
-		myhostname = mail.office.example
-		inet_interfaces = 127.0.0.1
-		mynetworks = 127.0.0.0/8
-		default_transport = outside:
-		relay_transport = outside:
-		default_process_limit = 250
-		in_flow_delay = 0
-		milter_default_action = tempfail
+	postfix_outside "$dir" <<-END
 		smtpd_policy_service_try_limit = 20
 	END
-	# Not "discard": that would be mail that stays in the house.
-	echo "outside unix - - n - - discard" >>"$dir/master.cf"
 	for way in "${WAYS[@]:1}"; do
 		echo "127.0.0.1:${PORT[$way]} inet n - n - - smtpd -o $(way_options "$way")"
 	done >>"$dir/master.cf"

@@ -11,23 +11,11 @@ title "the second day"
 LOG=$STAGE/postmeter.log
 HOST=smtp.provider.test
 
-# The account is told about when it comes near its end.
-office_route() {
-	cat <<-END
-		report-to = {"erin@office.example"}
-		on-alert = "$STAGE/alerted.sh"
-		policy "account" { per = "everyone" messages = {"200/24h"} warn-at = {} }
-		smarthost "workspace" {
-		    host = "$HOST"
-		    username = "$LOGIN"
-		    secret = "workspace"
-		    policies = {"account"}
-		}
-		route "office" { smarthosts = {"workspace"} }
-	END
-}
+export ACCOUNT_LIMITS='messages = {"200/24h"} warn-at = {}'
 
-stage_office <<'END'
+stage_office <<END
+report-to = {"erin@office.example"}
+on-alert = "$STAGE/alerted.sh"
 policy "staff" { messages = {"3/24h"} text = "ask it@office.example" warn-to = "sender" }
 policy "patient" { messages = {"1/15s"} when-over = "hold" }
 policy "few" { messages = {"60/24h"} }

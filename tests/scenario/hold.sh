@@ -17,22 +17,11 @@ SPAN=6	# seconds
 MOST=${MOST:-10}	# messages that the account may send in them
 
 # The account has a limit of its own, which the provider would enforce.
-office_route() {
-	cat <<-END
-		hold-max = 1000
-		release-rate = 0
-		policy "account" { per = "everyone" messages = {"$MOST/${SPAN}s"} when-over = "hold" }
-		smarthost "workspace" {
-		    host = "$HOST"
-		    username = "$LOGIN"
-		    secret = "workspace"
-		    policies = {"account"}
-		}
-		route "office" { smarthosts = {"workspace"} }
-	END
-}
+export ACCOUNT_LIMITS="messages = {\"$MOST/${SPAN}s\"} when-over = \"hold\""
 
 stage_office <<'END'
+hold-max = 1000
+release-rate = 0
 policy "slow" { messages = {"5/6s"} when-over = "hold" }
 rule "everybody" { sender = {"@office.example"} policies = {"slow"} route = "office" }
 END

@@ -20,21 +20,11 @@ title "two mail servers spend one limit"
 mail_server() {
 	local dir=$STAGE/postfix-$1
 
-	postfix_directory "$dir" <<-END
-		myhostname = mail.office.example
-		inet_interfaces = 127.0.0.1
-		mynetworks = 127.0.0.0/8
-		default_transport = outside:
-		relay_transport = outside:
-		default_process_limit = 250
-		in_flow_delay = 0
+	postfix_outside "$dir" <<-END
 		smtpd_soft_error_limit = 1000
 		smtpd_hard_error_limit = 1000
 		smtpd_milters = unix:$STAGE/$1/milter.sock
-		milter_default_action = tempfail
 	END
-	# Not "discard": that would be mail that stays in the house.
-	echo "outside unix - - n - - discard" >>"$dir/master.cf"
 	postfix_start "$dir" "127.0.0.1:$2"
 }
 

@@ -97,12 +97,20 @@ stage_office() {
 	start_office
 }
 
+# ACCOUNT_LIMITS are those of the account, if it has some.
 office_route() {
+	local own=''
+
+	if [[ -n ${ACCOUNT_LIMITS:-} ]]; then
+		own='policies = {"account"}'
+		echo "policy \"account\" { per = \"everyone\" $ACCOUNT_LIMITS }"
+	fi
 	cat <<-END
 		smarthost "workspace" {
 		    host = "smtp.provider.test"
 		    username = "$LOGIN"
 		    secret = "workspace"
+		    $own
 		}
 		route "office" { smarthosts = {"workspace"} }
 	END

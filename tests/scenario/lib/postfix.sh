@@ -14,6 +14,26 @@ postfix_directory() {
 	postfix_services >"$1/master.cf"
 }
 
+# postfix_outside DIR - the same, for mail that goes out as fast as it comes and
+# is dropped there
+postfix_outside() {
+	{
+		cat <<-END
+			myhostname = mail.office.example
+			inet_interfaces = 127.0.0.1
+			mynetworks = 127.0.0.0/8
+			default_transport = outside:
+			relay_transport = outside:
+			default_process_limit = 250
+			in_flow_delay = 0
+			milter_default_action = tempfail
+		END
+		cat
+	} | postfix_directory "$1"
+	# Not "discard": that would be mail that stays in the house.
+	echo "outside unix - - n - - discard" >>"$1/master.cf"
+}
+
 postfix_common() {
 	cat <<-END
 		compatibility_level = 3.6
