@@ -30,8 +30,8 @@ struct lookup {
 };
 
 /*
- * A question on the auth socket by owner.  *secret_r: the answer holds a
- * credential; the caller wipes dst.
+ * A question on the auth socket by owner.  The answer may hold a
+ * credential: the caller wipes dst.
  */
 void	postfix_auth(const struct desk *desk, const char *owner,
 	    const struct lookup *q, int64_t now, char *dst, size_t size);

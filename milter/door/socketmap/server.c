@@ -17,13 +17,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "answer.h"
 #include "clock.h"
 #include "credentials.h"
 #include "gate.h"
 #include "log.h"
 #include "netstring.h"
-#include "postfix_maps.h"
-#include "sendmail_maps.h"
+#include "owner.h"
 #include "snapshot.h"
 #include "socketmap.h"
 #include "tally.h"
@@ -39,16 +39,12 @@
 #define SWEEP (10 * SECOND) /* between two looks for owners that went */
 #define TURN 16             /* requests of one peer before it is another's */
 
-enum door { DOOR_MAP, DOOR_AUTH, DOORS };
-
 struct peer {
 	int fd;
-	enum door door;
 	pid_t pid;
-	uid_t uid;
-	char owner[LEASE_OWNER]; /* of deliveries: see socketmap_owner */
-	bool ready;              /* more requests are in, for its next turn */
-	int64_t since;           /* the state it is in: idle, asking, taking */
+	struct asker who;
+	bool ready;    /* more requests are in, for its next turn */
+	int64_t since; /* the state it is in: idle, asking, taking */
 	size_t nin, nout, taken;
 	char in[IN_SIZE];
 	char out[OUT_SIZE];
@@ -65,21 +61,6 @@ struct socketmap_server {
 	int64_t swept;               /* when owners were last looked for */
 };
 
-bool
-socketmap_split(struct bytes request, struct bytes *map_r, struct bytes *key_r)
-{
-	const char *blank =
-	    request.len == 0 ? NULL : memchr(request.p, ' ', request.len);
-
-	if (blank == NULL || blank == request.p)
-		return false;
-	map_r->p = request.p;
-	map_r->len = (size_t)(blank - request.p);
-	key_r->p = blank + 1;
-	key_r->len = request.len - map_r->len - 1;
-	return true;
-}
-
 /* log_throttled - a line for the log, but not more than one a minute */
 static void
 log_throttled(
@@ -93,97 +74,14 @@ log_throttled(
 	log_warn("auth-socket: process %ld %s", (long)p->pid, what);
 }
 
-/* --- answers ------------------------------------------------------------- */
-
-static bool
-is_map(struct bytes map, const char *name)
-{
-	return map.len == strlen(name) && memcmp(map.p, name, map.len) == 0;
-}
-
-static void
-answer_map(const struct desk *desk, const struct peer *p,
-    const struct lookup *q, char *dst, size_t size)
-{
-	const struct bytes map = q->map, key = q->key;
-	const int64_t now = clock_now();
-
-	if (is_map(map, "transport"))
-		postfix_transport(desk, key, true, now, dst, size);
-	else if (is_map(map, "transport-in"))
-		postfix_transport(desk, key, false, now, dst, size);
-	else if (is_map(map, "route"))
-		sendmail_map_route(desk, key, now, dst, size);
-	else if (is_map(map, "tls"))
-		sendmail_map_tls(desk, key, now, dst, size);
-	else if (is_map(map, "login"))
-		sendmail_map_login(desk, p->owner, key, now, dst, size);
-	else
-		snprintf(dst, size, "TEMP no such map here");
-}
-
-/* answer_auth - a credential, of a smarthost or (Sendmail) of a message */
-static void
-answer_auth(const struct desk *desk, const struct peer *p,
-    const struct lookup *q, char *dst, size_t size)
-{
-	const struct bytes map = q->map, key = q->key;
-	const int64_t now = clock_now();
-
-	if (is_map(map, "sendmail") && key.len > 0 && key.p[0] != '[') {
-		/* A smarthost of that name is still found: its lookup key has
-		 * brackets. */
-		sendmail_map_auth(desk, p->owner, key, now, dst, size);
-	} else if (is_map(map, "token") && p->uid == 0 &&
-		   config_smarthost(desk->conf, "token") == NULL) {
-		/* The handle that Sendmail was given; its client is root. */
-		sendmail_map_token(desk, key, now, dst, size);
-	} else if (is_map(map, "leave") && key.len > 0 && key.p[0] != '[') {
-		sendmail_map_leave(desk, p->owner, key, now, dst, size);
-	} else if (is_map(map, "refused") && key.len > 0 && key.p[0] != '[') {
-		sendmail_map_refused(desk, p->owner, key, now, dst, size);
-	} else {
-		postfix_auth(desk, p->owner, q, now, dst, size);
-	}
-}
-
-/* count_lookup - a map's name is told only if we know it */
-static void
-count_lookup(const struct peer *p, struct bytes map, const char *text)
-{
-	static const char *const known[] = { "transport", "transport-in",
-		"route", "tls", "login" };
-	const char *name = p->door == DOOR_MAP ? "other" : "auth";
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (p->door == DOOR_MAP && is_map(map, known[i]))
-			name = known[i];
-	tally_add(TALLY_LOOKUPS, name,
-	    text[0] == 'O'   ? "ok"
-	    : text[0] == 'N' ? "notfound"
-			     : "temp",
-	    1);
-}
-
 /* socketmap_answer - frames the answer to one request into p->out */
 static void
 socketmap_answer(
     struct socketmap_server *s, struct peer *p, struct bytes request)
 {
 	char text[OUT_SIZE - 16];
-	struct lookup q = { .map = { 0 } };
-	struct desk desk = s->desk;
 
-	desk.conf = snapshot_hold();
-	if (!socketmap_split(request, &q.map, &q.key))
-		snprintf(
-		    text, sizeof(text), "TEMP want a map and a lookup key");
-	else if (p->door == DOOR_MAP)
-		answer_map(&desk, p, &q, text, sizeof(text));
-	else
-		answer_auth(&desk, p, &q, text, sizeof(text));
-	snapshot_release(&desk.conf);
-	count_lookup(p, q.map, text);
+	answer_request(&s->desk, &p->who, request, text, sizeof(text));
 	p->nout = netstring_put(p->out, sizeof(p->out), text, strlen(text));
 	p->taken = 0;
 	explicit_bzero(text, sizeof(text));
@@ -214,10 +112,10 @@ peer_gone(struct socketmap_server *s, size_t i)
 	bool last = s->desk.gate != NULL;
 	char owner[LEASE_OWNER];
 
-	memcpy(owner, p->owner, sizeof(owner));
+	memcpy(owner, p->who.owner, sizeof(owner));
 	socketmap_peer_close(s, i);
 	for (size_t k = 0; k < s->npeer && last; k++)
-		last = strcmp(s->peer[k]->owner, owner) != 0;
+		last = strcmp(s->peer[k]->who.owner, owner) != 0;
 	if (last) {
 		struct desk desk = s->desk;
 
@@ -308,8 +206,8 @@ socketmap_peer_read(struct socketmap_server *s, struct peer *p)
 static bool
 is_busy(const struct socketmap_server *s, const struct peer *p)
 {
-	return p->door == DOOR_AUTH && s->desk.gate != NULL &&
-	       gate_is_busy(s->desk.gate, p->owner);
+	return p->who.door == DOOR_AUTH && s->desk.gate != NULL &&
+	       gate_is_busy(s->desk.gate, p->who.owner);
 }
 
 /* overdue - has the peer kept a request or an answer for too long? */
@@ -334,7 +232,7 @@ evict_idle(struct socketmap_server *s, enum door door)
 	for (size_t i = 0; i < s->npeer; i++) {
 		const struct peer *p = s->peer[i];
 
-		if (p->door != door)
+		if (p->who.door != door)
 			continue;
 		there++;
 		if ((oldest == s->npeer || p->since < s->peer[oldest]->since) &&
@@ -349,73 +247,6 @@ evict_idle(struct socketmap_server *s, enum door door)
 	return true;
 }
 
-/* start_time - of a process, in the kernel's ticks (proc(5) stat); "" unseen */
-static void
-start_time(long pid, char *dst, size_t size)
-{
-	char path[64], line[1024], *p;
-	FILE *f;
-
-	dst[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return;
-	/* Field 22; the second, a name in brackets, may hold anything. */
-	if (fgets(line, sizeof(line), f) != NULL &&
-	    (p = strrchr(line, ')')) != NULL) {
-		char *rest, *field = strtok_r(p + 1, " ", &rest);
-
-		for (int n = 3; n < 22 && field != NULL; n++)
-			field = strtok_r(NULL, " ", &rest);
-		snprintf(dst, size, "%s", field != NULL ? field : "");
-	}
-	fclose(f);
-}
-
-/*
- * here - this machine and its process numbers, for a store may be shared and
- * two containers may have one name
- */
-static void
-here(char *dst, size_t size)
-{
-	char host[25] = "", space[64] = "";
-	ssize_t n = readlink("/proc/self/ns/pid", space, sizeof(space) - 1);
-
-	(void)gethostname(host, sizeof(host) - 1);
-	snprintf(dst, size, "%s-%lx:", host,
-	    n > 5 ? strtoul(space + 5, NULL, 10) : 0); /* "pid:[NUMBER]" */
-}
-
-static void
-name_owner(struct peer *p)
-{
-	char place[32], started[16];
-
-	here(place, sizeof(place));
-	start_time(p->pid, started, sizeof(started));
-	snprintf(p->owner, sizeof(p->owner), "%s%ld.%s", place, (long)p->pid,
-	    started);
-}
-
-enum gate_owner
-socketmap_owner(const char *owner)
-{
-	char place[48], started[32];
-	const char *dot;
-
-	here(place, sizeof(place));
-	if (strncmp(owner, place, strlen(place)) != 0)
-		return OWNER_ELSEWHERE;
-	owner += strlen(place);
-	dot = strchr(owner, '.');
-	if (dot == NULL || dot[1] == '\0')
-		return OWNER_THERE;
-	start_time(strtol(owner, NULL, 10), started, sizeof(started));
-	return strcmp(started, dot + 1) == 0 ? OWNER_THERE : OWNER_GONE;
-}
-
 static bool
 admitted(struct socketmap_server *s, const struct peer *p)
 {
@@ -424,7 +255,7 @@ admitted(struct socketmap_server *s, const struct peer *p)
 	uid_t uid;
 	bool ok;
 
-	if (p->door != DOOR_AUTH)
+	if (p->who.door != DOOR_AUTH)
 		return true;
 	if (unix_socket_peer(p->fd, &uid, &pid) == -1)
 		return false;
@@ -457,11 +288,11 @@ peer_accept(struct socketmap_server *s, enum door door)
 		return;
 	}
 	p->fd = fd;
-	p->door = door;
+	p->who.door = door;
 	p->since = clock_steady();
-	if (unix_socket_peer(fd, &p->uid, &p->pid) == -1)
-		p->uid = (uid_t)-1;
-	name_owner(p);
+	if (unix_socket_peer(fd, &p->who.uid, &p->pid) == -1)
+		p->who.uid = (uid_t)-1;
+	owner_name(p->pid, p->who.owner);
 	s->peer[s->npeer++] = p;
 	if (!admitted(s, p))
 		socketmap_peer_close(s, s->npeer - 1);
