@@ -195,8 +195,8 @@ $(call test,match store_fail control sendmail_maps socketmap power prober crash 
 
 # The milter door is tested against a file that plays the mail server.
 $(call test,milter client_policies routing): \
-    $(call obj,milter/door/milter/callbacks.c milter/door/milter/early_route.c \
-    milter/door/milter/from_header.c)
+    $(call obj,$(addprefix milter/door/milter/,callbacks.c negotiate.c \
+    early_route.c from_header.c))
 $(call test,from_header): $(BUILD)/milter/door/milter/from_header.o
 
 # What is left of a store by a disk that lost its power.

@@ -29,6 +29,7 @@
 #include "match.h"
 #include "meter.h"
 #include "milter.h"
+#include "negotiate.h"
 #include "record.h"
 #include "runaway.h"
 #include "sighting.h"
@@ -39,12 +40,8 @@
 
 /* One connection of the mail server. */
 struct session {
-	bool quiet_connect, quiet_mail; /* the step wants no reply */
-	bool quiet_header, quiet_body;
-	bool sees_body;
-	bool can_rename;           /* sees headers, may change them */
+	struct negotiation agreed;
 	bool sendmail;             /* the mail server is Sendmail */
-	bool can_readdress;        /* may take recipients out and in again */
 	const struct config *conf; /* held while a transaction runs */
 	struct txn txn;
 	struct arrival arrival; /* Sendmail's: from MAIL on it has an id */
@@ -255,7 +252,7 @@ mlfi_connect(SMFICTX *ctx, char *hostname, _SOCK_ADDR *addr)
 	s->sendmail = version != NULL && version[0] >= '0' && version[0] <= '9';
 	if (addr != NULL)
 		netaddr_from_sockaddr(addr, &s->txn.client);
-	return s->quiet_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return s->agreed.quiet_connect ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 static sfsistat
@@ -287,15 +284,15 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	    !s->sendmail && raw[0] != '<' && s->txn.queue_id[0] != '\0';
 	s->txn.bytes = declared_size(argv);
 	s->outgoing = match_outgoing(s->conf, &s->txn);
-	return s->quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return s->agreed.quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 /* blind - a reload asked for more after this connection was negotiated */
 static bool
 blind(const struct session *s)
 {
-	return (config_needs_body(s->conf) && !s->sees_body) ||
-	       (config_needs_headers(s->conf) && !s->can_rename);
+	return (config_needs_body(s->conf) && !s->agreed.sees_body) ||
+	       (config_needs_headers(s->conf) && !s->agreed.can_rename);
 }
 
 /* mlfi_refusal - the last recipient is not taken: a line for the log, the words
@@ -362,8 +359,9 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 	verdict_reply(&o, now, s->conf->zone, &r);
 	if (r.code != NULL)
 		return mlfi_refusal(ctx, s, argv[0], &o, &r);
-	if (s->can_readdress && early_route_note(&s->early, argv, word.mailer,
-				    smfi_getsymval(ctx, rcpt_host)) == -1) {
+	if (s->agreed.can_readdress &&
+	    early_route_note(&s->early, argv, word.mailer,
+		smfi_getsymval(ctx, rcpt_host)) == -1) {
 		txn_undo(&s->txn);
 		return unavailable(ctx);
 	}
@@ -381,7 +379,7 @@ mlfi_header(SMFICTX *ctx, char *name, char *value)
 	if (strcasecmp(name, "From") == 0 && s->nfrom++ == 0)
 		s->from = strdup(value);
 	s->has_reply_to |= strcasecmp(name, "Reply-To") == 0;
-	return s->quiet_header ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return s->agreed.quiet_header ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 static sfsistat
@@ -393,7 +391,7 @@ mlfi_body(SMFICTX *ctx, unsigned char *chunk, size_t len)
 	if (s == NULL)
 		return SMFIS_CONTINUE;
 	s->seen += len;
-	return s->quiet_body ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+	return s->agreed.quiet_body ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
 static sfsistat
@@ -492,7 +490,7 @@ mlfi_eom(SMFICTX *ctx)
 	if (!enter())
 		return unavailable(ctx);
 	note_queue_id(ctx, s);
-	if (s->sees_body)
+	if (s->agreed.sees_body)
 		s->txn.bytes = s->seen; /* no longer what was declared */
 	desk = desk_of(s);
 	meter_charge(&desk, &s->txn, now, &o);
@@ -537,48 +535,6 @@ mlfi_close(SMFICTX *ctx)
 /* --- what the mail server is asked for --------------------------------------
  */
 
-/* ask_macros - exactly those that are read; servers that cannot say no */
-static void
-ask_macros(SMFICTX *ctx)
-{
-	static const struct {
-		int stage;
-		char names[64];
-	} asked[] = {
-		{ SMFIM_CONNECT, "v" },
-		{ SMFIM_ENVFROM, "i {auth_authen} {mail_addr}" },
-		{ SMFIM_ENVRCPT, "i {rcpt_mailer} {rcpt_host} {rcpt_addr}" },
-		{ SMFIM_EOM, "i" },
-	};
-
-	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		char names[64];
-
-		memcpy(names, asked[i].names, sizeof(names));
-		(void)smfi_setsymlist(ctx, asked[i].stage, names);
-	}
-}
-
-/* What changing the sender of a message takes. */
-#define RENAMES (SMFIF_CHGFROM | SMFIF_CHGHDRS | SMFIF_ADDHDRS)
-
-/* What asking again for the route of a recipient takes. */
-#define READDRESSES (SMFIF_DELRCPT | SMFIF_ADDRCPT_PAR)
-
-/*
- * only_sendmail - is there no Postfix that asks for credentials?  Sendmail asks
- * for the route of a recipient while it tells us of MAIL: there it has to wait
- * until we know of that, or the message has arrived for nobody.
- */
-static bool
-only_sendmail(const struct config *conf)
-{
-	for (size_t i = 0; i < conf->auth_peers.n; i++)
-		if (strcmp(conf->auth_peers.v[i], "root") != 0)
-			return false;
-	return true;
-}
-
 static sfsistat
 /* NOLINTNEXTLINE(readability-function-size): libmilter's own signature */
 mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
@@ -586,41 +542,20 @@ mlfi_negotiate(SMFICTX *ctx, unsigned long actions, unsigned long offered,
     unsigned long *psteps, unsigned long *pf2, unsigned long *pf3)
 {
 	const struct config *conf = snapshot_hold();
-	unsigned long steps = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
-			      SMFIP_NOEOH | SMFIP_NR_CONN;
-	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 	struct session *s = session_of(ctx);
-	const bool body = config_needs_body(conf);
-	const bool headers = config_needs_headers(conf);
 
 	(void)f2;
 	(void)f3;
-	if (only_sendmail(conf))
-		wanted |= READDRESSES;
-	else
-		steps |= SMFIP_NR_MAIL;
-	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
-	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
-	if (headers)
-		wanted |= RENAMES;
-	if (wanted & RENAMES & ~actions)
-		log_error(
-		    "the mail server lets no milter change a sender: remove envelope-sender, or mail is deferred");
-	snapshot_release(&conf);
-	steps &= offered;
-	if (s == NULL)
+	if (s == NULL) {
+		snapshot_release(&conf);
 		return SMFIS_REJECT;
-	s->quiet_connect = (steps & SMFIP_NR_CONN) != 0;
-	s->quiet_mail = (steps & SMFIP_NR_MAIL) != 0;
-	s->quiet_header = (steps & SMFIP_NR_HDR) != 0;
-	s->quiet_body = (steps & SMFIP_NR_BODY) != 0;
-	s->sees_body = (steps & SMFIP_NOBODY) == 0;
-	s->can_rename = (steps & SMFIP_NOHDRS) == 0 &&
-			(wanted & actions & RENAMES) == RENAMES;
-	s->can_readdress = (wanted & actions & READDRESSES) == READDRESSES;
-	ask_macros(ctx);
-	*pactions = actions & wanted;
-	*psteps = steps;
+	}
+	s->agreed =
+	    (struct negotiation){ .actions = actions, .steps = offered };
+	negotiate(ctx, conf, &s->agreed);
+	snapshot_release(&conf);
+	*pactions = s->agreed.actions;
+	*psteps = s->agreed.steps;
 	*pf2 = *pf3 = 0;
 	return SMFIS_CONTINUE;
 }
@@ -633,8 +568,7 @@ mlfi_open(const struct config *conf, const struct unix_socket_owner *owner,
 	struct smfiDesc desc = {
 		.xxfi_name = name,
 		.xxfi_version = SMFI_VERSION,
-		.xxfi_flags =
-		    SMFIF_QUARANTINE | SMFIF_SETSYMLIST | RENAMES | READDRESSES,
+		.xxfi_flags = NEGOTIATE_ACTIONS,
 		.xxfi_connect = mlfi_connect,
 		.xxfi_envfrom = mlfi_envfrom,
 		.xxfi_envrcpt = mlfi_envrcpt,
