@@ -17,10 +17,6 @@
 #include <unistd.h>
 #include <openssl/crypto.h>
 
-#if WITH_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "clock.h"
 #include "config.h"
 #include "credentials.h"
@@ -31,6 +27,7 @@
 #include "privileges.h"
 #include "prober.h"
 #include "secure_mem.h"
+#include "service_manager.h"
 #include "thread.h"
 
 #define TICK (5 * SECOND) /* how soon a new configuration is seen */
@@ -279,9 +276,7 @@ main(int argc, char **argv)
 	if (rc != 0)
 		return rc;
 	log_info("ready: %s is in force", a.file);
-#if WITH_SYSTEMD
-	(void)sd_notify(0, "READY=1");
-#endif
+	service_tell("READY=1");
 	work(signals);
 	log_info("stopped");
 	prober_free(&a.prober);

@@ -27,6 +27,7 @@
 #include "log.h"
 #include "privileges.h"
 #include "replace_file.h"
+#include "service_manager.h"
 #include "thread.h"
 #include "unix_socket.h"
 #include "version.h"
@@ -247,9 +248,7 @@ serve(int signals)
 		log_info(
 		    "http://127.0.0.1:%u/, for addresses of `postmeterctl web`",
 		    w.site.guard.rules.port);
-#if WITH_SYSTEMD
-	(void)sd_notify(0, "READY=1");
-#endif
+	service_tell("READY=1");
 	while (read(signals, &told, sizeof(told)) == -1 && errno == EINTR)
 		continue;
 	http_stop(&w.http);

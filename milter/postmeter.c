@@ -23,10 +23,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#if WITH_SYSTEMD
-#include <systemd/sd-daemon.h>
-#endif
-
 #include "clock.h"
 #include "config.h"
 #include "control.h"
@@ -38,6 +34,7 @@
 #include "privileges.h"
 #include "secrets.h"
 #include "secure_mem.h"
+#include "service_manager.h"
 #include "snapshot.h"
 #include "socketmap.h"
 #include "store.h"
@@ -74,16 +71,6 @@ postmeter_usage(FILE *to)
 	    "  -n       check configuration and secrets, then end\n"
 	    "  -h       this text\n",
 	    CONFIG_DEFAULT);
-}
-
-static void
-tell_manager(const char *state)
-{
-#if WITH_SYSTEMD
-	(void)sd_notify(0, state);
-#else
-	(void)state;
-#endif
 }
 
 /* fatal - the store cannot go on; what it wrote is replayed at the next start
@@ -146,40 +133,6 @@ all_descriptors(void)
 
 /* --- configuration and secrets ------------------------------------------- */
 
-/* same_place - what only a restart can change must be as it was */
-static int
-same_place(const struct config *old, const struct config *new, FILE *errors)
-{
-	const struct {
-		const char *name, *before, *after;
-	} fixed[] = {
-		{ "milter-socket", old->milter_socket.path,
-		    new->milter_socket.path },
-		{ "map-socket", old->map_socket.path, new->map_socket.path },
-		{ "auth-socket", old->auth_socket.path, new->auth_socket.path },
-		{ "control-socket", old->control_socket.path,
-		    new->control_socket.path },
-		{ "view-socket", old->view_socket.path, new->view_socket.path },
-		{ "user", old->user, new->user },
-		{ "store", old->store, new->store },
-		{ "trace-file", old->trace_file, new->trace_file },
-		{ "store-secret", old->store_secret, new->store_secret },
-	};
-	int changed = old->durability != new->durability;
-
-	if (changed)
-		fprintf(errors, "%s: durability changed: restart postmeter\n",
-		    new->file);
-	for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
-		if (strcmp(fixed[i].before, fixed[i].after) == 0)
-			continue;
-		fprintf(errors, "%s: %s changed: restart postmeter\n",
-		    new->file, fixed[i].name);
-		changed++;
-	}
-	return changed == 0 ? 0 : -1;
-}
-
 /* log_lines - each mistake is a line of its own */
 static void
 log_lines(const char *text)
@@ -206,7 +159,7 @@ load_all(const struct config *old, struct secrets **secrets_r, char **errors_r)
 		return NULL;
 	}
 	conf = config_load(d.file, errors);
-	if (conf != NULL && (same_place(old, conf, errors) == -1 ||
+	if (conf != NULL && (config_needs_restart(old, conf, errors) ||
 				credentials_load(conf, d.owner.uid, d.group,
 				    errors, secrets_r) == -1))
 		config_free(&conf);
@@ -214,9 +167,9 @@ load_all(const struct config *old, struct secrets **secrets_r, char **errors_r)
 	return conf;
 }
 
-/* mend_logins - a person may have given the right password */
+/* retry_logins - a person may have given the right password */
 static void
-mend_logins(void)
+retry_logins(void)
 {
 	const struct config *conf = snapshot_hold();
 
@@ -245,7 +198,7 @@ reload(char **errors_r)
 			health_forget(d.health); /* nobody looks any more */
 		snapshot_publish(conf);
 		credentials_publish(secrets);
-		mend_logins();
+		retry_logins();
 	}
 	pthread_mutex_unlock(&one);
 	if (conf == NULL) {
@@ -430,19 +383,6 @@ catch_signals(void)
 	return 0;
 }
 
-/* watchdog - ms between two signs of life that the manager wants; -1: none */
-static int
-watchdog(void)
-{
-	uint64_t usec = 0;
-
-#if WITH_SYSTEMD
-	if (sd_watchdog_enabled(0, &usec) <= 0)
-		return -1;
-#endif
-	return usec == 0 ? -1 : (int)(usec / 1000 / 2);
-}
-
 /* alive - the store answers: it is not stuck behind a lock or a disk */
 static void
 alive(void)
@@ -450,14 +390,14 @@ alive(void)
 	struct store_stats stats;
 
 	store_stats(d.store, &stats);
-	tell_manager("WATCHDOG=1");
+	service_tell("WATCHDOG=1");
 }
 
 /* wait_for_end - until SIGTERM, SIGINT or the milter's own end */
 static void
 wait_for_end(void)
 {
-	const int pace = watchdog();
+	const int pace = service_watchdog();
 
 	for (;;) {
 		struct pollfd p = { .fd = d.wake[0], .events = POLLIN };
@@ -495,7 +435,7 @@ drain(void)
 	unsigned left;
 
 	log_info("stopping: finishing the answers under way");
-	tell_manager("STOPPING=1");
+	service_tell("STOPPING=1");
 	left = mlfi_drain(DRAIN);
 	if (d.maps != NULL)
 		socketmap_stop(&d.maps);
@@ -621,7 +561,7 @@ main(int argc, char **argv)
 	if (log_start() == -1)
 		log_warn("no thread for the log: answers wait for its reader");
 	log_info("ready: %s is in force", d.file);
-	tell_manager("READY=1");
+	service_tell("READY=1");
 
 	wait_for_end();
 	drain();

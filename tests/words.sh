@@ -20,9 +20,9 @@ find_words() {
 # What a flush, a server that is down, a time and a list entry are not called.
 # A header field is folded (RFC 5322), and so is the case of letters.
 own_words() {
-	find_words '\b(un)?fold(s|ed|ing)?\b(?! case)' milter include \
+	find_words '(?<![a-z])(un)?fold(s|ed|ing)?(?![a-z])(?! case)' milter include \
 	    ':!milter/door/milter/from_header.[ch]' &&
-	    find_words '\b(ailing|ails|patients?|mend(s|ed|ing)?)\b' \
+	    find_words '(?<![a-z])(ailing|ails|patients?|mend(s|ed|ing)?)(?![a-z])' \
 		milter include &&
 	    find_words '(?<!a )(?<!the )\bmoments?\b' milter include &&
 	    find_words '\bacts\b(?=[.(\[_])|\bacts_' milter include

@@ -183,6 +183,10 @@ void	config_free(struct config **cp);
 const struct config *config_hold(const struct config *conf);
 void	config_release(const struct config **cp);
 
+/* Is there what only a restart can change?  A line for each in errors. */
+bool	config_needs_restart(const struct config *old,
+	    const struct config *now, FILE *errors);
+
 const struct policy *config_policy(const struct config *conf,
 	    const char *name);
 const struct smarthost *config_smarthost(const struct config *conf,
