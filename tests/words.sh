@@ -22,7 +22,7 @@ find_words() {
 own_words() {
 	find_words '(?<![a-z])(un)?fold(s|ed|ing)?(?![a-z])(?! case)' milter include \
 	    ':!milter/door/milter/from_header.[ch]' &&
-	    find_words '(?<![a-z])(ailing|ails|patients?|mend(s|ed|ing)?)(?![a-z])' \
+	    find_words '(?<![A-Za-z])(ailing|ails|patients?|mend(s|ed|ing)?)(?![a-z])' \
 		milter include &&
 	    find_words '(?<!a )(?<!the )\bmoments?\b' milter include &&
 	    find_words '\bacts\b(?=[.(\[_])|\bacts_' milter include

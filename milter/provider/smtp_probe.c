@@ -14,13 +14,13 @@
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
-#include <openssl/evp.h>
-#include <openssl/x509_vfy.h>
 
 #include "clock.h"
 #include "escape.h"
 #include "secure_mem.h"
+#include "smtp_betrays.h"
 #include "smtp_probe.h"
+#include "smtp_trouble.h"
 
 #define PORT_SUBMISSIONS 465 /* RFC 8314 */
 #define REPLY_MAX 600
@@ -43,58 +43,6 @@ struct talk {
 };
 
 /* --- steps --------------------------------------------------------------- */
-
-/* smtp_probe_holds - does text hold the credential in this form? */
-static bool
-smtp_probe_holds(const char *text, const char *credential)
-{
-	return credential[0] != '\0' && strstr(text, credential) != NULL;
-}
-
-/* holds_base64 - or what AUTH makes of these bytes */
-static bool
-holds_base64(const char *text, const char *bytes, size_t len)
-{
-	const size_t size = len / 3 * 4 + 5;
-	char *coded = malloc(size);
-	bool found = true; /* what cannot be known is not shown */
-
-	if (coded != NULL) {
-		EVP_EncodeBlock((unsigned char *)coded,
-		    (const unsigned char *)bytes, (int)len);
-		found = smtp_probe_holds(text, coded);
-		explicit_bzero(coded, size);
-	}
-	free(coded);
-	return found;
-}
-
-/* holds_plain - or PLAIN: NUL username NUL password (RFC 4616) */
-static bool
-holds_plain(const char *text, const char *user, const char *credential)
-{
-	const size_t u = strlen(user), k = strlen(credential);
-	char *plain = calloc(1, u + k + 3);
-	bool found = true;
-
-	if (plain != NULL) {
-		stpcpy(stpcpy(plain + 1, user) + 1, credential);
-		found = holds_base64(text, plain, u + k + 2);
-		explicit_bzero(plain, u + k + 2);
-	}
-	free(plain);
-	return found;
-}
-
-/* betrays - would showing this reply show the credential? */
-static bool
-betrays(const char *reply, const struct probe_target *t)
-{
-	return t->username != NULL &&
-	       (smtp_probe_holds(reply, t->password) ||
-		   holds_base64(reply, t->password, strlen(t->password)) ||
-		   holds_plain(reply, t->username, t->password));
-}
 
 /* validity - "valid until ..." of the certificate that was just verified */
 static void
@@ -156,7 +104,8 @@ report(struct talk *t, bool ok, int64_t ms, enum probe_trouble trouble)
 	};
 	struct smtp_hint hint;
 
-	if (betrays(t->reply, t->target))
+	if (t->target->username != NULL &&
+	    smtp_betrays(t->reply, t->target->username, t->target->password))
 		snprintf(detail, sizeof(detail),
 		    "(a reply that shows the password is not shown)");
 	else
@@ -316,68 +265,6 @@ listen_in(CURL *curl, curl_infotype type, char *data, size_t len, void *arg)
 
 /* --- what broke ---------------------------------------------------------- */
 
-static enum probe_trouble
-certificate_trouble(const struct talk *t)
-{
-	long verdict = X509_V_OK;
-
-	curl_easy_getinfo(t->curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	switch (verdict) {
-	case X509_V_OK:              /* the chain is good: so it is the name, */
-	case X509_V_ERR_UNSPECIFIED: /* of which libcurl says no more */
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-		return TROUBLE_NAME;
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return TROUBLE_EXPIRED;
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return TROUBLE_NOT_YET;
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-		return TROUBLE_SELF_SIGNED;
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return TROUBLE_UNKNOWN_CA;
-	default:
-		return TROUBLE_CERTIFICATE;
-	}
-}
-
-static enum probe_trouble
-connect_trouble(const struct talk *t)
-{
-	long error = 0;
-
-	curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &error);
-	return error == ETIMEDOUT ? TROUBLE_TIMEOUT : TROUBLE_REFUSED;
-}
-
-static enum probe_trouble
-trouble_of(const struct talk *t, CURLcode code)
-{
-	/* libcurl has no table of its own codes that is closed. */
-	switch ((int)code) {
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return TROUBLE_NO_HOST;
-	case CURLE_COULDNT_CONNECT:
-		return connect_trouble(t);
-	case CURLE_OPERATION_TIMEDOUT:
-		return TROUBLE_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-		return TROUBLE_TLS;
-	case CURLE_PEER_FAILED_VERIFICATION:
-		return certificate_trouble(t);
-	case CURLE_SSL_CACERT_BADFILE:
-		return TROUBLE_CA_FILE;
-	default:
-		break;
-	}
-	if (smtp_probe_refused(t))
-		return TROUBLE_REPLY;
-	return code == CURLE_WEIRD_SERVER_REPLY ? TROUBLE_OTHER
-						: TROUBLE_CLOSED;
-}
-
 /* smtp_probe_fail - tells which step broke and why */
 static void
 smtp_probe_fail(struct talk *t, CURLcode code)
@@ -397,7 +284,7 @@ smtp_probe_fail(struct talk *t, CURLcode code)
 	} else {
 		if (!t->open)
 			smtp_probe_begin(t, t->secure ? PROBE_AUTH : PROBE_TLS);
-		trouble = trouble_of(t, code);
+		trouble = smtp_trouble(t->curl, code, smtp_probe_refused(t));
 	}
 	report(t, false, clock_steady() - t->mark, trouble);
 }
