@@ -7,9 +7,9 @@
 
 #include "smtp_betrays.h"
 
-/* holds - does text hold the credential in this form? */
+/* betrays_holds - does text hold the credential in this form? */
 static bool
-holds(const char *text, const char *credential)
+betrays_holds(const char *text, const char *credential)
 {
 	return credential[0] != '\0' && strstr(text, credential) != NULL;
 }
@@ -25,7 +25,7 @@ holds_base64(const char *text, const char *bytes, size_t len)
 	if (coded != NULL) {
 		EVP_EncodeBlock((unsigned char *)coded,
 		    (const unsigned char *)bytes, (int)len);
-		found = holds(text, coded);
+		found = betrays_holds(text, coded);
 		explicit_bzero(coded, size);
 	}
 	free(coded);
@@ -52,7 +52,7 @@ holds_plain(const char *text, const char *user, const char *credential)
 bool
 smtp_betrays(const char *reply, const char *username, const char *password)
 {
-	return holds(reply, password) ||
+	return betrays_holds(reply, password) ||
 	       holds_base64(reply, password, strlen(password)) ||
 	       holds_plain(reply, username, password);
 }
