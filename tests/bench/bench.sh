@@ -2,8 +2,8 @@
 # bench.sh [PART...] - what postmeter costs, held against milters and servers
 # that do less or the same, in one run on one machine.
 #
-# Parts: speed waits latency postfix overshoot store growth memory (all of them
-# if none is named).
+# Parts: speed waits latency postfix overshoot store growth replay flush memory
+# (all of them if none is named).
 # The numbers go to build/bench/PART.json, what people read to the terminal.
 # BENCH_SECONDS is the length of one turn, BENCH_ROUNDS how often all take
 # theirs.  Everything runs in namespaces of its own, as the scenarios do.
@@ -19,7 +19,7 @@ ROUNDS=${BENCH_ROUNDS:-5}
 OUT=$BUILD/bench
 BENCH=$TREE/tests/bench
 PARTS=("$@")
-((${#PARTS[@]} > 0)) || PARTS=(speed waits latency postfix overshoot store growth memory)
+((${#PARTS[@]} > 0)) || PARTS=(speed waits latency postfix overshoot store growth replay flush memory)
 
 # The store is on a disk: /run, where the stage is, may be none.
 DISK=$(mktemp -d "${BENCH_DISK:-/var/tmp}/postmeter-bench.XXXXXX")

@@ -2,12 +2,16 @@
  * fillstore.c - a store that has known many senders for a while.
  *
  * Each sender is charged one message, as the daemon would: the same rules,
- * the same bill, the same store.  Only the mail is missing.
+ * the same bill, the same store.  Only the mail is missing.  With -k it dies by
+ * kill -9 in the end, and has left the flushes to the store.
  */
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "config.h"
@@ -52,6 +56,7 @@ charge(const struct config *conf, struct store *store, size_t n)
 int
 main(int argc, char **argv)
 {
+	bool kill_in_the_end = argc == 4 && strcmp(argv[1], "-k") == 0;
 	char *end;
 	struct why why;
 	struct config *conf;
@@ -59,8 +64,10 @@ main(int argc, char **argv)
 	unsigned long n;
 	enum store_fault fault;
 
-	if (argc != 3 || (n = strtoul(argv[2], &end, 10), *end != '\0')) {
-		fputs("usage: fillstore FILE SENDERS\n", stderr);
+	argv += kill_in_the_end;
+	if (argc != 3 + kill_in_the_end ||
+	    (n = strtoul(argv[2], &end, 10), *end != '\0')) {
+		fputs("usage: fillstore [-k] FILE SENDERS\n", stderr);
 		return EX_USAGE;
 	}
 	if ((conf = config_load(argv[1], stderr)) == NULL)
@@ -70,10 +77,12 @@ main(int argc, char **argv)
 		fatal(why.text);
 	for (size_t i = 0; i < n; i++) {
 		charge(conf, store, i);
-		if (i % FLUSH_EVERY == 0 &&
+		if (!kill_in_the_end && i % FLUSH_EVERY == 0 &&
 		    store_flush(store, &why) != STORE_OK)
 			fatal(why.text);
 	}
+	if (kill_in_the_end)
+		raise(SIGKILL);
 	store_close(&store);
 	config_free(&conf);
 	return 0;

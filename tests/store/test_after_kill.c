@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -108,6 +109,34 @@ five_messages(struct store *s, const struct config *conf)
 	return true;
 }
 
+static bool
+three_times_two_lines(struct store *s, const struct config *conf)
+{
+	struct why why;
+	struct decision d;
+	struct bill b;
+
+	bill_one(&b, conf, "p", "a", NOW);
+	bill_add(&b, conf, "p", "a");
+	b.ncommon = 2;
+	for (int i = 0; i < 3; i++)
+		if (store_charge(s, &b, "", &d, &why) != STORE_OK || !d.fits)
+			return false;
+	return store_flush(s, &why) == STORE_OK;
+}
+
+static void
+change_database(const char *sql)
+{
+	char path[128];
+	sqlite3 *db;
+
+	snprintf(path, sizeof(path), "%s/s.db", tmpdir);
+	assert_int_equal(SQLITE_OK, sqlite3_open(path, &db));
+	assert_int_equal(SQLITE_OK, sqlite3_exec(db, sql, NULL, NULL, NULL));
+	sqlite3_close(db);
+}
+
 /* What the n-th limit of p says that a has spent. */
 static uint64_t
 spent(struct store *s, const struct config *conf, size_t n, int64_t now)
@@ -149,6 +178,26 @@ limits_that_were_changed_know_what_is_replayed(void **state)
 		store_close(&s);
 		config_free(&conf);
 	}
+}
+
+/*
+ * A row is copied while mail goes on, so it may have more than was there when
+ * its flush began: a flush that says it began before all of it.
+ */
+static void
+a_row_newer_than_its_flush_is_not_counted_twice(void **state)
+{
+	const char *text =
+	    "policy \"p\" { per = \"account\" messages = {\"100/1h\"} }\n" RULE;
+	struct config *conf = configured(text);
+	struct store *s;
+
+	live_and_be_killed(text, three_times_two_lines);
+	change_database("UPDATE meta SET value = 0 WHERE name = 'flushed'");
+	s = store_must_open(conf);
+	assert_int_equal(6, spent(s, conf, 0, NOW));
+	store_close(&s);
+	config_free(&conf);
 }
 
 static void
@@ -351,6 +400,7 @@ main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(limits_that_were_changed_know_what_is_replayed),
+		T(a_row_newer_than_its_flush_is_not_counted_twice),
 		T(a_policy_that_is_gone_and_comes_again_is_not_in_the_way),
 		T(a_counter_larger_than_any_buffer_comes_back),
 		T(a_journal_that_has_grown_was_turned_and_is_replayed),

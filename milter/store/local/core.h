@@ -31,10 +31,11 @@
 #define EVENT_KEEP	10000	/* events that the database keeps */
 
 /*
- * When memory is flushed to the database: so much journal is replayed within
- * two seconds, and this is how old the rows may be that sqlite3(1) reads.
+ * When memory is flushed to the database: so much journal, and what comes while
+ * that is written, is replayed within two seconds; and this is how old the rows
+ * may be that sqlite3(1) reads.
  */
-#define FLUSH_BYTES	((uint64_t)16 << 20)
+#define FLUSH_BYTES	((uint64_t)8 << 20)
 #define FLUSH_AGE	(15 * SECOND)
 
 struct block {
