@@ -430,6 +430,10 @@ bench-report:
 	@tests/scenario/packages.sh build lab bench
 	@BUILD=$(BUILD) tests/bench/report.sh
 
+# What was measured last, into tests/bench/README.md.
+bench-figures:
+	@BUILD=$(BUILD) tests/bench/figures.sh
+
 # --- lint --------------------------------------------------------------------
 
 MILTER_C = $(wildcard milter/*.c milter/*/*.c milter/*/*/*.c)
@@ -569,6 +573,7 @@ help:
 	@echo 'make faults          kills, full disks, lying clocks ...; FAULTS=short for 5 minutes'
 	@echo 'make bench           speed, latency, growth beside other milters (PART=speed)'
 	@echo 'make bench-report    pictures of that in build/bench (gnuplot)'
+	@echo 'make bench-figures   its tables and goals into tests/bench/README.md'
 	@echo
 	@echo 'CC=clang, WERROR=-Werror, BUILD=folder, V=1 as you would expect'
 
@@ -576,7 +581,7 @@ clean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-gcc $(BUILD)-clang $(BUILD)-fuzz $(BUILD)-tsan
 
 .PHONY: all tests check check-asan check-tsan check-threads check-valgrind fuzz deb test-deb packages test-packages test-release \
-    print-floors print-inc print-programs print-objects demo test scenarios soak faults fault-tools bench bench-report lint lint-compilers \
+    print-floors print-inc print-programs print-objects demo test scenarios soak faults fault-tools bench bench-report bench-figures lint lint-compilers \
     lint-cppcheck lint-tidy lint-man lint-sh \
     lint-format install uninstall help clean
 .SECONDARY:

@@ -115,14 +115,27 @@ keep() {
 	jq -s -L "$BENCH" --arg date "$(date -u +%FT%TZ)" \
 	    --arg cpu "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1)" \
 	    --argjson cpus "$(nproc)" --arg load "$(cut -d' ' -f1 /proc/loadavg)" \
+	    --argjson turn "$TURN" --argjson rounds "$ROUNDS" \
 	    "include \"bench\"; {date: \$date, cpu: \$cpu, cpus: \$cpus,
-	    load: \$load, rows: ., summary: ($2)}" >"$OUT/$1.json"
+	    load: \$load, turn: \$turn, rounds: \$rounds, rows: .,
+	    summary: ($2)}" >"$OUT/$1.json"
+}
+
+# measures TITLE - a part begins, and this is what its table is called
+measures() {
+	TITLE=$1
+	step "$1"
 }
 
 # show PART FILTER - its summary as a table; FILTER makes arrays of cells
 show() {
-	jq -r -L "$BENCH" "include \"bench\"; $2 | map(tostring) | @tsv" \
-	    "$OUT/$1.json" | column -t -s $'\t' | indent
+	{
+		echo "$TITLE"
+		jq -r -L "$BENCH" \
+		    "include \"bench\"; $2 | map(tostring) | @tsv" \
+		    "$OUT/$1.json" | column -t -s $'\t' | indent
+	} >"$OUT/$1.table"
+	tail -n +2 "$OUT/$1.table"
 }
 
 ulimit -n 4096
@@ -140,4 +153,4 @@ for part in "${PARTS[@]}"; do
 	. "$BENCH/$part.sh"
 done
 end "${PIDS[@]}"
-note "numbers: $OUT/*.json; pictures: make bench-report"
+note "numbers: $OUT/*.json; pictures: make bench-report; into the README: make bench-figures"

@@ -10,7 +10,7 @@ asked() {
 	sqlite3 -readonly "$FLUSHED" ".timeout 10000" "$1"
 }
 
-step "End of message at 2,000 a second while counters are flushed, ms"
+measures "End of message at 2,000 a second while counters are flushed, ms"
 SERVED_FIRST=()	# as the others are
 configure "$STAGE/flushed" flushed/postmeter.db
 "$BUILD/tests/bench/fillstore" "$STAGE/flushed" 1000000 ||

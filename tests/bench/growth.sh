@@ -63,7 +63,7 @@ grown() {
 	done
 }
 
-step "Active senders: what they cost"
+measures "Active senders: what they cost"
 SERVED_FIRST=()	# as the others are
 : >"$STAGE/rows"
 : >"$STAGE/known"

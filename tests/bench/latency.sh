@@ -2,7 +2,7 @@
 # counts from the time the message was due, so a stall cannot hide itself.
 # shellcheck shell=bash
 
-step "End of message at a steady pace, 64 connections, ms"
+measures "End of message at a steady pace, 64 connections, ms"
 for pace in 500 2000; do
 	measure -c 64 -R "$pace"
 done >"$STAGE/rows"

@@ -40,7 +40,7 @@ a_key() {
 	    '{target: $t, what: "sender", bytes: (($b - $a) * 1024 / 9900)}'
 }
 
-step "Memory"
+measures "Memory"
 {
 	a_connection "${NULL[rcpt]}"
 	a_connection "$METER"

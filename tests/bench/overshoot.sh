@@ -18,7 +18,7 @@ overshoot() {
 	    '{target: $t, limit: 100, clients: 200, messages: 400, admitted: $n}'
 }
 
-step "A limit of 100, 400 messages from 200 connections at once"
+measures "A limit of 100, 400 messages from 200 connections at once"
 mail_server
 for way in "${WAYS[@]:2}"; do overshoot "$way"; done >"$STAGE/rows"
 keep overshoot 'map(. + {overshoot: (.admitted - .limit)})' <"$STAGE/rows"

@@ -30,7 +30,7 @@ in_turns() {
 	done
 }
 
-step "A whole Postfix, messages a second end to end"
+measures "A whole Postfix, messages a second end to end"
 mail_server
 in_turns >"$STAGE/rows"
 keep postfix '[group_by(.sessions)[] | . as $all | map(.target) | unique[] |

@@ -25,7 +25,7 @@ killed() {
 	rm -rf "${DISK:?}/$store"
 }
 
-step "A start that replays the journal"
+measures "A start that replays the journal"
 for ((round = 0; round < ROUNDS; round++)); do
 	# 8 MiB are flushed (FLUSH_BYTES); the last is just beyond that.
 	for n in 1000 20000 40000; do killed "$n"; done

@@ -7,7 +7,7 @@ fast() {
 	measure "$@" "${NULL[end]}" "${NULL[few]}" "${NULL[all]}"
 }
 
-step "Messages a second, and the ratio to each null milter"
+measures "Messages a second, and the ratio to each null milter"
 {
 	for c in 1 8 64 200; do fast -c "$c"; done
 	for r in 2 5; do fast -c 64 -r "$r"; done

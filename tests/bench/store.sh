@@ -2,7 +2,7 @@
 # embedded one beside a Redis on a UNIX socket and on TCP, and a bare PING there.
 # shellcheck shell=bash disable=SC2016,SC2034
 
-step "Charges on two counters, the stores alone"
+measures "Charges on two counters, the stores alone"
 SERVED_FIRST=()	# as the others are
 install -d "$DISK/redis" "$DISK/alone"
 start_redis redis --port 6379 --dir "$DISK/redis"

@@ -4,7 +4,7 @@
 # on average is not.
 # shellcheck shell=bash disable=SC2016
 
-step "200 busy connections in turns of ten times the length: waits"
+measures "200 busy connections in turns of ten times the length: waits"
 measure -c 200 -t "$(awk -v t="$TURN" 'BEGIN { print 10 * t }')" -n 3 >"$STAGE/rows"
 keep waits '[group_by(.target)[] | .[0].target as $t |
     {target: $t, longest_s: of($t; .longest_ms / 1e3),
