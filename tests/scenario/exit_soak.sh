@@ -338,6 +338,7 @@ done <<-END
 	service_throttle_time = 2s
 	in_flow_delay = 0
 	smtpd_error_sleep_time = 0
+	notify_classes =
 END
 start_postmeter
 wire_office
