@@ -6,7 +6,8 @@
 # (all of them if none is named).
 # The numbers go to build/bench/PART.json, what people read to the terminal.
 # BENCH_SECONDS is the length of one turn, BENCH_ROUNDS how often all take
-# theirs.  Everything runs in namespaces of its own, as the scenarios do.
+# theirs.  BENCH_BESIDE, a postmeter of another build, takes its turns in the
+# part speed.  Everything runs in namespaces of its own, as the scenarios do.
 # shellcheck disable=SC2034
 LID=3600
 # shellcheck source=tests/scenario/lib.sh
@@ -68,12 +69,13 @@ seconds_since() {
 	awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.3f", b - a }'
 }
 
-# daemon FILE - starts postmeter; PID is its, START how long until it served
+# daemon FILE [PROGRAM] - starts postmeter; PID is its, START how long until it
+# served
 daemon() {
 	local begun=$EPOCHREALTIME
 
 	: >"$1.log"
-	"$BUILD/postmeter" -c "$1" 2>>"$1.log" &
+	"${2:-$BUILD/postmeter}" -c "$1" 2>>"$1.log" &
 	PID=$!
 	until grep -q 'ready:' "$1.log"; do
 		kill -0 "$PID" 2>/dev/null || fail "postmeter" "$1.log"
@@ -145,6 +147,13 @@ daemon "$STAGE/pm"
 METER=postmeter=$STAGE/pm.d/milter.sock,$PID
 declare -A NULL
 PIDS=("$PID")
+BESIDE=()
+if [[ -n ${BENCH_BESIDE:-} ]]; then
+	configure "$STAGE/beside" beside/postmeter.db
+	daemon "$STAGE/beside" "$BENCH_BESIDE"
+	BESIDE=(beside="$STAGE/beside.d/milter.sock,$PID")
+	PIDS+=("$PID")
+fi
 for steps in all few rcpt end; do null "$steps"; done
 title "postmeter beside milters and servers that do less or the same"
 dim "$(nproc) processors, turns of $TURN s, $ROUNDS rounds; compare within a table only"

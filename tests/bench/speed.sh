@@ -4,7 +4,7 @@
 
 # fast OPTIONS... - all of them take turns
 fast() {
-	measure "$@" "${NULL[end]}" "${NULL[few]}" "${NULL[all]}"
+	measure "$@" "${NULL[end]}" "${NULL[few]}" "${NULL[all]}" "${BESIDE[@]}"
 }
 
 measures "Messages a second, and the ratio to each null milter"
@@ -20,9 +20,11 @@ keep speed '[group_by([.hot, .recipients, .connections])[] | . as $rows |
     ratio: ($rows | ratio("postmeter"; $t; .per_second))}}] | from_entries)}]' \
     <"$STAGE/rows"
 show speed '["connections, recipients", "postmeter", "CPU us",
-    "to rcpt", "to end", "to few", "to all"],
+    "to rcpt", "to end", "to few", "to all",
+    (if .rows | any(.target == "beside") then "to beside" else empty end)],
     (.summary[] | [
     "\(.connections), \(.recipients)" + if .hot > 0 then " hot" else "" end,
     (.target.postmeter | (.per_second.median | round),
     (.cpu_us.median | round2)),
-    (.target["null-" + ("rcpt", "end", "few", "all")].ratio | span)])'
+    (.target["null-" + ("rcpt", "end", "few", "all")].ratio | span),
+    (.target.beside // empty | .ratio | span)])'
