@@ -129,6 +129,22 @@ typedef bool trace_day_fn(void *arg, const struct trace_day *d);
 int	trace_history(const char *who, int since_day, size_t n,
 	    trace_day_fn *each, void *arg, struct why *why);
 
+/* What left by a smarthost in one hour, and what it did not take. */
+struct trace_hour {
+	int64_t hour;			/* ms: its beginning */
+	char smarthost[TRACE_NAME];
+	uint64_t sent, recipients;	/* messages, and to how many */
+	uint64_t failed;		/* deliveries: they are tried again */
+};
+
+/*
+ * Of all smarthosts since then, in order of both; kept 8 days.  Does not wait
+ * for what was noted in the last second.
+ */
+typedef bool trace_hour_fn(void *arg, const struct trace_hour *h);
+int	trace_hours(int64_t since, trace_hour_fn *each, void *arg,
+	    struct why *why);
+
 /* The refusals of one account in one hour. */
 struct trace_refusals {
 	int64_t hour, first, last;	/* ms */

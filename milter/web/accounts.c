@@ -94,6 +94,8 @@ account(struct html *h, const json_t *sh)
 	html(h, "</p>");
 	state(h, sh);
 	budgets(h, json_object_get(sh, "account"));
+	html(h, "<h4>Sent in the last 24 hours</h4>");
+	chart_hours(h, json_object_get(sh, "hours"));
 	html(h, "</article>");
 }
 

@@ -19,6 +19,11 @@ struct bar {
 	long long sent, refused, held;
 };
 
+/* What the bars of a chart stand for; held NULL: nothing. */
+struct legend {
+	const char *span, *refused, *held;
+};
+
 static long long
 most_of(const struct bar *bars, size_t n)
 {
@@ -54,19 +59,24 @@ piece(struct html *h, const char *kind, size_t i, long long below, long long n,
 }
 
 static void
-table(struct html *h, const char *word, const struct bar *bars, size_t n)
+table(struct html *h, const struct legend *l, const struct bar *bars, size_t n)
 {
 	html(h,
-	    "<details><summary>as numbers</summary><table><thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"num\">sent</th><th scope=\"col\" class=\"num\">refused</th><th scope=\"col\" class=\"num\">held</th></tr></thead><tbody>",
-	    word);
+	    "<details><summary>as numbers</summary><table><thead><tr><th scope=\"col\">%s</th><th scope=\"col\" class=\"num\">sent</th><th scope=\"col\" class=\"num\">%s</th>",
+	    l->span, l->refused);
+	if (l->held != NULL)
+		html(h, "<th scope=\"col\" class=\"num\">%s</th>", l->held);
+	html(h, "</tr></thead><tbody>");
 	for (size_t i = 0; i < n; i++) {
 		html(h, "<tr><th scope=\"row\">%s</th><td class=\"num\">",
 		    bars[i].name);
 		html_number(h, bars[i].sent);
 		html(h, "</td><td class=\"num\">");
 		html_number(h, bars[i].refused);
-		html(h, "</td><td class=\"num\">");
-		html_number(h, bars[i].held);
+		if (l->held != NULL) {
+			html(h, "</td><td class=\"num\">");
+			html_number(h, bars[i].held);
+		}
 		html(h, "</td></tr>");
 	}
 	html(h, "</tbody></table></details>");
@@ -74,7 +84,8 @@ table(struct html *h, const char *word, const struct bar *bars, size_t n)
 
 /* bars_draw - and in words what they sum up to */
 static void
-bars_draw(struct html *h, const char *word, const struct bar *bars, size_t n)
+bars_draw(
+    struct html *h, const struct legend *l, const struct bar *bars, size_t n)
 {
 	const long long most = most_of(bars, n);
 	struct bar sum = { .name = NULL };
@@ -88,17 +99,23 @@ bars_draw(struct html *h, const char *word, const struct bar *bars, size_t n)
 	html_number(h, sum.sent);
 	html(h, " sent <b class=\"refused\"></b>");
 	html_number(h, sum.refused);
-	html(h, " refused <b class=\"held\"></b>");
-	html_number(h, sum.held);
+	html(h, " %s", l->refused);
+	if (l->held != NULL) {
+		html(h, " <b class=\"held\"></b>");
+		html_number(h, sum.held);
+		html(h, " %s", l->held);
+	}
 	html(h,
-	    " held</figcaption><svg viewBox=\"0 0 %lld %d\" preserveAspectRatio=\"none\" aria-hidden=\"true\" focusable=\"false\"><rect class=\"floor\" x=\"0\" y=\"%d\" width=\"%lld\" height=\"1\"></rect>",
+	    "</figcaption><svg viewBox=\"0 0 %lld %d\" preserveAspectRatio=\"none\" aria-hidden=\"true\" focusable=\"false\"><rect class=\"floor\" x=\"0\" y=\"%d\" width=\"%lld\" height=\"1\"></rect>",
 	    (long long)n * STEP, HEIGHT + 1, HEIGHT, (long long)n * STEP);
 	for (size_t i = 0; i < n; i++) {
 		long long top = 0;
 
-		html(h,
-		    "<g><title>%s: %lld sent, %lld refused, %lld held</title>",
-		    bars[i].name, bars[i].sent, bars[i].refused, bars[i].held);
+		html(h, "<g><title>%s: %lld sent, %lld %s", bars[i].name,
+		    bars[i].sent, bars[i].refused, l->refused);
+		if (l->held != NULL)
+			html(h, ", %lld %s", bars[i].held, l->held);
+		html(h, "</title>");
 		top = piece(h, "sent", i, top, bars[i].sent, most);
 		top = piece(h, "refused", i, top, bars[i].refused, most);
 		piece(h, "held", i, top, bars[i].held, most);
@@ -106,7 +123,7 @@ bars_draw(struct html *h, const char *word, const struct bar *bars, size_t n)
 	}
 	html(h, "</svg><p class=\"axis\"><span>%s</span><span>%s</span></p>",
 	    bars[0].name, bars[n - 1].name);
-	table(h, word, bars, n);
+	table(h, l, bars, n);
 	html(h, "</figure>");
 }
 
@@ -140,8 +157,28 @@ before(char *day)
 }
 
 void
+chart_hours(struct html *h, const json_t *hours)
+{
+	static const struct legend legend = { "Hour", "not taken", NULL };
+	struct bar bars[24];
+	const json_t *hour;
+	size_t i;
+
+	if (json_array_size(hours) != 24) {
+		html(h, "<p class=\"none\">By the hour: not known</p>");
+		return;
+	}
+	json_array_foreach (hours, i, hour)
+		bars[i] = (struct bar){ .name = obj_str(hour, "hour"),
+			.sent = obj_num(hour, "sent"),
+			.refused = obj_num(hour, "failed") };
+	bars_draw(h, &legend, bars, 24);
+}
+
+void
 chart_days(struct html *h, const json_t *days)
 {
+	static const struct legend legend = { "Day", "refused", "held" };
 	char name[BARS][DATE] = { "" };
 	struct bar bars[BARS];
 	size_t row = 0, first = BARS;
@@ -168,5 +205,5 @@ chart_days(struct html *h, const json_t *days)
 		if (!before(name[i - 1]))
 			break;
 	}
-	bars_draw(h, "Day", bars + first, BARS - first);
+	bars_draw(h, &legend, bars + first, BARS - first);
 }

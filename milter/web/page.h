@@ -89,4 +89,7 @@ void	frame_refusal(unsigned status, const char *why, struct html *h);
 /* Bars of days of `history`, oldest at the left. */
 void	chart_days(struct html *h, const json_t *days);
 
+/* Bars of the `hours` of a smarthost in `status`. */
+void	chart_hours(struct html *h, const json_t *hours);
+
 #endif

@@ -308,6 +308,59 @@ a_file_of_something_else_is_left_alone(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+struct strip {
+	size_t n;
+	struct trace_hour hour[4];
+};
+
+static bool
+keep_hour(void *arg, const struct trace_hour *h)
+{
+	struct strip *s = arg;
+
+	s->hour[s->n++] = *h;
+	return s->n < 4;
+}
+
+static void
+deliver(const char *smarthost, int64_t when, uint64_t recipients)
+{
+	struct trace_entry e = { .when = when,
+		.day = 20261125,
+		.stage = TRACE_DELIVERY,
+		.sum = recipients > 0 ? TRACE_NOTHING : TRACE_FAILED,
+		.recipients = recipients };
+
+	snprintf(e.smarthost, sizeof(e.smarthost), "%s", smarthost);
+	trace_note(&e);
+}
+
+static void
+what_left_is_summed_by_smarthost_and_hour(void **state)
+{
+	const int64_t hour = now - now % HOUR;
+	struct strip s = { 0 };
+	struct why why;
+
+	deliver("b", hour, 1);
+	deliver("a", hour - 1, 7);
+	deliver("a", hour, 2);
+	deliver("a", hour + 1, 3);
+	deliver("a", hour + 2, 0);
+	assert_true(trace_settle());
+	deliver("a", hour + 3, 10);
+	assert_true(trace_settle());
+	assert_int_equal(trace_hours(hour, keep_hour, &s, &why), 0);
+	assert_int_equal(s.n, 2);
+	assert_string_equal(s.hour[0].smarthost, "a");
+	assert_int_equal(s.hour[0].hour, hour);
+	assert_int_equal(s.hour[0].sent, 3);
+	assert_int_equal(s.hour[0].recipients, 15);
+	assert_int_equal(s.hour[0].failed, 1);
+	assert_string_equal(s.hour[1].smarthost, "b");
+	assert_int_equal(s.hour[1].sent, 1);
+}
+
 int
 main(void)
 {
@@ -319,6 +372,7 @@ main(void)
 		TEST(a_flood_of_made_up_senders_is_counted_to_the_last),
 		TEST(the_file_never_outgrows_its_size),
 		TEST(what_is_held_is_known_however_full_the_file_is),
+		TEST(what_left_is_summed_by_smarthost_and_hour),
 		TEST(a_file_of_something_else_is_left_alone),
 	};
 

@@ -135,25 +135,29 @@ static json_t *
 smarthosts(const struct request *rq)
 {
 	const struct config *conf = rq->conf;
-	json_t *list = json_array();
+	json_t *list = json_array(), *strips = control_hours(rq);
 
 	for (size_t i = 0; i < conf->nsmarthost; i++) {
 		const struct smarthost *sh = &conf->smarthost[i];
 		json_t *routes = json_array();
+		json_t *hours = json_object_get(strips, sh->name);
 
 		for (size_t j = 0; j < conf->nroute; j++)
 			if (config_leads_to(&conf->route[j], sh))
 				control_append(
 				    &routes, control_text(conf->route[j].name));
 		control_append(&list,
-		    json_pack("{s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o}",
+		    json_pack(
+			"{s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
 			"name", control_text(sh->name), "host",
 			control_text(sh->host), "port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
 			routes, "health", report_look(rq, sh), "oauth",
 			oauth(rq, sh), "gate", gate(rq, sh), "account",
-			report_account(rq, sh)));
+			report_account(rq, sh), "hours",
+			hours != NULL ? json_incref(hours) : json_null()));
 	}
+	json_decref(strips);
 	return list;
 }
 

@@ -113,6 +113,12 @@ json_t	*control_with_refusals(const struct request *rq, json_t *events,
 /* The accounts that were refused most in 24 hours. */
 json_t	*control_top_refused(const struct request *rq, size_t most);
 
+/*
+ * What left by each smarthost, by its name: the last 24 hours, the oldest first,
+ * {at, hour, sent, recipients, failed}.  Without a name: not known.
+ */
+json_t	*control_hours(const struct request *rq);
+
 /* --- control_who.c: the keys that a name of the operator's can mean ------ */
 
 #define WHO_KEYS 3

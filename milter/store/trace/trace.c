@@ -21,6 +21,7 @@
 
 #define RING 2048   /* entries; a power of two */
 #define SUMS 2048   /* accounts between two writes; a power of two */
+#define HOURS 256   /* smarthosts between two writes, each with its hour */
 #define SINGLY 10   /* refusals of one account, between two writes */
 #define PACE SECOND /* between two writes */
 #define SETTLE (2 * SECOND)
@@ -31,6 +32,8 @@ struct sums {
 	struct trace_refusals refusals[SUMS];
 	bool day_used[SUMS], refusals_used[SUMS];
 	size_t ndays, nrefusals;
+	struct trace_hour hour[HOURS];
+	size_t nhours;
 };
 
 static struct {
@@ -138,12 +141,36 @@ add_refusal(struct sums *s, const struct trace_entry *e)
 	return r->n <= SINGLY;
 }
 
+/* add_delivery - what left by a smarthost, and what did not */
+static void
+add_delivery(struct sums *s, const struct trace_entry *e)
+{
+	const int64_t hour = e->when - e->when % HOUR;
+	struct trace_hour *h = s->hour;
+
+	while (h < s->hour + s->nhours &&
+	       (h->hour != hour || strcmp(h->smarthost, e->smarthost) != 0))
+		h++;
+	if (h == s->hour + HOURS)
+		return;
+	if (h == s->hour + s->nhours) {
+		*h = (struct trace_hour){ .hour = hour };
+		memcpy(h->smarthost, e->smarthost, sizeof(h->smarthost));
+		s->nhours++;
+	}
+	h->sent += e->recipients > 0;
+	h->recipients += e->recipients;
+	h->failed += e->recipients == 0;
+}
+
 /* add_sums - false if the entry need not be told singly */
 static bool
 add_sums(struct sums *s, const struct trace_entry *e)
 {
 	struct trace_day *d;
 
+	if (e->stage == TRACE_DELIVERY)
+		add_delivery(s, e);
 	if (e->sum == TRACE_NOTHING || e->sum == TRACE_FAILED)
 		return true;
 	d = trace_day_of(s, e->who, e->day);
@@ -189,6 +216,9 @@ write_sums(const struct sums *s, struct why *why)
 		    trace_db_add_refusals(db, &s->refusals[i], why) == -1)
 			return -1;
 	}
+	for (size_t i = 0; i < s->nhours; i++)
+		if (trace_db_add_hour(db, &s->hour[i], why) == -1)
+			return -1;
 	return 0;
 }
 
@@ -219,13 +249,13 @@ write_round(void)
 	t.filling = t.writing;
 	t.writing = s;
 	pthread_mutex_unlock(&t.lock);
-	if (from != to || s->ndays > 0 || s->nrefusals > 0)
+	if (from != to || s->ndays > 0 || s->nrefusals > 0 || s->nhours > 0)
 		rc = trace_write_batch(from, to, s, &why);
 	if (rc == -1)
 		trace_db_undo(db);
 	memset(s->day_used, 0, sizeof(s->day_used));
 	memset(s->refusals_used, 0, sizeof(s->refusals_used));
-	s->ndays = s->nrefusals = 0;
+	s->ndays = s->nrefusals = s->nhours = 0;
 	pthread_mutex_lock(&t.lock);
 	told = t.trouble[0] != '\0';
 	snprintf(t.trouble, sizeof(t.trouble), "%s", rc == -1 ? why.text : "");
@@ -396,6 +426,18 @@ trace_refusals(const char *who, int64_t since, size_t n,
 	if (db != NULL)
 		rc = trace_db_refusals(
 		    db, &(struct trace_list){ who, since, n }, each, arg, why);
+	pthread_rwlock_unlock(&using);
+	return rc;
+}
+
+int
+trace_hours(int64_t since, trace_hour_fn *each, void *arg, struct why *why)
+{
+	int rc = 0;
+
+	pthread_rwlock_rdlock(&using);
+	if (db != NULL)
+		rc = trace_db_hours(db, since, each, arg, why);
 	pthread_rwlock_unlock(&using);
 	return rc;
 }

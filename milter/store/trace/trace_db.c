@@ -38,6 +38,11 @@ static const char *const sql[STATEMENTS] = {
 	[DROP_OLDEST] =
 	    "DELETE FROM entry WHERE id IN (SELECT id FROM entry WHERE at < ?1 OR NOT " OF_HELD
 	    " ORDER BY id LIMIT ?2)",
+	[ADD_HOUR] =
+	    "INSERT INTO hour (hour, smarthost, sent, recipients, failed) VALUES (?1,?2,?3,?4,?5)"
+	    " ON CONFLICT (hour, smarthost) DO UPDATE SET sent = sent + ?3, recipients = recipients + ?4, failed = failed + ?5",
+	[DROP_SENT] =
+	    "DELETE FROM hour WHERE rowid IN (SELECT rowid FROM hour WHERE hour < ?1 LIMIT ?2)",
 	[DROP_HOURS] =
 	    "DELETE FROM refusals WHERE rowid IN (SELECT rowid FROM refusals WHERE hour < ?1 LIMIT ?2)",
 	[DROP_DAYS] =
@@ -57,6 +62,8 @@ static const char *const sql[STATEMENTS] = {
 	    " (SELECT 1 FROM entry AS later WHERE later.queue_id = entry.queue_id AND later.stage = 3 AND later.verdict <> 'warned' AND later.id > entry.id) ORDER BY id",
 	[HISTORY] =
 	    "SELECT day, who, sent, recipients, bytes, refused, held FROM day WHERE (?1 IS NULL OR who = ?1) AND day >= ?2 ORDER BY day DESC, sent DESC LIMIT ?3",
+	[HOURS] =
+	    "SELECT hour, smarthost, sent, recipients, failed FROM hour WHERE hour >= ?1 ORDER BY smarthost, hour",
 	[REFUSALS] =
 	    "SELECT hour, first, last, who, policy, verdict, n, rcpt, text FROM refusals WHERE (?1 IS NULL OR who = ?1) AND last >= ?2 ORDER BY last DESC LIMIT ?3",
 };
@@ -71,6 +78,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS day_day ON day (day);"
     "CREATE TABLE IF NOT EXISTS refusals (hour INTEGER, who TEXT, policy TEXT, verdict TEXT, n INTEGER, first INTEGER, last INTEGER, rcpt TEXT, text TEXT, UNIQUE (hour, who, policy, verdict));"
     "CREATE INDEX IF NOT EXISTS refusals_last ON refusals (last);"
+    "CREATE TABLE IF NOT EXISTS hour (hour INTEGER, smarthost TEXT, sent INTEGER, recipients INTEGER, failed INTEGER, UNIQUE (hour, smarthost));"
     "PRAGMA user_version = 1;";
 
 int

@@ -22,6 +22,9 @@ int	trace_db_add_day(struct trace_db *db, const struct trace_day *d,
 int	trace_db_add_refusals(struct trace_db *db,
 	    const struct trace_refusals *r, struct why *why);
 
+int	trace_db_add_hour(struct trace_db *db, const struct trace_hour *h,
+	    struct why *why);
+
 /* Drops what is too old or too much at now, and commits. */
 int	trace_db_end(struct trace_db *db, int64_t now, struct why *why);
 void	trace_db_undo(struct trace_db *db);
@@ -41,5 +44,7 @@ int	trace_db_history(struct trace_db *db, const struct trace_list *l,
 	    trace_day_fn *each, void *arg, struct why *why);
 int	trace_db_refusals(struct trace_db *db, const struct trace_list *l,
 	    trace_refusals_fn *each, void *arg, struct why *why);
+int	trace_db_hours(struct trace_db *db, int64_t since, trace_hour_fn *each,
+	    void *arg, struct why *why);
 
 #endif

@@ -202,3 +202,32 @@ trace_db_refusals(struct trace_db *db, const struct trace_list *l,
 	end_list(db, s);
 	return rc;
 }
+
+int
+trace_db_hours(struct trace_db *db, int64_t since, trace_hour_fn *each,
+    void *arg, struct why *why)
+{
+	struct trace_hour h;
+	sqlite3_stmt *s;
+	int rc = 0;
+
+	pthread_mutex_lock(&db->reading);
+	s = trace_db_stmt(db, HOURS, why);
+	if (s == NULL)
+		rc = -1;
+	else
+		sqlite3_bind_int64(s, 1, since);
+	while (s != NULL && trace_db_next(db, s, &rc, why)) {
+		h.hour = sqlite3_column_int64(s, 0);
+		COLUMN(s, 1, h.smarthost);
+		h.sent = column_number(s, 2);
+		h.recipients = column_number(s, 3);
+		h.failed = column_number(s, 4);
+		if (!each(arg, &h))
+			break;
+	}
+	if (s != NULL)
+		sqlite3_reset(s);
+	pthread_mutex_unlock(&db->reading);
+	return rc;
+}

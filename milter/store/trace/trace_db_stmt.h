@@ -15,9 +15,11 @@ enum statement {
 	PUT_ENTRY,
 	ADD_DAY,
 	ADD_REFUSALS,
+	ADD_HOUR,
 	DROP_OLD,
 	DROP_OLDEST,
 	DROP_HOURS,
+	DROP_SENT,
 	DROP_DAYS,
 	PAGES,
 	FREE_PAGES,
@@ -25,6 +27,7 @@ enum statement {
 	HELD,
 	HISTORY,
 	REFUSALS,
+	HOURS,
 	STATEMENTS
 };
 

@@ -9,6 +9,7 @@
 #include "trace_db_stmt.h"
 
 #define DAYS_KEPT 400
+#define HOURS_KEPT (8 * DAY)
 #define HELD_KEPT (31 * DAY)
 #define DROP_MOST 2000 /* entries in one batch: a batch stays short */
 /* Unused part of the file below which the oldest entries go: an eighth. */
@@ -127,6 +128,22 @@ trace_db_add_refusals(
 	return trace_db_run(db, s, why);
 }
 
+int
+trace_db_add_hour(
+    struct trace_db *db, const struct trace_hour *h, struct why *why)
+{
+	sqlite3_stmt *s = trace_db_stmt(db, ADD_HOUR, why);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, h->hour);
+	trace_db_bind(s, 2, h->smarthost);
+	bind_number(s, 3, h->sent);
+	bind_number(s, 4, h->recipients);
+	bind_number(s, 5, h->failed);
+	return trace_db_run(db, s, why);
+}
+
 /* trace_db_drop - runs one of the statements that delete, with its two numbers
  */
 static int
@@ -166,6 +183,8 @@ trace_db_end(struct trace_db *db, int64_t now, struct why *why)
 	    (left < SPARE(db->pages) &&
 		trace_db_drop(db, DROP_OLDEST, db->held_from, DROP_MOST, why) ==
 		    -1) ||
+	    trace_db_drop(db, DROP_SENT, now - HOURS_KEPT, DROP_MOST, why) ==
+		-1 ||
 	    trace_db_drop(db, DROP_HOURS, now - db->keep, DROP_MOST, why) ==
 		-1 ||
 	    trace_db_drop(db, DROP_DAYS, day_before(now, DAYS_KEPT), DROP_MOST,
