@@ -23,8 +23,9 @@ found_message(struct page *pg, const char *what, struct html *h)
 	messages(h, json_object_get(s.answer, "entries"));
 	if (json_array_size(json_object_get(s.answer, "deliveries")) > 0) {
 		html(h,
-		    "<h3>Deliveries of its sender in the hour after</h3><p class=\"none\">The mail server does not tell of which message each is.</p>");
+		    "<section><h2>Deliveries of its sender in the hour after</h2><p class=\"none\">The mail server does not tell of which message each is.</p>");
 		messages(h, json_object_get(s.answer, "deliveries"));
+		html(h, "</section>");
 	}
 	return true;
 }

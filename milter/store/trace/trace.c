@@ -141,9 +141,9 @@ add_refusal(struct sums *s, const struct trace_entry *e)
 	return r->n <= SINGLY;
 }
 
-/* add_delivery - what left by a smarthost, and what did not */
+/* sum_delivery - what left by a smarthost, and what did not */
 static void
-add_delivery(struct sums *s, const struct trace_entry *e)
+sum_delivery(struct sums *s, const struct trace_entry *e)
 {
 	const int64_t hour = e->when - e->when % HOUR;
 	struct trace_hour *h = s->hour;
@@ -170,7 +170,7 @@ add_sums(struct sums *s, const struct trace_entry *e)
 	struct trace_day *d;
 
 	if (e->stage == TRACE_DELIVERY)
-		add_delivery(s, e);
+		sum_delivery(s, e);
 	if (e->sum == TRACE_NOTHING || e->sum == TRACE_FAILED)
 		return true;
 	d = trace_day_of(s, e->who, e->day);

@@ -31,7 +31,7 @@ browser_start() {
 	    driver_answers
 	SESSION=$(driver POST /session '{"capabilities": {"alwaysMatch": {
 	    "goog:loggingPrefs": {"browser": "ALL"},
-	    "goog:chromeOptions": {"args": ["--headless=new", "--no-sandbox",
+	    "goog:chromeOptions": {"args": ["--headless=new", "--hide-scrollbars", "--no-sandbox",
 	    "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
 	    "--user-data-dir='"$STAGE"'/chrome"]}}}}' | jq -r .sessionId)
 }
