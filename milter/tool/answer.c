@@ -17,15 +17,10 @@ static json_t *failure(const char *remedy, const char *error, va_list ap)
 static json_t *
 failure(const char *remedy, const char *error, va_list ap)
 {
-	char raw[1024];
-	json_t *text;
+	char text[1024];
 
-	vsnprintf(raw, sizeof(raw), error, ap);
-	text = json_string(raw);
-	if (text == NULL)
-		text = json_string("a message that is no UTF-8");
-	return json_pack(
-	    "{s:b, s:o, s:s}", "ok", 0, "error", text, "remedy", remedy);
+	vsnprintf(text, sizeof(text), error, ap);
+	return obj_failure(remedy, text);
 }
 
 json_t *

@@ -82,12 +82,15 @@ place(struct view *v, char *question)
 static json_t *
 view_away(int error)
 {
-	return json_pack("{s:b, s:o, s:s}", "ok", 0, "error",
-	    json_sprintf("The daemon cannot be reached: %s.", strerror(error)),
-	    "remedy",
+	char text[200];
+
+	snprintf(text, sizeof(text), "The daemon cannot be reached: %s.",
+	    strerror(error));
+	return obj_failure(
 	    error == EACCES
 		? "add the page's user to view-peers and look at the mode of the view socket's directory"
-		: "systemctl status postmeter");
+		: "systemctl status postmeter",
+	    text);
 }
 
 /* view_put - a question to the daemon; the answer says ok or why not */

@@ -59,7 +59,7 @@ reset_policy(const struct request *rq, const struct policy *p, const char *name,
 		if (a != STORE_OK)
 			return a;
 		control_append(done, json_pack("{s:s, s:o}", "policy", p->name,
-					 "key", control_text(w.key[i])));
+					 "key", obj_text(w.key[i])));
 	}
 	return STORE_OK;
 }
@@ -97,8 +97,8 @@ control_reset(const struct request *rq)
 		    "%s has no counter there to reset", who);
 	}
 	control_log_command(rq, "reset", who);
-	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(who),
-	    "reset", done);
+	return json_pack(
+	    "{s:b, s:o, s:o}", "ok", 1, "who", obj_text(who), "reset", done);
 }
 
 /* count_parse - "+500", "2G": a count as limits are written */
@@ -259,7 +259,7 @@ control_grant(const struct request *rq)
 		return control_store_failure(a, why.text);
 	control_log_command(rq, "grant", w.key[i]);
 	return json_pack("{s:b, s:s, s:o, s:s, s:o, s:o}", "ok", 1, "policy",
-	    p->name, "key", control_text(w.key[i]), "dimension",
+	    p->name, "key", obj_text(w.key[i]), "dimension",
 	    dimension_words[g.dim], "extra", control_number(g.extra), "until",
 	    control_time(rq, g.until));
 }
@@ -275,7 +275,7 @@ lines_of(char *text)
 		return lines;
 	for (line = strtok_r(text, "\n", &rest); line != NULL;
 	     line = strtok_r(NULL, "\n", &rest))
-		control_append(&lines, control_text(line));
+		control_append(&lines, obj_text(line));
 	return lines;
 }
 
@@ -286,14 +286,14 @@ control_reload(const struct request *rq)
 	json_t *answer;
 
 	control_log_command(rq, "reload", rq->env->config_file);
-	if (rq->env->reload(&errors) == 0)
+	if (rq->env->reload(&errors) == 0) {
 		answer = json_pack("{s:b, s:o}", "ok", 1, "config",
-		    control_text(rq->env->config_file));
-	else
-		answer = json_pack("{s:b, s:s, s:s, s:o}", "ok", 0, "error",
-		    "the configuration was not taken, the one before runs on",
-		    "remedy", "correct what is listed and reload again",
-		    "errors", lines_of(errors));
+		    obj_text(rq->env->config_file));
+	} else {
+		answer = obj_failure("correct what is listed and reload again",
+		    "the configuration was not taken, the one before runs on");
+		json_object_set_new(answer, "errors", lines_of(errors));
+	}
 	free(errors);
 	return answer;
 }

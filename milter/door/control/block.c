@@ -137,7 +137,7 @@ names_of(const struct target *t)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < t->names.n; i++)
-		control_append(&list, control_text(t->names.key[i]));
+		control_append(&list, obj_text(t->names.key[i]));
 	return list;
 }
 
@@ -164,7 +164,7 @@ senders_of(const struct request *rq, const struct target *t)
 	}
 	json_object_foreach (seen, sender, one)
 		if (sender[0] != '\0')
-			control_append(&list, control_text(sender));
+			control_append(&list, obj_text(sender));
 	json_decref(seen);
 	return list;
 }
@@ -213,7 +213,7 @@ control_block(const struct request *rq)
 		return control_store_failure(a, why.text);
 	control_log_command(rq, "block", t.names.key[0]);
 	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:b}", "ok", 1, "who",
-	    control_text(t.names.key[0]), "names", names_of(&t), "senders",
+	    obj_text(t.names.key[0]), "names", names_of(&t), "senders",
 	    senders_of(rq, &t), "until", control_time(rq, until), "known",
 	    is_known(rq, &t));
 }
@@ -272,7 +272,7 @@ control_unblock(const struct request *rq)
 		forget_networks(rq);
 	control_log_command(rq, "unblock", t.names.key[0]);
 	return json_pack(
-	    "{s:b, s:o}", "ok", 1, "who", control_text(t.names.key[0]));
+	    "{s:b, s:o}", "ok", 1, "who", obj_text(t.names.key[0]));
 }
 
 /* --- which blocks hold for somebody -------------------------------------- */
@@ -310,9 +310,8 @@ add_holding(void *arg, const char *who, int64_t until, const char *text)
 
 	if (who[0] != BLOCK_MARK && control_block_holds(h, who))
 		control_append(&h->list,
-		    json_pack("{s:o, s:o, s:o}", "who", control_text(who),
-			"until", control_time(h->rq, until), "text",
-			control_text(text)));
+		    json_pack("{s:o, s:o, s:o}", "who", obj_text(who), "until",
+			control_time(h->rq, until), "text", obj_text(text)));
 	return h->list != NULL;
 }
 

@@ -90,7 +90,7 @@ line_limits(const struct request *rq, const struct bill_line *line,
 	for (size_t i = 0; i < line->policy->nlimit; i++)
 		control_append(limits,
 		    json_pack("{s:s, s:o, s:o, s:o, s:o}", "policy",
-			line->policy->name, "key", control_text(key), "budget",
+			line->policy->name, "key", obj_text(key), "budget",
 			control_budget(rq, key), "cost",
 			control_number(cost_of(rq, line, c, i)), "usage",
 			control_limit(rq, line->policy, c, i)));
@@ -144,7 +144,7 @@ bill_limits(const struct request *rq, const struct rule *rule,
 static json_t *
 name_or_null(const char *name)
 {
-	return name != NULL ? control_text(name) : json_null();
+	return name != NULL ? obj_text(name) : json_null();
 }
 
 static json_t *
@@ -174,12 +174,12 @@ explain(const struct request *rq, const struct txn *t)
 	    "{s:b, s:b, s:s, s:b, s:b, s:o, s:o, s:i, s:i, s:o, s:o, s:o, s:o}",
 	    "ok", 1, "passes", r.code == NULL, "verdict",
 	    verdict_name(o.verdict), "observed", o.observed, "outgoing",
-	    outgoing, "sender", control_text(t->sender.text), "rule",
+	    outgoing, "sender", obj_text(t->sender.text), "rule",
 	    name_or_null(outgoing && rule != NULL ? rule->name : NULL),
 	    "recipients", (int)txn_count(t, WAY_LOCAL), "external",
 	    (int)txn_count(t, WAY_EXTERNAL), "limits", limits, "smarthost",
 	    name_or_null(o.smarthost), "reply", answer, "note",
-	    control_text(o.verdict == VERDICT_HOLD ? r.text : o.why.text));
+	    obj_text(o.verdict == VERDICT_HOLD ? r.text : o.why.text));
 }
 
 json_t *

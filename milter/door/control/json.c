@@ -40,16 +40,6 @@ control_count(const struct request *rq, size_t some, size_t most)
 }
 
 json_t *
-control_text(const char *s)
-{
-	json_t *text = json_string(s);
-	char safe[1024];
-
-	return text != NULL ? text
-			    : json_string(escape_str(safe, sizeof(safe), s));
-}
-
-json_t *
 control_failure(const char *remedy, const char *error, ...)
 {
 	char text[600];
@@ -58,8 +48,7 @@ control_failure(const char *remedy, const char *error, ...)
 	va_start(ap, error);
 	vsnprintf(text, sizeof(text), error, ap);
 	va_end(ap);
-	return json_pack("{s:b, s:o, s:s}", "ok", 0, "error",
-	    control_text(text), "remedy", remedy);
+	return obj_failure(remedy, text);
 }
 
 json_t *
@@ -194,7 +183,7 @@ control_counter(const struct request *rq, const struct policy *policy,
 					 control_time(rq, g->until)));
 	}
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "policy",
-	    policy->name, "key", control_text(key), "budget",
+	    policy->name, "key", obj_text(key), "budget",
 	    control_budget(rq, key), "limits", limits, "grants", grants,
 	    "locked_until", control_time(rq, locked), "never", next == NEVER,
 	    "next", control_time(rq, next > rq->now ? next : 0));
@@ -212,10 +201,9 @@ add_event(void *arg, const struct store_event *e)
 
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "when",
-		control_time(l->rq, e->when), "kind", control_text(e->kind),
-		"policy", control_text(e->policy), "key", control_text(e->key),
-		"actor", control_text(e->actor), "text",
-		control_text(e->text)));
+		control_time(l->rq, e->when), "kind", obj_text(e->kind),
+		"policy", obj_text(e->policy), "key", obj_text(e->key), "actor",
+		obj_text(e->actor), "text", obj_text(e->text)));
 	return l->array != NULL;
 }
 

@@ -101,14 +101,13 @@ metrics_add(json_t *samples, json_t *labels, json_t *value)
 static json_t *
 label(const char *name, const char *value)
 {
-	return json_pack("{s:o}", name, control_text(value));
+	return json_pack("{s:o}", name, obj_text(value));
 }
 
 static json_t *
 labels(const char *a, const char *va, const char *b, const char *vb)
 {
-	return json_pack(
-	    "{s:o, s:o}", a, control_text(va), b, control_text(vb));
+	return json_pack("{s:o, s:o}", a, obj_text(va), b, obj_text(vb));
 }
 
 static json_t *

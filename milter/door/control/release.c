@@ -73,13 +73,12 @@ row_of(const struct request *rq, const struct trace_entry *e, bool charged)
 {
 	return json_pack(
 	    "{s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:s, s:o}",
-	    "queue_id", control_text(e->queue_id), "ours", 1, "charged",
-	    charged, "when", control_time(rq, e->when), "until",
+	    "queue_id", obj_text(e->queue_id), "ours", 1, "charged", charged,
+	    "when", control_time(rq, e->when), "until",
 	    control_time(rq, e->when + rq->conf->hold_for), "who",
-	    control_text(e->who), "sender", control_text(e->sender),
-	    "recipients", control_number(e->recipients), "policy", e->policy,
-	    "key", control_text(e->key), "limit", e->limit, "text",
-	    control_text(e->text));
+	    obj_text(e->who), "sender", obj_text(e->sender), "recipients",
+	    control_number(e->recipients), "policy", e->policy, "key",
+	    obj_text(e->key), "limit", e->limit, "text", obj_text(e->text));
 }
 
 /* --- notes --------------------------------------------------------------- */
@@ -132,7 +131,7 @@ held_row(const struct request *rq, const json_t *item, struct search *s)
 	if (id == NULL || search(id, arrival_of(item), s, &why) == -1)
 		return json_null();
 	return s->found ? row_of(rq, &s->hold, s->charged)
-			: json_pack("{s:o, s:b}", "queue_id", control_text(id),
+			: json_pack("{s:o, s:b}", "queue_id", obj_text(id),
 			      "ours", 0);
 }
 
@@ -194,9 +193,8 @@ add_gone(void *arg, const char *queue_id, int64_t when)
 {
 	json_t **list = arg;
 
-	control_append(
-	    list, json_pack("{s:o, s:I}", "id", control_text(queue_id),
-		      "arrival", (json_int_t)(when / SECOND)));
+	control_append(list, json_pack("{s:o, s:I}", "id", obj_text(queue_id),
+				 "arrival", (json_int_t)(when / SECOND)));
 }
 
 /* tell_gone - those that somebody else let go, or deleted */
@@ -375,8 +373,8 @@ control_release(const struct request *rq)
 	if (go)
 		control_log_command(rq, "release", id);
 	return json_pack("{s:b, s:o, s:b, s:b, s:b, s:o, s:o, s:o}", "ok", 1,
-	    "queue_id", control_text(id), "release", go, "charged", charged,
-	    "return", returned, "who", control_text(s.hold.who), "again",
+	    "queue_id", obj_text(id), "release", go, "charged", charged,
+	    "return", returned, "who", obj_text(s.hold.who), "again",
 	    control_time(rq, go ? 0 : o.again), "text",
-	    control_text(go || returned ? "" : r.text));
+	    obj_text(go || returned ? "" : r.text));
 }

@@ -39,7 +39,7 @@ report_look(const struct request *rq, const struct smarthost *sh)
 		return json_null();
 	return json_pack("{s:s, s:o, s:o, s:o}", "state", breaker_name(r.state),
 	    "seen", control_time(rq, r.seen), "until",
-	    control_time(rq, r.until), "trouble", control_text(r.why.text));
+	    control_time(rq, r.until), "trouble", obj_text(r.why.text));
 }
 
 /* oauth - what is known of its token; null if it logs in with a password */
@@ -55,7 +55,7 @@ oauth(const struct request *rq, const struct smarthost *sh)
 	return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "grant",
 	    grant_type_words[sh->oauth.grant], "valid", r.there, "expires",
 	    control_time(rq, r.expires), "renewed", control_time(rq, r.renewed),
-	    "error", control_text(r.error.text), "secret_days",
+	    "error", obj_text(r.error.text), "secret_days",
 	    end == 0 ? json_null()
 		     : json_integer((json_int_t)((end - rq->now) / DAY)));
 }
@@ -71,8 +71,8 @@ gate(const struct request *rq, const struct smarthost *sh)
 	gate_report(rq->env->gate, sh->name, rq->now, &r);
 	return json_pack("{s:b, s:o, s:s, s:o, s:i}", "open", !r.closed,
 	    "until", control_time(rq, r.until), "class",
-	    refusal_class_words[r.class], "why", control_text(r.why.text),
-	    "leases", (int)r.leases);
+	    refusal_class_words[r.class], "why", obj_text(r.why.text), "leases",
+	    (int)r.leases);
 }
 
 static json_t *
@@ -81,7 +81,7 @@ budget_limit(const struct request *rq, const struct policy *p,
 {
 	json_t *limit = control_limit(rq, p, c, i);
 
-	json_object_set_new(limit, "policy", control_text(p->name));
+	json_object_set_new(limit, "policy", obj_text(p->name));
 	json_object_set_new(
 	    limit, "budget", json_string(account_budget_words[budget]));
 	return limit;
@@ -145,12 +145,12 @@ smarthosts(const struct request *rq)
 		for (size_t j = 0; j < conf->nroute; j++)
 			if (config_leads_to(&conf->route[j], sh))
 				control_append(
-				    &routes, control_text(conf->route[j].name));
+				    &routes, obj_text(conf->route[j].name));
 		control_append(&list,
 		    json_pack(
 			"{s:o, s:o, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o}",
-			"name", control_text(sh->name), "host",
-			control_text(sh->host), "port", (int)sh->port, "tls",
+			"name", obj_text(sh->name), "host", obj_text(sh->host),
+			"port", (int)sh->port, "tls",
 			sh->tls == TLS_VERIFY ? "verify" : "encrypt", "routes",
 			routes, "health", report_look(rq, sh), "oauth",
 			oauth(rq, sh), "gate", gate(rq, sh), "account",
@@ -175,8 +175,8 @@ add_block(void *arg, const char *who, int64_t until, const char *text)
 	if (who[0] == BLOCK_MARK)
 		return true;
 	control_append(&l->array,
-	    json_pack("{s:o, s:o, s:o}", "who", control_text(who), "until",
-		control_time(l->rq, until), "text", control_text(text)));
+	    json_pack("{s:o, s:o, s:o}", "who", obj_text(who), "until",
+		control_time(l->rq, until), "text", obj_text(text)));
 	return l->array != NULL && ++l->n < BLOCKS_MOST;
 }
 
@@ -200,7 +200,7 @@ store_report(const struct request *rq)
 	return json_pack(
 	    "{s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "kind",
 	    store_kind(rq->env->store), "healthy", st.healthy, "trouble",
-	    control_text(st.trouble.text), "counters",
+	    obj_text(st.trouble.text), "counters",
 	    st.has_counters ? control_number(st.counters) : json_null(),
 	    "charged", control_number(st.charged), "declined",
 	    control_number(st.declined), "failed", control_number(st.failed),
@@ -260,7 +260,7 @@ report_may(const struct config *conf)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < conf->view_may.n; i++)
-		control_append(&list, control_text(conf->view_may.v[i]));
+		control_append(&list, obj_text(conf->view_may.v[i]));
 	return list;
 }
 
@@ -283,7 +283,7 @@ control_status(const struct request *rq)
 	    POSTMETER_VERSION, "pid", (int)getpid(), "now",
 	    control_time(rq, rq->now), "started",
 	    control_time(rq, rq->env->started), "config",
-	    control_text(rq->env->config_file), "digest", digest, "mode",
+	    obj_text(rq->env->config_file), "digest", digest, "mode",
 	    conf->observe ? "observe" : "enforce", "on_store_failure",
 	    failures[conf->on_store_failure], "store", store_report(rq),
 	    "sockets", "milter", conf->milter_socket.path, "map",
@@ -338,9 +338,8 @@ top_add(struct top *t, const struct policy *p, const char *key,
 	/* A limit that still has room is not what the sender waits for. */
 	next = row.used < max ? 0 : quota_next(p, c, t->rq->now);
 	if (row.json == NULL ||
-	    json_object_set_new(row.json, "policy", control_text(p->name)) ==
-		-1 ||
-	    json_object_set_new(row.json, "key", control_text(key)) == -1 ||
+	    json_object_set_new(row.json, "policy", obj_text(p->name)) == -1 ||
+	    json_object_set_new(row.json, "key", obj_text(key)) == -1 ||
 	    json_object_set_new(
 		row.json, "budget", control_budget(t->rq, key)) == -1 ||
 	    json_object_set_new(row.json, "next",
@@ -465,7 +464,7 @@ control_show(const struct request *rq)
 		    ? json_incref(json_array_get(block, 0))
 		    : json_null();
 	return json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "ok", 1, "who",
-	    control_text(key), "blocked", first, "blocks", block, "counters",
+	    obj_text(key), "blocked", first, "blocks", block, "counters",
 	    counters, "events", events, "refused", refused);
 }
 

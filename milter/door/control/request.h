@@ -50,9 +50,6 @@ json_t	*control_failure(const char *remedy, const char *error, ...)
 /* The same for a store that did not answer STORE_OK. */
 json_t	*control_store_failure(enum store_answer a, const char *why);
 
-/* A string; bytes that are no UTF-8 are escaped. */
-json_t	*control_text(const char *s);
-
 /* A number; above 2^63 - 1 it is that. */
 json_t	*control_number(uint64_t n);
 

@@ -26,7 +26,7 @@ revoke_counter(const struct request *rq, const struct policy *p,
 			return a;
 		control_append(done,
 		    json_pack("{s:s, s:o, s:s}", "policy", p->name, "key",
-			control_text(key), "dimension", dimension_words[dim]));
+			obj_text(key), "dimension", dimension_words[dim]));
 	}
 	return STORE_OK;
 }
@@ -82,6 +82,6 @@ control_revoke(const struct request *rq)
 		    "%s has no grant there", who);
 	}
 	control_log_command(rq, "revoke", who);
-	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who", control_text(who),
-	    "revoked", done);
+	return json_pack(
+	    "{s:b, s:o, s:o}", "ok", 1, "who", obj_text(who), "revoked", done);
 }

@@ -20,6 +20,7 @@
 
 #include "clock.h"
 #include "control.h"
+#include "obj.h"
 #include "snapshot.h"
 #include "thread.h"
 #include "unix_socket.h"
@@ -81,8 +82,7 @@ peer_answer(struct peer *p, json_t *answer)
 static json_t *
 refusal(const char *error, const char *remedy)
 {
-	json_t *answer = json_pack(
-	    "{s:b, s:s, s:s}", "ok", 0, "error", error, "remedy", remedy);
+	json_t *answer = obj_failure(remedy, error);
 
 	return answer != NULL ? answer : json_null();
 }

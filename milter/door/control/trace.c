@@ -54,17 +54,16 @@ append_entry(struct list *l, const struct trace_entry *e)
 	    json_pack(
 		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o}",
 		"when", control_time(l->rq, e->when), "stage", stages[e->stage],
-		"queue_id", control_text(e->queue_id), "who",
-		control_text(e->who), "client", control_text(e->client),
-		"login", control_text(e->login), "sender",
-		control_text(e->sender), "rcpt", control_text(e->rcpt),
+		"queue_id", obj_text(e->queue_id), "who", obj_text(e->who),
+		"client", obj_text(e->client), "login", obj_text(e->login),
+		"sender", obj_text(e->sender), "rcpt", obj_text(e->rcpt),
 		"recipients", control_number(e->recipients), "external",
 		control_number(e->external), "bytes", control_number(e->bytes),
 		"rule", e->rule, "verdict", e->verdict, "policy", e->policy,
-		"limit", e->limit, "key", control_text(e->key), "used",
+		"limit", e->limit, "key", obj_text(e->key), "used",
 		control_number(e->used), "max", control_number(e->max), "again",
 		control_time(l->rq, e->again), "smarthost", e->smarthost,
-		"text", control_text(e->text)));
+		"text", obj_text(e->text)));
 }
 
 static bool
@@ -231,7 +230,7 @@ add_day(void *arg, const struct trace_day *d)
 
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "day",
-		trace_day_text(d->day), "who", control_text(d->who), "sent",
+		trace_day_text(d->day), "who", obj_text(d->who), "sent",
 		control_number(d->sent), "recipients",
 		control_number(d->recipients), "bytes",
 		control_number(d->bytes), "refused", control_number(d->refused),
@@ -269,7 +268,7 @@ control_history(const struct request *rq)
 		return trace_failure(&why);
 	}
 	return json_pack("{s:b, s:o, s:o}", "ok", 1, "who",
-	    who != NULL ? control_text(key) : json_null(), "days", l.array);
+	    who != NULL ? obj_text(key) : json_null(), "days", l.array);
 }
 
 /* --- refusals by hour ---------------------------------------------------- */
@@ -282,10 +281,9 @@ add_refusals(void *arg, const struct trace_refusals *r)
 	control_append(&l->array,
 	    json_pack("{s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "first",
 		control_time(l->rq, r->first), "last",
-		control_time(l->rq, r->last), "who", control_text(r->who),
-		"policy", r->policy, "verdict", r->verdict, "n",
-		control_number(r->n), "rcpt", control_text(r->rcpt), "text",
-		control_text(r->text)));
+		control_time(l->rq, r->last), "who", obj_text(r->who), "policy",
+		r->policy, "verdict", r->verdict, "n", control_number(r->n),
+		"rcpt", obj_text(r->rcpt), "text", obj_text(r->text)));
 	return l->array != NULL;
 }
 
@@ -315,7 +313,7 @@ event_of(const struct request *rq, const json_t *r)
 	return json_pack("{s:O, s:s, s:O, s:O, s:s, s:o}", "when",
 	    json_object_get(r, "last"), "kind", "refused", "policy",
 	    json_object_get(r, "policy"), "key", json_object_get(r, "who"),
-	    "actor", "", "text", control_text(text));
+	    "actor", "", "text", obj_text(text));
 }
 
 static json_int_t

@@ -20,13 +20,9 @@ local_note(struct store *s, const struct store_event *e)
 	struct local *l = local_of(s);
 
 	pthread_mutex_lock(&l->lock);
-	if (l->nevent == EVENT_QUEUE && l->db == NULL) {
-		l->first_event = (l->first_event + 1) % EVENT_QUEUE;
-		l->nevent--;
-	}
-	if (l->nevent < EVENT_QUEUE)
-		l->event[(l->first_event + l->nevent++) % EVENT_QUEUE] = *e;
-	else
+	if (l->events.n == EVENT_QUEUE && l->db == NULL)
+		event_queue_drop(&l->events, 1);
+	if (!event_queue_add(&l->events, e))
 		l->stats.events_dropped++;
 	pthread_mutex_unlock(&l->lock);
 }
@@ -61,10 +57,9 @@ queued_events(
 		struct store_event e;
 
 		pthread_mutex_lock(&l->lock);
-		more = i < l->nevent;
+		more = i < l->events.n;
 		if (more)
-			e = l->event[(l->first_event + l->nevent - 1 - i) %
-				     EVENT_QUEUE];
+			e = *event_queue_at(&l->events, l->events.n - 1 - i);
 		pthread_mutex_unlock(&l->lock);
 		if (!more || (key != NULL && strcmp(key, e.key) != 0))
 			continue;

@@ -49,7 +49,7 @@ local_free(struct local *l)
 	pthread_cond_destroy(&l->wake);
 	pthread_mutex_destroy(&l->flushing);
 	pthread_mutex_destroy(&l->lock);
-	free(l->event);
+	event_queue_free(&l->events);
 	free(l->bytes);
 	free(l->path);
 	free(l);
@@ -83,10 +83,9 @@ local_new(const struct store_backend *backend, const struct config *conf,
 		cond_init(&l->wake);
 		l->table = cache_new();
 		l->lease = lease_table_new();
-		l->event = calloc(EVENT_QUEUE, sizeof(l->event[0]));
 		l->path = strdup(strchr(url, ':') + 1);
-		if (l->table != NULL && l->lease != NULL && l->event != NULL &&
-		    l->path != NULL)
+		if (l->table != NULL && l->lease != NULL &&
+		    event_queue_new(&l->events) && l->path != NULL)
 			return l;
 		local_free(l);
 	}

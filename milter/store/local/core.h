@@ -18,6 +18,7 @@
 #include "backend.h"
 #include "cache.h"
 #include "db.h"
+#include "event_queue.h"
 #include "lease_table.h"
 #include "time_floor.h"
 #include "wal.h"
@@ -27,7 +28,6 @@
 /* Longer than the 5 days that Postfix and Sendmail keep mail in their queue. */
 #define BINDING_LIFE	(10 * DAY)
 #define BINDING_FRESH	HOUR	/* not written again before */
-#define EVENT_QUEUE	1024	/* events that wait for the next flush */
 #define EVENT_KEEP	10000	/* events that the database keeps */
 
 /*
@@ -64,8 +64,7 @@ struct local {
 	struct block *block;		/* guarded by lock: in order of who */
 	size_t nblock;			/* guarded by lock */
 	atomic_bool any_block;		/* written with lock held */
-	struct store_event *event;	/* guarded by lock: ring of EVENT_QUEUE */
-	size_t first_event, nevent;	/* guarded by lock */
+	struct event_queue events;	/* guarded by lock: for the next flush */
 	struct store_stats stats;	/* guarded by lock */
 	struct why gone;		/* guarded by lock: why nothing can be
 					 * charged, or "" */

@@ -200,22 +200,21 @@ flush_sweep(struct local *l, size_t n, int64_t now, struct why *why)
 
 /* --- one flush ------------------------------------------------------------ */
 
-/* Those between first_event and first_event + n stay until they are written. */
+/* The n oldest stay until they are written. */
 static enum store_answer
-write_events(struct local *l, size_t first, size_t n, struct why *why)
+write_events(struct local *l, size_t n, struct why *why)
 {
 	enum store_answer a = STORE_OK;
 
 	for (size_t i = 0; a == STORE_OK && i < n; i++)
-		a = db_put_event(
-		    l->db, &l->event[(first + i) % EVENT_QUEUE], why);
+		a = db_put_event(l->db, event_queue_at(&l->events, i), why);
 	return a;
 }
 
 /* What there was when the flush began. */
 struct start {
 	uint64_t seq, unflushed;
-	size_t ndirty, born, nevent, first_event;
+	size_t ndirty, born, nevent;
 	int64_t now;
 };
 
@@ -246,7 +245,7 @@ write_changes(
 	if (a == STORE_OK)
 		a = local_flush_leases(l, why);
 	if (a == STORE_OK)
-		a = write_events(l, st->first_event, st->nevent, why);
+		a = write_events(l, st->nevent, why);
 	if (a == STORE_OK)
 		a = flush_sweep(l, st->born + SWEEP_STEP, st->now, why);
 	if (a == STORE_OK)
@@ -282,8 +281,7 @@ flush_begin(struct local *l)
 		.unflushed = l->unflushed,
 		.ndirty = cache_ndirty(l->table),
 		.born = l->born,
-		.nevent = l->nevent,
-		.first_event = l->first_event,
+		.nevent = l->events.n,
 		.now = l->time.highest,
 	};
 	pthread_mutex_unlock(&l->lock);
@@ -298,8 +296,7 @@ flushed(struct local *l, const struct start *st)
 	lease_table_flushed(l->lease, true);
 	l->unflushed -= st->unflushed;
 	l->born -= st->born;
-	l->first_event = (l->first_event + st->nevent) % EVENT_QUEUE;
-	l->nevent -= st->nevent;
+	event_queue_drop(&l->events, st->nevent);
 	l->stats.flushes++;
 	l->stats.flushed = clock_now();
 	pthread_mutex_unlock(&l->lock);
@@ -404,7 +401,7 @@ static bool
 is_much(const struct local *l)
 {
 	return l->stats.trouble.text[0] == '\0' &&
-	       (l->unflushed >= FLUSH_BYTES || l->nevent >= EVENT_QUEUE / 2);
+	       (l->unflushed >= FLUSH_BYTES || l->events.n >= EVENT_QUEUE / 2);
 }
 
 /* Waits for the next tick, or until there is much; false when it is to end. */
@@ -419,7 +416,7 @@ tick(struct local *l, bool *much_r, bool *dirty_r)
 		;
 	ending = l->ending;
 	*much_r = is_much(l);
-	*dirty_r = cache_ndirty(l->table) > 0 || l->nevent > 0;
+	*dirty_r = cache_ndirty(l->table) > 0 || l->events.n > 0;
 	pthread_mutex_unlock(&l->lock);
 	return !ending;
 }

@@ -66,10 +66,7 @@ redis_note(struct store *st, const struct store_event *e)
 	struct redis_store *s = redis_of(st);
 
 	pthread_mutex_lock(&s->lock);
-	if (s->nevent < REDIS_EVENT_QUEUE)
-		s->event[(s->first_event + s->nevent++) % REDIS_EVENT_QUEUE] =
-		    *e;
-	else
+	if (!event_queue_add(&s->events, e))
 		s->stats.events_dropped++;
 	pthread_mutex_unlock(&s->lock);
 }
@@ -105,9 +102,8 @@ oldest_events(struct redis_store *s, struct event_text t[BATCH])
 	size_t n = 0;
 
 	pthread_mutex_lock(&s->lock);
-	for (; n < s->nevent && n < BATCH; n++)
-		event_pack(
-		    &s->event[(s->first_event + n) % REDIS_EVENT_QUEUE], &t[n]);
+	for (; n < s->events.n && n < BATCH; n++)
+		event_pack(event_queue_at(&s->events, n), &t[n]);
 	pthread_mutex_unlock(&s->lock);
 	return n;
 }
@@ -116,8 +112,7 @@ static void
 forget_events(struct redis_store *s, size_t n)
 {
 	pthread_mutex_lock(&s->lock);
-	s->first_event = (s->first_event + n) % REDIS_EVENT_QUEUE;
-	s->nevent -= n;
+	event_queue_drop(&s->events, n);
 	pthread_mutex_unlock(&s->lock);
 }
 

@@ -106,7 +106,7 @@ redis_close(struct store *st)
 	pthread_mutex_destroy(&s->lock);
 	pthread_mutex_destroy(&s->sending);
 	pthread_mutex_destroy(&s->queue_lock);
-	free(s->event);
+	event_queue_free(&s->events);
 	free(s);
 }
 
@@ -127,9 +127,8 @@ redis_new(const struct config *conf, int timeout)
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_mutex_init(&s->sending, NULL);
 	cond_init(&s->wake);
-	s->event = calloc(REDIS_EVENT_QUEUE, sizeof(*s->event));
 	s->seen = seen_new();
-	if (s->event != NULL && s->seen != NULL &&
+	if (event_queue_new(&s->events) && s->seen != NULL &&
 	    getrandom(name, sizeof(name), 0) == sizeof(name)) {
 		snprintf(s->cursor, sizeof(s->cursor), "0");
 		snprintf(s->name, sizeof(s->name), "%016" PRIx64, name[0]);

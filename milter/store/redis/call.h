@@ -17,6 +17,7 @@
 
 #include "backend.h"
 #include "clock.h"
+#include "event_queue.h"
 #include "pool.h"
 #include "seen.h"
 #include "time_floor.h"
@@ -39,7 +40,6 @@
 
 #define REDIS_BINDING_LIFE (10 * DAY)	/* as the embedded store's */
 #define REDIS_EVENT_LAST "9999"	/* the oldest that is kept, from 0 */
-#define REDIS_EVENT_QUEUE 1024	/* events that wait to be sent */
 #define REDIS_INTERVAL	500	/* ms between two looks after the server */
 
 struct redis_work;
@@ -69,9 +69,7 @@ struct redis_store {
 	pthread_mutex_t lock;
 	const struct config *conf;	/* guarded by lock */
 	struct time_floor time;		/* guarded by lock: by the server's clock */
-	struct store_event *event;	/* guarded by lock: ring of
-					 * REDIS_EVENT_QUEUE */
-	size_t first_event, nevent;	/* guarded by lock */
+	struct event_queue events;	/* guarded by lock: they wait to be sent */
 	struct store_stats stats;	/* guarded by lock */
 	bool ending;			/* guarded by lock */
 	pthread_cond_t wake;		/* ending */
