@@ -17,6 +17,7 @@
 
 #include "check.h"
 #include "postfix.h"
+#include "replace_file.h"
 #include "tool.h"
 
 #define MADE_FILE "postmeter-setup.json"
@@ -54,39 +55,30 @@ made_read(const struct postfix *pf, json_t **failure_r)
 	return made;
 }
 
-/* write_whole - text in a new file of mode 0600, on the disk.  0 or -1. */
+/* made_write - keeps made, or removes the file if it is empty.  0, or -1 and
+ * why */
 static int
-write_whole(const char *path, const char *text)
+made_write(const struct postfix *pf, const json_t *made, struct why *why)
 {
-	int fd = open(
-	    path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	size_t len = strlen(text);
-	bool good;
+	struct replacement r = {
+		.uid = (uid_t)-1, .gid = (gid_t)-1, .mode = 0600
+	};
+	char *path = made_path(pf), *text = NULL;
+	int rc = -1;
 
-	if (fd == -1)
-		return -1;
-	good = write(fd, text, len) == (ssize_t)len && fsync(fd) == 0;
-	return close(fd) == 0 && good ? 0 : -1;
-}
-
-/* made_write - keeps made, or removes the file if it is empty.  0 or -1. */
-static int
-made_write(const struct postfix *pf, const json_t *made)
-{
-	char *path = made_path(pf), *next = NULL, *text = NULL;
-	int r = -1;
-
+	why_set(why, "out of memory");
 	if (path != NULL && json_array_size(made) == 0) {
-		r = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
-	} else if (path != NULL && asprintf(&next, "%s.new", path) != -1) {
-		text = json_dumps(made, JSON_INDENT(2));
-		if (text != NULL && write_whole(next, text) == 0)
-			r = rename(next, path);
-		free(text);
-		free(next);
+		rc = unlink(path) == -1 && errno != ENOENT ? -1 : 0;
+		why_set(why, "cannot be removed: %s", strerror(errno));
+	} else if (path != NULL &&
+		   (text = json_dumps(made, JSON_INDENT(2))) != NULL) {
+		r.p = text;
+		r.len = strlen(text);
+		rc = replace_file(path, &r, why);
 	}
+	free(text);
 	free(path);
-	return r;
+	return rc;
 }
 
 /* carry_out - all changes in turn.  0, or -1 and a failure. */
@@ -113,10 +105,12 @@ static int
 setup_postfix_keep(
     const struct postfix *pf, const json_t *made, json_t **failure_r)
 {
-	if (made_write(pf, made) == 0)
+	struct why why;
+
+	if (made_write(pf, made, &why) == 0)
 		return 0;
-	*failure_r = ctl_failure("run as root", "%s/%s cannot be written: %s",
-	    pf->config_directory, MADE_FILE, strerror(errno));
+	*failure_r = ctl_failure("run as root", "%s/%s: %s",
+	    pf->config_directory, MADE_FILE, why.text);
 	return -1;
 }
 

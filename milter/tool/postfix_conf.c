@@ -6,20 +6,19 @@
  * configuration can become a command.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "postfix.h"
+#include "run_program.h"
 #include "tool.h"
 
-/* The arguments of one run; the first two are for the directory. */
 /* postconf(1) rewrites the whole file each time: many changes in one go. */
 #define CHANGES_AT_ONCE 50
 
+/* The arguments of one run; the first two are for the directory. */
 struct run {
 	const char *argv[8 + CHANGES_AT_ONCE];
 	size_t n;
@@ -43,80 +42,20 @@ run_add(struct run *r, const char *arg)
 	r->argv[r->n] = NULL;
 }
 
-/* postfix_conf_become - the child's end: never returns */
-static void
-postfix_conf_become(const struct run *r, int out)
-{
-	char **argv, path[64];
-
-	if (dup2(out, STDOUT_FILENO) == -1)
-		_exit(127);
-	memcpy(&argv, &(const char *const *){ r->argv }, sizeof(argv));
-	execvp(argv[0], argv);
-	/* A plain user's path often has no sbin. */
-	snprintf(path, sizeof(path), "/usr/sbin/%s", argv[0]);
-	execv(path, argv);
-	_exit(127);
-}
-
-/* slurp - all that comes, terminated; NULL if memory is out or it broke */
-static char *
-slurp(int fd)
-{
-	size_t len = 0, capacity = 0;
-	char *text = NULL;
-
-	for (;;) {
-		ssize_t n;
-
-		if (capacity - len < 2) {
-			char *more =
-			    realloc(text, capacity = capacity * 2 + 4096);
-
-			if (more == NULL) {
-				free(text);
-				return NULL;
-			}
-			text = more;
-		}
-		n = read(fd, text + len, capacity - len - 1);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			free(text);
-			return NULL;
-		}
-		if (n == 0) {
-			text[len] = '\0';
-			return text;
-		}
-		len += (size_t)n;
-	}
-}
-
 /* run - what postconf printed; NULL if it failed (it said why on stderr) */
 static char *
 run(const struct run *r)
 {
-	int pipefd[2], status = -1;
-	char *text;
-	pid_t pid;
+	struct why why = WHY_NONE;
+	char *text = NULL;
+	const int code = run_program(r->argv, false, &text, &why);
 
-	if (pipe2(pipefd, O_CLOEXEC) == -1)
-		return NULL;
-	pid = fork();
-	if (pid == 0)
-		postfix_conf_become(r, pipefd[1]);
-	close(pipefd[1]);
-	text = pid == -1 ? NULL : slurp(pipefd[0]);
-	close(pipefd[0]);
-	while (pid != -1 && waitpid(pid, &status, 0) == -1 && errno == EINTR)
-		continue;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	if (code == 0)
+		return text;
+	if (code == -1)
+		fprintf(stderr, "%s\n", why.text);
+	free(text);
+	return NULL;
 }
 
 static char *

@@ -4,6 +4,7 @@
  */
 #include "smtp_dialog.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 #include <openssl/ssl.h>
+
+#include "clock.h"
+#include "net_deadline.h"
 
 #define PATIENCE 15 /* seconds for one reply: postscreen greets after six */
 #define LINE_LONGEST 1000
@@ -40,18 +44,18 @@ smtp_dialog_dial(const char *host, const char *port, char *dst, size_t size)
 		return -1;
 	}
 	for (ai = list; ai != NULL && fd == -1; ai = ai->ai_next) {
-		fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, 0);
-		if (fd == -1)
+		fd = net_connect(ai->ai_addr, ai->ai_addrlen,
+		    clock_steady() + PATIENCE * SECOND);
+		if (fd == -1) {
+			snprintf(dst, size, "%m");
 			continue;
+		}
+		/* From here on OpenSSL waits. */
+		(void)fcntl(fd, F_SETFL, 0);
 		setsockopt(
 		    fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		setsockopt(
 		    fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-		if (connect(fd, ai->ai_addr, ai->ai_addrlen) == 0)
-			break;
-		snprintf(dst, size, "%m");
-		close(fd);
-		fd = -1;
 	}
 	freeaddrinfo(list);
 	return fd;
