@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "credentials.h"
@@ -560,6 +562,55 @@ a_peer_that_never_reads_costs_only_itself(void **state)
 	close(good);
 }
 
+/* Questions of many@ and one@, as they come to the store. */
+static atomic_int of_many, before_one;
+static sem_t go_on;
+
+static enum store_answer
+asked_in_order(struct store *st, const char *bound, int64_t now,
+    char *smarthost_r, struct why *why)
+{
+	if (strncmp(bound, "one@", 4) == 0)
+		before_one = of_many;
+	else if (atomic_fetch_add(&of_many, 1) == 0)
+		sem_wait(&go_on);
+	return STORE_NONE;
+}
+
+static void
+who_asks_much_at_once_has_a_turn_and_no_more(void **state)
+{
+	enum { MANY = 200 };
+	static const char text[] = "29:transport many@office.example,";
+	static char all[MANY * sizeof(text)];
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	const struct store_backend *backend = fail.store.backend;
+	struct store_backend watched = *backend;
+	int many = enter(&map_ep), one = enter(&map_ep);
+
+	hears(many, "transport @x.test", "NOTFOUND ");
+	hears(one, "transport @x.test", "NOTFOUND ");
+	for (size_t i = 0; i < MANY; i++)
+		memcpy(all + i * (sizeof(text) - 1), text, sizeof(text) - 1);
+	sem_init(&go_on, 0, 0);
+	of_many = before_one = 0;
+	watched.bound = asked_in_order;
+	fail.store.backend = &watched;
+	assert_true(say(many, all, MANY * (sizeof(text) - 1)));
+	while (of_many == 0)
+		nanosleep(&pause, NULL);
+	request(one, "transport one@office.example");
+	sem_post(&go_on);
+	assert_string_equal(OFFICE_ROUTE, next(one));
+	assert_in_range(before_one, 1, MANY / 4);
+	for (size_t i = 0; i < MANY; i++)
+		assert_string_equal(OFFICE_ROUTE, next(many));
+	fail.store.backend = backend;
+	sem_destroy(&go_on);
+	close(many);
+	close(one);
+}
+
 static void
 the_longest_idle_makes_place_for_a_new_one(void **state)
 {
@@ -756,6 +807,7 @@ main(void)
 		T(half_a_request_has_five_seconds),
 		T(an_idle_peer_has_an_hour),
 		T(a_peer_that_never_reads_costs_only_itself),
+		T(who_asks_much_at_once_has_a_turn_and_no_more),
 		T(the_longest_idle_makes_place_for_a_new_one),
 		T(out_of_descriptors_it_listens_again_soon),
 		T(what_was_asked_is_answered_before_the_end),
