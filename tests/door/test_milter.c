@@ -9,6 +9,8 @@
 #include <cmocka.h>
 
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "by.h"
 #include "digest.h"
@@ -18,12 +20,40 @@
 #include "meter.h"
 #include "routing.h"
 #include "office.h"
+#include "tmpdir.h"
 
 #define STAFF                                                                  \
 	"policy \"staff\" { messages = {\"5/24h\"} "                           \
 	"text = \"ask it@office.example\" }\n"                                 \
 	"rule \"everybody\" { sender = {\"@office.example\"} "                 \
 	"policies = {\"staff\"} }\n"
+
+/* --- the socket ---------------------------------------------------------- */
+
+static void
+nobody_can_connect_before_the_socket_has_its_owner(void **state)
+{
+	struct unix_socket_owner owner = { getuid(), getgid(), false };
+	struct config *conf = house_config(STAFF);
+	const mode_t mask = umask(0);
+	struct why why = WHY_NONE;
+	struct stat st;
+	bool live;
+
+	tmpdir_make();
+	snprintf(conf->milter_socket.path, sizeof(conf->milter_socket.path),
+	    "%s/milter.sock", tmpdir);
+	fake_listens = true;
+	if (mlfi_open(conf, &owner, &live, &why) == -1)
+		fail_msg("%s", why.text);
+	fake_listens = false;
+	assert_int_equal(0600, fake_socket_mode);
+	assert_int_equal(0, stat(conf->milter_socket.path, &st));
+	assert_int_equal(0660, st.st_mode & 07777);
+	assert_int_equal(0, umask(mask)); /* as it was before */
+	tmpdir_remove();
+	config_free(&conf);
+}
 
 /* --- who is metered ------------------------------------------------------ */
 
@@ -962,6 +992,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    nobody_can_connect_before_the_socket_has_its_owner),
 		cmocka_unit_test(mail_from_outside_is_none_of_our_business),
 		cmocka_unit_test(a_login_makes_mail_outgoing_from_anywhere),
 		cmocka_unit_test(a_sender_without_a_rule_is_refused),

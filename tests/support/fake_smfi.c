@@ -3,10 +3,15 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fake_smfi.h"
 
 struct smfiDesc fake_milter;
+bool fake_listens;
+mode_t fake_socket_mode;
+
+static char place[256]; /* of the socket */
 
 int
 smfi_register(struct smfiDesc desc)
@@ -18,13 +23,23 @@ smfi_register(struct smfiDesc desc)
 int
 smfi_setconn(char *conn)
 {
+	snprintf(place, sizeof(place), "%s", conn + strcspn(conn, "/"));
 	return conn[0] != '\0' ? MI_SUCCESS : MI_FAILURE;
 }
 
 int
 smfi_opensocket(bool remove_old)
 {
-	return remove_old ? MI_FAILURE : MI_SUCCESS;
+	struct stat st;
+
+	if (remove_old)
+		return MI_FAILURE;
+	if (!fake_listens)
+		return MI_SUCCESS;
+	if (mknod(place, S_IFSOCK | 0777, 0) == -1 || stat(place, &st) == -1)
+		return MI_FAILURE;
+	fake_socket_mode = st.st_mode & 07777;
+	return MI_SUCCESS;
 }
 
 int

@@ -8,11 +8,19 @@
 #define FAKE_SMFI_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <libmilter/mfapi.h>
 
 /* What registered itself, to be called by the test. */
 extern struct smfiDesc fake_milter;
+
+/*
+ * Set: a socket is made where the milter wants to listen, as libmilter does it,
+ * and fake_socket_mode is its mode then.
+ */
+extern bool fake_listens;
+extern mode_t fake_socket_mode;
 
 /* One connection of the mail server that is played. */
 struct smfi_str {
