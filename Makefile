@@ -196,7 +196,7 @@ $(call test,match store_fail control sendmail_maps socketmap power prober crash 
 # The milter door is tested against a file that plays the mail server.
 $(call test,milter client_policies routing): \
     $(call obj,$(addprefix milter/door/milter/,callbacks.c negotiate.c \
-    early_route.c from_header.c))
+    changes.c early_route.c from_header.c))
 $(call test,from_header): $(BUILD)/milter/door/milter/from_header.o
 
 # What is left of a store by a disk that lost its power.
@@ -382,6 +382,7 @@ scenarios: all $(TOOLS)
 soak: all $(TOOLS)
 	@tests/scenario/possible.sh
 	@BUILD=$(BUILD) MESSAGES=3000 LID=1800 tests/scenario/exit_soak.sh
+	@BUILD=$(BUILD) MESSAGES=2000 LID=3600 tests/scenario/sendmail_soak.sh
 
 # A fault each, and one checker of ledger against store.  FAULTS=short: less of
 # the same, about five minutes.  FAULT="disk storm": these alone.

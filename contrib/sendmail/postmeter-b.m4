@@ -22,6 +22,8 @@ LOCAL_CONFIG
 # The names are what postmeter is asked for.
 # -f keeps case (queue ids), -q keeps quotes, -T marks "could not know";
 # -t makes that mark reach the authinfo rules.  Never -o: it fails open.
+# A clone of a message (owner- aliases) and a part of it (queue groups) have ids
+# of their own, but its {dsn_envid}.
 Kroute socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
 Ktls socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
 Klogin socket -f -q -T<TMPF> unix:PM_MAP_SOCKET
@@ -47,27 +49,27 @@ R< $* <TMPF> > $*	$#error $@ 4.3.0 $: "451 postmeter does not say where this goe
 R< $+ > $*		$@ $>MailerToTriple < $1 > $2
 
 Sauthinfo
-R$*			$: <$(sendmail $&i<$&f><$&{server_name}> $: ? $)>
+R$*			$: <$(sendmail $&i<$&f><$&{server_name}>$&{dsn_envid} $: ? $)>
 R<$* <TMPF>>		$# temp				never go on without a login
 R<?>			$: no				not ours: access_db may know
 R<$*>			$# $1
 
 LOCAL_TLS_SERVER
-R$*			$: $1 $| $(tls $&i<$&f><$&{server_name}> $: ? $)
+R$*			$: $1 $| $(tls $&i<$&f><$&{server_name}>$&{dsn_envid} $: ? $)
 R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter does not say how safe this server must be"
 R$* $| ?		$@ $1 $(macro {PmLogin} $@ $)	not ours: access_db may know
 R$* $| $+		$: $1 $| $2 $(macro {TLS_Name} $@ $&{server_name} $)
 R$* $| $+		$: $1 $| $>"TLS_connection" $1 $| <$2>
 R$* $| $# $*		$# $2				not safe enough
-R$* $| $*		$: $1 $| $(login $&i<$&f><$&{server_name}> $: <TMPF> $)
+R$* $| $*		$: $1 $| $(login $&i<$&f><$&{server_name}>$&{dsn_envid} $: <TMPF> $)
 R$* $| $* <TMPF>	$#error $@ 4.3.0 $: "454 postmeter gives no login for this server now: postmeterctl status says why"
 R$* $| $+		$: $1 $(macro {PmLogin} $@ $2 $)
 
 LOCAL_TLS_RCPT
 R$*			$: $1 $| $&{PmLogin} $| $&{auth_type}
-R$* $| due $|		$: $1 $| due $| $| $(refused $&i<$&f><$&{server_name}> $: no $)
+R$* $| due $|		$: $1 $| due $| $| $(refused $&i<$&f><$&{server_name}>$&{dsn_envid} $: no $)
 R$* $| due $| $| $*	$#error $@ 4.7.0 $: "450 the smarthost did not accept the login"
-R$* $| $+ $| $*		$: $1 $| $(leave $&i<$&f><$&{server_name}>$1 $: <TMPF> $)
+R$* $| $+ $| $*		$: $1 $| $(leave $&i<$&f><$&{server_name}><$1>$&{dsn_envid} $: <TMPF> $)
 R$* $| $* <TMPF>	$#error $@ 4.7.1 $: "450 the account takes no more recipients now"
 R$* $| $*		$: $1				it takes this one, or is not ours
 R$* $| $* $| $*		$: $1

@@ -2,8 +2,8 @@
  * arrivals.h - queue ids of messages that are being submitted now.
  *
  * Sendmail asks for the route of a recipient before the message is charged.
- * An id that is neither here nor bound is nobody's message: a clone, a split,
- * or what came in by a way that has no meter.
+ * An id that is neither here nor bound is a clone or a part of a message that
+ * is bound by its mark, or nobody's: it came in by a way that has no meter.
  *
  * Every function may be called from any thread.
  */

@@ -18,12 +18,13 @@
 
 /*
  * A key in its parts: QUEUEID<sender><recipient>ENVID, or
- * QUEUEID<sender><server>, with a recipient behind it where one is asked about.
+ * QUEUEID<sender><server>ENVID, or QUEUEID<sender><server><recipient>ENVID.
  */
 struct sendmail_key {
 	struct bytes id;		/* may be empty, as in an address test */
 	struct bytes sender;	/* as the client wrote it, without brackets */
 	struct bytes about;	/* the recipient, or the server's name */
+	struct bytes rcpt;	/* a recipient behind a server, or empty */
 	struct bytes envid;	/* may be empty (RFC 3461 4.4) */
 };
 
@@ -32,6 +33,15 @@ struct sendmail_key {
  * False if it is no such key.
  */
 bool	sendmail_parse(struct bytes key, struct sendmail_key *k_r);
+
+/*
+ * A clone of a message (an owner- alias makes one) and a part of it (a queue
+ * group does) have queue ids of their own, but its envelope identifier.  So a
+ * message that may become several is given one that nobody can guess, and is
+ * bound by that: its mark.  No queue id looks like one.
+ */
+#define SENDMAIL_MARK	"pm-"
+bool	sendmail_is_mark(struct bytes envid);
 
 /* Sendmail's own notices have this sender, or none, when they wait. */
 bool	sendmail_is_notice(struct bytes sender);

@@ -17,6 +17,7 @@
 #include "netaddr.h"
 
 #define TXN_QUEUE_ID 64
+#define TXN_MARK 36
 
 /* Where a recipient's mail goes; each way includes those before it. */
 enum txn_way {
@@ -41,6 +42,7 @@ struct txn {
 	bool relayed;			/* a stranger's that leaves the office */
 	char queue_id[TXN_QUEUE_ID];	/* "" until the MTA tells it */
 	bool by_id;			/* the MTA asks for routes by that */
+	char mark[TXN_MARK];		/* what it and its clones bear, or "" */
 	bool was_held;			/* and asks again: nobody is before it */
 	uint64_t bytes;			/* of header and body: what MAIL's SIZE= */
 					/* declared, at end of message as seen */

@@ -270,9 +270,10 @@ decide(const struct desk *desk, const struct txn *t, enum stage stage,
 	const struct config *conf = desk->conf;
 	struct store *store = desk->store;
 	char id[TXN_QUEUE_ID + 1];
-	const char *bound = t->by_id && bill_has_id(t->queue_id, &t->sender)
-				? binding_of_id(t->queue_id, id)
-				: binding_of_sender(&t->sender);
+	const char *bound =
+	    t->by_id && bill_has_id(t->queue_id, &t->sender)
+		? binding_of_id(t->mark[0] != '\0' ? t->mark : t->queue_id, id)
+		: binding_of_sender(&t->sender);
 	struct decision d;
 	struct why why = WHY_NONE;
 	enum store_answer a;

@@ -16,7 +16,7 @@ txn_begin(struct txn *t)
 	t->login[0] = '\0';
 	memset(&t->sender, 0, sizeof(t->sender));
 	t->submitted = t->relayed = t->by_id = t->was_held = false;
-	t->queue_id[0] = '\0';
+	t->queue_id[0] = t->mark[0] = '\0';
 	t->bytes = 0;
 	for (int way = 0; way < TXN_WAYS; way++)
 		t->rcpts[way].count = t->rcpts[way].n = 0;

@@ -177,6 +177,8 @@ note_rules(const struct wiring *w, json_t *notes)
 		    "no rule asks how safe a server must be: a login could be shown to the wrong one" },
 		{ "SLocal_tls_rcpt", "PmLogin",
 		    "no rule holds back mail whose login was refused: it is returned" },
+		{ "SLocal_tls_rcpt", "><$1>$&{dsn_envid} ",
+		    "the rules are of an older postmeter: clones of a message (lists with an owner) and parts of it (queue groups) wait for ever" },
 	};
 	char remedy[256];
 	const char *hook = strstr(w->cf, "$>PmRoute ");
@@ -265,7 +267,7 @@ sendmail_wiring_note_filter(const struct wiring *w, json_t *notes)
 
 /* --- beside it ----------------------------------------------------------- */
 
-/* note_queues - parts of a message have ids that were never charged */
+/* note_queues - each part of a message is one of the account's messages */
 static void
 note_queues(const struct wiring *w, json_t *notes)
 {
@@ -275,30 +277,64 @@ note_queues(const struct wiring *w, json_t *notes)
 	while (next(&at, "Q", &line)) {
 		r = after(line, " r=");
 		if (r.len > 0 && strtoul(r.p, NULL, 10) > 0)
-			ctl_finding(notes, true,
+			ctl_finding(notes, false,
 			    "take r= out of that QUEUE_GROUP in sendmail.mc, then make -C /etc/mail and restart Sendmail",
-			    "queue group %.*s parts messages (r=%.*s): the parts have ids that were never counted, so they wait",
+			    "queue group %.*s parts messages (r=%.*s): the account sends each part as a message, where one was accepted",
 			    (int)strcspn(line.p + 1, ",\n"), line.p + 1,
 			    (int)r.len, r.p);
 	}
 }
 
-/* note_clones - Sendmail gives a list with an owner an id of its own */
+/* leads_out - does a line of aliases name an address outside the office? */
+static bool
+leads_out(const struct config *conf, struct bytes line)
+{
+	char domain[MAILADDR_MAX + 1];
+	size_t n = 0, at = 0;
+
+	while (at < line.len) {
+		while (at < line.len && line.p[at++] != '@')
+			;
+		for (n = 0; at < line.len && n + 1 < sizeof(domain) &&
+			    strchr(" \t\r,>\"", line.p[at]) == NULL;
+		     at++)
+			domain[n++] = (char)tolower((unsigned char)line.p[at]);
+		domain[n] = '\0';
+		if (n > 0 && !config_is_local_domain(conf, domain))
+			return true;
+	}
+	return false;
+}
+
+/* note_aliases - the milter sees one recipient, the provider what it becomes */
 static void
-note_clones(const struct wiring *w, json_t *notes)
+note_aliases(const struct wiring *w, json_t *notes)
 {
 	const char *at = w->aliases != NULL ? w->aliases : "";
+	struct bytes line, name = { NULL, 0 };
+	size_t n = 0;
+
+	while (next(&at, "", &line)) {
+		if (line.len == 0 || line.p[0] == '#' ||
+		    !leads_out(w->conf, line))
+			continue;
+		if (n++ == 0)
+			name =
+			    (struct bytes){ line.p, strcspn(line.p, ": \t\n") };
+	}
+	if (n > 0)
+		ctl_finding(notes, false,
+		    "leave room for them in the limits of the accounts; postmeterctl status shows what was sent",
+		    "%zu lines of aliases lead outside, the first at %.*s: what they become is counted where it leaves, not where it is accepted",
+		    n, (int)name.len, name.p);
+}
+
+static void
+note_mailertable(const struct wiring *w, json_t *notes)
+{
+	const char *at = w->cf;
 	struct bytes line;
 
-	while (next(&at, "owner-", &line)) {
-		const size_t name = strcspn(line.p + 6, ": \t\n");
-
-		ctl_finding(notes, false,
-		    "take that owner- line out and run newaliases, or let the list's own program send it",
-		    "the list %.*s has an owner: its mail leaves under an id that was never counted, so what goes outside waits",
-		    (int)name, line.p + 6);
-	}
-	at = w->cf;
 	if (next(&at, "Kmailertable ", &line))
 		ctl_finding(notes, false,
 		    "give mail to a domain of mailertable a rule without a route",
@@ -414,7 +450,8 @@ wiring_notes(const struct wiring *w, json_t *notes)
 		note_mailer(w, &conf->smarthost[i], notes);
 	sendmail_wiring_note_filter(w, notes);
 	note_queues(w, notes);
-	note_clones(w, notes);
+	note_aliases(w, notes);
+	note_mailertable(w, notes);
 	note_relay(w, notes);
 	note_logins(w, notes);
 }

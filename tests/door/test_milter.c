@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -748,7 +749,6 @@ what_was_guessed_wrong_is_asked_again_at_once(void **state)
 	server.rcpt_host = "[a.test]";
 	assert_int_equal(rcpt("<z@y.test>"), SMFIS_CONTINUE);
 	assert_int_equal(eom(), SMFIS_CONTINUE);
-	assert_routed("6AL1", "b");
 	assert_string_equal(server.readdressed,
 	    "-<z@y.test> +<z@y.test> "
 	    "-<y@y.test> +<y@y.test> NOTIFY=NEVER ORCPT=rfc822;y@y.test "
@@ -759,6 +759,57 @@ what_was_guessed_wrong_is_asked_again_at_once(void **state)
 	    send_one("<al@office.example>", "<x@y.test>"), SMFIS_CONTINUE);
 	assert_routed("6AL2", "a");
 	assert_string_equal(server.readdressed, "");
+	hang_up();
+	close_office();
+}
+
+/* marked - the message bears a mark and is bound by that to b; sender stays */
+static void
+assert_marked(const char *sender)
+{
+	char mark[36];
+
+	assert_string_equal(server.sender, sender);
+	assert_int_equal(
+	    sscanf(server.sender_args, "ENVID=%35s AUTH=<>", mark), 1);
+	assert_int_equal(strlen(mark), 35);
+	assert_non_null(strstr(server.sender_args, " AUTH=<>"));
+	assert_routed(mark, "b");
+}
+
+static void
+what_may_become_several_messages_is_bound_by_a_mark(void **state)
+{
+	static const char *const alone[][2] = {
+		{ "<al@office.example>", "<x@y.test>" },
+		{ "<al@office.example> ENVID=mine", "<team@office.example>" },
+		{ "<>", "<team@office.example>" },
+	};
+
+	open_office(BY_LOGIN "auth-peers = {\"root\"}\n");
+	server.version = "8.17.1.9";
+	server.queue_id = "6AL1";
+	server.login = "ceo";
+	connect_from("127.0.0.1");
+	/* An alias may be a list with an owner. */
+	server.mailer = "local";
+	assert_int_equal(
+	    send_one("<Al@office.example> SIZE=7", "<team@office.example>"),
+	    SMFIS_CONTINUE);
+	assert_marked("<Al@office.example>");
+	/* Two can be two parts. */
+	server.mailer = "pm587";
+	mail("<al@office.example>");
+	assert_int_equal(rcpt("<x@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(rcpt("<z@y.test>"), SMFIS_CONTINUE);
+	assert_int_equal(eom(), SMFIS_CONTINUE);
+	assert_marked("<al@office.example>");
+	for (size_t i = 0; i < 3; i++) {
+		server.mailer = i == 0 ? "pm587" : "local";
+		assert_int_equal(
+		    send_one(alone[i][0], alone[i][1]), SMFIS_CONTINUE);
+		assert_string_equal(server.sender_args, "");
+	}
 	hang_up();
 	close_office();
 }
@@ -1045,6 +1096,8 @@ main(void)
 		    a_message_that_stays_in_the_office_is_bound_at_no_cost),
 		cmocka_unit_test(
 		    an_address_without_brackets_makes_nobody_sendmail),
+		cmocka_unit_test(
+		    what_may_become_several_messages_is_bound_by_a_mark),
 		cmocka_unit_test(what_was_guessed_wrong_is_asked_again_at_once),
 		cmocka_unit_test(
 		    a_recipient_that_is_not_taken_back_is_not_lost),

@@ -76,6 +76,47 @@ a_key_falls_into_its_parts(void **state)
 	}
 }
 
+/* A recipient and an envelope identifier are the net's own words. */
+static void
+a_recipient_stands_behind_its_server(void **state)
+{
+	static const struct {
+		const char *key, *about, *rcpt, *envid;
+	} table[] = {
+		{ "6AL7<a@b><smtp.x><u@x.test>", "smtp.x", "u@x.test", "" },
+		{ "6AL7<a@b><smtp.x><u@x.test>pm-1", "smtp.x", "u@x.test",
+		    "pm-1" },
+		{ "6AL7<a@b><smtp.x>pm-1", "smtp.x", "", "pm-1" },
+		{ "6AL7<a@b><smtp.x><\"u>pm-1\"@x>pm-2", "smtp.x",
+		    "\"u>pm-1\"@x", "pm-2" },
+		{ "6AL7<a@b><smtp.x><u", "smtp.x", "", "<u" },
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct sendmail_key k;
+
+		assert_true(sendmail_parse(span(table[i].key), &k));
+		assert_span(k.about, table[i].about);
+		assert_int_equal(k.rcpt.len, strlen(table[i].rcpt));
+		if (k.rcpt.len > 0)
+			assert_span(k.rcpt, table[i].rcpt);
+		assert_span(k.envid, table[i].envid);
+	}
+}
+
+static void
+a_mark_is_whole_or_none(void **state)
+{
+	assert_true(
+	    sendmail_is_mark(span("pm-00112233445566778899aabbccddeeff")));
+	assert_false(
+	    sendmail_is_mark(span("pm-00112233445566778899aabbccddeef")));
+	assert_false(
+	    sendmail_is_mark(span("pn-00112233445566778899aabbccddeeff")));
+	assert_false(sendmail_is_mark(span("6AL7")));
+	assert_false(sendmail_is_mark(span("")));
+}
+
 static void
 what_is_no_key_is_refused(void **state)
 {
@@ -338,6 +379,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_falls_into_its_parts),
+		cmocka_unit_test(a_recipient_stands_behind_its_server),
+		cmocka_unit_test(a_mark_is_whole_or_none),
 		cmocka_unit_test(what_is_no_key_is_refused),
 		cmocka_unit_test(no_quoted_address_reaches_into_the_next),
 		cmocka_unit_test(a_notice_of_sendmail_has_no_sender),

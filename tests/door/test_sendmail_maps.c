@@ -179,6 +179,36 @@ an_id_that_was_never_charged_has_no_route_and_no_login(void **state)
 }
 
 /* The guess before the charge is for the route, and for nothing else. */
+#define MARK "pm-00112233445566778899aabbccddeeff"
+
+/* An owner- alias makes a clone, a queue group parts: with ids of their own. */
+static void
+a_clone_goes_by_the_account_of_its_message(void **state)
+{
+	arrivals_remove(&arrival);
+	fail.bound = "\t" MARK;
+	fail.smarthost = "c";
+	assert_answer(sendmail_map_route, "6AL8<owner-list><x@y.test>" MARK,
+	    "OK pm587:[smtp.second.test]");
+	assert_server(
+	    "6AL8<owner-list><smtp.second.test>" MARK, "OK VERIFY:112+CN", DUE);
+	assert_answer(sendmail_map_tls,
+	    "6AL8<owner-list><smtp.second.test><x@y.test>" MARK,
+	    "OK VERIFY:112+CN");
+	/* Another mark, none, or a mark that stands elsewhere: no route. */
+	assert_answer(sendmail_map_route,
+	    "6AL8<owner-list><x@y.test>pm-10112233445566778899aabbccddeeff",
+	    "NOTFOUND ");
+	assert_answer(
+	    sendmail_map_route, "6AL8<owner-list><x@y.test>", "NOTFOUND ");
+	assert_answer(
+	    sendmail_map_route, "6AL8<owner-list><" MARK ">x", "NOTFOUND ");
+	/* A queue id is no mark: its envelope identifier is a client's word. */
+	charged("c");
+	assert_answer(
+	    sendmail_map_route, "6AL8<owner-list><x@y.test>6AL7", "NOTFOUND ");
+}
+
 static void
 a_message_that_is_being_submitted_has_no_login(void **state)
 {
@@ -380,6 +410,7 @@ main(void)
 		in_the_office(a_token_is_given_by_handle_while_there_is_one),
 		in_the_office(
 		    an_id_that_was_never_charged_has_no_route_and_no_login),
+		in_the_office(a_clone_goes_by_the_account_of_its_message),
 		in_the_office(a_message_that_is_being_submitted_has_no_login),
 		in_the_office(no_message_meets_the_server_of_another_account),
 		in_the_office(a_refused_login_waits),

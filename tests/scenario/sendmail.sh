@@ -96,15 +96,6 @@ sent() {
 	is "accepted from $1" 250 "$CODE"
 }
 
-stop_provider() {
-	postfix -c "$STAGE/$1" stop >/dev/null 2>&1
-}
-
-again_provider() {
-	postfix -c "$STAGE/$1" start >/dev/null 2>&1
-	wait_until 60 "$1 greets" "$STAGE/$1/mail.log" port_open "$2" 587
-}
-
 title "postmeter and Sendmail"
 
 step "An office with Sendmail, and its providers"

@@ -47,6 +47,14 @@ recipients() {
 	} END { print n + 0 }'
 }
 
+clear_queue() {
+	in_office sh -c 'rm -f /var/spool/mqueue/*'
+}
+
+office_is_closed() {
+	! port_open "$OFFICE_ADDRESS" "$OFFICE_PORT"
+}
+
 # queue_is_empty - what waits is tried again: a busy machine makes Sendmail
 # queue what it would deliver at once
 queue_is_empty() {
@@ -92,16 +100,20 @@ counted() {
 	CASES=$((CASES + 1))
 }
 
+# stranger_says FROM TO - parameters of MAIL may stand behind FROM and ">"
 stranger_says() {
-	local command
+	local command from=$1
+
+	[[ $from == *\>* ]] || from+=\>
 
 	# shellcheck disable=SC2034
 	exec {SMTP}<>"/dev/tcp/$OUTSIDE/25"
 	smtp_answer
-	for command in "EHLO stranger.test" "MAIL FROM:<$1>" "RCPT TO:<$2>"; do
+	for command in "EHLO stranger.test" "MAIL FROM:<$from" \
+	    "RCPT TO:<$2>"; do
 		smtp_quietly "$command"
 	done
-	[[ $CODE != 2* ]] || smtp_message "$1" "from a stranger" >/dev/null
+	[[ $CODE != 2* ]] || smtp_message "${from%%>*}" "from a stranger" >/dev/null
 	smtp_hang_up
 }
 
@@ -199,7 +211,11 @@ wait_until 60 "it has left" "$STAGE/sendmail.log" handed_is $((AT + 1))
 is "counted at the exit" $((charged + 1)) "$(recipients)"
 AT=$(handed) login=$(grep -c 'login=given' "$STAGE/postmeter.log")
 
-step "A list with an owner is a clone with an id of its own: it takes no account"
+step "A list with an owner: its clone has an id of its own, and its parent's account"
+clear_queue # of what never leaves
+counted "an owner's list" "<al@$O>" "<listed@$O>"
+counted "an owner's list, and more" "<al@$O>" "<listed@$O>" "<x@$C>" "<bob@$O>"
+stop_provider "$PROVIDER"
 smtp_connect
 smtp_quietly "MAIL FROM:<al@$O>"
 smtp_quietly "RCPT TO:<listed@$O>"
@@ -207,9 +223,24 @@ smtp_message al@$O "to the list" >/dev/null
 smtp_hang_up
 wait_until 60 "the clone waits" "$STAGE/sendmail.log" \
     sendmail_waits_for "f1@client.test"
+again_provider "$PROVIDER" 127.0.0.2
+end_postmeter KILL
+start_postmeter
+queue_run
+wait_until 60 "the clone has left" "$STAGE/sendmail.log" handed_is $((AT + 3))
+AT=$(handed)
+ok "by the account of the message, at once, after a wait and over a restart"
+
+step "A clone of a message that nobody charged takes no account"
+login=$(grep -c 'login=given' "$STAGE/postmeter.log")
+stranger_says "al@$O> ENVID=pm-00112233445566778899aabbccddeeff" listed@$O
+stranger_says al@$O listed@$O
+wait_until 60 "both wait" "$STAGE/sendmail.log" \
+    sendmail_waits_for "f1@client.test"
 queue_run
 is "logins" "$login" "$(grep -c 'login=given' "$STAGE/postmeter.log")" "$STAGE/postmeter.log"
 is "copies by the account" "$AT" "$(handed)"
+clear_queue
 
 step "An account never sends more than it may, whatever was accepted before"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
@@ -224,3 +255,30 @@ queue_run
 n=$(grep -rlF '(Authenticated sender: bo-at-p)' "$STAGE/$PROVIDER/mail/inbox/new" | grep -c . || true)
 ((n <= LIMIT && n > 0)) || fail "$n left, $LIMIT may" "$STAGE/postmeter.log"
 ok "$n of at most $LIMIT left by bo's account"
+
+step "A queue group with r=1 makes parts with ids of their own: each counts"
+clear_queue
+kill "$(sed -n 1p "$ROOT/run/sendmail/mta/sendmail.pid")"
+wait_until 60 "Sendmail has ended" "$STAGE/sendmail.log" office_is_closed
+sed -i "/^MAILER_DEFINITIONS/i QUEUE_GROUP(\`mqueue', \`P=/var/spool/mqueue, r=1')dnl" \
+    "$ROOT/etc/mail/sendmail.mc"
+in_office sh -c 'cd /etc/mail && m4 sendmail.mc >sendmail.cf' \
+    2>"$STAGE/setup.log" || fail "m4 sendmail.mc" "$STAGE/setup.log"
+start_sendmail
+AT=$(handed)
+counted "four parts" "<al@$O>" "<"{p1,p2,p3,p4}"@$C>"
+counted "parts and an alias" "<al@$O>" "<team@$O>" "<p5@$C>"
+stop_provider "$PROVIDER"
+smtp_connect
+smtp_quietly "MAIL FROM:<al@$O>"
+for to in q1 q2 q3; do
+	smtp_quietly "RCPT TO:<$to@$C>"
+done
+smtp_message al@$O "parts that wait" >/dev/null
+smtp_hang_up
+wait_until 60 "three parts wait" "$STAGE/sendmail.log" \
+    sendmail_waits_for "Total requests: 3"
+again_provider "$PROVIDER" 127.0.0.2
+queue_run
+wait_until 60 "they have left" "$STAGE/sendmail.log" handed_is $((AT + 3))
+ok "parts leave at once, and after a wait"

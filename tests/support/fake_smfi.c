@@ -132,8 +132,10 @@ may(const SMFICTX *ctx, unsigned long action)
 int
 smfi_chgfrom(SMFICTX *ctx, char *sender, char *args)
 {
-	if (!may(ctx, SMFIF_CHGFROM) || ctx->cannot_rename || args != NULL)
+	if (!may(ctx, SMFIF_CHGFROM) || ctx->cannot_rename)
 		return MI_FAILURE;
+	snprintf(ctx->sender_args, sizeof(ctx->sender_args), "%s",
+	    args != NULL ? args : "");
 	snprintf(ctx->sender, sizeof(ctx->sender), "%s", sender);
 	return MI_SUCCESS;
 }

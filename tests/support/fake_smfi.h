@@ -39,6 +39,7 @@ struct smfi_str {
 	unsigned long actions;
 	bool cannot_rename;	/* answers smfi_chgfrom with failure */
 	char sender[512];	/* as smfi_chgfrom set it, "" if it did not */
+	char sender_args[128];	/* and with which parameters */
 	bool cannot_add;	/* answers smfi_addrcpt_par with failure */
 	char readdressed[1024];	/* "-<a@b.test>" out, "+<a@b.test> ARGS" in */
 	char headers[4096];	/* "change From 1: value\n", "add Name: value\n" */

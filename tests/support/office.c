@@ -71,15 +71,31 @@ hang_up(void)
 	(void)fake_milter.xxfi_close(&server);
 }
 
+#define ARGS 8 /* an address, its parameters, and NULL */
+
+/* split - an address and its parameters, as libmilter gives them */
+static void
+split(const char *text, char *raw, size_t size, char *argv[ARGS])
+{
+	char *rest;
+
+	snprintf(raw, size, "%s", text);
+	argv[0] = raw;
+	(void)strtok_r(raw, " ", &rest);
+	for (size_t i = 1; i < ARGS; i++)
+		argv[i] = i + 1 < ARGS ? strtok_r(NULL, " ", &rest) : NULL;
+}
+
 void
 mail(const char *sender)
 {
-	char raw[512], *argv[] = { raw, NULL };
+	char raw[512], *argv[ARGS];
 	sfsistat st;
 
-	snprintf(raw, sizeof(raw), "%s", sender);
+	split(sender, raw, sizeof(raw), argv);
 	server.reply[0] = server.quarantined[0] = '\0';
-	server.sender[0] = server.headers[0] = server.readdressed[0] = '\0';
+	server.sender[0] = server.sender_args[0] = server.headers[0] =
+	    server.readdressed[0] = '\0';
 	st = fake_milter.xxfi_envfrom(&server, argv);
 	/* Sendmail waits for an answer, Postfix does not. */
 	assert_true(st == SMFIS_NOREPLY || st == SMFIS_CONTINUE);
@@ -88,12 +104,9 @@ mail(const char *sender)
 sfsistat
 rcpt(const char *recipient)
 {
-	char raw[512], *argv[8] = { raw }, *rest;
+	char raw[512], *argv[ARGS];
 
-	snprintf(raw, sizeof(raw), "%s", recipient);
-	(void)strtok_r(raw, " ", &rest);
-	for (size_t i = 1; i < 7; i++)
-		argv[i] = strtok_r(NULL, " ", &rest);
+	split(recipient, raw, sizeof(raw), argv);
 	server.reply[0] = '\0';
 	return fake_milter.xxfi_envrcpt(&server, argv);
 }

@@ -24,7 +24,7 @@ void	connect_from(const char *ip);
 
 void	hang_up(void);
 
-void	mail(const char *sender);
+void	mail(const char *sender);	/* parameters may follow a blank */
 
 sfsistat rcpt(const char *recipient);	/* parameters may follow a blank */
 

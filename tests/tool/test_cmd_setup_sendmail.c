@@ -366,7 +366,7 @@ whatever_shows_a_key_is_told(void **state)
 	"Sauthinfo\nR$*\t$: <$(sendmail $&i $)>\n"                             \
 	"Sauthinfo\nR$*\t$: no\n"                                              \
 	"SLocal_tls_server\nR$*\t$: $(tls $&i $)\n"                            \
-	"SLocal_tls_rcpt\nR$*\t$: $&{PmLogin}\nSother\n"                       \
+	"SLocal_tls_rcpt\nR$*\t$: $&{PmLogin}<x><$1>$&{dsn_envid} \nSother\n"  \
 	"R$*\t$: $>PmRoute $1\nR[$*]\t$: $>PmRoute $1\n"
 #define MAILERS                                                                \
 	"Mpm587, P=[IPC], m=1, r=50, A=TCP $h 587\n"                           \
@@ -482,6 +482,7 @@ each_way_to_spoil_it_is_told_with_a_remedy(void **state)
 		{ "$(tls ", "$(tlz ", "how safe" },
 		{ "$&{PmLogin}", "$1", "login was refused" },
 		{ "$(route ", "$(rout ", "stock way" },
+		{ "<x><$1>$&{dsn_envid} ", "<x>$1 ", "older postmeter" },
 		{ "R[$*]\t$: $>PmRoute $1\n", "", "address literals" },
 		{ "O PrivacyOptions",
 		    "Qmany, P=/var/spool/mqueue, r=1\nO PrivacyOptions",
@@ -506,21 +507,29 @@ each_way_to_spoil_it_is_told_with_a_remedy(void **state)
 }
 
 static void
-a_list_with_an_owner_is_told(void **state)
+aliases_that_lead_outside_are_told(void **state)
 {
+	static char office[] = "office.example", *local[] = { office };
 	const struct config conf = {
 		.map_socket = { "/run/postmeter/map.sock" },
 		.milter_socket = { "/run/postmeter/milter.sock" },
-		.auth_socket = { "/run/postmeter/auth.sock" }
+		.auth_socket = { "/run/postmeter/auth.sock" },
+		.local_domains = { 1, local },
 	};
-	const struct wiring w = { &conf, WHOLE, NULL, NULL,
-		"root: al\nowner-friends: al\n", "apply it" };
+	struct wiring w = { &conf, WHOLE, NULL, NULL,
+		"root: al@office.example\n# x: y@z.test\nteam: al, "
+		"t1@customer.test,\n\tt2@customer.test\naway: <a@b.test>\n",
+		"apply it" };
 	json_t *list = json_array();
 
 	wiring_notes(&w, list);
 	assert_int_equal(json_array_size(list), 1);
-	assert_non_null(
-	    strstr(obj_str(json_array_get(list, 0), "text"), "friends"));
+	assert_non_null(strstr(obj_str(json_array_get(list, 0), "text"),
+	    "3 lines of aliases lead outside, the first at team:"));
+	w.aliases = "root: al\nowner-x: al@Office.Example\n";
+	json_array_clear(list);
+	wiring_notes(&w, list);
+	assert_int_equal(json_array_size(list), 0);
 	json_decref(list);
 }
 
@@ -819,8 +828,8 @@ main(void)
 		cmocka_unit_test(the_last_verbose_counts),
 		cmocka_unit_test(whatever_shows_a_key_is_told),
 		cmocka_unit_test(nothing_is_found_where_nothing_is_wrong),
+		cmocka_unit_test(aliases_that_lead_outside_are_told),
 		cmocka_unit_test(each_way_to_spoil_it_is_told_with_a_remedy),
-		cmocka_unit_test(a_list_with_an_owner_is_told),
 		in_a_house(showing_and_checking_change_nothing),
 		in_a_house(apply_writes_three_files_and_undo_takes_them_back),
 		in_a_house(undo_leaves_the_parts_until_no_makefile_names_them),

@@ -19,12 +19,10 @@
 #include <libmilter/mfapi.h>
 
 #include "arrivals.h"
-#include "bill.h"
+#include "changes.h"
 #include "clock.h"
 #include "digest.h"
-#include "early_route.h"
 #include "escape.h"
-#include "from_header.h"
 #include "log.h"
 #include "match.h"
 #include "meter.h"
@@ -45,13 +43,10 @@ struct session {
 	const struct config *conf; /* held while a transaction runs */
 	struct txn txn;
 	struct arrival arrival; /* Sendmail's: from MAIL on it has an id */
-	struct early_route *early;
+	struct written written;
 	bool outgoing;
 	unsigned refused; /* recipients of this transaction */
 	uint64_t seen;    /* bytes of header and body */
-	char *from;       /* the first From:, as it came */
-	unsigned nfrom;
-	bool has_reply_to;
 };
 
 static struct desk the_desk; /* its conf is each session's own */
@@ -178,15 +173,11 @@ mlfi_finish(struct session *s)
 	if (s->conf != NULL)
 		snapshot_release(&s->conf);
 	arrivals_remove(&s->arrival);
-	early_route_forget(&s->early);
+	written_forget(&s->written);
 	txn_begin(&s->txn);
 	s->outgoing = false;
 	s->refused = 0;
 	s->seen = 0;
-	free(s->from);
-	s->from = NULL;
-	s->nfrom = 0;
-	s->has_reply_to = false;
 }
 
 static struct desk
@@ -228,14 +219,14 @@ note_queue_id(SMFICTX *ctx, struct session *s)
 		escape_str(s->txn.queue_id, sizeof(s->txn.queue_id), id);
 }
 
-/* declared_size - SIZE= of MAIL (RFC 1870), 0 if it says none */
-static uint64_t
-declared_size(char **argv)
+/* parameter - what stands behind name ("SIZE=") of MAIL, or NULL */
+static const char *
+parameter(char **argv, const char *name)
 {
 	for (size_t i = 1; argv[0] != NULL && argv[i] != NULL; i++)
-		if (strncasecmp(argv[i], "SIZE=", 5) == 0)
-			return strtoull(argv[i] + 5, NULL, 10);
-	return 0;
+		if (strncasecmp(argv[i], name, strlen(name)) == 0)
+			return argv[i] + strlen(name);
+	return NULL;
 }
 
 static sfsistat
@@ -259,7 +250,7 @@ static sfsistat
 mlfi_envfrom(SMFICTX *ctx, char **argv)
 {
 	struct session *s = session_of(ctx);
-	const char *login, *raw;
+	const char *login, *raw, *size;
 
 	if (s == NULL)
 		return SMFIS_CONTINUE; /* refused at the first recipient */
@@ -282,7 +273,10 @@ mlfi_envfrom(SMFICTX *ctx, char **argv)
 	 */
 	s->txn.submitted =
 	    !s->sendmail && raw[0] != '<' && s->txn.queue_id[0] != '\0';
-	s->txn.bytes = declared_size(argv);
+	size = parameter(argv, "SIZE="); /* RFC 1870 */
+	s->txn.bytes = size != NULL ? strtoull(size, NULL, 10) : 0;
+	if (s->agreed.can_mark && parameter(argv, "ENVID=") == NULL)
+		s->written.sender = strdup(raw);
 	s->outgoing = match_outgoing(s->conf, &s->txn);
 	return s->agreed.quiet_mail ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
@@ -360,7 +354,7 @@ mlfi_envrcpt(SMFICTX *ctx, char **argv)
 	if (r.code != NULL)
 		return mlfi_refusal(ctx, s, argv[0], &o, &r);
 	if (s->agreed.can_readdress &&
-	    early_route_note(&s->early, argv, word.mailer,
+	    early_route_note(&s->written.early, argv, word.mailer,
 		smfi_getsymval(ctx, rcpt_host)) == -1) {
 		txn_undo(&s->txn);
 		return unavailable(ctx);
@@ -376,9 +370,7 @@ mlfi_header(SMFICTX *ctx, char *name, char *value)
 	if (s == NULL)
 		return SMFIS_CONTINUE;
 	s->seen += strlen(name) + strlen(value) + 4; /* ": " and CRLF */
-	if (strcasecmp(name, "From") == 0 && s->nfrom++ == 0)
-		s->from = strdup(value);
-	s->has_reply_to |= strcasecmp(name, "Reply-To") == 0;
+	written_header(&s->written, name, value);
 	return s->agreed.quiet_header ? SMFIS_NOREPLY : SMFIS_CONTINUE;
 }
 
@@ -410,67 +402,6 @@ mlfi_answer(SMFICTX *ctx, const struct outcome *o, const struct reply *r)
 	return r->code != NULL ? set_reply(ctx, r) : SMFIS_CONTINUE;
 }
 
-/* replace_from - one From: with address; who it was gets the replies */
-static int
-replace_from(SMFICTX *ctx, const struct session *s, const char *address)
-{
-	char from[] = "From", reply_to[] = "Reply-To", line[FROM_HEADER_MAX];
-	int rc;
-
-	if (s->nfrom > 0 && s->from == NULL)
-		return MI_FAILURE; /* memory was out when it came */
-	from_header_rewrite(line, sizeof(line), s->nfrom > 0 ? s->from : "",
-	    s->nfrom > 0 ? strlen(s->from) : 0, address);
-	rc = s->nfrom > 0 ? smfi_chgheader(ctx, from, 1, line)
-			  : smfi_addheader(ctx, from, line);
-	for (unsigned i = s->nfrom; i > 1 && rc == MI_SUCCESS; i--)
-		rc = smfi_chgheader(ctx, from, (int)i, NULL);
-	if (rc == MI_SUCCESS && s->nfrom > 0 && !s->has_reply_to &&
-	    s->from[strspn(s->from, " \t\r\n")] != '\0')
-		rc = smfi_addheader(ctx, reply_to, s->from);
-	return rc;
-}
-
-/* rename_sender - the smarthost's own sender, if it insists on that.  0 or -1.
- */
-static int
-rename_sender(SMFICTX *ctx, const struct session *s, const struct outcome *o)
-{
-	const struct smarthost *sh =
-	    o->smarthost == NULL ? NULL
-				 : config_smarthost(s->conf, o->smarthost);
-	char sender[MAILADDR_MAX + 3];
-
-	if (sh == NULL || !bill_renames(sh, &s->txn.sender))
-		return 0;
-	snprintf(sender, sizeof(sender), "<%s>", sh->envelope_sender);
-	if (smfi_chgfrom(ctx, sender, NULL) == MI_SUCCESS &&
-	    replace_from(ctx, s, sh->envelope_sender) == MI_SUCCESS)
-		return 0;
-	log_error(
-	    "%s: the mail server does not let the sender be changed to that of smarthost %s: deferred",
-	    s->txn.queue_id, sh->name);
-	return -1;
-}
-
-/* readdress - the way of the account that was charged.  0 or -1. */
-static int
-readdress(SMFICTX *ctx, const struct session *s, const struct outcome *o)
-{
-	const struct smarthost *sh =
-	    o->smarthost == NULL ? NULL
-				 : config_smarthost(s->conf, o->smarthost);
-
-	/* What is held is asked about again when it is released. */
-	if (sh == NULL || o->verdict == VERDICT_HOLD ||
-	    early_route_correct(ctx, s->early, sh) == 0)
-		return 0;
-	log_error(
-	    "%s: the mail server does not take a recipient back that was taken out for smarthost %s: deferred",
-	    s->txn.queue_id, sh->name);
-	return -1;
-}
-
 static sfsistat
 mlfi_eom(SMFICTX *ctx)
 {
@@ -492,6 +423,8 @@ mlfi_eom(SMFICTX *ctx)
 	note_queue_id(ctx, s);
 	if (s->agreed.sees_body)
 		s->txn.bytes = s->seen; /* no longer what was declared */
+	if (s->written.sender != NULL && mark_is_due(&s->txn))
+		mark_make(&s->txn);
 	desk = desk_of(s);
 	meter_charge(&desk, &s->txn, now, &o);
 	runaway_note(&desk, &s->txn, &o, now);
@@ -499,8 +432,7 @@ mlfi_eom(SMFICTX *ctx)
 	verdict_reply(&o, now, s->conf->zone, &r);
 	log_message(s, &o, &r);
 	st = record_outcome(s->conf, &s->txn, NULL, &o, &r, now) &&
-		     rename_sender(ctx, s, &o) == 0 &&
-		     readdress(ctx, s, &o) == 0
+		     changes_make(ctx, s->conf, &s->txn, &o, &s->written) == 0
 		 ? mlfi_answer(ctx, &o, &r)
 		 : unavailable(ctx);
 	mlfi_finish(s);

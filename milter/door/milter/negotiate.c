@@ -52,10 +52,7 @@ negotiate(SMFICTX *ctx, const struct config *conf, struct negotiation *n)
 			      SMFIP_NOEOH | SMFIP_NR_CONN;
 	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 
-	if (only_sendmail(conf))
-		wanted |= NEGOTIATE_READDRESSES;
-	else
-		steps |= SMFIP_NR_MAIL;
+	steps |= only_sendmail(conf) ? 0 : SMFIP_NR_MAIL;
 	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
 	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
 	if (headers)
@@ -63,6 +60,8 @@ negotiate(SMFICTX *ctx, const struct config *conf, struct negotiation *n)
 	if (wanted & NEGOTIATE_RENAMES & ~n->actions)
 		log_error(
 		    "the mail server lets no milter change a sender: remove envelope-sender, or mail is deferred");
+	if (only_sendmail(conf))
+		wanted |= NEGOTIATE_READDRESSES | NEGOTIATE_MARKS;
 	n->steps &= steps;
 	n->actions &= wanted;
 	n->quiet_connect = (n->steps & SMFIP_NR_CONN) != 0;
@@ -72,6 +71,8 @@ negotiate(SMFICTX *ctx, const struct config *conf, struct negotiation *n)
 	n->sees_body = (n->steps & SMFIP_NOBODY) == 0;
 	n->can_rename = (n->steps & SMFIP_NOHDRS) == 0 &&
 			(n->actions & NEGOTIATE_RENAMES) == NEGOTIATE_RENAMES;
+	n->can_mark =
+	    only_sendmail(conf) && (n->actions & NEGOTIATE_MARKS) != 0;
 	n->can_readdress =
 	    (n->actions & NEGOTIATE_READDRESSES) == NEGOTIATE_READDRESSES;
 	ask_macros(ctx);

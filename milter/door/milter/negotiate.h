@@ -10,8 +10,9 @@
 
 #include "config.h"
 
-/* All that can ever be asked for. */
+/* All that can ever be asked for.  A mark is a parameter of the sender. */
 #define NEGOTIATE_RENAMES (SMFIF_CHGFROM | SMFIF_CHGHDRS | SMFIF_ADDHDRS)
+#define NEGOTIATE_MARKS SMFIF_CHGFROM
 #define NEGOTIATE_READDRESSES (SMFIF_DELRCPT | SMFIF_ADDRCPT_PAR)
 #define NEGOTIATE_ACTIONS \
 	(SMFIF_QUARANTINE | SMFIF_SETSYMLIST | NEGOTIATE_RENAMES | \
@@ -23,6 +24,7 @@ struct negotiation {
 	bool quiet_header, quiet_body;
 	bool sees_body;
 	bool can_rename;		/* sees headers, may change them */
+	bool can_mark;
 	bool can_readdress;		/* may take recipients out and in again */
 };
 

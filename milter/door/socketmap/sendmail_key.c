@@ -82,6 +82,8 @@ sendmail_parse(struct bytes key, struct sendmail_key *k_r)
 	if (!take_id(&key, &k_r->id) || !take_path(&key, &k_r->sender) ||
 	    !take_path(&key, &k_r->about))
 		return false;
+	k_r->rcpt = (struct bytes){ NULL, 0 };
+	(void)take_path(&key, &k_r->rcpt);
 	k_r->envid = key;
 	return true;
 }
@@ -90,6 +92,15 @@ static bool
 bytes_is(struct bytes s, const char *text)
 {
 	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
+}
+
+bool
+sendmail_is_mark(struct bytes envid)
+{
+	const size_t len = strlen(SENDMAIL_MARK);
+
+	return envid.len == TXN_MARK - 1 &&
+	       memcmp(envid.p, SENDMAIL_MARK, len) == 0;
 }
 
 bool

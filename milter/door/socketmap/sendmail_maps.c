@@ -39,6 +39,24 @@ struct question {
 };
 
 /*
+ * bound - the smarthost that the message was charged to, or the message that it
+ * is a clone or a part of.
+ */
+static enum route_answer
+bound(const struct desk *desk, struct question *q, int64_t now, struct why *why)
+{
+	char mark[TXN_MARK];
+	const enum route_answer a =
+	    routing_of_id(desk, q->id, &q->sender, now, &q->sh, why);
+
+	if (a != ROUTE_NONE || !sendmail_is_mark(q->key.envid))
+		return a;
+	memcpy(mark, q->key.envid.p, sizeof(mark) - 1);
+	mark[sizeof(mark) - 1] = '\0';
+	return routing_of_id(desk, mark, &q->sender, now, &q->sh, why);
+}
+
+/*
  * message - the parts of key and its smarthost.  -1 if that could not be known:
  * then dst is the answer.
  */
@@ -61,8 +79,7 @@ message(const struct desk *desk, struct bytes key, int64_t now,
 	mailaddr_canon(&q->sender, k->sender.p, k->sender.len,
 	    desk->conf->recipient_delimiter);
 	/* An address test has no id, and nothing that could leave. */
-	if (q->id[0] != '\0' && routing_of_id(desk, q->id, &q->sender, now,
-				    &q->sh, &why) == ROUTE_UNKNOWN) {
+	if (q->id[0] != '\0' && bound(desk, q, now, &why) == ROUTE_UNKNOWN) {
 		answer_temp(dst, size, why.text);
 		return -1;
 	}
@@ -109,7 +126,7 @@ due(const struct desk *desk, struct bytes key, int64_t now, struct question *q,
 	switch (sendmail_server(desk->conf, q->sh, q->key.about)) {
 	case SENDMAIL_DUE:
 		q->rcpt = (struct gate_rcpt){ q->id, q->sender.text, q->process,
-			digest64(q->key.envid.p, q->key.envid.len) };
+			digest64(q->key.rcpt.p, q->key.rcpt.len) };
 		return q->sh != NULL;
 	case SENDMAIL_OTHER:
 		snprintf(dst, size, "NOTFOUND ");

@@ -188,3 +188,13 @@ provider_records() {
 subjects() {
 	sed -nE 's/^Subject: //p' "$STAGE/${1:-smtp.provider.test}"/mail/inbox/new/*
 }
+
+# stop_provider NAME, again_provider NAME ADDRESS - it is away
+stop_provider() {
+	postfix -c "$STAGE/$1" stop >/dev/null 2>&1
+}
+
+again_provider() {
+	postfix -c "$STAGE/$1" start >/dev/null 2>&1
+	wait_until 60 "$1 greets" "$STAGE/$1/mail.log" port_open "$2" 587
+}
