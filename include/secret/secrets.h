@@ -50,7 +50,7 @@ ssize_t	secrets_get(const struct secrets *s, const char *name, char *dst,
 /* Why these bytes cannot be a secret; NULL if they can. */
 const char *secrets_value_unfit(const char *value, size_t len);
 
-/* Letters, digits, "-", "_" and ".", at most 64. */
+/* name_is_good (name.h), at most 64. */
 bool	secrets_name_good(const char *name);
 
 bool	secrets_has(const struct secrets *s, const char *name);

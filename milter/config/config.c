@@ -179,7 +179,7 @@ read_zone(struct reading *r, cfg_t *root)
 		    why.text);
 }
 
-/* --- the rest ------------------------------------------------------------ */
+/* --- sections of main options -------------------------------------------- */
 
 static void
 read_store(struct reading *r, cfg_t *root)

@@ -117,7 +117,7 @@ config_free(struct config **cp)
 	free(conf);
 }
 
-/* --- questions ----------------------------------------------------------- */
+/* --- lookups ------------------------------------------------------------- */
 
 const struct policy *
 config_policy(const struct config *conf, const char *name)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "escape.h"
+#include "name.h"
 #include "reader.h"
 #include "suggest.h"
 
@@ -108,19 +109,6 @@ read_number(struct reading *r, cfg_t *sec, const char *name, uint32_t low,
 	return fallback;
 }
 
-/* good_name - would it do as a name that logs, keys and Postfix can bear? */
-static bool
-good_name(const char *name, bool service)
-{
-	const char *lower = "abcdefghijklmnopqrstuvwxyz0123456789-";
-	const char *any =
-	    "abcdefghijklmnopqrstuvwxyz0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ_.";
-	const size_t len = strlen(name);
-
-	return len > 0 && len <= NAME_LONGEST && name[0] != '-' &&
-	       strspn(name, service ? lower : any) == len;
-}
-
 /* by_title - the order of sections in a tree of titles */
 static int
 by_title(const void *a, const void *b)
@@ -150,12 +138,11 @@ read_title(struct reading *r, cfg_t *root, const char *kind, size_t i)
 	const bool service = strcmp(kind, "smarthost") == 0;
 	char text[SHOWN];
 
-	if (!good_name(v.text, service))
+	if (!name_is_good(v.text, service, NAME_LONGEST))
 		diag_error(&r->m, v.line,
 		    "%s \"%s\": a name is made of %s, at most %d of them, the first not -",
 		    kind, shown(text, &v),
-		    service ? "a-z, 0-9 and -" : "letters, digits, -, _ and .",
-		    NAME_LONGEST);
+		    service ? NAME_OF_SERVICE : NAME_OF_ANY, NAME_LONGEST);
 	if (i == 0)
 		read_titles_end(r);
 	earlier = tsearch(sec, &r->titles, by_title);

@@ -315,7 +315,7 @@ provider_file_read_all(struct reader *r)
 		read_limit(r, cfg_getnsec(root, "limit", (unsigned)i));
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 /* provider_file_read_file - its text, NULL and a mistake if it cannot be had */
 static char *

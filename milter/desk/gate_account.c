@@ -79,7 +79,7 @@ gate_learn(const struct desk *d, const struct delivery *del, int64_t now)
 	}
 }
 
-/* --- questions ----------------------------------------------------------- */
+/* --- what is known of an account ----------------------------------------- */
 
 bool
 gate_is_shut(const struct desk *d, const char *account, bool take, int64_t now,

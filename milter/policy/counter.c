@@ -261,7 +261,7 @@ counter_adapt(struct counter **cp, const struct policy *policy, int64_t now,
 	return 0;
 }
 
-/* --- a life -------------------------------------------------------------- */
+/* --- new, adapted, freed ------------------------------------------------- */
 
 int
 counter_reserve(struct counter *c, size_t n, int64_t now)

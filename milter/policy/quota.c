@@ -39,7 +39,10 @@ used_at(
 	return window_used(&c->slot[i].sum, now);
 }
 
-/* What a line without a list of recipients asks of a set: all of them new. */
+/*
+ * How many digests of recipients the line brings.  Without a list all of its
+ * recipients count as new, and the set of the counter is not asked.
+ */
 static size_t
 nlisted(const struct bill_line *l)
 {
@@ -59,7 +62,10 @@ cost_at(
 	return recipient_set_new(&c->slot[i].uniq, l->rcpt, l->nrcpt, now);
 }
 
-/* When limit i would hold with the line spent, were max to stay; or NEVER. */
+/*
+ * The first time from now on at which limit i, with the cost of the line spent,
+ * is at most max; NEVER if the cost alone is more.
+ */
 static int64_t
 fits_under(const struct bill_line *l, const struct counter *c, size_t i,
     uint64_t max, int64_t now)
@@ -279,7 +285,12 @@ budget_left(const struct bill *b, struct counter *const *counter,
 	return least;
 }
 
-/* Is choice k, judged as s, better than what *d holds? */
+/*
+ * Is choice k, whose shortfall is s, better than the choice in *d?  One that
+ * fits beats one that does not; of two that fit a healthy one beats one marked
+ * last, then more left (left of k, best of *d's) beats less; of two that do not
+ * fit, the one that does sooner.
+ */
 static bool
 is_better(const struct bill *b, size_t k, const struct decision *d,
     const struct shortfall *s, double left, double best)

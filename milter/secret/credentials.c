@@ -88,7 +88,7 @@ credentials_load(const struct config *conf, uid_t uid, gid_t gid, FILE *errors,
 	return n > 0 ? -1 : 0;
 }
 
-/* --- at work ------------------------------------------------------------- */
+/* --- lookups ------------------------------------------------------------- */
 
 void
 credentials_publish(struct secrets *secrets)

@@ -13,11 +13,13 @@
 #include <unistr.h>
 
 #include "grammar.h"
+#include "name.h"
 #include "secrets.h"
 #include "secure_mem.h"
 #include "trusted_file.h"
 
 #define FILE_LARGEST (1024 * 1024)
+#define NAME_LONGEST 64
 #define CREDENTIAL "credential:"
 
 struct secret {
@@ -182,12 +184,7 @@ take_file(struct loading *l, struct secret *secret, const struct value *v)
 bool
 secrets_name_good(const char *name)
 {
-	const size_t len = strlen(name);
-
-	return len > 0 && len <= 64 &&
-	       strspn(name,
-		   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
-		   len;
+	return name_is_good(name, false, NAME_LONGEST);
 }
 
 static const struct secret *
@@ -207,7 +204,8 @@ take_secret(struct loading *l, const struct given *g)
 
 	if (!secrets_name_good(name))
 		diag_error(&l->m, g->name.line,
-		    "a secret's name is made of letters, digits, -, _ and .");
+		    "a secret's name is made of " NAME_OF_ANY
+		    ", the first not -");
 	else if (secrets_find(l->s, name) != NULL)
 		diag_error(&l->m, g->name.line,
 		    "secret \"%s\" is there already: keep one", name);
@@ -305,7 +303,7 @@ take_all(struct loading *l, char *text, size_t len)
 		take_sections(l, text);
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 struct secrets *
 secrets_load(const char *file, uid_t uid, gid_t gid, FILE *errors)

@@ -178,7 +178,7 @@ by_refresh(struct person *p)
 		grant_fetch(p->conf, p->sh, &p->env, clock_now(), &w->answer);
 }
 
-/* --- the whole ----------------------------------------------------------- */
+/* --- the command --------------------------------------------------------- */
 
 /* login_keep - what a person's permission brought must outlive this */
 static void

@@ -13,6 +13,7 @@
 
 #include "credentials.h"
 #include "print_table.h"
+#include "name.h"
 #include "secrets.h"
 #include "secrets_write.h"
 #include "secure_mem.h"
@@ -313,7 +314,8 @@ secret_run(const struct ctl *ctl, struct secret_task *k)
 		return secret_list(k);
 	if (!secrets_name_good(name))
 		return secret_failed(k, EX_USAGE,
-		    ctl_failure("a name is made of letters, digits, -, _ and .",
+		    ctl_failure("a name is made of " NAME_OF_ANY
+				", the first not -",
 			"that is no name for a secret"));
 	return strcmp(verb, "set") == 0 ? secret_set(k, name)
 					: take_away(k, name);

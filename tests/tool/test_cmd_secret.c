@@ -278,6 +278,7 @@ values_that_no_line_can_hold_are_refused(void **state)
 	assert_null(secrets_value_unfit("\xc3\xa4", 2));
 	assert_false(secrets_name_good("a\" { }"));
 	assert_false(secrets_name_good(""));
+	assert_false(secrets_name_good("-x"));
 	assert_true(secrets_name_good("Gmail-2.a_b"));
 }
 

@@ -196,7 +196,7 @@ fallback_stats(struct store *st, struct store_stats *st_r)
 	pthread_rwlock_unlock(&f->lock);
 }
 
-/* --- a life ------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------ */
 
 static void *
 tend_always(void *arg)

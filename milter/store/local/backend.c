@@ -281,7 +281,7 @@ sqlite_close(struct store *s)
 	local_free(l);
 }
 
-/* --- what it can ---------------------------------------------------------- */
+/* --- the table of operations ---------------------------------------------- */
 
 /* They differ in how they open and close, and in what there is to walk. */
 #define LOCAL_OPERATIONS                                                       \

@@ -123,7 +123,7 @@ list_remove(struct cache *t, struct item *item)
 	t->n[item->state]--;
 }
 
-/* --- a life --------------------------------------------------------------- */
+/* --- new and freed -------------------------------------------------------- */
 
 struct cache *
 cache_new(void)

@@ -83,7 +83,7 @@ redis_keep_time(struct redis_store *s)
 		(void)redis_call(s, keep_time, &time, s->timeout, &why);
 }
 
-/* --- a life ------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------ */
 
 static void
 redis_close(struct store *st)

@@ -373,7 +373,7 @@ redis_pool_run(struct redis_pool *p, int timeout, const struct redis_command *c,
 	return pool_settle(a, reply_r, why);
 }
 
-/* --- a life ------------------------------------------------------------- */
+/* --- opening and closing ------------------------------------------------ */
 
 static bool
 digest_script(char digest[DIGEST_TEXT])

@@ -371,7 +371,7 @@ trace_stats(struct trace_stats *st_r)
 	pthread_mutex_unlock(&t.lock);
 }
 
-/* --- questions ----------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------- */
 
 int
 trace_find(const struct trace_query *q, trace_entry_fn *each, void *arg,
