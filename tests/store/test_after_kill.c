@@ -357,7 +357,7 @@ a_command_on_a_full_disk_is_not_called_done_and_holds(void **state)
 }
 
 static void
-a_start_on_a_full_disk_fails_and_forgets_nothing(void **state)
+a_start_that_cannot_write_fails_and_forgets_nothing(void **state)
 {
 	const char *text =
 	    "policy \"p\" { per = \"account\" messages = {\"5/1h\"} }\n" RULE;
@@ -367,8 +367,8 @@ a_start_on_a_full_disk_fails_and_forgets_nothing(void **state)
 	struct store *s;
 
 	live_and_be_killed(text, five_messages);
-	for (int i = 0; i < 3; i++) {
-		database_error = ENOSPC;
+	for (size_t i = 0; i < 3; i++) {
+		database_error = (const int[]){ ENOSPC, EROFS, EIO }[i];
 		assert_null(store_open(conf, &contract_env, &why, &fault));
 		assert_true(why.text[0] != '\0');
 		database_error = 0;
@@ -405,7 +405,7 @@ main(void)
 		T(a_counter_larger_than_any_buffer_comes_back),
 		T(a_journal_that_has_grown_was_turned_and_is_replayed),
 		T(a_command_on_a_full_disk_is_not_called_done_and_holds),
-		T(a_start_on_a_full_disk_fails_and_forgets_nothing),
+		T(a_start_that_cannot_write_fails_and_forgets_nothing),
 	};
 	int rc;
 
