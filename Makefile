@@ -421,7 +421,7 @@ $(BUILD)/tests/faults/reopen: $(BUILD)/tests/faults/reopen.o $(LIB)
 	$(if $(Q),$(say) LD $@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-# What it costs, in ten minutes; BENCH_SECONDS=0.2 for a glance.
+# What it costs, in half an hour; BENCH_SECONDS=0.2 for a glance.
 bench:
 	@tests/scenario/packages.sh build lab bench
 	@$(MAKE) --no-print-directory all $(TOOLS) $(BENCH)
