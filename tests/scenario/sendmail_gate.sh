@@ -31,6 +31,11 @@ meter_rules() {
 		    policies = {"wide"} }
 		smarthost "b" { host = "$PROVIDER" username = "bo-at-p" secret = "b"
 		    policies = {"small"} }
+		policy "each" { per = "sender" messages = {"2/24h"} }
+		smarthost "c" { host = "$PROVIDER" username = "al-at-p" secret = "a"
+		    policies = {"each"} }
+		route "c" { smarthosts = {"c"} }
+		rule "cy" { sender = {"cy@office.example"} route = "c" }
 		route "a" { smarthosts = {"a"} }
 		route "b" { smarthosts = {"b"} }
 		rule "bo" { sender = {"bo@office.example"} route = "b" }
@@ -142,7 +147,7 @@ cat >>"$ROOT/etc/aliases" <<-END
 	owner-listed: al
 END
 printf '%s@client.test\n' f1 f2 f3 >"$ROOT/etc/mail/friends"
-sendmail_configure al bo bob
+sendmail_configure al bo bob cy
 in_office newaliases >"$STAGE/setup.log" 2>&1
 start_postmeter
 start_provider "$PROVIDER" 127.0.0.2 good yes al-at-p:canary-A bo-at-p:canary-B
@@ -255,6 +260,43 @@ queue_run
 n=$(grep -rlF '(Authenticated sender: bo-at-p)' "$STAGE/$PROVIDER/mail/inbox/new" | grep -c . || true)
 ((n <= LIMIT && n > 0)) || fail "$n left, $LIMIT may" "$STAGE/postmeter.log"
 ok "$n of at most $LIMIT left by bo's account"
+
+step "Root hands mail to the queue past the filter (-Am): it is seen, and has no key"
+clear_queue
+login=$(grep -c 'login=given' "$STAGE/postmeter.log")
+in_office sendmail -Am -f al@$O x@$C <<<"past the filter" >/dev/null 2>&1 || true
+queue_run
+is "logins" "$login" "$(grep -c 'login=given' "$STAGE/postmeter.log")" "$STAGE/postmeter.log"
+matches "the log has it" 'sender=<al@office.example> was never counted' \
+    "$(grep 'never counted' "$STAGE/postmeter.log" | tail -n 1)"
+clear_queue
+
+step "Quarantined by an operator, released: by its account, and counted"
+AT=$(handed)
+stop_provider "$PROVIDER"
+send al@$O "quarantined" x@$C >/dev/null
+wait_until 60 "it waits" "$STAGE/sendmail.log" \
+    sendmail_waits_for "Total requests: 1"
+in_office sendmail -Qtest -q >/dev/null 2>&1 || true
+again_provider "$PROVIDER" 127.0.0.2
+queue_run
+is "left while it is quarantined" "$AT" "$(handed)"
+in_office sendmail -qQ -Q >/dev/null 2>&1 || true
+charged=$(recipients)
+queue_run
+wait_until 60 "it has left" "$STAGE/sendmail.log" handed_is $((AT + 1))
+ok "it left"
+
+step "A limit of each sender at the exit"
+for i in 1 2 3 4; do
+	# Cost 0 at the door: the alias leads outside.
+	send cy@$O "each $i" away@$O >/dev/null
+done
+queue_run
+is "by cy's account" 2 "$(grep -c 'account=c .*login=given' "$STAGE/postmeter.log")"
+matches "the others wait" "account c: 2 of 2 messages" \
+    "$(grep 'account=c .*login=refused' "$STAGE/postmeter.log" | tail -n 1)"
+clear_queue
 
 step "A queue group with r=1 makes parts with ids of their own: each counts"
 clear_queue

@@ -10,10 +10,14 @@
 
 #include "answer.h"
 #include "arrivals.h"
+#include "bill.h"
 #include "credentials.h"
 #include "digest.h"
+#include "escape.h"
 #include "gate.h"
+#include "log.h"
 #include "mailaddr.h"
+#include "match.h"
 #include "routing.h"
 #include "sendmail_key.h"
 #include "sendmail_maps.h"
@@ -86,22 +90,45 @@ message(const struct desk *desk, struct bytes key, int64_t now,
 	return 0;
 }
 
+/*
+ * note_uncounted - mail that would have had an account, had it come by the
+ * milter: root's own (-Am), or of a port without the filter
+ */
+static void
+note_uncounted(const struct config *conf, const struct question *q)
+{
+	char sender[MAILADDR_MAX + 8];
+	const struct rule *rule;
+	bool sure;
+
+	if (!bill_has_id(q->id, &q->sender) ||
+	    (rule = match_sender(conf, &q->sender, &sure)) == NULL ||
+	    rule->route == NULL)
+		return;
+	log_warn(
+	    "%s: sender=<%s> was never counted, so it has no account: it did not come by the milter",
+	    q->id, escape_str(sender, sizeof(sender), q->sender.text));
+}
+
 void
 sendmail_map_route(const struct desk *desk, struct bytes key, int64_t now,
     char *dst, size_t size)
 {
 	struct question q;
 	struct why why = WHY_NONE;
+	bool early;
 
 	if (message(desk, key, now, &q, dst, size) == -1)
 		return;
 	/* Asked at RCPT, before the charge: a guess, and no more than that. */
-	if (q.sh == NULL &&
-	    (q.id[0] == '\0' || arrivals_has(q.id, &q.sender)) &&
-	    routing_of_sender(desk, &q.sender, now, &q.sh, &why) ==
-		ROUTE_UNKNOWN) {
+	early =
+	    q.sh == NULL && (q.id[0] == '\0' || arrivals_has(q.id, &q.sender));
+	if (early && routing_of_sender(desk, &q.sender, now, &q.sh, &why) ==
+			 ROUTE_UNKNOWN) {
 		answer_temp(dst, size, why.text);
 	} else if (q.sh == NULL) {
+		if (!early)
+			note_uncounted(desk->conf, &q);
 		snprintf(dst, size, "NOTFOUND ");
 	} else if (!sendmail_can(q.sh, &why)) {
 		answer_temp(dst, size, why.text);
