@@ -96,7 +96,7 @@ bool	trace_settle(void);
 struct trace_stats {
 	bool open;
 	uint64_t noted, dropped;	/* since start; dropped: not kept singly */
-	char trouble[160];		/* of the last write; "" if it was good */
+	struct why trouble;		/* of the last write; "" if it was good */
 };
 void	trace_stats(struct trace_stats *st_r);
 

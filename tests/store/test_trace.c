@@ -191,7 +191,7 @@ a_flood_is_counted_to_the_last_and_displaces_nobody(void **state)
 	trace_stats(&st);
 	assert_int_equal(st.noted, 100001);
 	assert_true(st.dropped > 90000);
-	assert_string_equal(st.trouble, "");
+	assert_string_equal(st.trouble.text, "");
 }
 
 static bool
@@ -242,7 +242,7 @@ the_file_never_outgrows_its_size(void **state)
 	assert_int_equal(stat(file, &sb), 0);
 	assert_true(sb.st_size <= SIZE);
 	trace_stats(&st);
-	assert_string_equal(st.trouble, "");
+	assert_string_equal(st.trouble.text, "");
 	/* The newest are there, the oldest went, the sums know all of them. */
 	assert_int_equal(
 	    found(&(struct trace_query){ .queue_id = "ID39999" }), 1);

@@ -231,7 +231,7 @@ trace_report(const struct config *conf)
 	trace_stats(&st);
 	return json_pack("{s:b, s:s, s:o, s:o, s:s}", "open", st.open, "file",
 	    conf->trace_file, "noted", control_number(st.noted), "dropped",
-	    control_number(st.dropped), "trouble", st.trouble);
+	    control_number(st.dropped), "trouble", st.trouble.text);
 }
 
 /* unhealthy - does one of the list of all smarthosts want to be looked after?

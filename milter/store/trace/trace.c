@@ -51,7 +51,7 @@ static struct {
 	uint64_t asked, written;  /* guarded by lock: tickets of settle */
 	bool ending;              /* guarded by lock */
 	uint64_t noted, dropped;  /* guarded by lock */
-	char trouble[160];        /* guarded by lock */
+	struct why trouble;       /* guarded by lock */
 } t = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static atomic_bool is_open;
@@ -257,8 +257,8 @@ write_round(void)
 	memset(s->refusals_used, 0, sizeof(s->refusals_used));
 	s->ndays = s->nrefusals = s->nhours = 0;
 	pthread_mutex_lock(&t.lock);
-	told = t.trouble[0] != '\0';
-	snprintf(t.trouble, sizeof(t.trouble), "%s", rc == -1 ? why.text : "");
+	told = t.trouble.text[0] != '\0';
+	t.trouble = rc == -1 ? why : WHY_NONE;
 	if (rc == -1 && !told)
 		log_warn("%s; mail goes on, its trace is lost", why.text);
 	t.dropped += rc == -1 ? to - from : 0;
@@ -310,7 +310,7 @@ trace_open(const char *path, int64_t keep, uint64_t size, struct why *why)
 	t.head = t.tail = 0;
 	t.asked = t.written = t.noted = t.dropped = 0;
 	t.ending = false;
-	t.trouble[0] = '\0';
+	t.trouble.text[0] = '\0';
 	cond_init(&t.work);
 	cond_init(&t.done);
 	if (t.ring == NULL || t.filling == NULL || t.writing == NULL ||
@@ -355,7 +355,7 @@ trace_settle(void)
 	while (t.written < ticket && !t.ending &&
 	       cond_wait(&t.done, &t.lock, until))
 		;
-	written = t.written >= ticket && t.trouble[0] == '\0';
+	written = t.written >= ticket && t.trouble.text[0] == '\0';
 	pthread_mutex_unlock(&t.lock);
 	return written;
 }
@@ -367,7 +367,7 @@ trace_stats(struct trace_stats *st_r)
 	st_r->open = t.filling != NULL;
 	st_r->noted = t.noted;
 	st_r->dropped = t.dropped;
-	memcpy(st_r->trouble, t.trouble, sizeof(t.trouble));
+	st_r->trouble = t.trouble;
 	pthread_mutex_unlock(&t.lock);
 }
 
