@@ -73,7 +73,7 @@ bool	sendmail_can(const struct smarthost *sh, struct why *why);
 #define SENDMAIL_VALUE	189
 
 /* The longest answer: three values in base64 and their frame. */
-#define SENDMAIL_ANSWER (3 * (SENDMAIL_VALUE / 3 * 4) + 64)
+#define SENDMAIL_ANSWER (3 * (SENDMAIL_VALUE / 3 * 4) + 128)
 
 /* "pm587:[smtp.example.com]".  -1 if size does not suffice. */
 int	sendmail_route(const struct smarthost *sh, char *dst, size_t size);

@@ -354,16 +354,16 @@ the_login_of_each_account_is_its_own(void **state)
 	charged("a");
 	assert_answer(ask_login, "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1h\" \"I=dXNlci1h\" \"P=a2V5LUE=\" "
-	    "\"M:PLAIN LOGIN XOAUTH PLAIN-CLIENTTOKEN\"");
+	    "\"M:PLAIN LOGIN XOAUTH2 OAUTHBEARER XOAUTH PLAIN-CLIENTTOKEN\"");
 	charged("b");
 	assert_answer(ask_login, "6AL7<bo@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
-	    "\"M:PLAIN LOGIN XOAUTH PLAIN-CLIENTTOKEN\"");
+	    "\"M:PLAIN LOGIN XOAUTH2 OAUTHBEARER XOAUTH PLAIN-CLIENTTOKEN\"");
 	fail.bound = "\t6AL7";
 	fail.smarthost = "b";
 	assert_answer(ask_login, "6AL7<al@office.example><smtp.provider.test>",
 	    "OK \"U=dXNlci1i\" \"I=dXNlci1i\" \"P=a2V5OkI=\" "
-	    "\"M:PLAIN LOGIN XOAUTH PLAIN-CLIENTTOKEN\"");
+	    "\"M:PLAIN LOGIN XOAUTH2 OAUTHBEARER XOAUTH PLAIN-CLIENTTOKEN\"");
 	/* Known, but no key in the file: it waits, it does not go without. */
 	fail.smarthost = "c";
 	assert_answer(

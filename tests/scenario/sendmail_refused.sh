@@ -158,6 +158,18 @@ is "returned" 0 "$(returned)" "$STAGE/sendmail.log"
 wait_until 60 "status says why" "$STAGE/postmeter.log" closed login
 well 142
 
+step "The same, as Microsoft and Yahoo offer them"
+for offers in "LOGIN XOAUTH2" "PLAIN LOGIN XOAUTH2 OAUTHBEARER"; do
+	before=$(took)
+	provider "$offers" no MAIL
+	several 20 "a wrong password"
+	wait_until 120 "they wait" "$STAGE/sendmail.log" waiting_is 20
+	queue_run
+	is "left" "$before" "$(took)"
+	is "returned" 0 "$(returned)" "$STAGE/sendmail.log"
+	well $((before + 20))
+done
+
 step "It refuses the login, and MAIL: what was under way is returned, no other"
 provider "PLAIN LOGIN" no MAIL
 several 1 "the first"
@@ -165,9 +177,9 @@ wait_until 60 "it is returned" "$STAGE/sendmail.log" local_mail_is al 1
 several 19 "a wrong password"
 wait_until 120 "they wait" "$STAGE/sendmail.log" waiting_is 19
 queue_run
-is "left" 142 "$(took)"
+is "left" 182 "$(took)"
 is "returned" 1 "$(returned)" "$STAGE/sendmail.log"
-well 161
+well 201
 
 step "It offers no login, and refuses MAIL"
 provider "" yes MAIL
@@ -176,6 +188,6 @@ wait_until 60 "it is returned" "$STAGE/sendmail.log" local_mail_is al 2
 several 5 "no login"
 wait_until 120 "they wait" "$STAGE/sendmail.log" waiting_is 5
 queue_run
-is "left" 161 "$(took)"
+is "left" 201 "$(took)"
 is "returned" 2 "$(returned)" "$STAGE/sendmail.log"
-well 166
+well 206

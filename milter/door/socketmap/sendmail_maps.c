@@ -29,8 +29,10 @@
  * Last of all mechanisms some that providers offer and no Cyrus SASL speaks.
  * Sendmail takes them in turn: where the last one cannot even be begun it lets
  * the mail wait, where the last one is refused it goes on without a login.
+ * Those of tokens need a plugin, which a host of passwords has not.
  */
 #define NOBODYS " XOAUTH PLAIN-CLIENTTOKEN"
+#define TOKENS " XOAUTH2 OAUTHBEARER"
 
 /* What is asked: about which message, and what else stands in the key. */
 struct question {
@@ -258,7 +260,7 @@ login(const struct config *conf, const struct smarthost *sh, char *dst,
 		colon = both + strlen(sh->username);
 		*colon = '\0';
 		memcpy(dst, "OK ", 3);
-		if (sendmail_auth(both, colon + 1, "PLAIN LOGIN" NOBODYS,
+		if (sendmail_auth(both, colon + 1, "PLAIN LOGIN" TOKENS NOBODYS,
 			dst + 3, size - 3) == -1)
 			answer_temp(dst, size,
 			    "user name or password is longer than 189 bytes, which Sendmail cannot take");
