@@ -459,11 +459,9 @@ smallest_cap(const struct config *conf)
 	return least;
 }
 
-/* habit - a setting that is odd as it is: bad is what it must not be, NULL
- * anything */
+/* habit - a setting that is odd as it is now */
 static void
-habit(struct audit *a, const char *name, const char *bad, const char *now,
-    const char *what)
+habit(struct audit *a, const char *name, const char *now, const char *what)
 {
 	char remedy[200];
 
@@ -471,7 +469,7 @@ habit(struct audit *a, const char *name, const char *bad, const char *now,
 	if (strcmp(name, "smtpd_forbid_bare_newline") == 0)
 		snprintf(remedy, sizeof(remedy),
 		    "postconf -e '%s = yes' && postfix reload", name);
-	else if (bad != NULL)
+	else if (strcmp(name, "authorized_submit_users") == 0)
 		snprintf(remedy, sizeof(remedy),
 		    "postconf -e '%s = !www-data, static:all' && postfix reload",
 		    name);
@@ -491,6 +489,8 @@ audit_habits(struct audit *a)
 		    "a client can smuggle a message into another" },
 		{ "authorized_submit_users", "static:anyone",
 		    "any user of the machine hands in mail under any name" },
+		{ "soft_bounce", "yes",
+		    "mail that a server refuses for good is tried again for days, and each try is a login" },
 		{ "debug_peer_list", NULL,
 		    "sessions with passwords are logged" },
 		{ "smtpd_milter_maps", NULL,
@@ -507,7 +507,7 @@ audit_habits(struct audit *a)
 
 		if (odd[i].value == NULL ? v[0] != '\0'
 					 : strcmp(v, odd[i].value) == 0)
-			habit(a, odd[i].name, odd[i].value, v, odd[i].what);
+			habit(a, odd[i].name, v, odd[i].what);
 	}
 	if (has_word(setting(a, "internal_mail_filter_classes"), "bounce"))
 		ctl_finding(a->found, false,

@@ -177,6 +177,7 @@ static const struct pair pairs[] = {
 	{ "what is seldom meant",
 	    "smtpd_forbid_bare_newline = no\n"
 	    "authorized_submit_users = static:anyone\n"
+	    "soft_bounce = yes\n"
 	    "debug_peer_list = one.example\n"
 	    "smtpd_milter_maps = cidr:/etc/postfix/milters\n"
 	    "smtpd_authorized_xclient_hosts = 10.0.0.1\n"
@@ -185,7 +186,8 @@ static const struct pair pairs[] = {
 	    GOOD,
 	    { "?smtpd_forbid_bare_newline = no",
 		"?authorized_submit_users = static:anyone",
-		"?debug_peer_list = one.example", "?smtpd_milter_maps = ",
+		"?soft_bounce = yes", "?debug_peer_list = one.example",
+		"?smtpd_milter_maps = ",
 		"?smtpd_authorized_xclient_hosts = 10.0.0.1",
 		"?internal_mail_filter_classes has bounce",
 		"?smtpd_recipient_limit = 1000 is above the 100" } },
