@@ -67,6 +67,18 @@ const char *postfix_next_item(const char **rest, size_t *len_r);
 /* Is item that UNIX socket, bare or as "{ unix:path, ... }"? */
 bool	postfix_names_socket(const char *item, size_t len, const char *path);
 
+/* Is word one of the words of a list? */
+bool	postfix_has_word(const char *list, const char *word);
+
+/* What main.cf says; "" if it does not.  A service goes by its own word first. */
+const char *postfix_setting(const struct postfix *pf, const char *name);
+const char *postfix_effective(const struct postfix *pf, const char *service,
+	    const char *name);
+
+/* An entry of master.cf: its program with arguments ("" if there is none). */
+const char *postfix_program(const char *entry);
+bool	postfix_runs(const char *entry, const char *program);
+
 /* --- postfix_service.c: the client of a smarthost; pure ------------------ */
 
 /*
@@ -106,6 +118,14 @@ json_t	*postfix_overrides_back(const struct postfix *pf, const json_t *made);
  * be otherwise lets mail go unmetered or a key go astray.
  */
 json_t	*postfix_audit(const struct postfix *pf, const struct config *conf);
+
+/*
+ * Adds what happens behind the front door: what adds recipients, rewrites
+ * senders, lets mail pass twice or past its account, and clients that are not
+ * in networks.  None of it goes uncounted at an account's exit.
+ */
+void	postfix_unseen(const struct postfix *pf, const struct config *conf,
+	    json_t *found);
 
 /*
  * made and the changes as one: the first "before", the last "value".  Once

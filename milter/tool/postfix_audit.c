@@ -18,62 +18,6 @@ struct audit {
 	json_t *found;
 };
 
-/* --- values -------------------------------------------------------------- */
-
-/* setting - what main.cf says; "" if it does not */
-static const char *
-setting(const struct audit *a, const char *name)
-{
-	const char *v = json_string_value(json_object_get(a->pf->main, name));
-
-	return v != NULL ? v : "";
-}
-
-/* effective - what a service goes by: its own word, else main.cf's */
-static const char *
-effective(const struct audit *a, const char *service, const char *name)
-{
-	char key[400];
-	const char *v;
-
-	snprintf(key, sizeof(key), "%s/%s", service, name);
-	v = json_string_value(json_object_get(a->pf->override, key));
-	return v != NULL ? v : setting(a, name);
-}
-
-/* command - the program of a service and its arguments; "" if it has none */
-static const char *
-command(const char *entry)
-{
-	for (int i = 0; i < 7 && entry != NULL; i++) {
-		entry = strchr(entry, ' ');
-		entry += entry != NULL;
-	}
-	return entry != NULL ? entry : "";
-}
-
-static bool
-runs(const char *entry, const char *program)
-{
-	const size_t n = strlen(program);
-	const char *c = command(entry);
-
-	return strncmp(c, program, n) == 0 && (c[n] == ' ' || c[n] == '\0');
-}
-
-/* has_word - is word one of the words of a list? */
-static bool
-has_word(const char *list, const char *word)
-{
-	const char *item;
-	size_t len;
-
-	while ((item = postfix_next_item(&list, &len)) != NULL)
-		if (len == strlen(word) && memcmp(item, word, len) == 0)
-			return true;
-	return false;
-}
-
 /* --- milters ------------------------------------------------------------- */
 
 /* inside - path as it is seen from the queue directory */
@@ -137,7 +81,8 @@ postfix_audit_expand(const struct audit *a, const char *list, char *dst,
 			continue;
 		}
 		snprintf(name, sizeof(name), "%.*s", (int)len, start);
-		postfix_audit_expand(a, setting(a, name), dst, size, depth + 1);
+		postfix_audit_expand(
+		    a, postfix_setting(a->pf, name), dst, size, depth + 1);
 		n = strlen(dst);
 		list = start + len + (closed && start[len] != '\0');
 	}
@@ -155,7 +100,7 @@ milter_remedy(const struct audit *a, const char *where, const char *name,
 	int n;
 
 	/* What main.cf says, setup writes anew. */
-	if (list == setting(a, name)) {
+	if (list == postfix_setting(a->pf, name)) {
 		snprintf(dst, size, SETUP);
 		return;
 	}
@@ -209,12 +154,13 @@ audit_milters(struct audit *a, const char *where, const char *name,
 static void
 audit_override(struct audit *a, const char *service)
 {
-	const char *list = effective(a, service, "receive_override_options");
+	const char *list =
+	    postfix_effective(a->pf, service, "receive_override_options");
 	char left[400] = "", remedy[600];
 	const char *item;
 	size_t len;
 
-	if (!has_word(list, "no_milters"))
+	if (!postfix_has_word(list, "no_milters"))
 		return;
 	while ((item = postfix_next_item(&list, &len)) != NULL)
 		if (len != strlen("no_milters") ||
@@ -239,18 +185,18 @@ audit_inputs(struct audit *a)
 	json_object_foreach (a->pf->master, name, value) {
 		entry = json_string_value(value);
 		/* Behind a content filter the mail was metered before. */
-		if (!runs(entry, "smtpd") ||
+		if (!postfix_runs(entry, "smtpd") ||
 		    strncmp(name, "127.0.0.1:", 10) == 0 ||
 		    strncmp(name, "localhost:", 10) == 0)
 			continue;
 		audit_override(a, name);
 		audit_milters(a, name, "smtpd_milters",
-		    effective(a, name, "smtpd_milters"),
-		    effective(a, name, "milter_default_action"));
+		    postfix_effective(a->pf, name, "smtpd_milters"),
+		    postfix_effective(a->pf, name, "milter_default_action"));
 	}
 	audit_milters(a, "sendmail(1)", "non_smtpd_milters",
-	    setting(a, "non_smtpd_milters"),
-	    setting(a, "milter_default_action"));
+	    postfix_setting(a->pf, "non_smtpd_milters"),
+	    postfix_setting(a->pf, "milter_default_action"));
 	if (a->pf->chrooted &&
 	    (inside(a, a->conf->milter_socket.path)[0] == '/' ||
 		inside(a, a->conf->map_socket.path)[0] == '/'))
@@ -300,7 +246,7 @@ static bool
 suffices(const char *name, const char *now, const char *wanted)
 {
 	if (strcmp(name, "smtp_tls_security_level") == 0 &&
-	    has_word("secure verify fingerprint dane-only", now))
+	    postfix_has_word("secure verify fingerprint dane-only", now))
 		return true;
 	return same_list(now, wanted) ||
 	       (now[0] == '\0' && is_default(name, wanted));
@@ -317,7 +263,7 @@ audit_client(struct audit *a, const char *service, const struct smarthost *sh)
 
 	json_array_foreach (settings, i, s) {
 		const char *name = obj_str(s, "name");
-		const char *now = effective(a, service, name);
+		const char *now = postfix_effective(a->pf, service, name);
 		const char *wanted = obj_str(s, "value");
 
 		if (obj_str(s, "why")[0] != '\0' &&
@@ -328,8 +274,8 @@ audit_client(struct audit *a, const char *service, const struct smarthost *sh)
 	}
 	json_decref(settings);
 	if (sh->tls == TLS_VERIFY &&
-	    effective(a, service, "smtp_tls_CAfile")[0] == '\0' &&
-	    effective(a, service, "smtp_tls_CApath")[0] == '\0')
+	    postfix_effective(a->pf, service, "smtp_tls_CAfile")[0] == '\0' &&
+	    postfix_effective(a->pf, service, "smtp_tls_CApath")[0] == '\0')
 		ctl_finding(a->found, true, SETUP,
 		    "%s: without smtp_tls_CAfile no certificate can be verified",
 		    service);
@@ -339,7 +285,7 @@ audit_client(struct audit *a, const char *service, const struct smarthost *sh)
 static void
 audit_relayhost(struct audit *a, const struct smarthost *sh)
 {
-	const char *relay = setting(a, "relayhost"), *at;
+	const char *relay = postfix_setting(a->pf, "relayhost"), *at;
 	char exact[400], remedy[480];
 
 	snprintf(exact, sizeof(exact), "[%s]:%u", sh->host, (unsigned)sh->port);
@@ -377,7 +323,7 @@ audit_verbose(struct audit *a, const char *name, const char *entry)
 	const size_t word = at != NULL ? 1 + strcspn(at + 1, " ") : 0;
 	char remedy[4300];
 
-	if (at == NULL || at < command(entry))
+	if (at == NULL || at < postfix_program(entry))
 		return;
 	snprintf(remedy, sizeof(remedy),
 	    "postconf -M '%s=%.*s%s' && postfix reload", name,
@@ -398,15 +344,16 @@ audit_strangers(struct audit *a)
 		char remedy[500];
 
 		entry = json_string_value(value);
-		if (!runs(entry, "smtp"))
+		if (!postfix_runs(entry, "smtp"))
 			continue;
 		audit_verbose(a, name, entry);
-		maps = effective(a, name, "smtp_sasl_password_maps");
+		maps =
+		    postfix_effective(a->pf, name, "smtp_sasl_password_maps");
 		if (strncmp(name, "smarthost-", 10) == 0 ||
 		    (strstr(maps, auth) == NULL &&
 			strstr(maps, inside(a, auth)) == NULL))
 			continue;
-		if (maps == setting(a, "smtp_sasl_password_maps"))
+		if (maps == postfix_setting(a->pf, "smtp_sasl_password_maps"))
 			snprintf(remedy, sizeof(remedy),
 			    "postconf -X smtp_sasl_password_maps && postfix reload");
 		else
@@ -424,7 +371,7 @@ static void
 audit_map(struct audit *a)
 {
 	const char *list =
-	    setting(a, "sender_dependent_default_transport_maps");
+	    postfix_setting(a->pf, "sender_dependent_default_transport_maps");
 	char ours[300];
 	size_t len;
 	const char *first = postfix_next_item(&list, &len);
@@ -435,8 +382,8 @@ audit_map(struct audit *a)
 	    memcmp(first, ours, len) != 0)
 		ctl_finding(a->found, true, SETUP,
 		    "sender_dependent_default_transport_maps does not begin with postmeter's map: mail does not leave by its smarthost");
-	if (strstr(setting(a, "rewrite_service_name"), "rewrite-exit") ==
-		NULL ||
+	if (strstr(postfix_setting(a->pf, "rewrite_service_name"),
+		"rewrite-exit") == NULL ||
 	    json_object_get(a->pf->master, "rewrite-exit/unix") == NULL)
 		ctl_finding(a->found, true, SETUP,
 		    "rewrite_service_name does not lead the queue manager to rewrite-exit: it does not hear that an account is full");
@@ -499,17 +446,19 @@ audit_habits(struct audit *a)
 		    "these clients choose their address and login" },
 	};
 	const uint32_t cap = smallest_cap(a->conf);
-	const char *limit = setting(a, "smtpd_recipient_limit");
+	const char *limit = postfix_setting(a->pf, "smtpd_recipient_limit");
 	char remedy[200];
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
-		const char *v = setting(a, odd[i].name);
+		const char *v = postfix_setting(a->pf, odd[i].name);
 
 		if (odd[i].value == NULL ? v[0] != '\0'
 					 : strcmp(v, odd[i].value) == 0)
 			habit(a, odd[i].name, v, odd[i].what);
 	}
-	if (has_word(setting(a, "internal_mail_filter_classes"), "bounce"))
+	if (postfix_has_word(
+		postfix_setting(a->pf, "internal_mail_filter_classes"),
+		"bounce"))
 		ctl_finding(a->found, false,
 		    "postconf -X internal_mail_filter_classes && postfix reload",
 		    "internal_mail_filter_classes has bounce: notices of the mail server itself are metered and may wait");
@@ -534,5 +483,6 @@ postfix_audit(const struct postfix *pf, const struct config *conf)
 		audit_map(&a);
 	audit_strangers(&a);
 	audit_habits(&a);
+	postfix_unseen(pf, conf, a.found);
 	return a.found;
 }

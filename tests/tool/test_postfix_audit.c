@@ -29,6 +29,7 @@ static const char office[] =
     "map-socket = \"unix:/var/spool/postfix/postmeter/map.sock\"\n"
     "auth-socket = \"unix:/var/spool/postfix/postmeter/auth.sock\"\n"
     "store = \"memory:\" user = \"root\"\n"
+    "local-domains = {\"office.example\"}\n"
     "policy \"p\" { recipients-per-message = 100 }\n"
     "smarthost \"one\" { host = \"one.example\" }\n"
     "smarthost \"two\" { host = \"two.example\" port = 465 }\n"
@@ -191,6 +192,45 @@ static const struct pair pairs[] = {
 		"?smtpd_authorized_xclient_hosts = 10.0.0.1",
 		"?internal_mail_filter_classes has bounce",
 		"?smtpd_recipient_limit = 1000 is above the 100" } },
+	{ "what is added behind the front door",
+	    "always_bcc = all@archive.example\n"
+	    "sender_bcc_maps = inline:{ a@office.example=b@office.example }\n"
+	    "virtual_alias_maps = "
+	    "inline:{ {team@office.example = a@x.example, b@y.example, c@office.example} }"
+	    " pcre:/etc/postfix/aliases",
+	    GOOD,
+	    { "?always_bcc = all@archive.example", "?sender_bcc_maps = inline",
+		"?1 alias of inline:{ {team@office.example = a@x.example, "
+		"b@y.example, c@office.example} } leads outside, team@office.example to 2",
+		"?pcre:/etc/postfix/aliases cannot be listed" } },
+	{ "senders that are other ones when they leave",
+	    "canonical_maps = hash:/etc/postfix/c\n"
+	    "sender_canonical_maps = hash:/etc/postfix/s\n"
+	    "masquerade_domains = office.example\n"
+	    "smtp_generic_maps = hash:/etc/postfix/generic",
+	    GOOD,
+	    { "?canonical_maps = hash:/etc/postfix/c: senders are rewritten",
+		"?sender_canonical_maps = ", "?masquerade_domains = ",
+		"?smtp_generic_maps = " } },
+	{ "a filter that hands it in again",
+	    "content_filter = scan:[127.0.0.1]:10024",
+	    GOOD "127.0.0.1:10025 inet n - y - - smtpd -o content_filter="
+		 " -o receive_override_options=no_address_mappings\n",
+	    { "?127.0.0.1:10025/inet: what comes back from the filter scan:" } },
+	{ "a filter whose mail is let alone",
+	    "content_filter = scan:[127.0.0.1]:10024",
+	    GOOD "127.0.0.1:10025 inet n - y - - smtpd -o content_filter="
+		 " -o receive_override_options=no_milters\n"
+		 "127.0.0.1:2525 inet n - y - - smtpd\n"
+		 "127.0.0.1:10026 inet n - y - - smtpd -o smtpd_milters=\n",
+	    { NULL } },
+	{ "mail past its account, and other networks",
+	    "relay_domains = partner.example\n"
+	    "transport_maps = hash:/etc/postfix/transport\n"
+	    "mynetworks = 127.0.0.0/8, [::1]/128 10.1.0.0/16 cidr:/etc/x",
+	    GOOD,
+	    { "?relay_domains = partner.example", "?transport_maps = ",
+		"?mynetworks has 10.1.0.0/16 and networks has not" } },
 	{ "as far as it may go",
 	    "internal_mail_filter_classes = notify\n"
 	    "smtpd_recipient_limit = 100\nrelayhost = [one.example]:587",
