@@ -108,9 +108,9 @@ most_outside(const struct config *conf, const char *lines, char *key_r,
 	return most;
 }
 
-/* is_listed - can postmap(1) list tables of that type? */
+/* can_be_listed - can postmap(1) list tables of that type? */
 static bool
-is_listed(const char *map)
+can_be_listed(const char *map)
 {
 	static const char *const types[] = { "hash", "btree", "lmdb", "cdb",
 		"sdbm", "dbm", "texthash", "inline" };
@@ -135,8 +135,8 @@ add_aliases(struct unseen *u, const char *name)
 		snprintf(map, sizeof(map), "%.*s", (int)len, item);
 		if (strchr(map, ':') == NULL || map[0] == '$')
 			continue;
-		lines =
-		    is_listed(map) ? postfix_map_list(u->pf->dir, map) : NULL;
+		lines = can_be_listed(map) ? postfix_map_list(u->pf->dir, map)
+					   : NULL;
 		if (lines == NULL) {
 			snprintf(remedy, sizeof(remedy),
 			    "look where an address leads: postmap -q ADDRESS %s",
