@@ -344,7 +344,7 @@ $(BUILD)/libfuzzer_%: $(SUPPORT) $(LIB)
 SCENARIOS = message_goes_all_the_way oauth sendmail_secrets sendmail_gate sendmail \
     sendmail_refused sendmail_check accounts exit spellings own_address failover_under_load \
     no_credential_leaks lured parallel_limit \
-    kill_nine restart_in_the_middle \
+    kill_nine backup restart_in_the_middle \
     day_two page broken hold shared_store shared_store_trouble refusals
 
 packages:
