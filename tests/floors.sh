@@ -14,6 +14,7 @@ trap 'rm -rf "$work"' EXIT
 
 # shellcheck source=tests/support/claim.sh
 . tests/support/claim.sh
+needs_git
 
 ask() {
 	make -s --no-print-directory BUILD="$BUILD" "$@"

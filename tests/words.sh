@@ -8,6 +8,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=tests/support/claim.sh
 . tests/support/claim.sh
+needs_git
 
 # find_words ERE WHERE... - fails, and shows them, if there are any
 find_words() {

@@ -193,10 +193,12 @@ offer(const struct desk *desk, const struct smarthost *sh, bool last,
 	    (routed->count + sh->recipient_limit - 1) / sh->recipient_limit;
 	struct bill_choice *ch = &b->choice[b->nchoice++];
 
-	ch->smarthost = sh->name;
-	ch->first = b->nline;
-	ch->n = routed->count > 0 ? sh->policies.n : 0;
-	ch->last = last;
+	*ch = (struct bill_choice){
+		.smarthost = sh->name,
+		.first = b->nline,
+		.n = routed->count > 0 ? sh->policies.n : 0,
+		.last = last,
+	};
 	/* The mail server will ask with the sender that it is told now. */
 	if (bill_renames(sh, &t->sender) &&
 	    !(t->by_id && bill_has_id(t->queue_id, &t->sender)))
@@ -277,9 +279,10 @@ bill_make(const struct desk *desk, const struct rule *rule, const struct txn *t,
 			    (leaves || (t->by_id && t->queue_id[0] != '\0'));
 	bool made_up = false;
 
-	memset(b_r, 0, sizeof(*b_r));
+	/* Made for every recipient: lines beyond nline are left as they are. */
 	b_r->now = now;
 	b_r->zone = conf->zone;
+	b_r->nline = b_r->nchoice = 0;
 	w->sender = digest64(t->sender.text, strlen(t->sender.text));
 	for (size_t i = 0; i < rule->policies.n; i++) {
 		const struct policy *p = rule->policies.v[i];
