@@ -38,6 +38,7 @@ meter_secrets first "one secret" third "a third" wide "a wide"
 make_ca
 start_provider $FIRST 127.0.0.2 good yes "first@p:one secret"
 start_provider $OTHER 127.0.0.3 good yes "third@s:a third"
+one_more_host 127.0.0.4 $WIDE
 start_provider $WIDE 127.0.0.4 good yes "wide@w:a wide"
 office_directory
 start_postmeter

@@ -86,11 +86,6 @@ logins() {
 	grep -cE 'disconnect from .* auth=' "$STAGE/$1/mail.log" || true
 }
 
-one_more_host() {
-	ip address add "$1/8" dev lo
-	echo "$1 $2" >>/etc/hosts
-}
-
 sent() {
 	send "$@"
 	is "accepted from $1" 250 "$CODE"

@@ -76,15 +76,19 @@ stage_hosts() {
 		127.0.0.1 localhost mail.office.example
 		$1 smtp.provider.test
 		127.0.0.3 smtp.second.test
-		127.0.0.4 smtp.wide.test
 	END
+}
+
+# one_more_host ADDRESS NAME - on the stage
+one_more_host() {
+	ip address add "$1/8" dev lo
+	echo "$1 $2" >>/etc/hosts
 }
 
 stage_build() {
 	ip link set lo up
 	ip address add 127.0.0.2/8 dev lo
 	ip address add 127.0.0.3/8 dev lo
-	ip address add 127.0.0.4/8 dev lo
 	hostname mail.office.example
 	stage_private /etc/hosts </dev/null
 	stage_hosts 127.0.0.2
