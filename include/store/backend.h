@@ -82,6 +82,12 @@ struct store_backend {
 };
 
 /*
+ * Until when (ms) a lease that charges this bill can be settled: the end of its
+ * longest window, and never before a delivery may last, a day.
+ */
+int64_t	settlement_until(const struct bill *b);
+
+/*
  * What is left to do when a lease ends: *b, a bill of its lines, gets as costs
  * what left beyond it, on all lines; returned_r what was leased beyond what left.
  */

@@ -9,6 +9,30 @@
 
 #include "backend.h"
 
+/* A client that waits its longest for each of 50 recipients takes hours. */
+#define LEASE_LEAST DAY
+
+int64_t
+settlement_until(const struct bill *b)
+{
+	int64_t until = b->now + LEASE_LEAST, start, end;
+
+	for (size_t i = 0; i < b->nline; i++) {
+		const struct policy *p = b->line[i].policy;
+
+		for (size_t k = 0; k < p->nlimit; k++) {
+			const struct window_spec *w = &p->limit[k].window;
+
+			end = b->now + w->length;
+			if (w->calendar)
+				zone_period(
+				    b->zone, w->period, b->now, &start, &end);
+			until = end > until ? end : until;
+		}
+	}
+	return until;
+}
+
 void
 settlement_bill(struct bill *b, const struct lease *l,
     const struct settlement *left, uint64_t returned_r[DIM_COUNT])

@@ -29,10 +29,12 @@ audit_plugin(json_t *found)
 		    PLUGIN, strerror(errno));
 		return;
 	}
-	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		ctl_finding(found, true,
 		    "chown root " PLUGIN "; chmod 644 " PLUGIN,
 		    "%s can be written by others than root", PLUGIN);
+		return; /* to load it is to run it */
+	}
 	plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_LOCAL);
 	if (plugin == NULL || dlsym(plugin, "sasl_client_plug_init") == NULL)
 		ctl_finding(found, true, "install it again, for this system",

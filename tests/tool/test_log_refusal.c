@@ -75,6 +75,19 @@ an_address_that_looks_like_a_reply_is_none(void **state)
 	    read_line(STAMP
 		"4APF0aXY000123: to=<\"x, reply=550 5.4.5 Daily, stat=\"@x.test>, delay=00:00:01, mailer=pm587, dsn=5.1.1, reply=550 5.1.1 nobody, stat=User unknown"),
 	    "4APF0aXY000123|550 5.1.1 nobody");
+	/* Nor is it one where the line has no reply of its own, or no code. */
+	assert_string_equal(
+	    read_line(STAMP
+		"4APF0aXY000123: to=<\"x, reply=550 5.4.5 a\"@x.test>, delay=00:00:01, mailer=pm587, dsn=4.0.0, stat=Deferred: Connection refused"),
+	    "");
+	assert_string_equal(
+	    read_line(STAMP
+		"4APF0aXY000123: to=<\"x, dsn=5.4.5, reply=550 5.4.5 a\"@x.test>, delay=00:00:01, mailer=pm587, dsn=4.0.0, stat=Deferred: Connection refused"),
+	    "");
+	assert_string_equal(
+	    read_line(STAMP
+		"4APF0aXY000123: to=<\"x, dsn=5.4.5, reply=550 5.4.5 a\"@x.test>, delay=00:00:01, mailer=pm587, stat=queued"),
+	    "");
 }
 
 int

@@ -273,7 +273,7 @@ prepare_lease(struct local *l, const struct bill *b, struct hand *h,
 	rec->lease = *h->lease;
 	rec->lease.id = l->seq + 1;
 	rec->lease.when = b->now;
-	rec->lease_until = local_lease_until(b);
+	rec->lease_until = settlement_until(b);
 	return lease_table_add(
 		   l->lease, &rec->lease, rec->lease_until, false) == 0;
 }

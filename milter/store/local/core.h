@@ -182,8 +182,6 @@ void	local_free_blocks(struct local *l);
 
 /* --- lease.c ------------------------------------------------------------- */
 
-/* When a lease that charges this bill expires (ms). */
-int64_t	local_lease_until(const struct bill *b);
 enum store_answer local_leases(struct store *s, store_lease_fn *each,
 	    void *arg, struct why *why);
 enum store_answer local_load_leases(struct local *l, struct why *why);

@@ -6,33 +6,6 @@
  */
 #include "core.h"
 
-static int64_t
-limit_end(const struct limit *l, const struct bill *b)
-{
-	int64_t start, end = b->now + l->window.length;
-
-	if (l->window.calendar)
-		zone_period(b->zone, l->window.period, b->now, &start, &end);
-	return end;
-}
-
-int64_t
-local_lease_until(const struct bill *b)
-{
-	int64_t until = b->now;
-
-	for (size_t i = 0; i < b->nline; i++) {
-		const struct policy *p = b->line[i].policy;
-
-		for (size_t k = 0; k < p->nlimit; k++) {
-			int64_t end = limit_end(&p->limit[k], b);
-
-			until = end > until ? end : until;
-		}
-	}
-	return until;
-}
-
 enum store_answer
 local_leases(struct store *s, store_lease_fn *each, void *arg, struct why *why)
 {

@@ -109,28 +109,6 @@ redis_unlist_lease(struct redis_work *w, const char *id)
 
 /* --- making one --------------------------------------------------------- */
 
-/* The end of the longest window of the bill. */
-static int64_t
-longest_until(const struct bill *b)
-{
-	int64_t until = b->now, start, end;
-
-	for (size_t i = 0; i < b->nline; i++) {
-		const struct policy *p = b->line[i].policy;
-
-		for (size_t k = 0; k < p->nlimit; k++) {
-			const struct window_spec *w = &p->limit[k].window;
-
-			end = b->now + w->length;
-			if (w->calendar)
-				zone_period(
-				    b->zone, w->period, b->now, &start, &end);
-			until = end > until ? end : until;
-		}
-	}
-	return until;
-}
-
 struct leasing {
 	const struct bill *bill;
 	struct lease *lease;
@@ -156,7 +134,7 @@ make_lease(struct redis_work *w, void *arg, struct why *why)
 		return STORE_OK;
 	l->lease->id = l->id;
 	l->lease->when = h.bill.now;
-	until = longest_until(&h.bill);
+	until = settlement_until(&h.bill);
 	lease_pack(l->lease, until, &text);
 	if (work_set(w, lease_key(key, l->id), text.bytes, text.len) &&
 	    list_lease(w, l->lease))
