@@ -24,9 +24,9 @@ last(struct bytes text, const char *word)
 	return found;
 }
 
-/* says - is word in it? */
+/* spells - is word in it? */
 static bool
-says(struct bytes text, const char *word)
+spells(struct bytes text, const char *word)
 {
 	return memmem(text.p, text.len, word, strlen(word)) != NULL;
 }
@@ -50,7 +50,7 @@ reply_behind(struct bytes code)
 		return reply;
 	n += sizeof(word) - 1;
 	reply = (struct bytes){ code.p + n, code.len - n };
-	if (says(reply, ", delay=") || says(reply, ", mailer="))
+	if (spells(reply, ", delay=") || spells(reply, ", mailer="))
 		reply.len = 0;
 	return reply;
 }
