@@ -83,7 +83,7 @@ struct store_backend {
 
 /*
  * Until when (ms) a lease that charges this bill can be settled: the end of its
- * longest window, and never before a delivery may last, a day.
+ * longest window.  A delivery that lasts longer is settled no more.
  */
 int64_t	settlement_until(const struct bill *b);
 

@@ -9,13 +9,10 @@
 
 #include "backend.h"
 
-/* A client that waits its longest for each of 50 recipients takes hours. */
-#define LEASE_LEAST DAY
-
 int64_t
 settlement_until(const struct bill *b)
 {
-	int64_t until = b->now + LEASE_LEAST, start, end;
+	int64_t until = b->now, start, end;
 
 	for (size_t i = 0; i < b->nline; i++) {
 		const struct policy *p = b->line[i].policy;

@@ -789,23 +789,6 @@ what_left_counts_until_its_window_has_passed_since_the_settlement(void **state)
 }
 
 static void
-a_delivery_that_outlasts_its_window_is_charged_when_it_ends(void **state)
-{
-	const struct settlement left = { 1, 3, 0 };
-	struct lease l = lease_of("first", 1, 20);
-	struct decision d;
-	struct bill b;
-
-	bill_one(&b, conf, "hundred", "sent first", NOW);
-	assert_int_equal(STORE_OK, store_lease(store, &b, &l, &d, &why));
-	reopen();
-	bill_one(&b, conf, "hundred", "sent first", NOW + 2 * HOUR);
-	assert_int_equal(STORE_OK, store_settle(store, &b, &l, &left, &why));
-	assert_int_equal(1, used("hundred", "sent first", NOW + 2 * HOUR));
-	assert_int_equal(STORE_NONE, store_settle(store, &b, &l, &left, &why));
-}
-
-static void
 what_left_beyond_the_lease_is_charged_limit_or_not(void **state)
 {
 	struct lease l = lease_of("first", 1, 28);
@@ -1344,7 +1327,6 @@ store_contract_run(const struct store_maker *m)
 		T(what_left_counts_until_its_window_has_passed_since_the_settlement),
 		T(what_left_beyond_the_lease_is_charged_limit_or_not),
 		T(a_lease_is_settled_once),
-		T(a_delivery_that_outlasts_its_window_is_charged_when_it_ends),
 		T(open_leases_come_back_as_they_were_made),
 		T(a_lease_ends_with_the_longest_window_of_its_bill),
 		T(a_refused_lease_leaves_none),
