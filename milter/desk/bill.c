@@ -13,9 +13,8 @@
 #include "gate.h"
 #include "sent.h"
 
-#define OTHERS                                                                 \
-	"others of " /* begins the key of a counter that senders share         \
-		      */
+/* Begins the key of a counter that senders share. */
+#define OTHERS "others of "
 
 /* join - keys are made for every message: no formatter for plain texts */
 static void
@@ -223,8 +222,8 @@ offer(const struct desk *desk, const struct smarthost *sh, bool last,
 		return;
 	ch->n += sent_lines(desk->conf, sh, NULL,
 	    &(struct settlement){ 1, sh->recipient_limit, 0 }, b, w->key);
-	for (size_t i = ch->first; i < b->nline; i++)
-		b->line[i].asked = i >= ch->first + sh->policies.n;
+	for (size_t i = ch->first + sh->policies.n; i < b->nline; i++)
+		b->line[i].asked = true;
 }
 
 /* offer_route - each smarthost of a route that could take the message */

@@ -42,6 +42,17 @@ backup_stage_path(const struct backup_stage *stage, const char *name,
 	snprintf(dst, BACKUP_PATH, "%s/%s", stage->dir, name);
 }
 
+int
+backup_copy(const char *from, const char *to, struct why *why)
+{
+	if (run_program(
+		(const char *const[]){ "cp", "-pL", "--", from, to, NULL },
+		true, NULL, why) == 0)
+		return 0;
+	why_set(why, "%s cannot be copied", from);
+	return -1;
+}
+
 static void
 no_sync(const char *why)
 {

@@ -31,6 +31,9 @@ void	backup_stage_remove(const struct backup_stage *stage);
 void	backup_stage_path(const struct backup_stage *stage, const char *name,
 	    char dst[static BACKUP_PATH]);
 
+/* One file as it is, with owner and mode; to may be a directory. */
+int	backup_copy(const char *from, const char *to, struct why *why);
+
 /*
  * Opens the store in stage as the daemon would, which reads all of it, and
  * leaves it closed and without a journal.  0, or -1 and why.

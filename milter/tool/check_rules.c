@@ -180,15 +180,6 @@ lost_rules(const struct config *conf, json_t *list)
 /* --- patterns --------------------------------------------------------------
  */
 
-static bool
-check_rules_is_among(const struct names *names, const char *text)
-{
-	for (size_t i = 0; i < names->n; i++)
-		if (strcmp(names->v[i], text) == 0)
-			return true;
-	return false;
-}
-
 static void
 odd_patterns(const struct config *conf, const struct rule *r, json_t *list)
 {
@@ -200,7 +191,7 @@ odd_patterns(const struct config *conf, const struct rule *r, json_t *list)
 			    "rule %s: sender \"%s\" matches nobody: a star means itself; \"@domain\" is everybody of a domain",
 			    r->name, s);
 		else if (at != NULL && conf->local_domains.n > 0 &&
-			 !check_rules_is_among(&conf->local_domains, at + 1))
+			 !config_is_local_domain(conf, at + 1))
 			ctl_warn(list,
 			    "rule %s: sender \"%s\" is of a domain that local-domains does not name: mail to it counts as external",
 			    r->name, s);

@@ -23,18 +23,6 @@
 
 #define TRIES 10 /* a flush comes once in seconds, a copy takes less */
 
-/* copy_file - from as it is, with owner and mode */
-static int
-copy_file(const char *from, const char *to, struct why *why)
-{
-	if (run_program(
-		(const char *const[]){ "cp", "-pL", "--", from, to, NULL },
-		true, NULL, why) == 0)
-		return 0;
-	why_set(why, "%s cannot be copied", from);
-	return -1;
-}
-
 static int
 copy_database(const char *from, const char *to, struct why *why)
 {
@@ -73,7 +61,7 @@ copy_journal(
 
 		snprintf(to, sizeof(to), "%s/" BACKUP_STORE "%s", stage->dir,
 		    files.gl_pathv[i] + strlen(store));
-		rc = copy_file(files.gl_pathv[i], to, why);
+		rc = backup_copy(files.gl_pathv[i], to, why);
 	}
 	globfree(&files);
 	return rc;
@@ -123,10 +111,11 @@ backup_collect(
 	char to[BACKUP_PATH];
 
 	backup_stage_path(stage, BACKUP_CONFIG, to);
-	if (copy_file(conf->file, to, why) == -1)
+	if (backup_copy(conf->file, to, why) == -1)
 		return -1;
 	backup_stage_path(stage, BACKUP_SECRETS, to);
-	if (conf->secrets[0] != '\0' && copy_file(conf->secrets, to, why) == -1)
+	if (conf->secrets[0] != '\0' &&
+	    backup_copy(conf->secrets, to, why) == -1)
 		return -1;
 	return store == NULL ? 0 : copy_store(stage, conf, store, why);
 }

@@ -140,7 +140,7 @@ lock_store(struct restore *r)
 	return restore_refused(r, why.text);
 }
 
-/* keep - moves the old store into the new directory r->kept */
+/* keep_store - moves the old store into the new directory r->kept */
 static int
 keep_store(struct restore *r, struct why *why)
 {
@@ -181,12 +181,8 @@ put_in_place(const struct restore *r, const char *name, const char *path,
 	backup_stage_path(&r->stage, name, from);
 	snprintf(part, sizeof(part), "%s.restore", path);
 	if ((access(path, F_OK) == 0 &&
-		run_program((const char *const[]){ "cp", "-pL", "--", path,
-				r->kept, NULL },
-		    true, NULL, why) != 0) ||
-	    run_program(
-		(const char *const[]){ "cp", "-p", "--", from, part, NULL },
-		true, NULL, why) != 0) {
+		backup_copy(path, r->kept, why) == -1) ||
+	    backup_copy(from, part, why) == -1) {
 		why_set(why, "%s cannot be written", part);
 		return -1;
 	}

@@ -37,8 +37,7 @@ secret_failed(const struct secret_task *k, int code, json_t *answer)
 	return code;
 }
 
-/* --- reading a password
- * ------------------------------------------------------- */
+/* --- reading a password -------------------------------------------------- */
 
 /*
  * secret_read_line - one line without its end.  -1 if it is none: too long,

@@ -79,6 +79,10 @@ const char *postfix_effective(const struct postfix *pf, const char *service,
 const char *postfix_program(const char *entry);
 bool	postfix_runs(const char *entry, const char *program);
 
+/* Does it listen to this machine alone?  Behind a content filter, where the mail
+ * was metered before. */
+bool	postfix_is_inner(const char *service);
+
 /* --- postfix_service.c: the client of a smarthost; pure ------------------ */
 
 /*

@@ -184,10 +184,7 @@ audit_inputs(struct audit *a)
 
 	json_object_foreach (a->pf->master, name, value) {
 		entry = json_string_value(value);
-		/* Behind a content filter the mail was metered before. */
-		if (!postfix_runs(entry, "smtpd") ||
-		    strncmp(name, "127.0.0.1:", 10) == 0 ||
-		    strncmp(name, "localhost:", 10) == 0)
+		if (!postfix_runs(entry, "smtpd") || postfix_is_inner(name))
 			continue;
 		audit_override(a, name);
 		audit_milters(a, name, "smtpd_milters",

@@ -91,3 +91,10 @@ postfix_runs(const char *entry, const char *program)
 
 	return strncmp(c, program, n) == 0 && (c[n] == ' ' || c[n] == '\0');
 }
+
+bool
+postfix_is_inner(const char *service)
+{
+	return strncmp(service, "127.0.0.1:", 10) == 0 ||
+	       strncmp(service, "localhost:", 10) == 0;
+}

@@ -340,9 +340,7 @@ note_override(struct plan *p, const char *name, const char *value)
 
 	if (parameter == NULL || strcmp(parameter, "/smtpd_milters") != 0)
 		return;
-	/* Behind a content filter the mail was metered before. */
-	if (strncmp(name, "127.0.0.1:", 10) == 0 ||
-	    strncmp(name, "localhost:", 10) == 0)
+	if (postfix_is_inner(name))
 		return;
 	if (!has(p, value, names_milter) && !has(p, value, is_reference) &&
 	    strchr(value, '$') == NULL)

@@ -25,26 +25,12 @@ struct listener {
 	bool wrapped;
 };
 
-static const char *
-postfix_prove_setting(
-    const struct postfix *pf, const char *service, const char *name)
-{
-	char key[400];
-	const char *v;
-
-	snprintf(key, sizeof(key), "%s/%s", service, name);
-	v = json_string_value(json_object_get(pf->override, key));
-	if (v == NULL)
-		v = json_string_value(json_object_get(pf->main, name));
-	return v != NULL ? v : "";
-}
-
 /* postfix_prove_here - an address at which a service without one of its own
  * listens */
 static void
 postfix_prove_here(const struct postfix *pf, char *dst, size_t size)
 {
-	const char *list = postfix_prove_setting(pf, "", "inet_interfaces");
+	const char *list = postfix_setting(pf, "inet_interfaces");
 	const size_t n = strcspn(list, ", \t");
 	char first[200];
 
@@ -82,10 +68,10 @@ listener(const struct postfix *pf, const char *name, const char *entry,
 	snprintf(
 	    l->port, sizeof(l->port), "%s", colon != NULL ? colon + 1 : place);
 	l->wrapped =
-	    strcmp(postfix_prove_setting(pf, name, "smtpd_tls_wrappermode"),
+	    strcmp(postfix_effective(pf, name, "smtpd_tls_wrappermode"),
 		"yes") == 0;
 	return strncmp(l->host, "127.", 4) != 0 || colon == NULL ||
-	       postfix_prove_setting(pf, name, "smtpd_milters")[0] != '\0';
+	       postfix_effective(pf, name, "smtpd_milters")[0] != '\0';
 }
 
 /* postfix_prove_ask - the daemon about that sender; how often it came, -1: no

@@ -211,8 +211,7 @@ says(const char *line, const char *word)
 	return memmem(line, strcspn(line, "\n"), word, strlen(word)) != NULL;
 }
 
-/* --- who is shown a password
- * -------------------------------------------------- */
+/* --- who is shown a password --------------------------------------------- */
 
 #define APPLY "postmeterctl setup sendmail --apply, then restart Sendmail"
 

@@ -124,9 +124,10 @@ left() {
 	wait_until 60 "the account counts each" "$LOG" settled wide "$1"
 }
 
-# promised WHO - messages charged to a sender
+# promised KEY - messages charged at the door
 promised() {
-	ctl --json show "$1" | jq '[.counters[].limits[].used][0] // 0'
+	ctl --json show "$1" | jq --arg key "$1" \
+	    '[.counters[] | select(.key == $key) | .limits[].used][0] // 0'
 }
 
 step "a notice without a sender is metered, and counts where it leaves"
@@ -200,9 +201,9 @@ step "mail for a partner goes its own way and is charged to no account"
 postconf -c "$STAGE/office" -M 'partner/unix=partner unix - - n - - discard'
 set_office 'relay_domains = partner.test' 'relay_transport = partner'
 named 'relay_domains = partner.test'
-before=$(ctl --json show "smarthost wide" | jq '[.counters[] | select(.key == "smarthost wide") | .limits[].used][0] // 0')
+before=$(promised "smarthost wide")
 send dave@office.example "to a partner" x@partner.test
 is "it is taken" 250 "$CODE" "$LOG"
 is "promised stays as it is" "$before" \
-    "$(ctl --json show "smarthost wide" | jq '[.counters[] | select(.key == "smarthost wide") | .limits[].used][0] // 0')"
+    "$(promised "smarthost wide")"
 is "and dave pays for it" 6 "$(promised dave@office.example)" "$LOG"

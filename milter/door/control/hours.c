@@ -14,12 +14,6 @@ struct strips {
 	json_t *of;    /* smarthost -> its hours */
 };
 
-static int64_t
-begin_of(int64_t now)
-{
-	return now - now % HOUR;
-}
-
 /* local_hour - as people say it: "14:00" */
 static json_t *
 local_hour(const struct request *rq, int64_t at)
@@ -65,7 +59,7 @@ put_hour(void *arg, const struct trace_hour *h)
 json_t *
 control_hours(const struct request *rq)
 {
-	struct strips s = { rq, begin_of(rq->now) - (HOURS - 1) * HOUR,
+	struct strips s = { rq, rq->now - rq->now % HOUR - (HOURS - 1) * HOUR,
 		json_object() };
 	struct trace_stats st;
 	struct why why;

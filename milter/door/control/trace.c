@@ -47,9 +47,11 @@ not_kept(void)
 	    "no trace is kept");
 }
 
-static void
-append_entry(struct list *l, const struct trace_entry *e)
+static bool
+add_entry(void *arg, const struct trace_entry *e)
 {
+	struct list *l = arg;
+
 	control_append(&l->array,
 	    json_pack(
 		"{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:s, s:o}",
@@ -64,14 +66,6 @@ append_entry(struct list *l, const struct trace_entry *e)
 		control_number(e->used), "max", control_number(e->max), "again",
 		control_time(l->rq, e->again), "smarthost", e->smarthost,
 		"text", obj_text(e->text)));
-}
-
-static bool
-add_entry(void *arg, const struct trace_entry *e)
-{
-	struct list *l = arg;
-
-	append_entry(l, e);
 	return l->array != NULL;
 }
 
@@ -123,37 +117,43 @@ query_of(const struct request *rq, struct trace_query *q)
 
 /* --- the deliveries of a message ----------------------------------------- */
 
-/* A message that left by an account, and those that may have carried it. */
-struct carried {
+/* Entries, and of the newest message that left, when, whose and where. */
+struct found {
 	struct list list;
-	int64_t when; /* 0: it did not leave */
+	int64_t when;
 	char sender[MAILADDR_MAX + 1];
-	char smarthost[TRACE_NAME];
+	char smarthost[TRACE_NAME]; /* "": none left */
 };
 
 static bool
-find_message(void *arg, const struct trace_entry *e)
+add_found(void *arg, const struct trace_entry *e)
 {
-	struct carried *c = arg;
+	struct found *f = arg;
 
-	if (e->smarthost[0] == '\0' ||
-	    (e->stage != TRACE_EOM && e->stage != TRACE_RELEASE))
-		return true;
-	c->when = e->when;
-	snprintf(c->sender, sizeof(c->sender), "%s", e->sender);
-	snprintf(c->smarthost, sizeof(c->smarthost), "%s", e->smarthost);
-	return false;
+	if (f->smarthost[0] == '\0' &&
+	    (e->stage == TRACE_EOM || e->stage == TRACE_RELEASE)) {
+		f->when = e->when;
+		snprintf(f->sender, sizeof(f->sender), "%s", e->sender);
+		snprintf(
+		    f->smarthost, sizeof(f->smarthost), "%s", e->smarthost);
+	}
+	return add_entry(&f->list, e);
 }
 
-static bool
-add_delivery(void *arg, const struct trace_entry *e)
-{
-	struct carried *c = arg;
+/* The deliveries that may have carried a message. */
+struct carriers {
+	struct list list;
+	const struct found *message;
+};
 
-	if (e->stage == TRACE_DELIVERY && e->queue_id[0] == '\0' &&
-	    strcmp(e->smarthost, c->smarthost) == 0)
-		append_entry(&c->list, e);
-	return c->list.array != NULL;
+static bool
+add_carrier(void *arg, const struct trace_entry *e)
+{
+	struct carriers *c = arg;
+
+	return e->stage != TRACE_DELIVERY || e->queue_id[0] != '\0' ||
+	       strcmp(e->smarthost, c->message->smarthost) != 0 ||
+	       add_entry(&c->list, e);
 }
 
 /*
@@ -161,32 +161,29 @@ add_delivery(void *arg, const struct trace_entry *e)
  * it is, those of the same sender by the same account in the hour after
  */
 static json_t *
-deliveries_of(const struct request *rq, const struct trace_query *q)
+deliveries_of(const struct request *rq, const struct found *f)
 {
-	struct carried c = { .list = { rq, json_array() } };
-	struct trace_query of_sender = { .n = TRACE_MOST };
+	struct carriers c = { { rq, json_array() }, f };
+	struct trace_query q = {
+		.since = f->when, .until = f->when + HOUR, .n = TRACE_MOST
+	};
 	struct why why;
 
-	if (q->queue_id[0] == '\0' ||
-	    trace_find(q, find_message, &c, &why) == -1 || c.when == 0 ||
-	    c.sender[0] == '\0')
+	if (f->smarthost[0] == '\0' || f->sender[0] == '\0')
 		return c.list.array;
-	snprintf(of_sender.who, sizeof(of_sender.who), "%s", c.sender);
-	of_sender.since = c.when;
-	of_sender.until = c.when + HOUR;
-	(void)trace_find(&of_sender, add_delivery, &c, &why);
+	snprintf(q.who, sizeof(q.who), "%s", f->sender);
+	(void)trace_find(&q, add_carrier, &c, &why);
 	return c.list.array;
 }
 
 json_t *
 control_trace(const struct request *rq)
 {
+	struct found found = { .list = { .rq = rq } };
 	struct trace_query q;
 	const char *wrong = query_of(rq, &q);
 	struct trace_stats st;
 	struct why why;
-	json_t *entries;
-	int rc;
 
 	if (wrong != NULL)
 		return control_failure(
@@ -195,20 +192,21 @@ control_trace(const struct request *rq)
 	if (!is_kept())
 		return not_kept();
 	trace_stats(&st);
-	entries = control_trace_list(rq, &q, &why, &rc);
-	if (rc == -1) {
-		json_decref(entries);
+	found.list.array = json_array();
+	if (trace_find(&q, add_found, &found, &why) == -1) {
+		json_decref(found.list.array);
 		return trace_failure(&why);
 	}
-	if (json_array_size(entries) == 0) {
-		json_decref(entries);
+	if (json_array_size(found.list.array) == 0) {
+		json_decref(found.list.array);
 		return control_failure(
 		    "the mail server's own log may know it: it is not metered mail, or older than trace-for",
 		    "nothing like that is in the trace");
 	}
-	return json_pack("{s:b, s:o, s:o, s:o}", "ok", 1, "entries", entries,
-	    "deliveries", deliveries_of(rq, &q), "dropped",
-	    control_number(st.dropped));
+	return json_pack("{s:b, s:o, s:o, s:o}", "ok", 1, "entries",
+	    found.list.array, "deliveries",
+	    q.queue_id[0] != '\0' ? deliveries_of(rq, &found) : json_array(),
+	    "dropped", control_number(st.dropped));
 }
 
 /* --- by day -------------------------------------------------------------- */

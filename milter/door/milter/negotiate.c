@@ -48,11 +48,12 @@ negotiate(SMFICTX *ctx, const struct config *conf, struct negotiation *n)
 {
 	const bool body = config_needs_body(conf);
 	const bool headers = config_needs_headers(conf);
+	const bool sendmail = only_sendmail(conf);
 	unsigned long steps = SMFIP_NOHELO | SMFIP_NODATA | SMFIP_NOUNKNOWN |
 			      SMFIP_NOEOH | SMFIP_NR_CONN;
 	unsigned long wanted = SMFIF_QUARANTINE | SMFIF_SETSYMLIST;
 
-	steps |= only_sendmail(conf) ? 0 : SMFIP_NR_MAIL;
+	steps |= sendmail ? 0 : SMFIP_NR_MAIL;
 	steps |= body || headers ? SMFIP_NR_HDR : SMFIP_NOHDRS;
 	steps |= body ? SMFIP_NR_BODY : SMFIP_NOBODY;
 	if (headers)
@@ -60,7 +61,7 @@ negotiate(SMFICTX *ctx, const struct config *conf, struct negotiation *n)
 	if (wanted & NEGOTIATE_RENAMES & ~n->actions)
 		log_error(
 		    "the mail server lets no milter change a sender: remove envelope-sender, or mail is deferred");
-	if (only_sendmail(conf))
+	if (sendmail)
 		wanted |= NEGOTIATE_READDRESSES | NEGOTIATE_MARKS;
 	n->steps &= steps;
 	n->actions &= wanted;
@@ -71,8 +72,7 @@ negotiate(SMFICTX *ctx, const struct config *conf, struct negotiation *n)
 	n->sees_body = (n->steps & SMFIP_NOBODY) == 0;
 	n->can_rename = (n->steps & SMFIP_NOHDRS) == 0 &&
 			(n->actions & NEGOTIATE_RENAMES) == NEGOTIATE_RENAMES;
-	n->can_mark =
-	    only_sendmail(conf) && (n->actions & NEGOTIATE_MARKS) != 0;
+	n->can_mark = sendmail && (n->actions & NEGOTIATE_MARKS) != 0;
 	n->can_readdress =
 	    (n->actions & NEGOTIATE_READDRESSES) == NEGOTIATE_READDRESSES;
 	ask_macros(ctx);

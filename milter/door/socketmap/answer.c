@@ -50,7 +50,7 @@ answer_map(const struct desk *desk, const struct asker *who,
 	else if (is_map(map, "login"))
 		sendmail_map_login(desk, who->owner, key, now, dst, size);
 	else
-		snprintf(dst, size, "TEMP no such map here");
+		answer_temp(dst, size, "no such map here");
 }
 
 /* answer_auth - a credential, of a smarthost or (Sendmail) of a message */

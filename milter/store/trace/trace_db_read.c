@@ -71,84 +71,85 @@ trace_db_next(struct trace_db *db, sqlite3_stmt *s, int *rc_r, struct why *why)
 	return false;
 }
 
+/* begin_read - the reader taken, its statement ready; NULL and why */
+static sqlite3_stmt *
+begin_read(struct trace_db *db, enum statement i, struct why *why)
+{
+	sqlite3_stmt *s;
+
+	pthread_mutex_lock(&db->reading);
+	s = trace_db_stmt(db, i, why);
+	if (s == NULL)
+		pthread_mutex_unlock(&db->reading);
+	return s;
+}
+
+static void
+end_read(struct trace_db *db, sqlite3_stmt *s)
+{
+	sqlite3_reset(s);
+	pthread_mutex_unlock(&db->reading);
+}
+
+/* each_entry - of the rows of s; then the reader is free.  0, or -1 and why. */
+static int
+each_entry(struct trace_db *db, sqlite3_stmt *s, trace_entry_fn *each,
+    void *arg, struct why *why)
+{
+	struct trace_entry e;
+	int rc = 0;
+
+	while (trace_db_next(db, s, &rc, why)) {
+		read_entry(s, &e);
+		if (!each(arg, &e))
+			break;
+	}
+	end_read(db, s);
+	return rc;
+}
+
 int
 trace_db_find(struct trace_db *db, const struct trace_query *q,
     trace_entry_fn *each, void *arg, struct why *why)
 {
-	struct trace_entry e;
-	sqlite3_stmt *s;
-	int rc = -1;
+	sqlite3_stmt *s = begin_read(db, FIND, why);
 
-	pthread_mutex_lock(&db->reading);
-	s = trace_db_stmt(db, FIND, why);
-	if (s != NULL) {
-		trace_db_bind(s, 1, q->queue_id);
-		trace_db_bind(s, 2, q->who);
-		if (q->rcpt != 0)
-			sqlite3_bind_blob(
-			    s, 3, &q->rcpt, sizeof(q->rcpt), SQLITE_TRANSIENT);
-		sqlite3_bind_int64(s, 4, q->since);
-		sqlite3_bind_int64(s, 5, q->until != 0 ? q->until : INT64_MAX);
-		sqlite3_bind_int(s, 6, q->refused);
-		sqlite3_bind_int64(s, 7, (sqlite3_int64)q->n);
-		rc = 0;
-		while (trace_db_next(db, s, &rc, why)) {
-			read_entry(s, &e);
-			if (!each(arg, &e))
-				break;
-		}
-		sqlite3_reset(s);
-	}
-	pthread_mutex_unlock(&db->reading);
-	return rc;
+	if (s == NULL)
+		return -1;
+	trace_db_bind(s, 1, q->queue_id);
+	trace_db_bind(s, 2, q->who);
+	if (q->rcpt != 0)
+		sqlite3_bind_blob(
+		    s, 3, &q->rcpt, sizeof(q->rcpt), SQLITE_TRANSIENT);
+	sqlite3_bind_int64(s, 4, q->since);
+	sqlite3_bind_int64(s, 5, q->until != 0 ? q->until : INT64_MAX);
+	sqlite3_bind_int(s, 6, q->refused);
+	sqlite3_bind_int64(s, 7, (sqlite3_int64)q->n);
+	return each_entry(db, s, each, arg, why);
 }
 
 int
 trace_db_held(
     struct trace_db *db, trace_entry_fn *each, void *arg, struct why *why)
 {
-	struct trace_entry e;
-	sqlite3_stmt *s;
-	int rc = -1;
+	sqlite3_stmt *s = begin_read(db, HELD, why);
 
-	pthread_mutex_lock(&db->reading);
-	s = trace_db_stmt(db, HELD, why);
-	while (s != NULL && trace_db_next(db, s, &rc, why)) {
-		read_entry(s, &e);
-		if (!each(arg, &e))
-			break;
-	}
-	if (s != NULL)
-		sqlite3_reset(s);
-	pthread_mutex_unlock(&db->reading);
-	return rc;
+	return s != NULL ? each_entry(db, s, each, arg, why) : -1;
 }
 
-/* begin_list - the reader taken, who and the rest bound; NULL and why */
 static sqlite3_stmt *
 begin_list(struct trace_db *db, enum statement i, const struct trace_list *l,
     struct why *why)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = begin_read(db, i, why);
 
-	pthread_mutex_lock(&db->reading);
-	s = trace_db_stmt(db, i, why);
-	if (s == NULL) {
-		pthread_mutex_unlock(&db->reading);
+	if (s == NULL)
 		return NULL;
-	}
 	if (l->who != NULL)
 		trace_db_bind(s, 1, l->who);
 	sqlite3_bind_int64(s, 2, l->since);
 	sqlite3_bind_int64(s, 3, (sqlite3_int64)l->n);
 	return s;
-}
-
-static void
-end_list(struct trace_db *db, sqlite3_stmt *s)
-{
-	sqlite3_reset(s);
-	pthread_mutex_unlock(&db->reading);
 }
 
 int
@@ -172,7 +173,7 @@ trace_db_history(struct trace_db *db, const struct trace_list *l,
 		if (!each(arg, &d))
 			break;
 	}
-	end_list(db, s);
+	end_read(db, s);
 	return rc;
 }
 
@@ -199,7 +200,7 @@ trace_db_refusals(struct trace_db *db, const struct trace_list *l,
 		if (!each(arg, &r))
 			break;
 	}
-	end_list(db, s);
+	end_read(db, s);
 	return rc;
 }
 
@@ -207,17 +208,14 @@ int
 trace_db_hours(struct trace_db *db, int64_t since, trace_hour_fn *each,
     void *arg, struct why *why)
 {
+	sqlite3_stmt *s = begin_read(db, HOURS, why);
 	struct trace_hour h;
-	sqlite3_stmt *s;
 	int rc = 0;
 
-	pthread_mutex_lock(&db->reading);
-	s = trace_db_stmt(db, HOURS, why);
 	if (s == NULL)
-		rc = -1;
-	else
-		sqlite3_bind_int64(s, 1, since);
-	while (s != NULL && trace_db_next(db, s, &rc, why)) {
+		return -1;
+	sqlite3_bind_int64(s, 1, since);
+	while (trace_db_next(db, s, &rc, why)) {
 		h.hour = sqlite3_column_int64(s, 0);
 		COLUMN(s, 1, h.smarthost);
 		h.sent = column_number(s, 2);
@@ -226,8 +224,6 @@ trace_db_hours(struct trace_db *db, int64_t since, trace_hour_fn *each,
 		if (!each(arg, &h))
 			break;
 	}
-	if (s != NULL)
-		sqlite3_reset(s);
-	pthread_mutex_unlock(&db->reading);
+	end_read(db, s);
 	return rc;
 }
